@@ -1,0 +1,2 @@
+//! The tierlift program.
+fn main() {}

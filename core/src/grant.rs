@@ -1,0 +1,140 @@
+//! A grant: what one customer's subscriptions earn under the policy, and until when.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    customer::Customer,
+    fold::State,
+    policy::{PastDue, Policy, Role},
+    subscription::{Node, Status},
+    time::Timestamp,
+};
+
+/// A role and how long it is earned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earned {
+    /// The role.
+    pub role: Role,
+    /// Until when it is paid for; `None` where Stripe names no end.
+    #[serde(rename = "expires", skip_serializing_if = "Option::is_none", default)]
+    pub expires_at: Option<Timestamp>,
+    /// Until when it gives access: the expiry and the days of grace; `None` is without end.
+    #[serde(rename = "until", skip_serializing_if = "Option::is_none", default)]
+    pub access_until: Option<Timestamp>,
+}
+
+impl Earned {
+    /// Whether it gives access at that time.
+    #[must_use]
+    pub fn lasts(&self, now: Timestamp) -> bool {
+        self.access_until.is_none_or(|until| until > now)
+    }
+
+    /// A key by which the longer-lasting is the greater.
+    #[must_use]
+    pub fn duration_key(&self) -> (bool, Option<Timestamp>, bool, Option<Timestamp>) {
+        (self.access_until.is_none(), self.access_until, self.expires_at.is_none(), self.expires_at)
+    }
+}
+
+/// What one customer's subscriptions earn: for each role the longest-lasting, lowest role first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Grant(Vec<Earned>);
+
+impl Grant {
+    /// The grant of a customer.
+    #[must_use]
+    pub fn of(customer: &Customer, policy: &Policy) -> Self {
+        let mut grant = Self::default();
+        if customer.deleted {
+            return grant;
+        }
+        for (_, subscription, state) in customer.states() {
+            if subscription.is_unpaid(&state) {
+                continue;
+            }
+            if let Some(earned) = earned(&state, policy) {
+                grant.add(earned);
+            }
+        }
+        grant.0.sort_by(|a, b| policy.compare(&a.role, &b.role).then(a.role.cmp(&b.role)));
+        grant
+    }
+
+    /// Whether it earns nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What it earns.
+    pub fn earned(&self) -> impl Iterator<Item = &Earned> {
+        self.0.iter()
+    }
+
+    fn add(&mut self, new: Earned) {
+        match self.0.iter_mut().find(|known| known.role == new.role) {
+            Some(known) if known.duration_key() >= new.duration_key() => {}
+            Some(known) => *known = new,
+            None => self.0.push(new),
+        }
+    }
+}
+
+/// Whether a status gives access under the policy.
+#[must_use]
+pub const fn gives_access(status: &Status, policy: &Policy) -> bool {
+    match status {
+        Status::Active | Status::Trialing => true,
+        Status::PastDue => matches!(policy.past_due, PastDue::Keep),
+        Status::Unpaid
+        | Status::Canceled
+        | Status::Incomplete
+        | Status::IncompleteExpired
+        | Status::Paused
+        | Status::Other(_) => false,
+    }
+}
+
+/// Whether a subscription that gives access sells nothing that the policy knows.
+#[must_use]
+pub fn is_unmapped(node: &Node, policy: &Policy) -> bool {
+    gives_access(&node.status, policy)
+        && node.items.iter().all(|item| policy.earned_by(item).is_none())
+}
+
+/// What one subscription earns: its highest item's role, until the earliest end of the items that
+/// earn it.
+fn earned(state: &State, policy: &Policy) -> Option<Earned> {
+    let node = &state.node;
+    if !gives_access(&node.status, policy) {
+        return None;
+    }
+    let role = node
+        .items
+        .iter()
+        .filter_map(|item| policy.earned_by(item))
+        .max_by(|a, b| policy.compare(a, b))?;
+    let ends = node
+        .items
+        .iter()
+        .filter(|item| policy.earned_by(item) == Some(role))
+        .filter_map(|item| item.ends_at_secs)
+        .min();
+    let paid_until = match node.status {
+        // The period rolls on when a renewal fails; what was paid for ended at that moment.
+        Status::PastDue => Some(ends.map_or(state.since_secs, |ends| ends.min(state.since_secs))),
+        Status::Active
+        | Status::Trialing
+        | Status::Unpaid
+        | Status::Canceled
+        | Status::Incomplete
+        | Status::IncompleteExpired
+        | Status::Paused
+        | Status::Other(_) => ends,
+    };
+    let expires_at = paid_until.map(Timestamp::from_secs);
+    let access_until = expires_at.map(|at| at.plus_days(i64::from(policy.grace_days)));
+    Some(Earned { role: role.clone(), expires_at, access_until })
+}

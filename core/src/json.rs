@@ -1,0 +1,162 @@
+//! Readers for the shapes that Stripe varies: an id that may be expanded, a field that may be
+//! absent or null. They borrow from the body and never fail on what nobody uses.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+/// An id field: `"cus_1"`, or expanded `{"id":"cus_1",…}`, or null, or something unexpected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Expandable<'a> {
+    /// Absent or null.
+    #[default]
+    Null,
+    /// The id, plain or out of the expanded object.
+    Id(Cow<'a, str>),
+    /// Neither: a number, a list, an object without an id.
+    Strange,
+}
+
+impl<'a> Expandable<'a> {
+    pub(crate) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Null | Self::Strange => None,
+        }
+    }
+
+    pub(crate) fn into_id(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Null | Self::Strange => None,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Expandable<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ExpandableVisitor)
+    }
+}
+
+struct ExpandableVisitor;
+
+impl<'de> Visitor<'de> for ExpandableVisitor {
+    type Value = Expandable<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id or an expanded object")
+    }
+    fn visit_borrowed_str<E>(self, id: &'de str) -> Result<Self::Value, E> {
+        Ok(Expandable::Id(Cow::Borrowed(id)))
+    }
+    fn visit_str<E>(self, id: &str) -> Result<Self::Value, E> {
+        Ok(Expandable::Id(Cow::Owned(id.to_owned())))
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Expandable::Null)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Expandable::Strange)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Expandable::Strange)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Expandable::Strange)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Expandable::Strange)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Expandable::Strange)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = Expandable::Strange;
+        while let Some(Text(key)) = map.next_key()? {
+            if key == "id" {
+                found = match map.next_value::<Leaf<'de>>()?.0 {
+                    Some(id) => Expandable::Id(id),
+                    None => Expandable::Strange,
+                };
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A string, borrowed where it has no escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+/// A string, or anything else as `None`.
+struct Leaf<'a>(Option<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Leaf<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Expandable::deserialize(from).map(|inner| Self(inner.into_id()))
+    }
+}
+
+/// What an envelope needs of `data.object`, whatever shape that has.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ObjectIds<'a> {
+    pub(crate) id: Expandable<'a>,
+    pub(crate) customer: Expandable<'a>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for ObjectIds<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Ids<'a> {
+            #[serde(borrow, default)]
+            id: Expandable<'a>,
+            #[serde(borrow, default)]
+            customer: Expandable<'a>,
+        }
+        let ids = Ids::deserialize(from)?;
+        Ok(Self { id: ids.id, customer: ids.customer })
+    }
+}
+
+/// For `Option<Option<T>>`: a field that is there, null or not, is `Some`.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things here")]
+pub(crate) fn present<'de, T, D>(from: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(from).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expandable_field_takes_every_shape() {
+        for (json, id) in [
+            (r#""cus_1""#, Some("cus_1")),
+            (r#""cus\u005f1""#, Some("cus_1")),
+            (r#"{"object":"customer","id":"cus_1","deep":{"id":"no"}}"#, Some("cus_1")),
+            (r#"{"id":7}"#, None),
+            (r#"{"object":"customer"}"#, None),
+            ("null", None),
+            ("7", None),
+            ("-7", None),
+            ("7.5", None),
+            ("true", None),
+            (r#"[{"id":"cus_1"}]"#, None),
+        ] {
+            let got: Expandable<'_> = serde_json::from_str(json).unwrap();
+            assert_eq!(got.id(), id, "{json}");
+        }
+    }
+}

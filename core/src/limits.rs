@@ -1,0 +1,68 @@
+//! Every limit of tierlift, by name. A limit that is not here does not exist.
+//!
+//! Units stand last in each name. Sources are given where a limit is somebody else's.
+
+/// Largest webhook body that is read, in bytes. Stripe's largest events are well below; SQS carries
+/// 256 KiB (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>).
+pub const WEBHOOK_BODY_MAX_BYTES: usize = 256 * 1024;
+/// Largest body of any other request, in bytes.
+pub const REQUEST_BODY_MAX_BYTES: usize = 16 * 1024;
+/// Largest `Stripe-Signature` header that is read, in bytes.
+pub const SIGNATURE_HEADER_MAX_BYTES: usize = 4 * 1024;
+/// Most `v1` signatures that are compared for one webhook. Stripe sends one for each active secret.
+pub const SIGNATURES_MAX: usize = 16;
+/// Most signing secrets at a time: one in use, one rolling out, and room for error.
+pub const SECRETS_MAX: usize = 8;
+/// How far a signature's time may be from ours, in seconds
+/// (<https://docs.stripe.com/webhooks#verify-official-libraries>).
+pub const SIGNATURE_TOLERANCE_SECS: i64 = 300;
+
+/// Longest id of an event, customer, subscription or user, in bytes. Stripe promises at most 255.
+pub const ID_MAX_BYTES: usize = 255;
+/// Most roles that a deployment may name.
+pub const ROLES_MAX: usize = 32;
+/// Longest role name, in bytes.
+pub const ROLE_NAME_MAX_BYTES: usize = 64;
+/// Longest grace after an expiry, in days.
+pub const GRACE_DAYS_MAX: u32 = 90;
+
+/// Events that a subscription remembers before the oldest second is settled.
+pub const EVENTS_REMEMBERED_MAX: usize = 16;
+/// Events of one and the same second that a subscription remembers before that second is settled.
+pub const EVENTS_OF_ONE_SECOND_MAX: usize = 64;
+/// Items of a subscription that are tracked. Stripe allows 20
+/// (<https://docs.stripe.com/billing/subscriptions/quantities>).
+pub const SUBSCRIPTION_ITEMS_MAX: usize = 32;
+/// Subscriptions that one customer may hold, ended ones included.
+pub const SUBSCRIPTIONS_MAX: usize = 100;
+/// Customers that one user may be linked to at a time.
+pub const CUSTOMERS_PER_USER_MAX: usize = 32;
+
+/// Deliveries of one message before it is parked.
+pub const ATTEMPTS_MAX: u32 = 5;
+/// First delay before a failed message is tried again, in milliseconds; doubles each time.
+pub const RETRY_DELAY_MIN_MS: u64 = 1_000;
+/// Longest delay before a failed message is tried again, in milliseconds.
+pub const RETRY_DELAY_MAX_MS: u64 = 60_000;
+/// How often a decision is made anew when somebody else committed first.
+pub const CONFLICT_RETRIES_MAX: u32 = 8;
+/// How long a received message stays invisible to other receivers, in seconds: six times the
+/// worker's timeout.
+pub const VISIBILITY_TIMEOUT_SECS: i64 = 60;
+/// Longest error text that a failure record keeps, in bytes.
+pub const ERROR_TEXT_MAX_BYTES: usize = 512;
+/// Messages that the queue holds before webhooks are answered 503, so that Stripe keeps them.
+pub const QUEUE_DEPTH_MAX: usize = 1_000_000;
+/// Days that a ledger row is kept: longer than any resend (Stripe's CLI resends up to 30 days).
+pub const LEDGER_KEPT_DAYS: i64 = 90;
+
+/// Live sockets of one user; one more closes the oldest.
+pub const SOCKETS_PER_USER_MAX: usize = 20;
+/// Largest frame that a client may send, in bytes.
+pub const SOCKET_FRAME_MAX_BYTES: usize = 4 * 1024;
+/// Frames that wait for a slow reader before its socket is cut.
+pub const SOCKET_OUTBOX_MAX_FRAMES: usize = 32;
+/// Lifetime of an access token, in seconds.
+pub const TOKEN_TTL_SECS: i64 = 15 * 60;
+/// Longest token that is read, in bytes.
+pub const TOKEN_MAX_BYTES: usize = 8 * 1024;

@@ -1,0 +1,200 @@
+//! Frames: what a client may say on its socket, and what it is told. Version 1.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    account::Account,
+    decide::Change,
+    id::RevocationId,
+    policy::Policy,
+    time::{Timestamp, rfc3339, rfc3339_option},
+};
+
+/// The subprotocol that both sides speak.
+pub const SUBPROTOCOL: &str = "tierlift.v1";
+/// The prefix of the subprotocol that carries the token: it is never in the URL.
+pub const BEARER_SUBPROTOCOL_PREFIX: &str = "bearer.";
+
+/// The version of all frames that a server sends.
+const V: u8 = 1;
+
+/// What a client may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum ClientFrame {
+    /// Asks for a snapshot; says how far the client is.
+    Sync {
+        /// The revocation id that it shows.
+        #[serde(rename = "revocationId", default)]
+        revocation_id: RevocationId,
+    },
+    /// Asks for a sign of life.
+    Ping,
+}
+
+impl ClientFrame {
+    /// Reads a text frame; `None` where it is not one of ours.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+/// Who a user is to the host application: the answer of `GET /session`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// The user.
+    pub user_id: String,
+    /// What they may do now.
+    pub role: String,
+    /// Some subscription gives access.
+    pub subscription_active: bool,
+    /// Until when the best subscription is paid for.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub subscription_expires_at: Option<Timestamp>,
+    /// When the role last changed.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub role_assigned_at: Option<Timestamp>,
+    /// How often the role has changed.
+    pub revocation_id: RevocationId,
+}
+
+impl Session {
+    /// The session of an account at a time.
+    #[must_use]
+    pub fn of(account: &Account, policy: &Policy, now: Timestamp) -> Self {
+        let effective = account.effective(policy, now);
+        Self {
+            user_id: account.user.to_string(),
+            role: effective.role.to_string(),
+            subscription_active: effective.subscription_active,
+            subscription_expires_at: effective.subscription_expires_at,
+            role_assigned_at: account.role_assigned_at,
+            revocation_id: account.revocation_id,
+        }
+    }
+}
+
+/// The state as a frame: the answer to `sync`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Snapshot<'a> {
+    v: u8,
+    r#type: &'static str,
+    role: &'a str,
+    revocation_id: RevocationId,
+    subscription_active: bool,
+    #[serde(serialize_with = "rfc3339_option")]
+    subscription_expires_at: Option<Timestamp>,
+    #[serde(serialize_with = "rfc3339_option")]
+    role_assigned_at: Option<Timestamp>,
+}
+
+/// The text of a `SNAPSHOT` frame.
+#[must_use]
+pub fn snapshot(session: &Session) -> String {
+    text(&Snapshot {
+        v: V,
+        r#type: "SNAPSHOT",
+        role: &session.role,
+        revocation_id: session.revocation_id,
+        subscription_active: session.subscription_active,
+        subscription_expires_at: session.subscription_expires_at,
+        role_assigned_at: session.role_assigned_at,
+    })
+}
+
+/// A committed change as a frame.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Notice<'a> {
+    v: u8,
+    r#type: &'static str,
+    user_id: &'a str,
+    role: &'a str,
+    previous_role: &'a str,
+    revocation_id: RevocationId,
+    subscription_active: bool,
+    #[serde(serialize_with = "rfc3339_option")]
+    subscription_expires_at: Option<Timestamp>,
+    #[serde(serialize_with = "rfc3339")]
+    role_assigned_at: Timestamp,
+    event_id: &'a str,
+    #[serde(serialize_with = "rfc3339")]
+    at: Timestamp,
+}
+
+/// The text of a `ROLE_UPGRADED` or `ROLE_DOWNGRADED` frame.
+#[must_use]
+pub fn notice(change: &Change) -> String {
+    text(&Notice {
+        v: V,
+        r#type: if change.upgraded { "ROLE_UPGRADED" } else { "ROLE_DOWNGRADED" },
+        user_id: change.user.as_str(),
+        role: change.role.as_str(),
+        previous_role: change.previous_role.as_str(),
+        revocation_id: change.revocation_id,
+        subscription_active: change.subscription_active,
+        subscription_expires_at: change.subscription_expires_at,
+        role_assigned_at: change.at,
+        event_id: change.event.as_str(),
+        at: change.at,
+    })
+}
+
+/// The text of a `PONG` frame.
+#[must_use]
+pub const fn pong() -> &'static str {
+    r#"{"v":1,"type":"PONG"}"#
+}
+
+fn text(frame: &impl Serialize) -> String {
+    // Strings, numbers and booleans always have a JSON text.
+    serde_json::to_string(frame).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        id::{EventId, UserId},
+        policy::Role,
+    };
+
+    #[test]
+    fn a_client_says_sync_or_ping_and_nothing_else() {
+        let sync = |id| Some(ClientFrame::Sync { revocation_id: RevocationId(id) });
+        for (text, frame) in [
+            (r#"{"action":"sync","revocationId":7}"#, sync(7)),
+            (r#"{"action":"sync","more":[1]}"#, sync(0)),
+            (r#"{"action":"ping"}"#, Some(ClientFrame::Ping)),
+            (r#"{"action":"sync","revocationId":-1}"#, None),
+            (r#"{"action":"shout"}"#, None),
+            ("", None),
+            ("[]", None),
+        ] {
+            assert_eq!(ClientFrame::parse(text), frame, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_notice_has_the_documented_fields() {
+        let change = Change {
+            user: UserId::new("ada").unwrap(),
+            previous_role: Role::new("free"),
+            role: Role::new("paid"),
+            upgraded: true,
+            revocation_id: RevocationId(3),
+            subscription_active: true,
+            subscription_expires_at: None,
+            event: EventId::new("evt_1").unwrap(),
+            at: Timestamp::from_millis(1),
+        };
+        assert_eq!(
+            notice(&change),
+            r#"{"v":1,"type":"ROLE_UPGRADED","userId":"ada","role":"paid","previousRole":"free","revocationId":3,"subscriptionActive":true,"subscriptionExpiresAt":null,"roleAssignedAt":"1970-01-01T00:00:00.001Z","eventId":"evt_1","at":"1970-01-01T00:00:00.001Z"}"#
+        );
+        assert!(notice(&Change { upgraded: false, ..change }).contains("ROLE_DOWNGRADED"));
+    }
+}

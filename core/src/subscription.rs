@@ -1,0 +1,154 @@
+//! A subscription's tracked fields at one moment: the node that events move between.
+//!
+//! Two moments are equal exactly when no tracked field differs. What a node earns is the business
+//! of `grant`; how nodes follow each other is the business of `fold`.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::id::UserId;
+
+/// Stripe's subscription status (<https://docs.stripe.com/api/subscriptions/object#subscription_object-status>).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// In good standing.
+    Active,
+    /// In its trial.
+    Trialing,
+    /// The latest invoice is not paid; Stripe is still trying.
+    PastDue,
+    /// The latest invoice is not paid and Stripe has given up; the subscription stays.
+    Unpaid,
+    /// Over. Terminal.
+    Canceled,
+    /// The first invoice is not paid yet.
+    Incomplete,
+    /// The first invoice was not paid within 23 hours. Terminal.
+    IncompleteExpired,
+    /// The trial ended without a payment method.
+    Paused,
+    /// A status that Stripe added later. It earns nothing until this program knows it.
+    Other(Box<str>),
+}
+
+impl Status {
+    /// The status of that name; an unknown name survives.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "active" => Self::Active,
+            "trialing" => Self::Trialing,
+            "past_due" => Self::PastDue,
+            "unpaid" => Self::Unpaid,
+            "canceled" => Self::Canceled,
+            "incomplete" => Self::Incomplete,
+            "incomplete_expired" => Self::IncompleteExpired,
+            "paused" => Self::Paused,
+            other => Self::Other(other.into()),
+        }
+    }
+
+    /// Stripe's name of the status.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Active => "active",
+            Self::Trialing => "trialing",
+            Self::PastDue => "past_due",
+            Self::Unpaid => "unpaid",
+            Self::Canceled => "canceled",
+            Self::Incomplete => "incomplete",
+            Self::IncompleteExpired => "incomplete_expired",
+            Self::Paused => "paused",
+            Self::Other(text) => text,
+        }
+    }
+
+    /// Whether nothing can follow: no event revives such a subscription.
+    #[must_use]
+    pub const fn is_terminal(&self) -> bool {
+        matches!(self, Self::Canceled | Self::IncompleteExpired)
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Status {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text: std::borrow::Cow<'de, str> = Deserialize::deserialize(from)?;
+        Ok(Self::parse(&text))
+    }
+}
+
+/// One item: what is sold, until when it is paid, and how many.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Item {
+    /// Price id, `price_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub price: Option<Box<str>>,
+    /// Product id, `prod_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub product: Option<Box<str>>,
+    /// The price's lookup key, by which a host may name it across accounts.
+    #[serde(rename = "lookup", skip_serializing_if = "Option::is_none", default)]
+    pub lookup_key: Option<Box<str>>,
+    /// End of the current period, in seconds since the epoch: the item's own, or the subscription's
+    /// in API versions before Basil.
+    #[serde(rename = "ends", skip_serializing_if = "Option::is_none", default)]
+    pub ends_at_secs: Option<i64>,
+    /// How many, where it is counted.
+    #[serde(rename = "count", skip_serializing_if = "Option::is_none", default)]
+    pub quantity: Option<u64>,
+}
+
+/// The tracked fields of a subscription at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Node {
+    /// Its status.
+    pub status: Status,
+    /// Its items, sorted.
+    pub items: Vec<Item>,
+    /// It will not renew.
+    #[serde(rename = "cancels", skip_serializing_if = "is_false", default)]
+    pub cancel_at_period_end: bool,
+    /// Invoices are paused; the status does not change by that.
+    #[serde(rename = "uncollected", skip_serializing_if = "is_false", default)]
+    pub collection_paused: bool,
+    /// `metadata.user_id`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user: Option<UserId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_survives_a_round_trip() {
+        for name in [
+            "active",
+            "trialing",
+            "past_due",
+            "unpaid",
+            "canceled",
+            "incomplete",
+            "incomplete_expired",
+            "paused",
+            "on_the_moon",
+        ] {
+            let status = Status::parse(name);
+            assert_eq!(status.as_str(), name);
+            let json = serde_json::to_string(&status).unwrap();
+            assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status);
+            assert_eq!(status.is_terminal(), ["canceled", "incomplete_expired"].contains(&name));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! One type for instants: milliseconds since 1970-01-01T00:00:00Z. It never asks for the time.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// An instant, in milliseconds since the Unix epoch. Stored as that number, shown as RFC 3339.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since the epoch.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// From whole seconds since the epoch, as Stripe and JWT write them.
+    #[must_use]
+    pub const fn from_secs(secs: i64) -> Self {
+        Self(secs.saturating_mul(1_000))
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    #[must_use]
+    pub const fn as_secs(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+
+    /// So many seconds later (earlier where negative); saturates.
+    #[must_use]
+    pub const fn plus_secs(self, secs: i64) -> Self {
+        Self(self.0.saturating_add(secs.saturating_mul(1_000)))
+    }
+
+    /// So many milliseconds later; saturates.
+    #[must_use]
+    pub const fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// So many days later; saturates.
+    #[must_use]
+    pub const fn plus_days(self, days: i64) -> Self {
+        self.plus_secs(days.saturating_mul(86_400))
+    }
+
+    /// Milliseconds from `earlier` to this instant; 0 where `earlier` is later.
+    #[must_use]
+    pub fn millis_since(self, earlier: Self) -> u64 {
+        u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC with milliseconds, for example `2026-11-22T16:12:48.123Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(at) => write!(f, "{at:.3}"),
+            // Beyond the year 9999 RFC 3339 has no text; the number is still true.
+            Err(_) => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// Serializes an instant as RFC 3339, for frames and answers.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+pub(crate) fn rfc3339<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(at)
+}
+
+/// Serializes an optional instant as RFC 3339 or null.
+#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
+pub(crate) fn rfc3339_option<S: Serializer>(
+    at: &Option<Timestamp>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => to.collect_str(at),
+        None => to.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_rfc_3339_with_milliseconds() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_795_363_968_123, "2026-11-22T16:12:48.123Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(Timestamp::from_millis(millis).to_string(), text);
+        }
+        assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), i64::MAX.to_string());
+    }
+
+    #[test]
+    fn arithmetic_saturates() {
+        assert_eq!(Timestamp::from_secs(i64::MAX), Timestamp::from_millis(i64::MAX));
+        assert_eq!(Timestamp::from_secs(5).millis_since(Timestamp::from_secs(9)), 0);
+        assert_eq!(Timestamp::from_millis(-1).as_secs(), -1);
+    }
+}

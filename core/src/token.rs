@@ -1,0 +1,277 @@
+//! Access tokens: whose they are, and whether they are still worth anything. Time is an argument.
+//!
+//! HS256 by a shared secret, or RS256, ES256 and EdDSA by the issuer's JWKS (RFC 7517). The
+//! algorithm is pinned by the key, never taken from the token; `exp` is required.
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+    jwk::{Jwk, JwkSet, KeyAlgorithm},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    account::Account,
+    id::{RevocationId, UserId},
+    limits::{TOKEN_MAX_BYTES, TOKEN_TTL_SECS},
+    time::Timestamp,
+};
+
+/// Why a token is refused. Each has a stable [`Error::code`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// There is none.
+    #[error("a bearer token is needed")]
+    Missing,
+    /// It is not one of ours: broken, of another key or algorithm, without `sub` or `exp`.
+    #[error("the token is not valid here")]
+    Invalid,
+    /// Its `kid` is not in the key set that we have; the issuer may have rolled its keys.
+    #[error("the token's key is unknown")]
+    UnknownKey,
+    /// Its time is over.
+    #[error("the token has expired")]
+    Expired,
+    /// The role has changed since it was issued. Refreshing it gives one that knows the new role.
+    #[error("the role has changed since this token was issued; refresh it")]
+    Stale,
+    /// It was revoked and cannot be refreshed: log in again.
+    #[error("the token was revoked; log in again")]
+    Revoked,
+}
+
+impl Error {
+    /// The stable code for answers, logs and metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "token_missing",
+            Self::Invalid | Self::UnknownKey | Self::Revoked => "token_invalid",
+            Self::Expired => "token_expired",
+            Self::Stale => "token_stale",
+        }
+    }
+}
+
+/// Why keys are refused.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Too short for HS256 (RFC 7518, section 3.2).
+    #[error("a JWT secret needs at least 32 bytes, this one has {0}")]
+    SecretTooShort(usize),
+    /// The key set cannot be read.
+    #[error("the key set cannot be read: {0}")]
+    KeySet(#[source] serde_json::Error),
+    /// The key set has no usable key.
+    #[error("the key set has no RS256, ES256 or EdDSA signing key")]
+    NoUsableKey,
+}
+
+/// What a valid token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// `sub`: the user.
+    pub user: UserId,
+    /// `rev`: the revocation id when it was issued. A token of another issuer has none, and is
+    /// never stale.
+    pub revocation_id: Option<RevocationId>,
+    /// `exp`.
+    pub expires_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct RawClaims {
+    sub: String,
+    exp: f64,
+    nbf: Option<f64>,
+    rev: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct NewClaims<'a> {
+    sub: &'a str,
+    iat: i64,
+    exp: i64,
+    rev: RevocationId,
+}
+
+/// A shared secret that both issues and verifies.
+#[derive(Clone)]
+pub struct Secret {
+    verify: DecodingKey,
+    sign: EncodingKey,
+}
+
+impl Secret {
+    /// A secret of at least 32 bytes.
+    pub fn new(secret: &str) -> Result<Self, KeyError> {
+        if secret.len() < 32 {
+            return Err(KeyError::SecretTooShort(secret.len()));
+        }
+        let bytes = secret.as_bytes();
+        Ok(Self { verify: DecodingKey::from_secret(bytes), sign: EncodingKey::from_secret(bytes) })
+    }
+
+    /// A token for a user who is at that revocation id.
+    #[must_use]
+    pub fn mint(&self, user: &UserId, revocation_id: RevocationId, now: Timestamp) -> String {
+        let iat = now.as_secs();
+        let exp = iat.saturating_add(TOKEN_TTL_SECS);
+        let claims = NewClaims { sub: user.as_str(), iat, exp, rev: revocation_id };
+        // HMAC takes every key and these claims always have a JSON text.
+        encode(&Header::new(Algorithm::HS256), &claims, &self.sign).unwrap_or_default()
+    }
+}
+
+/// One public key of an issuer, with the algorithm it is for.
+#[derive(Clone)]
+struct PublicKey {
+    kid: Option<String>,
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
+
+/// The keys that a token may be signed with.
+#[derive(Clone, Default)]
+pub struct Keys {
+    secret: Option<Secret>,
+    public: Vec<PublicKey>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keys(secret: {}, public: {})", self.secret.is_some(), self.public.len())
+    }
+}
+
+impl Keys {
+    /// Keys with a shared secret, or none.
+    #[must_use]
+    pub const fn new(secret: Option<Secret>) -> Self {
+        Self { secret, public: Vec::new() }
+    }
+
+    /// The shared secret, if there is one: only then can tokens be issued here.
+    #[must_use]
+    pub const fn secret(&self) -> Option<&Secret> {
+        self.secret.as_ref()
+    }
+
+    /// The same with the usable keys of a JWKS document in place of the public ones.
+    pub fn with_jwks(self, json: &[u8]) -> Result<Self, KeyError> {
+        let set: JwkSet = serde_json::from_slice(json).map_err(KeyError::KeySet)?;
+        let public: Vec<_> = set.keys.iter().filter_map(public_key).collect();
+        if public.is_empty() {
+            return Err(KeyError::NoUsableKey);
+        }
+        Ok(Self { public, ..self })
+    }
+
+    /// Checks a token's signature and time.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, Error> {
+        if token.is_empty() {
+            return Err(Error::Missing);
+        }
+        if token.len() > TOKEN_MAX_BYTES {
+            return Err(Error::Invalid);
+        }
+        let header = decode_header(token).map_err(|_| Error::Invalid)?;
+        let raw = match (header.alg, &self.secret) {
+            (Algorithm::HS256, Some(secret)) => {
+                claims(token, &secret.verify, Algorithm::HS256).ok_or(Error::Invalid)?
+            }
+            _ => self.verify_public(token, &header)?,
+        };
+        check_times(raw, now)
+    }
+
+    fn verify_public(&self, token: &str, header: &Header) -> Result<RawClaims, Error> {
+        let mut fitting = self
+            .public
+            .iter()
+            .filter(|key| {
+                key.algorithm == header.alg && (header.kid.is_none() || key.kid == header.kid)
+            })
+            .peekable();
+        if fitting.peek().is_none() && !self.public.is_empty() {
+            return Err(Error::UnknownKey);
+        }
+        fitting.find_map(|key| claims(token, &key.key, key.algorithm)).ok_or(Error::Invalid)
+    }
+}
+
+fn public_key(jwk: &Jwk) -> Option<PublicKey> {
+    let algorithm = match jwk.common.key_algorithm {
+        Some(KeyAlgorithm::RS256) => Algorithm::RS256,
+        Some(KeyAlgorithm::ES256) => Algorithm::ES256,
+        Some(KeyAlgorithm::EdDSA) => Algorithm::EdDSA,
+        Some(_) => return None,
+        None => default_algorithm(jwk)?,
+    };
+    let key = DecodingKey::from_jwk(jwk).ok()?;
+    Some(PublicKey { kid: jwk.common.key_id.clone(), algorithm, key })
+}
+
+/// `alg` is optional in a JWK; the kind of key says it.
+fn default_algorithm(jwk: &Jwk) -> Option<Algorithm> {
+    use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve};
+    match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => Some(Algorithm::RS256),
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => {
+            Some(Algorithm::ES256)
+        }
+        AlgorithmParameters::OctetKeyPair(okp) if okp.curve == EllipticCurve::Ed25519 => {
+            Some(Algorithm::EdDSA)
+        }
+        _ => None,
+    }
+}
+
+fn claims(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<RawClaims> {
+    let mut validation = Validation::new(algorithm);
+    // The library would read the clock; times are checked by `check_times`.
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation.set_required_spec_claims(&["exp", "sub"]);
+    decode(token, key, &validation).ok().map(|data| data.claims)
+}
+
+fn check_times(raw: RawClaims, now: Timestamp) -> Result<Claims, Error> {
+    let expires_at = numeric_date(raw.exp).ok_or(Error::Invalid)?;
+    if expires_at <= now {
+        return Err(Error::Expired);
+    }
+    if let Some(nbf) = raw.nbf
+        && numeric_date(nbf).is_none_or(|nbf| nbf > now.plus_secs(60))
+    {
+        return Err(Error::Invalid);
+    }
+    let user = UserId::new(&raw.sub).map_err(|_| Error::Invalid)?;
+    Ok(Claims { user, revocation_id: raw.rev.map(RevocationId), expires_at })
+}
+
+/// RFC 7519's `NumericDate` may have a fraction.
+fn numeric_date(secs: f64) -> Option<Timestamp> {
+    #[expect(clippy::cast_possible_truncation, reason = "bounded to years that RFC 3339 can write")]
+    (0.0..=253_402_300_799.0).contains(&secs).then(|| Timestamp::from_secs(secs as i64))
+}
+
+/// Whether a token that is valid still knows its account's role.
+pub fn check_fresh(claims: &Claims, account: &Account) -> Result<(), Error> {
+    match claims.revocation_id {
+        Some(rev) if rev < account.revocation_id => Err(Error::Stale),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a token, stale or not, may be exchanged for a new one.
+pub fn check_refreshable(claims: &Claims, account: &Account) -> Result<(), Error> {
+    match claims.revocation_id {
+        Some(rev) if rev < account.revoked_before => Err(Error::Revoked),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "token_tests.rs"]
+mod tests;

@@ -1,0 +1,1 @@
+//! One machine, one SQLite file: queue, store, sockets and HTTP server.

@@ -1,0 +1,1 @@
+//! Verify a webhook and put it on the queue.

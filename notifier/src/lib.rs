@@ -1,0 +1,1 @@
+//! Tell live sockets what was committed.

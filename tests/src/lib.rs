@@ -1,0 +1,1 @@
+//! Contract suite, end-to-end, simulation and chaos tests.

@@ -1,0 +1,1 @@
+//! Load, decide, commit: one event after another, per customer in order.
