@@ -1,10 +1,10 @@
-//! One type for instants: milliseconds since 1970-01-01T00:00:00Z. It never asks for the time.
+//! One type for instants: microseconds since 1970-01-01T00:00:00Z. It never asks for the time.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// An instant, in milliseconds since the Unix epoch. Stored as that number, shown as RFC 3339.
+/// An instant, in microseconds since the Unix epoch. Stored as that number, shown as RFC 3339.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -12,40 +12,52 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// From milliseconds since the epoch.
+    /// From microseconds since the epoch.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// From milliseconds since the epoch; saturates.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        Self(millis.saturating_mul(1_000))
     }
 
-    /// From whole seconds since the epoch, as Stripe and JWT write them.
+    /// From whole seconds since the epoch, as Stripe and JWT write them; saturates.
     #[must_use]
     pub const fn from_secs(secs: i64) -> Self {
-        Self(secs.saturating_mul(1_000))
+        Self(secs.saturating_mul(1_000_000))
     }
 
-    /// Milliseconds since the epoch.
+    /// Microseconds since the epoch.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds since the epoch, rounded down.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
-        self.0
+        self.0.div_euclid(1_000)
     }
 
     /// Whole seconds since the epoch, rounded down.
     #[must_use]
     pub const fn as_secs(self) -> i64 {
-        self.0.div_euclid(1_000)
+        self.0.div_euclid(1_000_000)
     }
 
     /// So many seconds later (earlier where negative); saturates.
     #[must_use]
     pub const fn plus_secs(self, secs: i64) -> Self {
-        Self(self.0.saturating_add(secs.saturating_mul(1_000)))
+        Self(self.0.saturating_add(secs.saturating_mul(1_000_000)))
     }
 
     /// So many milliseconds later; saturates.
     #[must_use]
     pub const fn plus_millis(self, millis: i64) -> Self {
-        Self(self.0.saturating_add(millis))
+        Self(self.0.saturating_add(millis.saturating_mul(1_000)))
     }
 
     /// So many days later; saturates.
@@ -57,14 +69,20 @@ impl Timestamp {
     /// Milliseconds from `earlier` to this instant; 0 where `earlier` is later.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> u64 {
-        u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
+        self.since(earlier).as_millis().try_into().unwrap_or(u64::MAX)
+    }
+
+    /// The time from `earlier` to this instant; zero where `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }
 
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC with milliseconds, for example `2026-11-22T16:12:48.123Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
+        match jiff::Timestamp::from_microsecond(self.0) {
             Ok(at) => write!(f, "{at:.3}"),
             // Beyond the year 9999 RFC 3339 has no text; the number is still true.
             Err(_) => write!(f, "{}", self.0),
@@ -103,12 +121,12 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_millis(millis).to_string(), text);
         }
-        assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), i64::MAX.to_string());
+        assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), i64::MAX.to_string());
     }
 
     #[test]
     fn arithmetic_saturates() {
-        assert_eq!(Timestamp::from_secs(i64::MAX), Timestamp::from_millis(i64::MAX));
+        assert_eq!(Timestamp::from_secs(i64::MAX), Timestamp::from_micros(i64::MAX));
         assert_eq!(Timestamp::from_secs(5).millis_since(Timestamp::from_secs(9)), 0);
         assert_eq!(Timestamp::from_millis(-1).as_secs(), -1);
     }
