@@ -24,6 +24,7 @@ pub mod policy;
 pub mod cause;
 pub mod decide;
 pub mod notice;
+pub mod problem;
 pub mod token;
 
 pub mod ports;

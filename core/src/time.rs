@@ -1,6 +1,6 @@
 //! One type for instants: microseconds since 1970-01-01T00:00:00Z. It never asks for the time.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -87,6 +87,30 @@ impl fmt::Display for Timestamp {
             // Beyond the year 9999 RFC 3339 has no text; the number is still true.
             Err(_) => write!(f, "{}", self.0),
         }
+    }
+}
+
+/// Where a stage gets the time from. It is given to it, so that a test can be the clock.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// A clock that asks this function.
+    #[must_use]
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// What it shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({})", self.now())
     }
 }
 
