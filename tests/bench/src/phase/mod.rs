@@ -1,0 +1,6 @@
+//! What is measured, a file each: start, one stage alone, load, idle sockets.
+
+pub(crate) mod idle;
+pub(crate) mod load;
+pub(crate) mod stage;
+pub(crate) mod start;
