@@ -1,0 +1,31 @@
+// Fails when a part of the package outgrows its budget, minified and gzipped as a visitor gets it.
+// React, sonner and the core do not count towards the React part: the page has them already.
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const BYTES_PER_KB = 1024;
+const parts = [
+  { name: 'core', entry: 'dist/index.js', kbMax: 6 },
+  { name: 'react', entry: 'dist/react/index.js', kbMax: 2 },
+];
+
+/** @param {string} entry */
+async function bytesOf(entry) {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    external: ['react', 'react/jsx-runtime', 'sonner', '../index.js', '../client.js'],
+    write: false,
+  });
+  return gzipSync(outputFiles[0]?.contents ?? '', { level: 9 }).length;
+}
+
+for (const { name, entry, kbMax } of parts) {
+  const kb = (await bytesOf(entry)) / BYTES_PER_KB;
+  const verdict = kb <= kbMax ? 'ok' : 'TOO BIG';
+  console.log(`${name.padEnd(6)} ${kb.toFixed(2)} KB of ${kbMax} KB  ${verdict}`);
+  if (kb > kbMax) process.exitCode = 1;
+}

@@ -1,0 +1,10 @@
+// The React part's front door.
+
+export { TierProvider, useTier } from './provider.js';
+export type { TierProviderProps, Tier } from './provider.js';
+export { useTierUpgrade } from './upgrade.js';
+export type { TierUpgrade } from './upgrade.js';
+export { UpgradeStatus } from './status.js';
+export type { UpgradeStatusProps, UpgradeTexts } from './status.js';
+export { sonnerToasts } from './toasts.js';
+export type { ToastAdapter, ToastTexts } from './toasts.js';

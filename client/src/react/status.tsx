@@ -1,0 +1,47 @@
+'use client';
+// Tells a person who has paid what is happening, aloud too. It is unstyled: give the classes a look.
+// It never says that a payment failed, because only the checkout knows that.
+
+import type { ReactNode } from 'react';
+import { useTierUpgrade } from './upgrade.js';
+
+export interface UpgradeTexts {
+  pending: ReactNode;
+  upgraded: ReactNode;
+  timedOut: ReactNode;
+  retry: ReactNode;
+}
+
+export interface UpgradeStatusProps {
+  texts?: Partial<UpgradeTexts>;
+  className?: string;
+}
+
+const TEXTS: UpgradeTexts = {
+  pending: 'Confirming your payment…',
+  upgraded: 'Your upgrade is active.',
+  timedOut:
+    'This is taking longer than usual. Your payment is safe and you will not be charged twice. ' +
+    'You can leave this page, or check again now.',
+  retry: 'Check again',
+};
+
+export function UpgradeStatus({ texts, className = 'tierlift-status' }: UpgradeStatusProps) {
+  const { status, retry } = useTierUpgrade();
+  const told = { ...TEXTS, ...texts };
+  const { pending, upgraded, timedOut } = told;
+  const message = { idle: null, pending, upgraded, timed_out: timedOut }[status];
+  // The live region is there from the start: one that appears with its text is not read out.
+  return (
+    <div className={className} data-status={status}>
+      <div role="status" aria-live="polite" aria-atomic="true">
+        {message}
+      </div>
+      {status === 'timed_out' && (
+        <button type="button" onClick={() => void retry()}>
+          {told.retry}
+        </button>
+      )}
+    </div>
+  );
+}

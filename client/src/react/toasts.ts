@@ -1,0 +1,63 @@
+'use client';
+// Announces role changes as toasts, through whatever the host has. It shows each change once in
+// each tab, and nothing for what was already true when the page loaded.
+
+import { useEffect, useRef } from 'react';
+import type { TierClient } from '../client.js';
+import type { RoleChange } from '../types.js';
+
+export interface ToastAdapter {
+  success: (message: string) => void;
+  info: (message: string) => void;
+}
+
+export interface ToastTexts {
+  upgraded: (change: RoleChange) => string;
+  downgraded: (change: RoleChange) => string;
+}
+
+const TEXTS: ToastTexts = {
+  upgraded: ({ user }) => `You are on the ${user.role} plan now.`,
+  downgraded: ({ user }) => `Your plan is now ${user.role}.`,
+};
+
+/** sonner's toasts when it is installed, and silence when it is not. */
+export const sonnerToasts: ToastAdapter = {
+  success: (message) => void sonner().then((module) => module?.toast.success(message)),
+  info: (message) => void sonner().then((module) => module?.toast.info(message)),
+};
+
+async function sonner(): Promise<typeof import('sonner') | null> {
+  // Bundlers take an import inside try for an optional one.
+  try {
+    return await import('sonner');
+  } catch {
+    return null;
+  }
+}
+
+export function useToasts(
+  client: TierClient,
+  adapter: ToastAdapter | false = sonnerToasts,
+  texts: Partial<ToastTexts> = {},
+): void {
+  const latest = useRef({ adapter, texts });
+  useEffect(() => {
+    latest.current = { adapter, texts };
+  });
+  useEffect(() => {
+    let told = client.getSnapshot().lastChange;
+    return client.subscribe(() => {
+      const { lastChange } = client.getSnapshot();
+      if (!lastChange || lastChange === told) return;
+      told = lastChange;
+      announce(lastChange, latest.current.adapter, { ...TEXTS, ...latest.current.texts });
+    });
+  }, [client]);
+}
+
+function announce(change: RoleChange, adapter: ToastAdapter | false, texts: ToastTexts): void {
+  if (!adapter) return;
+  if (change.type === 'ROLE_UPGRADED') adapter.success(texts.upgraded(change));
+  else adapter.info(texts.downgraded(change));
+}

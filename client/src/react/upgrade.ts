@@ -1,0 +1,25 @@
+'use client';
+// The watch for a paid upgrade, as a hook. It cancels nothing on unmount: the watch belongs to the
+// browser, and a page that navigates from the return page to another is still waiting.
+
+import { useCallback } from 'react';
+import type { WatchOptions } from '../client.js';
+import type { UpgradeOutcome, UpgradeView } from '../types.js';
+import { useClient, useTierSnapshot } from './provider.js';
+
+export interface TierUpgrade extends UpgradeView {
+  /** Call it where the checkout returns to. */
+  start: (options?: WatchOptions) => Promise<UpgradeOutcome>;
+  /** Watches once more after a watch that timed out. */
+  retry: () => Promise<UpgradeOutcome>;
+  stop: () => void;
+}
+
+export function useTierUpgrade(): TierUpgrade {
+  const client = useClient();
+  const { upgrade } = useTierSnapshot(client);
+  const start = useCallback((options?: WatchOptions) => client.watchUpgrade(options), [client]);
+  const retry = useCallback(() => client.watchUpgrade(), [client]);
+  const stop = useCallback(() => client.cancelUpgrade(), [client]);
+  return { ...upgrade, start, retry, stop };
+}
