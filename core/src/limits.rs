@@ -13,6 +13,9 @@ pub const SIGNATURE_HEADER_MAX_BYTES: usize = 4 * 1024;
 pub const SIGNATURES_MAX: usize = 16;
 /// Most signing secrets at a time: one in use, one rolling out, and room for error.
 pub const SECRETS_MAX: usize = 8;
+/// Longest `traceparent` that is kept, in bytes; version 00 has 55
+/// (<https://www.w3.org/TR/trace-context/#traceparent-header>).
+pub const TRACE_MAX_BYTES: usize = 64;
 /// How far a signature's time may be from ours, in seconds
 /// (<https://docs.stripe.com/webhooks#verify-official-libraries>).
 pub const SIGNATURE_TOLERANCE_SECS: i64 = 300;
@@ -56,12 +59,38 @@ pub const QUEUE_DEPTH_MAX: usize = 1_000_000;
 /// Days that a ledger row is kept: longer than any resend (Stripe's CLI resends up to 30 days).
 pub const LEDGER_KEPT_DAYS: i64 = 90;
 
+/// HTTP connections that are open at a time; further ones wait to be accepted. Sockets do not count.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// How long a connection may wait for the complete head of its next request, in seconds: so long
+/// lives an idle connection, and so long a slow head.
+pub const REQUEST_HEAD_TIMEOUT_SECS: u64 = 30;
+/// How long a request's body may take to arrive, in seconds.
+pub const REQUEST_BODY_TIMEOUT_SECS: u64 = 10;
+/// How long a shutdown waits for requests, commits and sockets, in seconds.
+pub const SHUTDOWN_TIMEOUT_SECS: u64 = 20;
+/// How long an issuer may take to send its key set, in seconds.
+pub const JWKS_FETCH_TIMEOUT_SECS: u64 = 10;
+/// Shortest time between two fetches of an issuer's key set, in seconds.
+pub const JWKS_FETCH_INTERVAL_SECS: i64 = 60;
+/// Largest key set that is read, in bytes.
+pub const JWKS_MAX_BYTES: u64 = 256 * 1024;
+
+/// Live sockets of this process; one more is answered 503.
+pub const SOCKETS_MAX: usize = 50_000;
 /// Live sockets of one user; one more closes the oldest.
 pub const SOCKETS_PER_USER_MAX: usize = 20;
 /// Largest frame that a client may send, in bytes.
 pub const SOCKET_FRAME_MAX_BYTES: usize = 4 * 1024;
 /// Frames that wait for a slow reader before its socket is cut.
 pub const SOCKET_OUTBOX_MAX_FRAMES: usize = 32;
+/// How often a socket is pinged, in seconds.
+pub const SOCKET_PING_INTERVAL_SECS: u64 = 30;
+/// Pings in a row that may go unanswered; the next one cuts the socket instead.
+pub const SOCKET_PINGS_MISSED_MAX: u8 = 1;
+/// How long a socket may take to be closed in order before it is dropped, in seconds.
+pub const SOCKET_CLOSE_TIMEOUT_SECS: u64 = 5;
+/// Sockets that are told of one change at the same time.
+pub const PUSHES_AT_ONCE_MAX: usize = 16;
 /// Lifetime of an access token, in seconds.
 pub const TOKEN_TTL_SECS: i64 = 15 * 60;
 /// Longest token that is read, in bytes.

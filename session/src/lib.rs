@@ -1,1 +1,19 @@
-//! Who is asking, and what may they do: session routes and the guard.
+//! Who is asking, and what may they do: `GET /session`, `POST /session/refresh`, and the guard for
+//! a host application's own routes.
+//!
+//! It refuses to trust a token longer than its account allows: every answer looks at the account,
+//! so a role that changed or lapsed a moment ago counts at once.
+
+mod access;
+mod bearer;
+mod error;
+mod guard;
+mod keyring;
+mod route;
+
+pub use access::{Access, Issued};
+pub use bearer::bearer;
+pub use error::Error;
+pub use guard::{Guarded, RequireRole, UnknownRole};
+pub use keyring::{Fetch, FetchError, Keyring, SourceError};
+pub use route::{Refreshed, router};

@@ -1,0 +1,56 @@
+//! A webhook from its bytes to the queue, whatever brought the bytes.
+
+use bytes::Bytes;
+use tierlift_core::{
+    event::Head,
+    ports::{Group, Message, Queue, Sent},
+    signature::{self, Secrets},
+    time::Timestamp,
+};
+
+use crate::Error;
+
+/// What became of a webhook that was not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is in the queue, durably.
+    Queued,
+    /// It already was.
+    Duplicate,
+    /// It is of a type that concerns no role.
+    Ignored,
+}
+
+impl Accepted {
+    /// The word for metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+/// Verifies a webhook and queues it. `signature` is the value of `Stripe-Signature`, `trace` that
+/// of `traceparent`. When this returns [`Accepted::Queued`], the event is durable.
+pub async fn accept<Q: Queue>(
+    queue: &Q,
+    secrets: &Secrets,
+    signature: Option<&[u8]>,
+    body: Bytes,
+    trace: Option<String>,
+    now: Timestamp,
+) -> Result<Accepted, Error> {
+    signature::verify(secrets, signature.unwrap_or_default(), &body, now)?;
+    let Head::Wanted { id, kind, customer } = Head::parse(&body)? else {
+        return Ok(Accepted::Ignored);
+    };
+    let group = Group::of(&id, customer.as_ref());
+    let message = Message { event: id, kind, group, received_at: now, trace, body };
+    match queue.send(message).await? {
+        Sent::Queued => Ok(Accepted::Queued),
+        Sent::Duplicate => Ok(Accepted::Duplicate),
+    }
+}

@@ -1,0 +1,109 @@
+//! `POST /webhooks/stripe`: reads a request within its limits, and answers.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tierlift_core::{
+    limits::{TRACE_MAX_BYTES, WEBHOOK_BODY_MAX_BYTES},
+    ports::Queue,
+    signature::Secrets,
+    time::Clock,
+};
+
+use crate::{Accepted, Error, accept};
+
+/// What the route needs.
+#[derive(Debug)]
+pub struct Ingest<Q> {
+    /// Where webhooks go.
+    pub queue: Q,
+    /// With which they are signed.
+    pub secrets: Secrets,
+    /// When they arrive.
+    pub clock: Clock,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+}
+
+/// The route.
+pub fn router<Q: Queue + 'static>(ingest: Arc<Ingest<Q>>) -> Router {
+    Router::new().route("/webhooks/stripe", post(webhook::<Q>)).with_state(ingest)
+}
+
+async fn webhook<Q: Queue>(State(ingest): State<Arc<Ingest<Q>>>, request: Request) -> Response {
+    let started = Instant::now();
+    let result = receive(&ingest, request).await;
+    let (word, code) = match &result {
+        Ok(accepted) => (accepted.as_str(), "ok"),
+        Err(why) => ("rejected", why.code()),
+    };
+    metrics::counter!("tierlift_webhooks_total", "result" => word, "code" => code).increment(1);
+    match result {
+        Ok(accepted) => {
+            metrics::histogram!("tierlift_ack_seconds").record(started.elapsed());
+            answer(accepted)
+        }
+        Err(why) => {
+            tracing::warn!(code, error = %why, "webhook refused");
+            why.into_response()
+        }
+    }
+}
+
+async fn receive<Q: Queue>(ingest: &Ingest<Q>, request: Request) -> Result<Accepted, Error> {
+    let (head, body) = request.into_parts();
+    check_content_type(&head.headers)?;
+    let body = tokio::time::timeout(ingest.body_timeout, read(body))
+        .await
+        .unwrap_or(Err(Error::BodyTimeout))?;
+    let signature = head.headers.get("stripe-signature").map(HeaderValue::as_bytes);
+    let (trace, now) = (trace(&head.headers), ingest.clock.now());
+    accept(&ingest.queue, &ingest.secrets, signature, body, trace, now).await
+}
+
+/// The whole body, or why not; a body that says that it is too large is not even begun.
+async fn read(body: Body) -> Result<Bytes, Error> {
+    if body.size_hint().lower() > WEBHOOK_BODY_MAX_BYTES as u64 {
+        return Err(Error::BodyTooLarge);
+    }
+    match Limited::new(body, WEBHOOK_BODY_MAX_BYTES).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(why) if why.is::<LengthLimitError>() => Err(Error::BodyTooLarge),
+        Err(_) => Err(Error::BodyBroken),
+    }
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let kind = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    if kind.trim_ascii().eq_ignore_ascii_case(b"application/json") {
+        return Ok(());
+    }
+    Err(Error::ContentType)
+}
+
+/// The request's trace context, so that the worker's log line can be found from it.
+fn trace(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    (text.len() <= TRACE_MAX_BYTES).then(|| text.to_owned())
+}
+
+fn answer(accepted: Accepted) -> Response {
+    let body = match accepted {
+        Accepted::Queued | Accepted::Duplicate => r#"{"status":"accepted"}"#,
+        Accepted::Ignored => r#"{"status":"ignored"}"#,
+    };
+    ([(CONTENT_TYPE, "application/json")], body).into_response()
+}

@@ -1,0 +1,52 @@
+//! Why a server closes a socket: the codes and words of the close frame.
+//!
+//! Below 4000 they are those of RFC 6455, section 7.4.1; from 4000 on they are tierlift's own.
+
+/// Why a server closes a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// The server stops. Connect again.
+    GoingAway,
+    /// The client said something that is not in the protocol.
+    FrameInvalid,
+    /// The client sent a frame above the limit.
+    FrameTooLarge,
+    /// The server could not read the user's state. Connect again.
+    StoreUnavailable,
+    /// The user opened one socket too many, and this was the oldest. Do not connect again at once.
+    TooManySockets,
+    /// The client reads more slowly than it is told. Connect again and ask for a snapshot.
+    TooSlow,
+    /// The client answered no ping. Whoever still reads this may connect again.
+    Unresponsive,
+}
+
+impl Close {
+    /// The close frame's code.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::GoingAway => 1001,
+            Self::FrameInvalid => 1008,
+            Self::FrameTooLarge => 1009,
+            Self::StoreUnavailable => 1011,
+            Self::TooManySockets => 4008,
+            Self::TooSlow => 4009,
+            Self::Unresponsive => 4010,
+        }
+    }
+
+    /// The close frame's reason, and the word for metrics.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::GoingAway => "going_away",
+            Self::FrameInvalid => "frame_invalid",
+            Self::FrameTooLarge => "frame_too_large",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::TooManySockets => "too_many_sockets",
+            Self::TooSlow => "too_slow",
+            Self::Unresponsive => "unresponsive",
+        }
+    }
+}

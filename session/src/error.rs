@@ -1,0 +1,78 @@
+//! Why somebody is not let in, and what they are told.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
+    response::{IntoResponse, Response},
+};
+use tierlift_core::{policy::Role, ports::StoreError, problem, token};
+
+/// Why somebody is not let in. Each has a stable [`Error::code`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no token, or it is worth nothing (any more).
+    #[error(transparent)]
+    Token(#[from] token::Error),
+    /// The role is not enough now, whatever it was when the token was issued.
+    #[error("this needs the role {0}")]
+    RoleRequired(Role),
+    /// Tokens are issued by somebody else; ask there for a new one.
+    #[error("tokens are not issued here")]
+    RefreshUnavailable,
+    /// The account cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// The stable code for answers, logs and metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Token(why) => why.code(),
+            Self::RoleRequired(_) => "role_required",
+            Self::RefreshUnavailable => "refresh_unavailable",
+            Self::Store(_) => "store_unavailable",
+        }
+    }
+
+    /// The HTTP status of the answer.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::RoleRequired(_) => StatusCode::FORBIDDEN,
+            Self::RefreshUnavailable => StatusCode::CONFLICT,
+            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The challenge of a 401 (RFC 6750, section 3).
+    const fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::Token(token::Error::Missing) => Some("Bearer"),
+            Self::Token(_) => Some(r#"Bearer error="invalid_token""#),
+            Self::RoleRequired(_) | Self::RefreshUnavailable | Self::Store(_) => None,
+        }
+    }
+
+    /// What the client is told. What is wrong inside is in the log alone.
+    fn detail(&self) -> String {
+        match self {
+            Self::Store(_) => "the account cannot be read now; try again".to_owned(),
+            Self::Token(_) | Self::RoleRequired(_) | Self::RefreshUnavailable => self.to_string(),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if let Self::Store(why) = &self {
+            tracing::error!(error = %why, "an account cannot be read");
+        }
+        let mut response = problem::response(self.status(), self.code(), &self.detail());
+        if let Some(challenge) = self.challenge() {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response.into_response()
+    }
+}

@@ -1,0 +1,101 @@
+//! The keys that tokens are checked with, which an issuer may roll while we run.
+//!
+//! A token whose key is unknown makes the key set be fetched again, once at a time and at most once
+//! a minute, so that nobody can make us hammer the issuer. A fetch that fails changes nothing.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use tierlift_core::{
+    limits::JWKS_FETCH_INTERVAL_SECS,
+    time::Timestamp,
+    token::{self, Claims, KeyError, Keys},
+};
+use tokio::sync::Mutex;
+
+/// Why a key set could not be fetched.
+pub type FetchError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Fetches the JWKS document.
+pub type Fetch = Box<
+    dyn Fn() -> Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>> + Send>> + Send + Sync,
+>;
+
+/// Why a key set is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It could not be fetched.
+    #[error("the key set cannot be fetched: {0}")]
+    Fetch(#[source] FetchError),
+    /// It was fetched, and is unusable.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+}
+
+/// The keys of now.
+pub struct Keyring {
+    keys: RwLock<Arc<Keys>>,
+    source: Option<Source>,
+}
+
+struct Source {
+    fetch: Fetch,
+    /// When the last fetch began. Whoever fetches holds it, and the others wait for the outcome.
+    began: Mutex<Timestamp>,
+}
+
+impl Keyring {
+    /// Keys that never change.
+    #[must_use]
+    pub fn fixed(keys: Keys) -> Self {
+        Self { keys: RwLock::new(Arc::new(keys)), source: None }
+    }
+
+    /// Keys with an issuer's key set, which is fetched here for the first time.
+    pub async fn fetched(keys: Keys, fetch: Fetch, now: Timestamp) -> Result<Self, SourceError> {
+        let source = Source { fetch, began: Mutex::new(now) };
+        let keyring = Self { source: Some(source), ..Self::fixed(keys) };
+        keyring.fetch().await?;
+        Ok(keyring)
+    }
+
+    /// The keys of now.
+    #[must_use]
+    pub fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Checks a token's signature and time; an unknown key is looked for at its issuer.
+    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, token::Error> {
+        match self.keys().verify(token, now) {
+            Err(token::Error::UnknownKey) => {
+                self.refetch(now).await;
+                self.keys().verify(token, now)
+            }
+            other => other,
+        }
+    }
+
+    async fn refetch(&self, now: Timestamp) {
+        let Some(source) = &self.source else { return };
+        let mut began = source.began.lock().await;
+        if now < began.plus_secs(JWKS_FETCH_INTERVAL_SECS) {
+            return;
+        }
+        *began = now;
+        match self.fetch().await {
+            Ok(()) => tracing::info!("the key set was fetched again"),
+            Err(why) => tracing::error!(error = %why, "the old key set stays"),
+        }
+    }
+
+    async fn fetch(&self) -> Result<(), SourceError> {
+        let Some(source) = &self.source else { return Ok(()) };
+        let json = (source.fetch)().await.map_err(SourceError::Fetch)?;
+        let keys = Keys::clone(&self.keys()).with_jwks(&json)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! `GET /session` and `POST /session/refresh`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, HeaderName, header::CACHE_CONTROL},
+    routing::{get, post},
+};
+use serde::Serialize;
+use tierlift_core::{notice::Session, ports::Store};
+
+use crate::{Access, Error, Issued, bearer};
+
+/// The answer of `POST /session/refresh`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refreshed {
+    /// The new token.
+    #[serde(flatten)]
+    pub issued: Issued,
+    /// Whose it is.
+    pub user: Session,
+}
+
+/// What depends on the moment and the token must not be kept by anybody in between.
+type Uncached<T> = ([(HeaderName, &'static str); 1], Json<T>);
+
+const fn uncached<T>(body: T) -> Uncached<T> {
+    ([(CACHE_CONTROL, "no-store")], Json(body))
+}
+
+/// The routes.
+pub fn router<S: Store + 'static>(access: Arc<Access<S>>) -> Router {
+    Router::new()
+        .route("/session", get(session::<S>))
+        .route("/session/refresh", post(refresh::<S>))
+        .with_state(access)
+}
+
+async fn session<S: Store>(
+    State(access): State<Arc<Access<S>>>,
+    headers: HeaderMap,
+) -> Result<Uncached<Session>, Error> {
+    access.session(bearer(&headers)).await.map(uncached)
+}
+
+async fn refresh<S: Store>(
+    State(access): State<Arc<Access<S>>>,
+    headers: HeaderMap,
+) -> Result<Uncached<Refreshed>, Error> {
+    let (issued, user) = access.refresh(bearer(&headers)).await?;
+    Ok(uncached(Refreshed { issued, user }))
+}
