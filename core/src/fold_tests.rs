@@ -1,1 +1,382 @@
-//! Tests of `fold`.
+//! Tests of `fold`. A row is a text: `10 +A` is created as A in second 10, `10 A>B` an update,
+//! `10 =A` an event that only says where it is, `10 !A` a deletion.
+
+use std::collections::HashSet;
+
+use proptest::{collection::vec, prelude::*, sample::Index};
+
+use super::*;
+use crate::subscription::Item;
+
+/// A letter's node; they sort as the letters do. `C` and `X` are terminal.
+fn node(letter: &str) -> Node {
+    let (status, price) = match letter {
+        "A" => (Status::Active, "a"),
+        "B" => (Status::Active, "b"),
+        "T" => (Status::Trialing, "a"),
+        "P" => (Status::PastDue, "a"),
+        "Q" => (Status::PastDue, "b"),
+        "U" => (Status::Unpaid, "a"),
+        "C" => (Status::Canceled, "a"),
+        "X" => (Status::IncompleteExpired, "a"),
+        "Z" => (Status::Other("zombie".into()), "a"),
+        other => panic!("no node {other}"),
+    };
+    build(status, price, Some(1), Some(1))
+}
+
+fn build(status: Status, price: &str, ends: Option<i64>, quantity: Option<u64>) -> Node {
+    let item = Item { price: Some(price.into()), ends_at_secs: ends, quantity, ..Item::default() };
+    Node {
+        status,
+        items: vec![item],
+        cancel_at_period_end: false,
+        collection_paused: false,
+        user: None,
+    }
+}
+
+fn edge(text: &str) -> Edge {
+    let (second, what) = text.split_once(' ').unwrap();
+    let (origin, to) = if let Some(to) = what.strip_prefix('+') {
+        (Origin::Created, to)
+    } else if let Some(to) = what.strip_prefix('=') {
+        (Origin::Unknown, to)
+    } else if let Some(to) = what.strip_prefix('!') {
+        (Origin::Ended, to)
+    } else {
+        let (from, to) = what.split_once('>').unwrap();
+        (Origin::Node(node(from)), to)
+    };
+    Edge { at_secs: second.parse().unwrap(), origin, to: node(to) }
+}
+
+fn edges(text: &str) -> Vec<Edge> {
+    text.split(", ").map(edge).collect()
+}
+
+fn record<'a>(edges: impl IntoIterator<Item = &'a Edge>) -> Record {
+    let mut record = Record::default();
+    for edge in edges {
+        record.insert(edge.clone());
+    }
+    record
+}
+
+fn bytes(record: &Record) -> String {
+    serde_json::to_string(record).unwrap()
+}
+
+/// Every order of the items (Heap's algorithm).
+fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+    fn heap<T: Clone>(k: usize, items: &mut Vec<T>, out: &mut Vec<Vec<T>>) {
+        if k <= 1 {
+            return out.push(items.clone());
+        }
+        for i in 0..k {
+            heap(k - 1, items, out);
+            items.swap(if k % 2 == 0 { i } else { 0 }, k - 1);
+        }
+    }
+    let mut out = Vec::new();
+    heap(items.len(), &mut items.to_vec(), &mut out);
+    out
+}
+
+/// In every order the events end in that node, marked `?` where it is a guess, since that second.
+fn check(events: &str, expected: &str) {
+    let events_parsed = edges(events);
+    let first = bytes(&record(&events_parsed));
+    for order in orders(&events_parsed) {
+        let got = record(&order);
+        assert_eq!(bytes(&got), first, "{events}: the bytes depend on the order");
+        assert_eq!(serde_json::from_str::<Record>(&first).unwrap(), got, "{events}: round trip");
+        let (letter, since) = expected.split_once(" since ").unwrap();
+        let state = got.state().unwrap();
+        assert_eq!(state.node, node(letter.trim_end_matches('?')), "{events}: {order:?}");
+        assert_eq!(state.ambiguous, letter.ends_with('?'), "{events}: ambiguous");
+        assert_eq!(state.since_secs.to_string(), since, "{events}: since");
+    }
+}
+
+#[test]
+fn one_second_ends_where_its_edges_end() {
+    for (events, expected) in [
+        // The file header's table, line by line.
+        ("10 A>B, 10 P>U, 10 B>P", "U since 10"),
+        ("9 +A, 10 A>B, 10 B>A", "A since 9"),
+        ("9 +A, 10 =P", "P since 10"),
+        ("9 +A, 10 A>P, 10 !C, 11 =A", "C since 10"),
+        ("10 A>B, 10 P>Q", "Q? since 10"),
+        ("10 A>B, 10 P>Q, 10 Q>A", "B since 10"),
+        // A source has no edge in; what follows it in its second does.
+        ("10 +A", "A since 10"),
+        ("10 +T, 10 T>A, 10 A>B", "B since 10"),
+        ("10 +A, 10 A>B, 10 B>A", "A since 10"),
+        // The same edge walked twice needs a way back.
+        ("10 A>B, 10 B>A, 10 A>B", "B since 10"),
+        ("10 A>B, 10 A>B", "B? since 10"),
+        // A circuit says nothing of where it began unless the second before does.
+        ("10 A>B, 10 B>A", "A? since 10"),
+        ("9 +B, 10 A>B, 10 B>A", "B since 9"),
+        ("9 +U, 10 A>B, 10 B>A", "U? since 9"),
+        // Assertions: of one node they hold, of several only with what was before.
+        ("10 =A", "A since 10"),
+        ("10 =A, 10 =A", "A since 10"),
+        ("9 +A, 10 A>A", "A since 9"),
+        ("9 +A, 10 =A, 10 =P", "A since 9"),
+        ("9 +U, 10 =A, 10 =P", "U? since 9"),
+        ("10 =A, 10 =P", "A? since 10"),
+        // An assertion moves nothing beside a moving edge.
+        ("9 +T, 10 T>P, 10 =T", "P since 10"),
+        // A guess in one second is over with the next.
+        ("10 A>B, 10 P>Q, 11 B>A", "A since 11"),
+        // Far apart, before the epoch, and at the ends of time.
+        ("-5 +T, 0 T>A", "A since 0"),
+        ("-9223372036854775808 +T, 9223372036854775807 T>A", "A since 9223372036854775807"),
+    ] {
+        check(events, expected);
+    }
+}
+
+#[test]
+fn a_status_is_since_the_second_that_it_last_changed_in() {
+    for (events, expected) in [
+        ("10 +A, 20 A>B, 30 B>A", "A since 10"),
+        ("10 +A, 20 A>P, 30 P>Q", "Q since 20"),
+        ("10 +A, 20 A>P, 30 P>A", "A since 30"),
+        ("10 +A, 20 A>P, 20 P>A", "A since 10"),
+        ("10 +T, 20 T>A, 20 A>P, 30 P>A", "A since 30"),
+        ("10 +Z, 20 =Z", "Z since 10"),
+    ] {
+        check(events, expected);
+    }
+}
+
+#[test]
+fn nothing_revives_what_has_ended() {
+    for (events, expected) in [
+        ("10 +A, 20 !C, 30 =A, 40 A>B", "C since 20"),
+        ("10 +A, 20 A>C, 30 =A", "C since 20"),
+        ("10 +A, 20 A>X, 30 X>A", "X since 20"),
+        ("10 +A, 10 !C", "C since 10"),
+        ("10 +A, 10 A>B, 10 B>P, 10 !C", "C since 10"),
+        // The later end counts, and of one second the greater.
+        ("10 !C, 20 C>C", "C since 20"),
+        ("10 !C, 10 =X", "X since 10"),
+        // `deleted` ends it even if its object still says otherwise.
+        ("10 +A, 20 !A", "C since 20"),
+    ] {
+        check(events, expected);
+        let mut ended = record(&edges(events));
+        assert!(ended.is_ended());
+        for late in ["5 =A", "20 A>B", "99 +A", "99 P>A"] {
+            let before = bytes(&ended);
+            assert_eq!(ended.insert(edge(late)), Arrival::Stale, "{events}, then {late}");
+            assert_eq!(bytes(&ended), before);
+        }
+    }
+}
+
+#[test]
+fn an_end_is_taken_in_after_everything_was_settled() {
+    let mut long = record(&ladder(1, 40));
+    assert_eq!(long.insert(edge("1 !C")), Arrival::Remembered);
+    assert_eq!(long.state().unwrap().node, node("C"));
+}
+
+/// A climb of one quantity each, `per_second` steps a second from second 100 on.
+fn ladder(per_second: usize, steps: usize) -> Vec<Edge> {
+    let at = |rung: usize| build(Status::Active, "a", None, Some(rung as u64));
+    let second = |step: usize| 100 + i64::try_from(step / per_second).unwrap();
+    (0..steps)
+        .map(|step| {
+            let origin = if step == 0 { Origin::Created } else { Origin::Node(at(step - 1)) };
+            Edge { at_secs: second(step), origin, to: at(step) }
+        })
+        .collect()
+}
+
+fn rung(record: &Record) -> u64 {
+    record.state().unwrap().node.items[0].quantity.unwrap()
+}
+
+#[test]
+fn beyond_sixteen_the_oldest_second_is_settled_and_older_events_are_stale() {
+    let climb = ladder(1, 40);
+    let mut long = record(&climb);
+    assert_eq!((rung(&long), long.moves.len()), (39, EVENTS_REMEMBERED_MAX));
+    assert_eq!(long.settled.as_ref().unwrap().at_secs, 123);
+    let full = bytes(&long);
+    for (at_secs, arrival) in
+        [(100, Arrival::Stale), (123, Arrival::Stale), (124, Arrival::Remembered)]
+    {
+        let late = Edge { at_secs, origin: Origin::Unknown, to: node("P") };
+        assert_eq!(long.insert(late), arrival, "{at_secs}");
+        assert_eq!(bytes(&long) == full, arrival == Arrival::Stale, "{at_secs}");
+    }
+    assert_eq!(rung(&long), 39);
+    assert_eq!(long.state().unwrap().since_secs, 100);
+}
+
+#[test]
+fn settling_keeps_the_state_and_its_age() {
+    let mut settled = record(&edges("1 +T, 2 T>A"));
+    for edge in ladder(1, 60).into_iter().skip(1) {
+        settled.insert(edge);
+        let again: Record = serde_json::from_str(&bytes(&settled)).unwrap();
+        assert_eq!(again, settled);
+        assert_eq!(settled.state().unwrap().since_secs, 2);
+    }
+    assert_eq!(rung(&settled), 59);
+    assert_eq!(settled.latest_secs(), Some(159));
+}
+
+#[test]
+fn one_second_remembers_64_events_and_then_is_settled() {
+    let mut climb = ladder(1_000, 64);
+    climb.reverse();
+    let mut full = record(&climb);
+    assert_eq!((rung(&full), full.moves.len()), (63, EVENTS_OF_ONE_SECOND_MAX));
+    let more = ladder(1_000, 70);
+    assert_eq!(full.insert(more[64].clone()), Arrival::Remembered);
+    assert_eq!((rung(&full), full.moves.len(), full.nodes.len()), (64, 0, 0));
+    assert_eq!(full.insert(more[65].clone()), Arrival::Stale);
+    let next = Edge { at_secs: 101, origin: Origin::Unknown, to: node("P") };
+    assert_eq!(full.insert(next), Arrival::Remembered);
+    assert_eq!(full.state().unwrap().node, node("P"));
+}
+
+#[test]
+fn a_record_of_broken_places_is_no_panic() {
+    for json in [r#"{"moves":[[1,-1,7]]}"#, r#"{"moves":[[1,9,9],[1,-2,65535]],"nodes":[]}"#, r"{}"]
+    {
+        let mut broken: Record = serde_json::from_str(json).unwrap();
+        assert_eq!(broken.state(), None, "{json}");
+        broken.insert(edge("5 +A"));
+        assert_eq!(broken.state().unwrap().node, node("A"), "{json}");
+    }
+    assert!(serde_json::from_str::<Record>(r#"{"moves":[[1,-3,0]]}"#).is_err());
+}
+
+/// One step of a life: seconds until it, which field changes, and to what.
+type Step = (i64, u8, usize);
+
+fn steps(max: usize) -> impl Strategy<Value = Vec<Step>> {
+    let pause = prop_oneof![3 => Just(0_i64), 1 => Just(1), 1 => Just(50), 1 => Just(5_000)];
+    vec((pause, 0..4_u8, 0..6_usize), 0..max)
+}
+
+fn changed(node: &Node, field: u8, value: usize) -> Node {
+    let mut node = node.clone();
+    match field {
+        0 => {
+            let names = ["active", "past_due", "unpaid", "paused", "trialing", "incomplete"];
+            node.status = Status::parse(names[value]);
+        }
+        1 => node.items[0].price = Some(["a", "b"][value % 2].into()),
+        2 => node.items[0].ends_at_secs = Some(i64::try_from(value % 3).unwrap()),
+        _ => node.cancel_at_period_end = value % 2 == 0,
+    }
+    node
+}
+
+/// A life in its true order, and where it ends. `run_max` bounds the events of one second.
+fn life(steps: &[Step], end: Option<i64>, run_max: usize) -> (Vec<Edge>, Node) {
+    let (mut at_secs, mut now, mut run) = (100, node("A"), 1);
+    let mut edges = vec![Edge { at_secs, origin: Origin::Created, to: now.clone() }];
+    for (pause, field, value) in steps {
+        let pause = if run >= run_max { 1.max(*pause) } else { *pause };
+        run = if pause == 0 { run + 1 } else { 1 };
+        at_secs += pause;
+        let next = changed(&now, *field, *value);
+        let origin = Origin::Node(std::mem::replace(&mut now, next.clone()));
+        edges.push(Edge { at_secs, origin, to: next });
+    }
+    if let Some(pause) = end {
+        now.status = Status::Canceled;
+        let to = now.clone();
+        edges.push(Edge { at_secs: at_secs + pause, origin: Origin::Ended, to });
+    }
+    (edges, now)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// `fold_model`: a life of up to 16 events ends in the truth, in the same bytes, in every order.
+    #[test]
+    fn the_state_is_a_function_of_the_set(
+        steps in steps(15),
+        end in proptest::option::weighted(0.3, 0..2_i64),
+        keys in vec(any::<u64>(), 16),
+    ) {
+        let (edges, truth) = life(&steps, end, 16);
+        let in_order = record(&edges);
+        let mut shuffled: Vec<_> = edges.iter().zip(&keys).collect();
+        shuffled.sort_by_key(|(_, key)| **key);
+        let any_order = record(shuffled.iter().map(|(edge, _)| *edge));
+        prop_assert_eq!(bytes(&any_order), bytes(&in_order));
+        let state = any_order.state().unwrap();
+        prop_assert_eq!(&state.node, &truth);
+        prop_assert!(!state.ambiguous);
+        prop_assert_eq!(any_order.is_ended(), end.is_some());
+        prop_assert_eq!(any_order.latest_secs(), edges.last().map(|last| last.at_secs));
+    }
+
+    /// A long life, delivered a little out of order, ends in the truth after much was settled.
+    #[test]
+    fn a_long_life_survives_small_disorder(
+        steps in steps(80),
+        keys in vec(any::<u64>(), 81),
+    ) {
+        let (edges, truth) = life(&steps, None, 4);
+        let mut order: Vec<_> = edges.iter().zip(&keys).enumerate().collect();
+        order.sort_by_key(|(place, (_, key))| (place / 5, **key));
+        let mut record = Record::default();
+        for (_, (edge, _)) in order {
+            prop_assert_eq!(record.insert(edge.clone()), Arrival::Remembered);
+            prop_assert!(record.moves.len() <= EVENTS_REMEMBERED_MAX);
+            prop_assert!(record.nodes.len() <= 2 * EVENTS_REMEMBERED_MAX);
+        }
+        prop_assert_eq!(record.state().unwrap().node, truth);
+    }
+
+    /// Whatever a life looked like without one of its events, with it all is as if it had never lacked.
+    #[test]
+    fn a_missing_edge_is_mended_by_its_arrival(steps in steps(15), lost in any::<Index>()) {
+        let (mut edges, truth) = life(&steps, None, 16);
+        let complete = bytes(&record(&edges));
+        let late = edges.remove(lost.index(edges.len()));
+        let mut record = record(&edges);
+        record.insert(late);
+        prop_assert_eq!(bytes(&record), complete);
+        prop_assert_eq!(record.state().unwrap().node, truth);
+    }
+
+    /// Any edges at all, consistent or not: no panic, one answer for each set, a bounded record.
+    #[test]
+    fn nonsense_has_one_answer_too(
+        picks in vec((0..3_i64, 0..9_usize, 0..9_usize), 1..16),
+        keys in vec(any::<u64>(), 16),
+    ) {
+        let letters = ["A", "B", "T", "P", "Q", "U", "C", "X", "Z"].map(node);
+        let edges: Vec<_> = picks
+            .iter()
+            .map(|(at_secs, from, to)| {
+                let origin = match from {
+                    0 => Origin::Created,
+                    1 => Origin::Unknown,
+                    from => Origin::Node(letters[*from].clone()),
+                };
+                Edge { at_secs: *at_secs, origin, to: letters[*to].clone() }
+            })
+            .collect();
+        let mut order: Vec<_> = edges.iter().zip(&keys).collect();
+        order.sort_by_key(|(_, key)| **key);
+        let shuffled = record(order.iter().map(|(edge, _)| *edge));
+        prop_assert_eq!(bytes(&shuffled), bytes(&record(&edges)));
+        let named: HashSet<_> = edges.iter().map(|edge| &edge.to).collect();
+        prop_assert!(named.contains(&shuffled.state().unwrap().node));
+    }
+}

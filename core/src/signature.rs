@@ -222,6 +222,38 @@ mod tests {
         check(&format!("{good},{}", "x".repeat(5_000)), Err(Error::Malformed));
     }
 
+    /// `testdata/make_signature_vectors.*` say how these were made.
+    #[test]
+    fn what_stripes_own_libraries_sign_passes() {
+        #[derive(serde::Deserialize)]
+        struct File {
+            made_with: String,
+            vectors: Vec<Vector>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Vector {
+            secret: String,
+            timestamp: i64,
+            payload: String,
+            header: String,
+        }
+        for json in [
+            include_str!("../testdata/signature_vectors_node.json"),
+            include_str!("../testdata/signature_vectors_python.json"),
+        ] {
+            let File { made_with, vectors } = serde_json::from_str(json).unwrap();
+            assert_eq!(vectors.len(), 8, "{made_with}");
+            for Vector { secret, timestamp, payload, header } in vectors {
+                let (at, body) = (Timestamp::from_secs(timestamp), payload.as_bytes());
+                let verify = |list: &str| verify(&secrets(list), header.as_bytes(), body, at);
+                assert_eq!(verify(&secret), Ok(at), "{made_with}: {payload}");
+                assert_eq!(verify(&format!("whsec_new,{secret}")), Ok(at), "{made_with}: rolled");
+                assert_eq!(verify("whsec_new"), Err(Error::Mismatch), "{made_with}");
+                assert_eq!(sign(&secret, body, at), header, "{made_with}: ours is the same");
+            }
+        }
+    }
+
     #[test]
     fn tolerance_is_300_seconds_either_way() {
         for (age, expected) in
