@@ -229,16 +229,9 @@ pub fn decide(loaded: Loaded, event: &Event, policy: &Policy, now: Timestamp) ->
     Decision::Commit(Box::new(commit))
 }
 
-/// Brings an account up to what is effective now, where its role's time is over and no webhook
-/// came; `None` where nothing lapsed.
+/// Brings an account up to what is effective now, where some access is over and no webhook came.
 #[must_use]
 pub fn lapse(account: Account, policy: &Policy, now: Timestamp) -> Option<Commit> {
-    let effective = account.effective(policy, now);
-    if effective.role == account.role
-        && effective.subscription_active == account.subscription_active
-    {
-        return None;
-    }
     own(account, Own::Lapse, policy, now)
 }
 

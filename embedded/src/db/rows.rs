@@ -1,0 +1,207 @@
+//! Customers, accounts and ledger entries as rows.
+//!
+//! Aggregates are stored as JSON beside their version, since nothing ever asks for a part of one;
+//! the ledger has a column for each field, since people do.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::de::DeserializeOwned;
+use tierlift_core::{
+    account::Account,
+    cause::Cause,
+    customer::Customer,
+    decide::{EntryKind, LedgerEntry, Outcome},
+    id::{CustomerId, EventId, RevocationId, UserId, Version},
+    policy::Role,
+    time::Timestamp,
+};
+
+use super::{Error, queue::corrupt};
+
+/// A text column as one of our types that have a JSON name.
+fn named<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_value(serde_json::Value::from(text)).map_err(corrupt)
+}
+
+fn version(row: &Row<'_>, column: usize) -> Result<Version, Error> {
+    Ok(Version(row.get::<_, i64>(column)?.unsigned_abs()))
+}
+
+fn number(version: Version) -> i64 {
+    i64::try_from(version.0).unwrap_or(i64::MAX)
+}
+
+pub(super) fn customer(
+    connection: &Connection,
+    id: &CustomerId,
+) -> Result<Option<Customer>, Error> {
+    connection
+        .prepare_cached("SELECT state, version FROM customers WHERE id = ?1")?
+        .query_row((id.as_str(),), |row| {
+            Ok(state::<Customer>(row)
+                .and_then(|customer| Ok(Customer { version: version(row, 1)?, ..customer })))
+        })
+        .optional()?
+        .transpose()
+}
+
+pub(super) fn account(connection: &Connection, user: &UserId) -> Result<Option<Account>, Error> {
+    connection
+        .prepare_cached("SELECT state, version FROM accounts WHERE user = ?1")?
+        .query_row((user.as_str(),), |row| {
+            Ok(state::<Account>(row)
+                .and_then(|account| Ok(Account { version: version(row, 1)?, ..account })))
+        })
+        .optional()?
+        .transpose()
+}
+
+fn state<T: DeserializeOwned>(row: &Row<'_>) -> Result<T, Error> {
+    serde_json::from_str(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)
+}
+
+fn stored_version(connection: &Connection, sql: &str, id: &str) -> Result<Version, Error> {
+    let stored: Option<i64> =
+        connection.prepare_cached(sql)?.query_row((id,), |row| row.get(0)).optional()?;
+    Ok(Version(stored.unwrap_or(0).unsigned_abs()))
+}
+
+pub(super) fn customer_version(connection: &Connection, id: &CustomerId) -> Result<Version, Error> {
+    stored_version(connection, "SELECT version FROM customers WHERE id = ?1", id.as_str())
+}
+
+pub(super) fn account_version(connection: &Connection, user: &UserId) -> Result<Version, Error> {
+    stored_version(connection, "SELECT version FROM accounts WHERE user = ?1", user.as_str())
+}
+
+pub(super) fn write_customer(connection: &Connection, customer: &Customer) -> Result<(), Error> {
+    let state = serde_json::to_string(customer).map_err(corrupt)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO customers (id, version, state) VALUES (?1, ?2, ?3)
+             ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state",
+        )?
+        .execute((customer.id.as_str(), number(customer.version.next()), state))?;
+    Ok(())
+}
+
+pub(super) fn write_account(
+    connection: &Connection,
+    account: &Account,
+    lapses_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    let state = serde_json::to_string(account).map_err(corrupt)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO accounts (user, version, lapses_at, state) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (user) DO UPDATE SET
+                 version = excluded.version, lapses_at = excluded.lapses_at,
+                 state = excluded.state",
+        )?
+        .execute((
+            account.user.as_str(),
+            number(account.version.next()),
+            lapses_at.map(Timestamp::as_micros),
+            state,
+        ))?;
+    Ok(())
+}
+
+pub(super) fn lapsed(
+    connection: &Connection,
+    now: Timestamp,
+    max: usize,
+) -> Result<Vec<UserId>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT user FROM accounts WHERE lapses_at <= ?1 ORDER BY lapses_at LIMIT ?2",
+    )?;
+    let mut rows = statement.query((now.as_micros(), i64::try_from(max).unwrap_or(i64::MAX)))?;
+    let mut users = Vec::new();
+    while let Some(row) = rows.next()? {
+        users.push(UserId::new(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)?);
+    }
+    Ok(users)
+}
+
+/// Writes a ledger row; false where the event has one.
+pub(super) fn write_ledger(connection: &Connection, entry: &LedgerEntry) -> Result<bool, Error> {
+    let written = connection
+        .prepare_cached(
+            "INSERT INTO ledger (event, kind, customer, user, outcome, cause, ambiguous, from_role,
+                 to_role, revocation_id, created, processed_at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             ON CONFLICT (event) DO NOTHING",
+        )?
+        .execute((
+            entry.event.as_str(),
+            entry.kind.as_str(),
+            entry.customer.as_ref().map(CustomerId::as_str),
+            entry.user.as_ref().map(UserId::as_str),
+            entry.outcome.as_str(),
+            entry.cause.map(Cause::code),
+            entry.ambiguous,
+            entry.from_role.as_ref().map(Role::as_str),
+            entry.to_role.as_ref().map(Role::as_str),
+            entry.revocation_id.map(|id| i64::try_from(id.0).unwrap_or(i64::MAX)),
+            entry.created.as_micros(),
+            entry.processed_at.as_micros(),
+            entry.expires_at.as_micros(),
+        ))?;
+    Ok(written == 1)
+}
+
+pub(super) fn is_processed(connection: &Connection, event: &EventId) -> Result<bool, Error> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM ledger WHERE event = ?1")?
+        .exists((event.as_str(),))?)
+}
+
+pub(super) fn ledger(
+    connection: &Connection,
+    event: &EventId,
+) -> Result<Option<LedgerEntry>, Error> {
+    connection
+        .prepare_cached(
+            "SELECT event, kind, customer, user, outcome, cause, ambiguous, from_role, to_role,
+                 revocation_id, created, processed_at, expires_at
+             FROM ledger WHERE event = ?1",
+        )?
+        .query_row((event.as_str(),), |row| Ok(ledger_entry(row)))
+        .optional()?
+        .transpose()
+}
+
+fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Error> {
+    let text = |column: usize| -> Result<Option<&str>, Error> {
+        row.get_ref(column)?.as_str_or_null().map_err(corrupt)
+    };
+    let needed = |column: usize| text(column)?.ok_or_else(|| corrupt("a null where none may be"));
+    let at = |column: usize| row.get(column).map(Timestamp::from_micros);
+    Ok(LedgerEntry {
+        event: EventId::new(needed(0)?).map_err(corrupt)?,
+        kind: named::<EntryKind>(needed(1)?)?,
+        customer: text(2)?.map(CustomerId::new).transpose().map_err(corrupt)?,
+        user: text(3)?.map(UserId::new).transpose().map_err(corrupt)?,
+        outcome: named::<Outcome>(needed(4)?)?,
+        cause: text(5)?.map(named::<Cause>).transpose()?,
+        ambiguous: row.get(6)?,
+        from_role: text(7)?.map(Role::new),
+        to_role: text(8)?.map(Role::new),
+        revocation_id: row.get::<_, Option<i64>>(9)?.map(|id| RevocationId(id.unsigned_abs())),
+        created: at(10)?,
+        processed_at: at(11)?,
+        expires_at: at(12)?,
+    })
+}
+
+pub(super) fn prune_ledger(
+    connection: &Connection,
+    now: Timestamp,
+    max: usize,
+) -> Result<usize, Error> {
+    Ok(connection
+        .prepare_cached(
+            "DELETE FROM ledger WHERE expires_at <= ?1
+                 AND rowid IN (SELECT rowid FROM ledger ORDER BY rowid LIMIT ?2)",
+        )?
+        .execute((now.as_micros(), i64::try_from(max).unwrap_or(i64::MAX)))?)
+}

@@ -1,0 +1,134 @@
+//! The file's schema, versioned by `user_version` and migrated at start.
+//!
+//! A file that a newer program wrote is refused, never guessed at. `application_id` tells our files
+//! from other SQLite files.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::OpenError;
+
+/// "tlft", so that `file` and SQLite can tell whose the file is.
+const APPLICATION_ID: i64 = 0x746c_6674;
+
+/// Each step brings a file from the version of its place to the next.
+const MIGRATIONS: &[&str] = &[V1];
+
+const V1: &str = "
+    -- Messages that are not applied yet, in the order of their arrival.
+    CREATE TABLE queue (
+        seq         INTEGER PRIMARY KEY,
+        event       TEXT    NOT NULL UNIQUE,
+        kind        TEXT    NOT NULL,
+        customer    TEXT    NOT NULL,
+        received_at INTEGER NOT NULL,
+        visible_at  INTEGER NOT NULL DEFAULT 0,
+        trace       TEXT,
+        failure     TEXT,
+        body        BLOB    NOT NULL
+    ) STRICT;
+
+    -- Messages that could not be applied, with the reason in failure.
+    CREATE TABLE dead_letters (
+        seq         INTEGER PRIMARY KEY,
+        event       TEXT    NOT NULL UNIQUE,
+        kind        TEXT    NOT NULL,
+        customer    TEXT    NOT NULL,
+        received_at INTEGER NOT NULL,
+        trace       TEXT,
+        failure     TEXT    NOT NULL,
+        body        BLOB    NOT NULL
+    ) STRICT;
+
+    CREATE TABLE customers (
+        id      TEXT    PRIMARY KEY,
+        version INTEGER NOT NULL,
+        state   TEXT    NOT NULL
+    ) STRICT;
+
+    CREATE TABLE accounts (
+        user      TEXT    PRIMARY KEY,
+        version   INTEGER NOT NULL,
+        lapses_at INTEGER,
+        state     TEXT    NOT NULL
+    ) STRICT;
+    CREATE INDEX accounts_by_lapse ON accounts (lapses_at) WHERE lapses_at IS NOT NULL;
+
+    -- One row for each processed event. Rows are written in the order of processing, so the oldest
+    -- are found by rowid when their time is over.
+    CREATE TABLE ledger (
+        event         TEXT    NOT NULL UNIQUE,
+        kind          TEXT    NOT NULL,
+        customer      TEXT,
+        user          TEXT,
+        outcome       TEXT    NOT NULL,
+        cause         TEXT,
+        ambiguous     INTEGER NOT NULL,
+        from_role     TEXT,
+        to_role       TEXT,
+        revocation_id INTEGER,
+        created       INTEGER NOT NULL,
+        processed_at  INTEGER NOT NULL,
+        expires_at    INTEGER NOT NULL
+    ) STRICT;
+";
+
+/// Opens the writing connection, durable and up to date.
+pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
+    let shown = path.display().to_string();
+    let sql = |source| OpenError::Sql { path: shown.clone(), source };
+    let mut connection = Connection::open(path).map_err(sql)?;
+    let found = identify(&connection, path)?;
+    configure(&connection).map_err(sql)?;
+    migrate(&mut connection, found).map_err(sql)?;
+    Ok(connection)
+}
+
+/// The schema version of a file that is ours or empty.
+fn identify(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
+    let shown = || path.display().to_string();
+    let sql = |source| OpenError::Sql { path: shown(), source };
+    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get(0));
+    let version: i64 = number("user_version").map_err(sql)?;
+    let application: i64 = number("application_id").map_err(sql)?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_master", (), |row| row.get(0))
+        .map_err(sql)?;
+    if application != APPLICATION_ID && (tables > 0 || version != 0) {
+        return Err(OpenError::Foreign { path: shown() });
+    }
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    match usize::try_from(version) {
+        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+        _ => Err(OpenError::Newer { path: shown(), found: version, known }),
+    }
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // An acknowledged webhook survives a power cut: every commit is synced.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -64 * 1024)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Pages of write-ahead log after which they are copied into the file. Fewer would sync more often,
+/// more would make single commits wait longer.
+const WAL_CHECKPOINT_PAGES: i64 = 2_000;
+/// The log is cut back to this when it has grown beyond.
+const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
+
+fn migrate(connection: &mut Connection, found: usize) -> rusqlite::Result<()> {
+    for (version, step) in MIGRATIONS.iter().enumerate().skip(found) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", i64::try_from(version + 1).unwrap_or(0))?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

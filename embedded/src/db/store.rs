@@ -1,0 +1,93 @@
+//! The store: a decision's ledger row, customer and accounts in one transaction, or none of them.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use tierlift_core::{
+    account::Account,
+    customer::Customer,
+    decide::{Commit, LedgerEntry, Loaded},
+    id::{CustomerId, EventId, UserId},
+    ports::{Keys, Store, StoreError},
+    time::Timestamp,
+};
+
+use super::{Db, Error, engine::Tables, rows};
+
+fn load(tables: &Tables, keys: &Keys) -> Result<Loaded, Error> {
+    let connection = &tables.connection;
+    let processed = rows::is_processed(connection, &keys.event)?;
+    let customer = rows::customer(connection, &keys.customer)?
+        .unwrap_or_else(|| Customer::new(keys.customer.clone()));
+    let mut accounts = BTreeMap::new();
+    for user in keys.users.iter().cloned().chain(customer.user()) {
+        if let Entry::Vacant(place) = accounts.entry(user) {
+            let account = rows::account(connection, place.key())?;
+            place.insert(account);
+        }
+    }
+    Ok(Loaded { processed, customer, accounts })
+}
+
+/// Checks first and writes after, so that a refused commit leaves nothing in the transaction that
+/// it shares with others.
+fn commit(tables: &Tables, commit: &Commit) -> Result<Result<(), StoreError>, Error> {
+    let connection = &tables.connection;
+    if rows::is_processed(connection, &commit.ledger.event)? {
+        return Ok(Err(StoreError::Duplicate));
+    }
+    if let Some(customer) = &commit.customer
+        && rows::customer_version(connection, &customer.id)? != customer.version
+    {
+        return Ok(Err(StoreError::Conflict));
+    }
+    for account in &commit.accounts {
+        if rows::account_version(connection, &account.user)? != account.version {
+            return Ok(Err(StoreError::Conflict));
+        }
+    }
+    rows::write_ledger(connection, &commit.ledger)?;
+    if let Some(customer) = &commit.customer {
+        rows::write_customer(connection, customer)?;
+    }
+    for account in &commit.accounts {
+        rows::write_account(connection, account, lapses_at(account, commit.ledger.processed_at))?;
+    }
+    Ok(Ok(()))
+}
+
+/// When the account should be looked at again: at the next end of an access that it has.
+fn lapses_at(account: &Account, now: Timestamp) -> Option<Timestamp> {
+    account
+        .grants
+        .values()
+        .flat_map(tierlift_core::grant::Grant::earned)
+        .filter_map(|earned| earned.access_until)
+        .filter(|until| *until > now)
+        .min()
+}
+
+impl Store for Db {
+    async fn load(&self, keys: &Keys) -> Result<Loaded, StoreError> {
+        let keys = keys.clone();
+        Ok(self.peek(move |tables| load(tables, &keys)).await?)
+    }
+
+    async fn commit(&self, decision: Commit) -> Result<(), StoreError> {
+        self.write(move |tables| commit(tables, &decision)).await?
+    }
+
+    async fn account(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
+        let user = user.clone();
+        Ok(self.read_committed(move |connection| rows::account(connection, &user)).await?)
+    }
+
+    async fn customer(&self, customer: &CustomerId) -> Result<Option<Customer>, StoreError> {
+        let id = customer.clone();
+        Ok(self.read_committed(move |connection| rows::customer(connection, &id)).await?)
+    }
+
+    async fn ledger(&self, event: &EventId) -> Result<Option<LedgerEntry>, StoreError> {
+        let event = event.clone();
+        Ok(self.read_committed(move |connection| rows::ledger(connection, &event)).await?)
+    }
+}

@@ -1,0 +1,85 @@
+//! What nobody sends a webhook for: roles whose time is over, and ledger rows that may go.
+
+use std::{sync::Arc, time::Duration};
+
+use tierlift_core::{
+    decide::lapse,
+    id::UserId,
+    policy::Policy,
+    ports::{Store, StoreError},
+    time::Clock,
+};
+use tierlift_notifier::notify;
+use tokio::{sync::watch, time::interval};
+
+use crate::{
+    Registry,
+    db::{Db, Error},
+};
+
+/// How often lapsed roles are looked for.
+const EVERY: Duration = Duration::from_secs(5);
+/// Accounts or rows of one round at most.
+const ROUND_MAX: usize = 1_000;
+
+/// Runs until `stop` is true.
+pub async fn run(
+    db: Db,
+    sockets: Registry,
+    policy: Arc<Policy>,
+    clock: Clock,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut ticks = interval(EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(why) = lapse_due(&db, &sockets, &policy, &clock).await {
+            tracing::warn!(error = %why, "lapsed roles could not be looked for");
+        }
+        if let Err(why) = db.prune_ledger(clock.now(), ROUND_MAX).await {
+            tracing::warn!(error = %why, "the ledger could not be pruned");
+        }
+    }
+}
+
+/// One round: ends what is over and tells the sockets. Says how many accounts were looked at.
+pub async fn lapse_due(
+    db: &Db,
+    sockets: &Registry,
+    policy: &Policy,
+    clock: &Clock,
+) -> Result<usize, Error> {
+    let due = db.lapsed(clock.now(), ROUND_MAX).await?;
+    for user in &due {
+        match lapse_one(db, sockets, policy, clock, user).await {
+            // A webhook came in between and decided with the same clock.
+            Ok(()) | Err(StoreError::Conflict | StoreError::Duplicate) => {}
+            Err(why @ StoreError::Unavailable(_)) => {
+                tracing::warn!(user = user.as_str(), error = %why, "a role could not be ended");
+            }
+        }
+    }
+    Ok(due.len())
+}
+
+async fn lapse_one(
+    db: &Db,
+    sockets: &Registry,
+    policy: &Policy,
+    clock: &Clock,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    let Some(account) = db.account(user).await? else { return Ok(()) };
+    let Some(commit) = lapse(account, policy, clock.now()) else { return Ok(()) };
+    let changes = commit.changes.clone();
+    db.commit(commit).await?;
+    tracing::info!(user = user.as_str(), changes = changes.len(), "a subscription's time is over");
+    for change in &changes {
+        notify(sockets, change, None, clock).await;
+    }
+    Ok(())
+}
