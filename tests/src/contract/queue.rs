@@ -1,0 +1,228 @@
+//! What a queue promises.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use bytes::Bytes;
+use tierlift_core::{
+    cause::{Cause, Failure},
+    event::Type,
+    limits::{VISIBILITY_TIMEOUT_SECS, WEBHOOK_BODY_MAX_BYTES},
+    ports::{Delivery, Message, Queue, Sent},
+    time::Timestamp,
+};
+
+use super::Backend;
+use crate::facts::{event_id, message};
+
+/// Longer than any backend needs to hand out what is ready; nothing is waited for that long unless
+/// a promise is broken.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn failure() -> Failure {
+    Failure::new(Cause::StoreUnavailable, &"the store is away")
+}
+
+async fn send<B: Backend>(backend: &B, event: &str, customer: &str) -> Message {
+    let message = message(event, customer, Timestamp::from_millis(backend.now().as_millis()));
+    assert_eq!(backend.queue().send(message.clone()).await.unwrap(), Sent::Queued);
+    message
+}
+
+/// Receives until there are so many.
+async fn receive<B: Backend>(backend: &B, count: usize) -> Vec<Delivery> {
+    let mut deliveries = Vec::new();
+    while deliveries.len() < count {
+        let more =
+            tokio::time::timeout(PATIENCE, backend.queue().receive(count - deliveries.len()));
+        deliveries.extend(more.await.expect("a message should be ready").unwrap());
+    }
+    deliveries
+}
+
+async fn receive_one<B: Backend>(backend: &B) -> Delivery {
+    receive(backend, 1).await.remove(0)
+}
+
+async fn delete<B: Backend>(backend: &B, delivery: Delivery) {
+    backend.queue().delete(vec![delivery.receipt]).await.unwrap();
+}
+
+fn events(deliveries: &[Delivery]) -> BTreeSet<&str> {
+    deliveries.iter().map(|delivery| delivery.message.event.as_str()).collect()
+}
+
+/// Every field comes out as it went in.
+pub async fn delivers_what_was_sent<B: Backend>(backend: &B) {
+    let sent = Message {
+        kind: Type::CheckoutCompleted,
+        trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+        body: Bytes::from_static("{\"id\": \"evt_1\",\n\t\"text\":\"\\u00e9é☂\" }".as_bytes()),
+        ..message("evt_1", "cus_1", Timestamp::from_millis(backend.now().as_millis()))
+    };
+    backend.queue().send(sent.clone()).await.unwrap();
+    let delivery = receive_one(backend).await;
+    assert_eq!(delivery.message, sent);
+    assert_eq!(delivery.attempt, 1);
+}
+
+/// Sending an event again while it is queued changes nothing.
+pub async fn keeps_one_message_for_each_event<B: Backend>(backend: &B) {
+    let first = send(backend, "evt_1", "cus_1").await;
+    for _ in 0..3 {
+        assert_eq!(backend.queue().send(first.clone()).await.unwrap(), Sent::Duplicate);
+    }
+    send(backend, "evt_2", "cus_1").await;
+    let delivery = receive_one(backend).await;
+    assert_eq!(delivery.message.event, first.event);
+    delete(backend, delivery).await;
+    assert_eq!(receive_one(backend).await.message.event.as_str(), "evt_2");
+}
+
+/// One after another, in the order of sending.
+pub async fn keeps_the_order_within_a_group<B: Backend>(backend: &B) {
+    let names: Vec<String> = (0..12).map(|n| format!("evt_{n}")).collect();
+    for name in &names {
+        send(backend, name, "cus_1").await;
+    }
+    for name in &names {
+        let delivery = receive_one(backend).await;
+        assert_eq!(delivery.message.event.as_str(), name);
+        delete(backend, delivery).await;
+    }
+}
+
+/// A group whose message is out holds nobody else up.
+pub async fn lets_other_groups_overtake<B: Backend>(backend: &B) {
+    send(backend, "evt_a1", "cus_a").await;
+    send(backend, "evt_a2", "cus_a").await;
+    send(backend, "evt_b1", "cus_b").await;
+    send(backend, "evt_c1", "cus_c").await;
+    let out = receive(backend, 3).await;
+    assert_eq!(events(&out), BTreeSet::from(["evt_a1", "evt_b1", "evt_c1"]));
+}
+
+/// Not before its delay, then with its attempts counted.
+pub async fn brings_a_failed_message_back_after_its_delay<B: Backend>(backend: &B) {
+    send(backend, "evt_1", "cus_1").await;
+    for attempt in 1..=3 {
+        let delivery = receive_one(backend).await;
+        assert_eq!(delivery.attempt, attempt);
+        backend.queue().retry(delivery.receipt, 2_000, failure()).await.unwrap();
+        backend.pass(Duration::from_millis(2_100)).await;
+    }
+}
+
+/// The rest of the group waits behind its failed head, other groups do not.
+pub async fn holds_a_group_back_while_its_head_waits<B: Backend>(backend: &B) {
+    send(backend, "evt_a1", "cus_a").await;
+    send(backend, "evt_a2", "cus_a").await;
+    let head = receive_one(backend).await;
+    backend.queue().retry(head.receipt, 3_000, failure()).await.unwrap();
+    send(backend, "evt_b1", "cus_b").await;
+    let other = receive_one(backend).await;
+    assert_eq!(other.message.event.as_str(), "evt_b1");
+    delete(backend, other).await;
+    backend.pass(Duration::from_millis(3_100)).await;
+    let head = receive_one(backend).await;
+    assert_eq!((head.message.event.as_str(), head.attempt), ("evt_a1", 2));
+    delete(backend, head).await;
+    assert_eq!(receive_one(backend).await.message.event.as_str(), "evt_a2");
+}
+
+/// The letter says why, and the customer's next event is not blocked.
+pub async fn parks_with_the_cause_and_lets_the_group_go_on<B: Backend>(backend: &B) {
+    let sent = send(backend, "evt_1", "cus_1").await;
+    send(backend, "evt_2", "cus_1").await;
+    let delivery = receive_one(backend).await;
+    let why = Failure::new(Cause::PlanUnmapped, &"no role for price price_x in [plans]");
+    backend.queue().park(delivery.receipt, why).await.unwrap();
+    assert_eq!(receive_one(backend).await.message.event.as_str(), "evt_2");
+    let letters = backend.queue().dead_letters(10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    let letter = &letters[0];
+    assert_eq!(letter.message, sent);
+    assert_eq!(letter.failure.cause, Cause::PlanUnmapped);
+    assert_eq!(letter.failure.attempts, 1);
+    assert_eq!(letter.failure.last_error, "no role for price price_x in [plans]");
+}
+
+/// A redriven letter is delivered as new, once, and is no letter any more.
+pub async fn redrives_a_dead_letter<B: Backend>(backend: &B) {
+    let sent = send(backend, "evt_1", "cus_1").await;
+    let delivery = receive_one(backend).await;
+    backend.queue().park(delivery.receipt, failure()).await.unwrap();
+    assert!(!backend.queue().redrive(&event_id("evt_unknown")).await.unwrap());
+    assert!(backend.queue().redrive(&sent.event).await.unwrap());
+    assert!(!backend.queue().redrive(&sent.event).await.unwrap());
+    assert!(backend.queue().dead_letters(10).await.unwrap().is_empty());
+    let again = receive_one(backend).await;
+    assert_eq!((again.message, again.attempt), (sent, 1));
+}
+
+/// A receiver that dies loses nothing, and its late answer does not count.
+pub async fn brings_an_unanswered_message_back<B: Backend>(backend: &B) {
+    send(backend, "evt_1", "cus_1").await;
+    let lost = receive_one(backend).await;
+    let timeout = u64::try_from(VISIBILITY_TIMEOUT_SECS).unwrap();
+    backend.pass(Duration::from_secs(timeout + 1)).await;
+    let again = receive_one(backend).await;
+    assert_eq!((again.message.event.as_str(), again.attempt), ("evt_1", 2));
+    delete(backend, lost).await;
+    delete(backend, again).await;
+    assert_eq!(backend.queue().depth().await.unwrap().queued, 0);
+}
+
+/// A receiver that comes first is served by the send that comes after.
+pub async fn waits_for_the_first_message<B: Backend>(backend: &B) {
+    let received = receive_one(backend);
+    let (delivery, ()) = tokio::join!(received, async {
+        tokio::task::yield_now().await;
+        send(backend, "evt_1", "cus_1").await;
+    });
+    assert_eq!(delivery.message.event.as_str(), "evt_1");
+}
+
+/// The second answer does nothing to the message that is out by then.
+pub async fn takes_an_answer_twice<B: Backend>(backend: &B) {
+    send(backend, "evt_1", "cus_1").await;
+    send(backend, "evt_2", "cus_1").await;
+    let first = receive_one(backend).await;
+    delete(backend, first.clone()).await;
+    let second = receive_one(backend).await;
+    delete(backend, first).await;
+    delete(backend, second.clone()).await;
+    delete(backend, second).await;
+    assert_eq!(backend.queue().depth().await.unwrap().queued, 0);
+    assert!(backend.queue().dead_letters(10).await.unwrap().is_empty());
+}
+
+/// Up to the largest body that a webhook may have, less what a queue needs for its attributes.
+pub async fn carries_large_bodies_untouched<B: Backend>(backend: &B) {
+    let text = "{\"a\":\"é\"}\n".repeat((WEBHOOK_BODY_MAX_BYTES - 1_024) / 11);
+    let sent = Message {
+        body: Bytes::from(text),
+        ..message("evt_1", "cus_1", Timestamp::from_millis(backend.now().as_millis()))
+    };
+    backend.queue().send(sent.clone()).await.unwrap();
+    assert_eq!(receive_one(backend).await.message.body, sent.body);
+}
+
+/// Queued ones until they are deleted, dead ones until they are redriven.
+pub async fn counts_what_it_holds<B: Backend>(backend: &B) {
+    let count = async || {
+        let depth = backend.queue().depth().await.unwrap();
+        (depth.queued, depth.dead)
+    };
+    assert_eq!(count().await, (0, 0));
+    send(backend, "evt_a", "cus_a").await;
+    send(backend, "evt_b", "cus_b").await;
+    assert_eq!(count().await, (2, 0));
+    for delivery in receive(backend, 2).await {
+        if delivery.message.event.as_str() == "evt_a" {
+            backend.queue().park(delivery.receipt, failure()).await.unwrap();
+        } else {
+            delete(backend, delivery).await;
+        }
+    }
+    assert_eq!(count().await, (0, 1));
+}

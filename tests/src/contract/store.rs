@@ -1,0 +1,177 @@
+//! What a store promises.
+
+use futures_util::future::join_all;
+use tierlift_core::{
+    account::Account,
+    decide::{Commit, Decision, Loaded, Outcome, decide},
+    event::Event,
+    id::Version,
+    ports::{Keys, Store, StoreError},
+    subscription::Status,
+    time::Timestamp,
+};
+
+use super::Backend;
+use crate::facts::{checkout, customer_id, event_id, keys, policy, subscription, user_id};
+
+const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+fn commit_of(loaded: Loaded, event: &Event) -> Commit {
+    match decide(loaded, event, &policy(), AT) {
+        Decision::Commit(commit) => *commit,
+        other => panic!("expected a commit, not {other:?}"),
+    }
+}
+
+/// Loads and decides, but does not commit.
+async fn decided<B: Backend>(backend: &B, event: &Event) -> Commit {
+    commit_of(backend.store().load(&keys(event)).await.unwrap(), event)
+}
+
+async fn apply<B: Backend>(backend: &B, event: &Event) -> Commit {
+    let commit = decided(backend, event).await;
+    backend.store().commit(commit.clone()).await.unwrap();
+    commit
+}
+
+async fn account<B: Backend>(backend: &B, user: &str) -> Account {
+    backend.store().account(&user_id(user)).await.unwrap().expect("an account")
+}
+
+fn upgrade(event: &str) -> Event {
+    subscription(event, "cus_1", Some("ada"), Status::Active, AT)
+}
+
+/// Absent is absent, not an error.
+pub async fn knows_nothing_at_first<B: Backend>(backend: &B) {
+    let loaded = backend.store().load(&keys(&upgrade("evt_1"))).await.unwrap();
+    assert!(!loaded.processed);
+    assert_eq!(loaded.customer.version, Version(0));
+    assert_eq!(loaded.accounts.into_iter().collect::<Vec<_>>(), [(user_id("ada"), None)]);
+    assert_eq!(backend.store().account(&user_id("ada")).await.unwrap(), None);
+    assert_eq!(backend.store().customer(&customer_id("cus_1")).await.unwrap(), None);
+    assert_eq!(backend.store().ledger(&event_id("evt_1")).await.unwrap(), None);
+}
+
+/// Every field of all three, with the versions that the commit wrote.
+pub async fn reads_back_what_was_committed<B: Backend>(backend: &B) {
+    let commit = apply(backend, &upgrade("evt_1")).await;
+    let next = |version: Version| version.next();
+    let mut customer = commit.customer.unwrap();
+    customer.version = next(customer.version);
+    let mut expected = commit.accounts[0].clone();
+    expected.version = next(expected.version);
+    assert_eq!(account(backend, "ada").await, expected);
+    assert_eq!(backend.store().customer(&customer.id).await.unwrap(), Some(customer.clone()));
+    let ledger = backend.store().ledger(&event_id("evt_1")).await.unwrap();
+    assert_eq!(ledger, Some(commit.ledger));
+    let loaded = backend.store().load(&keys(&upgrade("evt_1"))).await.unwrap();
+    assert!(loaded.processed);
+    assert_eq!(loaded.customer, customer);
+    assert_eq!(loaded.accounts[&user_id("ada")].as_ref(), Some(&expected));
+}
+
+/// The second time it is a duplicate, and nothing moves.
+pub async fn commits_an_event_once<B: Backend>(backend: &B) {
+    let commit = apply(backend, &upgrade("evt_1")).await;
+    let before = account(backend, "ada").await;
+    let again = backend.store().commit(commit).await;
+    assert!(matches!(again, Err(StoreError::Duplicate)), "{again:?}");
+    assert_eq!(account(backend, "ada").await, before);
+}
+
+/// A decision on an old customer is refused whole.
+pub async fn refuses_a_customer_that_somebody_else_wrote<B: Backend>(backend: &B) {
+    let late = subscription("evt_late", "cus_1", None, Status::PastDue, AT.plus_secs(5));
+    let decided_early = decided(backend, &late).await;
+    apply(backend, &subscription("evt_1", "cus_1", None, Status::Active, AT)).await;
+    let refused = backend.store().commit(decided_early).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    assert_eq!(backend.store().ledger(&event_id("evt_late")).await.unwrap(), None);
+    assert_eq!(apply(backend, &late).await.ledger.outcome, Outcome::Waiting);
+}
+
+/// Two customers of one user: the second decision on the same account is refused.
+pub async fn refuses_an_account_that_somebody_else_wrote<B: Backend>(backend: &B) {
+    apply(backend, &upgrade("evt_1")).await;
+    let other = subscription("evt_2", "cus_2", Some("ada"), Status::Active, AT);
+    let decided_early = decided(backend, &other).await;
+    let end = subscription("evt_3", "cus_1", Some("ada"), Status::Unpaid, AT.plus_secs(9));
+    apply(backend, &end).await;
+    let refused = backend.store().commit(decided_early).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    assert_eq!(backend.store().customer(&customer_id("cus_2")).await.unwrap(), None);
+    apply(backend, &other).await;
+    assert_eq!(account(backend, "ada").await.role.as_str(), "paid");
+}
+
+/// Of two that create the same customer or account, one comes first.
+pub async fn refuses_two_firsts<B: Backend>(backend: &B) {
+    let (one, two) = (upgrade("evt_1"), upgrade("evt_2"));
+    let decisions = [decided(backend, &one).await, decided(backend, &two).await];
+    let results = join_all(decisions.map(|commit| backend.store().commit(commit))).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+    assert_eq!(account(backend, "ada").await.version, Version(1));
+}
+
+/// Where the second account conflicts, neither the first nor the ledger is written.
+pub async fn writes_all_of_a_commit_or_nothing<B: Backend>(backend: &B) {
+    apply(backend, &upgrade("evt_1")).await;
+    let mut relink = decided_with(backend, &checkout("evt_2", "cus_1", "bob", AT)).await;
+    assert_eq!(relink.accounts.len(), 2);
+    relink.accounts[1].version = Version(41);
+    let before = account(backend, "ada").await;
+    let refused = backend.store().commit(relink).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    assert_eq!(account(backend, "ada").await, before);
+    assert_eq!(backend.store().account(&user_id("bob")).await.unwrap(), None);
+    assert_eq!(backend.store().ledger(&event_id("evt_2")).await.unwrap(), None);
+}
+
+/// An event that names no user still finds whose customer it is.
+pub async fn loads_the_account_of_the_customers_user<B: Backend>(backend: &B) {
+    apply(backend, &upgrade("evt_1")).await;
+    let keys = Keys {
+        event: event_id("evt_2"),
+        customer: customer_id("cus_1"),
+        users: vec![user_id("bob")],
+    };
+    let loaded = backend.store().load(&keys).await.unwrap();
+    let known: Vec<_> =
+        loaded.accounts.iter().map(|(user, account)| (user.as_str(), account.is_some())).collect();
+    assert_eq!(known, [("ada", true), ("bob", false)]);
+}
+
+async fn decided_with<B: Backend>(backend: &B, event: &Event) -> Commit {
+    let loaded = backend.store().load(&keys(event)).await.unwrap();
+    commit_of(loaded, event)
+}
+
+/// A customer that changes hands takes its grant along.
+pub async fn moves_a_grant_between_two_accounts_at_once<B: Backend>(backend: &B) {
+    apply(backend, &upgrade("evt_1")).await;
+    apply(backend, &checkout("evt_2", "cus_1", "bob", AT)).await;
+    assert_eq!(account(backend, "ada").await.role.as_str(), "free");
+    assert_eq!(account(backend, "bob").await.role.as_str(), "paid");
+}
+
+/// Many customers of one user at once: each retries until it is in, and none is lost.
+pub async fn serializes_racing_commits<B: Backend>(backend: &B) {
+    let racer = async |n: usize| {
+        let (event, customer) = (format!("evt_{n}"), format!("cus_{n}"));
+        let event = subscription(&event, &customer, Some("ada"), Status::Active, AT);
+        loop {
+            let commit = decided(backend, &event).await;
+            match backend.store().commit(commit).await {
+                Ok(()) => return,
+                Err(StoreError::Conflict) => tokio::task::yield_now().await,
+                Err(why) => panic!("{why:?}"),
+            }
+        }
+    };
+    join_all((0..8).map(racer)).await;
+    let account = account(backend, "ada").await;
+    assert_eq!(account.grants.len(), 8);
+    assert_eq!(account.version, Version(8));
+    assert_eq!(account.revocation_id.0, 1);
+}

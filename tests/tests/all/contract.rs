@@ -1,0 +1,55 @@
+//! The embedded backend, held to the contract.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use tierlift_core::time::{Clock, Timestamp};
+use tierlift_embedded::Db;
+use tierlift_tests::{contract::Backend, contract_tests};
+
+/// A fresh file, and a clock that moves only when told.
+struct Embedded {
+    db: Db,
+    micros: Arc<AtomicI64>,
+    _folder: tempfile::TempDir,
+}
+
+impl Backend for Embedded {
+    type Queue = Db;
+    type Store = Db;
+
+    async fn fresh() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let micros = Arc::new(AtomicI64::new(Timestamp::from_secs(1_795_000_000).as_micros()));
+        let shared = micros.clone();
+        let clock = Clock::new(move || Timestamp::from_micros(shared.load(Ordering::SeqCst)));
+        let db = Db::open(&folder.path().join("tierlift.db"), clock).unwrap();
+        Self { db, micros, _folder: folder }
+    }
+
+    fn queue(&self) -> &Db {
+        &self.db
+    }
+
+    fn store(&self) -> &Db {
+        &self.db
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
+    }
+
+    async fn pass(&self, time: Duration) {
+        let micros = i64::try_from(time.as_micros()).unwrap();
+        self.micros.fetch_add(micros, Ordering::SeqCst);
+        // The thread looks at its clock after every job.
+        self.db.flush().await.unwrap();
+    }
+}
+
+contract_tests!(embedded, Embedded);
