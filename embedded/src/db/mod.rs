@@ -229,3 +229,6 @@ impl Db {
         self.inner.clock.now()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,10 @@ pub(super) fn corrupt(why: impl std::fmt::Display) -> Error {
     Error::Corrupt(why.to_string())
 }
 
-fn send(tables: &mut Tables, message: &Message) -> Result<Result<Sent, QueueError>, Error> {
+pub(super) fn send(
+    tables: &mut Tables,
+    message: &Message,
+) -> Result<Result<Sent, QueueError>, Error> {
     if tables.index.len() >= QUEUE_DEPTH_MAX {
         return Ok(Err(QueueError::Full));
     }

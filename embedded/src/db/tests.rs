@@ -1,0 +1,163 @@
+//! Tests of the file itself: whose it is, which version, and what survives.
+
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use tierlift_core::{
+    event::Type,
+    id::{CustomerId, EventId},
+    ports::{Group, Message, Queue, Sent},
+    time::{Clock, Timestamp},
+};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tierlift.db");
+    (folder, path)
+}
+
+fn open(path: &Path) -> Result<Db, OpenError> {
+    Db::open(path, Clock::new(|| NOW))
+}
+
+fn message(id: &str) -> Message {
+    let event = EventId::new(id).unwrap();
+    Message {
+        group: Group::of(&event, CustomerId::new("cus_1").ok().as_ref()),
+        kind: Type::SubscriptionUpdated,
+        received_at: NOW,
+        trace: None,
+        body: "{}".into(),
+        event,
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_at_the_next_start() {
+    let (_folder, path) = folder();
+    let db = open(&path).unwrap();
+    for id in ["evt_1", "evt_2"] {
+        assert_eq!(db.send(message(id)).await.unwrap(), Sent::Queued);
+    }
+    // Handed out and not answered for: the next start hands it out anew.
+    assert_eq!(db.receive(1).await.unwrap()[0].message, message("evt_1"));
+    drop(db);
+    let db = open(&path).unwrap();
+    assert_eq!(db.depth().await.unwrap().queued, 2);
+    assert_eq!(db.receive(1).await.unwrap()[0].message, message("evt_1"));
+}
+
+#[test]
+fn one_process_has_the_file() {
+    let (_folder, path) = folder();
+    let _first = open(&path).unwrap();
+    let second = open(&path).unwrap_err();
+    assert!(matches!(second, OpenError::InUse { .. }), "{second}");
+    assert!(second.to_string().contains("one process per file"), "{second}");
+}
+
+#[test]
+fn a_newer_file_is_refused_and_left_alone() {
+    let (_folder, path) = folder();
+    drop(open(&path).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let why = open(&path).unwrap_err();
+    assert!(matches!(why, OpenError::Newer { found: 99, .. }), "{why}");
+    assert!(why.to_string().contains("newer tierlift"), "{why}");
+    let connection = Connection::open(&path).unwrap();
+    let version: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0)).unwrap();
+    assert_eq!(version, 99);
+}
+
+#[test]
+fn somebody_elses_file_is_refused() {
+    let (_folder, path) = folder();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    let why = open(&path).unwrap_err();
+    assert!(matches!(why, OpenError::Foreign { .. }), "{why}");
+    std::fs::write(&path, "this is no database, but it is long enough to look at").unwrap();
+    let why = open(&path).unwrap_err();
+    assert!(matches!(why, OpenError::Sql { .. }), "{why}");
+    let nowhere = path.join("no/such/folder/tierlift.db");
+    assert!(matches!(open(&nowhere).unwrap_err(), OpenError::Io { .. }));
+}
+
+#[tokio::test]
+async fn commits_are_synced_to_disk() {
+    let (_folder, path) = folder();
+    let db = open(&path).unwrap();
+    let settings = db
+        .write(|tables| {
+            let text = |pragma: &str| -> rusqlite::Result<String> {
+                tables.connection.query_row(&format!("SELECT * FROM pragma_{pragma}"), (), |row| {
+                    row.get::<_, rusqlite::types::Value>(0).map(|value| format!("{value:?}"))
+                })
+            };
+            Ok((text("journal_mode")?, text("synchronous")?))
+        })
+        .await
+        .unwrap();
+    assert_eq!(settings, ("Text(\"wal\")".to_owned(), "Integer(2)".to_owned()));
+}
+
+#[tokio::test]
+async fn a_lost_transaction_acknowledges_nothing_and_the_queue_goes_on() {
+    let (_folder, path) = folder();
+    let db = open(&path).unwrap();
+    db.send(message("evt_1")).await.unwrap();
+    // All three are handed in before the thread can look: they share a transaction.
+    let gate = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let waiting = gate.clone();
+    db.send_job(Job::Read(Box::new(move |_| {
+        waiting.wait();
+    })));
+    let doomed = message("evt_2");
+    let sent = db.submit(move |tables| super::queue::send(tables, &doomed));
+    let broken = db.submit(|tables| Ok(tables.connection.execute("SELECT nonsense", ())?));
+    let after = message("evt_3");
+    let too = db.submit(move |tables| super::queue::send(tables, &after));
+    gate.wait();
+    assert!(sent.await.unwrap().is_err());
+    assert!(broken.await.unwrap().is_err());
+    // What came after the fault is either told so or in the next transaction, never half there.
+    let third = matches!(too.await, Ok(Ok(_)));
+    assert_eq!(db.depth().await.unwrap().queued, if third { 2 } else { 1 });
+    assert_eq!(db.receive(9).await.unwrap()[0].message, message("evt_1"));
+    assert_eq!(db.send(message("evt_2")).await.unwrap(), Sent::Queued);
+}
+
+#[tokio::test]
+async fn the_ledger_forgets_what_is_older_than_its_time() {
+    use tierlift_core::{
+        account::Account,
+        decide::assign,
+        id::UserId,
+        policy::{Draft, PastDue, Policy, Role, UnmappedPrice},
+        ports::Store,
+    };
+    let policy = Policy::new(Draft {
+        roles: vec!["free".to_owned()],
+        plans: Vec::new(),
+        livemode: false,
+        past_due: PastDue::Keep,
+        grace_days: 0,
+        unmapped_price: UnmappedPrice::Park,
+    })
+    .unwrap();
+    let (_folder, path) = folder();
+    let db = open(&path).unwrap();
+    let account = Account::new(UserId::new("ada").unwrap(), &policy);
+    let commit = assign(account, Some(Role::new("operator")), &policy, NOW).unwrap();
+    let event = commit.ledger.event.clone();
+    db.commit(commit).await.unwrap();
+    assert_eq!(db.prune_ledger(NOW.plus_days(89), 10).await.unwrap(), 0);
+    assert!(db.ledger(&event).await.unwrap().is_some());
+    assert_eq!(db.prune_ledger(NOW.plus_days(90), 10).await.unwrap(), 1);
+    assert!(db.ledger(&event).await.unwrap().is_none());
+}
