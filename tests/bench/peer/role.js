@@ -3,6 +3,7 @@
 // It refuses a price that the plan map does not name.
 const ROLES = ['free', 'paid'];
 const PLANS = { price_pro: 'paid' };
+const NO_GRANT = { role: 'free', until: null };
 const GRANTING_STATUSES = new Set(['active', 'trialing', 'past_due']);
 
 export function applyToCustomer(before, event) {
@@ -38,8 +39,8 @@ function subscriptionOf(event, object) {
     role: roleOf(item.price.id),
     until: item.current_period_end ?? object.current_period_end ?? null,
   }));
-  const best = highest(grants);
-  return { created: event.created, status: object.status, role: live ? best.role : 'free', until: live ? best.until : null };
+  const { role, until } = live ? highest(grants) : NO_GRANT;
+  return { created: event.created, status: object.status, role, until };
 }
 
 function grantOf(customer) {
@@ -53,7 +54,7 @@ function roleOf(price) {
 }
 
 function highest(grants) {
-  let best = { role: 'free', until: null };
+  let best = NO_GRANT;
   for (const grant of grants) {
     if (rank(grant.role) > rank(best.role)) best = { role: grant.role, until: grant.until };
   }

@@ -81,7 +81,7 @@ export class Store {
     return row && { ...row, grants: JSON.parse(row.grants) };
   }
 
-  /** Runs `work` in one transaction: all of it is on disk when this returns, or none. */
+  /** `work` in one transaction: all of it is on disk when it returns, or none. Inside another, a savepoint. */
   transaction(work) {
     return this.#db.transaction(work).immediate;
   }

@@ -15,6 +15,10 @@ use anyhow::{Context as _, Result, bail};
 use rustix::{
     event::{Timespec, epoll},
     io::Errno,
+    time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create,
+        timerfd_settime,
+    },
 };
 
 use crate::{
@@ -26,6 +30,10 @@ use crate::{
 
 const READ_MAX_BYTES: usize = 64 * 1024;
 const READY_MAX: usize = 1024;
+/// Not the number of any socket.
+const TICK: u64 = u64::MAX;
+/// A wait that ends long after the next tick of the kernel's own clock arms no timer, and costs none.
+const WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// A connection of the load, with the users that it owns: their events wait here in turn.
 pub(crate) struct Lane {
@@ -96,6 +104,7 @@ pub(crate) enum News<'a> {
 /// All sockets of a run.
 pub(crate) struct Fleet {
     epoll: OwnedFd,
+    clock: OwnedFd,
     lanes: Vec<Lane>,
     tabs: Vec<Tab>,
     ready: Vec<epoll::Event>,
@@ -111,8 +120,11 @@ impl Fleet {
         tokens: &Tokens,
     ) -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let clock = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?;
+        epoll::add(&epoll, &clock, epoll::EventData::new_u64(TICK), epoll::EventFlags::IN)?;
         let mut fleet = Self {
             epoll,
+            clock,
             lanes: Vec::with_capacity(connections),
             tabs: Vec::with_capacity(users),
             ready: Vec::with_capacity(READY_MAX),
@@ -161,13 +173,20 @@ impl Fleet {
         self.lanes.get_mut(lane).context("no such lane")
     }
 
-    /// Waits for news at most this long, and tells each.
+    /// Ends a wait at each multiple of `period` from now on; never again where it is zero.
+    pub(crate) fn tick_every(&self, period: Duration) -> Result<()> {
+        let period = Timespec::try_from(period).context("a period that is too long")?;
+        let times = Itimerspec { it_interval: period, it_value: period };
+        timerfd_settime(&self.clock, TimerfdTimerFlags::empty(), &times)?;
+        Ok(())
+    }
+
+    /// Waits for news or a tick, and tells each news.
     pub(crate) fn wait(
         &mut self,
-        at_most: Duration,
         mut tell: impl FnMut(&mut [Lane], News<'_>) -> Result<()>,
     ) -> Result<()> {
-        let timeout = Timespec::try_from(at_most).context("a wait that is too long")?;
+        let timeout = Timespec::try_from(WAIT_MAX).context("a wait that is too long")?;
         self.ready.clear();
         match epoll::wait(
             &self.epoll,
@@ -178,6 +197,10 @@ impl Fleet {
             Err(why) => bail!("epoll: {why}"),
         }
         for event in &self.ready {
+            if event.data.u64() == TICK {
+                rustix::io::read(&self.clock, &mut [0; 8])?;
+                continue;
+            }
             let number = usize::try_from(event.data.u64())?;
             if let Some(lane) = self.lanes.get_mut(number) {
                 if let Some((event, status)) = lane.read(&mut self.scratch)? {

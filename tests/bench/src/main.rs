@@ -44,8 +44,9 @@ fn main() -> Result<()> {
     programs.iter().try_for_each(Program::check)?;
     let cores = machine::stay_on_cores(CORES)?;
     machine::raise_file_limit(FILES_OPEN_MAX)?;
-    let machine = Machine::look(&args.dir, cores)?;
+    let mut machine = Machine::look(&args.dir, cores)?;
     let servers = measure(&args, &programs)?;
+    machine.look_again(&args.dir)?;
     let report = Report { machine, servers };
     if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&report)?;

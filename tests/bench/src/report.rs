@@ -98,11 +98,12 @@ impl Report {
     fn write_machine(&self, out: &mut String) {
         let Machine { cpu, cores_used, cores, kernel, filesystem, fsync_p50_us, load_before } =
             &self.machine;
+        let (before, after) = fsync_p50_us;
         push(
             out,
             format_args!(
                 "\nOn {cores_used} of {cores} cores of {cpu}, Linux {kernel}, {filesystem}, one \
-                 fsync {fsync_p50_us} µs (p50), load before the run {load_before}. Generator and \
+                 fsync {before} µs before and {after} µs after (p50), load before {load_before}. Generator and \
                  server share the cores; every 200 and every notice is after its fsync."
             ),
         );
@@ -195,7 +196,7 @@ fn micros(us: f64) -> String {
 fn time(us: f64) -> String {
     match us {
         us if us < 1e3 => micros(us),
-        us if us < 1e5 => millis(us / 1e3),
+        us if us < 1e6 => millis(us / 1e3),
         us => format!("{:.1} s", us / 1e6),
     }
 }
