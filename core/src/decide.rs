@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{
     account::{self, Account},
@@ -218,7 +219,13 @@ pub fn decide(loaded: Loaded, event: &Event, policy: &Policy, now: Timestamp) ->
         if is_owner {
             commit.ledger.from_role = Some(account.role.clone());
         }
-        match account.set_grant(&customer.id, grant) {
+        // A stale event commits no customer, so nothing would notice that another wrote it meanwhile:
+        // it must not bring an older grant back.
+        let news = match arrival {
+            Arrival::Remembered => account.set_grant(&customer.id, grant),
+            Arrival::Stale => Ok(false),
+        };
+        match news {
             Ok(news) => commit.settle(account, news, policy, now),
             Err(why @ account::Error::TooManyCustomers(_)) => {
                 return Decision::Park(Failure::new(Cause::AccountTooLarge, &why));
@@ -276,9 +283,9 @@ fn own(account: Account, kind: Own, policy: &Policy, now: Timestamp) -> Option<C
 }
 
 fn own_id(kind: EntryKind, user: &str, version: u64) -> Option<EventId> {
-    let full = format!("{}.{version}.{user}", kind.as_str());
-    // A user id may be as long as an id can be; the front says which and the version keeps it unique.
-    EventId::new(full.get(..full.floor_char_boundary(crate::limits::ID_MAX_BYTES))?).ok()
+    let id = |user: &str| EventId::new(&format!("{}.{version}.{user}", kind.as_str()));
+    // A user id may be as long as an id can be: then its digest stands for it, still unique.
+    id(user).or_else(|_| id(&hex::encode(Sha256::digest(user)))).ok()
 }
 
 impl Commit {

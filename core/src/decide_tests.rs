@@ -1,1 +1,466 @@
-//! Tests of `decide`.
+//! Tests of `decide`, from the webhook's body to the account: rows here, lives in any order beside.
+
+#[path = "decide_order_tests.rs"]
+mod order;
+#[path = "decide_world_tests.rs"]
+mod world;
+
+use serde_json::{Value, json};
+use world::*;
+
+use super::*;
+use crate::{
+    limits::{CUSTOMERS_PER_USER_MAX, ID_MAX_BYTES, SUBSCRIPTIONS_MAX},
+    policy::{
+        PastDue,
+        tests::{draft, policy},
+    },
+};
+
+/// When the story begins, and the time at which all is decided: before every period's end.
+const START: i64 = 1_700_000_000;
+const NOW: Timestamp = Timestamp::from_secs(START + DAY);
+const DAY: i64 = 86_400;
+
+fn scene() -> (Stripe, Store, Policy) {
+    (Stripe::default(), Store::default(), policy())
+}
+
+/// Delivers what Stripe sends in a story, and checks `role` and revocation id of ada after each.
+fn check(what: &str, happens: impl FnOnce(&mut Stripe), expected: &[(&str, u64)]) {
+    let mut stripe = Stripe::default();
+    happens(&mut stripe);
+    let (_, mut store, policy) = scene();
+    let mut got = Vec::new();
+    for body in &stripe.sent {
+        store.deliver(body, &policy, NOW);
+        let settled = store.clone().accounts;
+        assert_eq!(store.deliver(body, &policy, NOW), Came::Again, "{what}");
+        assert_eq!(store.accounts, settled, "{what}: a repeat changes nothing");
+        got.push(store.role("ada"));
+    }
+    let got: Vec<_> = got.iter().map(|(role, id)| (role.as_str(), *id)).collect();
+    assert_eq!(got, expected, "{what}");
+}
+
+/// A subscription whose metadata name ada.
+fn adas(id: &str, status: &'static str) -> Sub {
+    Sub { user: "ada".into(), ..Sub::new(id, "cus_1", status) }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn a_role_follows_its_subscription() {
+    check(
+        "renewals and edits change nothing, prices and ends do",
+        |s| {
+            s.create(adas("sub_1", "trialing"));
+            s.update("sub_1", |sub| sub.status = "active");
+            s.update("sub_1", |sub| sub.ends += 30 * DAY);
+            s.update("sub_1", |sub| sub.quantity = 7);
+            s.update("sub_1", |sub| sub.cancels = true);
+            s.update("sub_1", |sub| sub.collection = json!({"behavior": "void"}));
+            s.update("sub_1", |_| {});
+            s.update("sub_1", |sub| sub.price = "pro_monthly");
+            s.update("sub_1", |sub| sub.price = "price_paid");
+            s.end("sub_1");
+        },
+        &[
+            ("paid", 1),
+            ("paid", 1),
+            ("paid", 1),
+            ("paid", 1),
+            ("paid", 1),
+            ("paid", 1),
+            ("paid", 1),
+            ("pro", 2),
+            ("paid", 3),
+            ("free", 4),
+        ],
+    );
+    check(
+        "each status",
+        |s| {
+            s.create(adas("sub_1", "incomplete"));
+            for status in [
+                "active", "past_due", "unpaid", "trialing", "paused", "active", "new_one", "active",
+            ] {
+                s.later(1);
+                s.update("sub_1", |sub| sub.status = status);
+            }
+            s.later(1);
+            s.update("sub_1", |sub| sub.status = "incomplete_expired");
+            s.later(1);
+            s.update("sub_1", |sub| sub.status = "active");
+        },
+        &[
+            ("free", 0),
+            ("paid", 1),
+            ("paid", 1),
+            ("free", 2),
+            ("paid", 3),
+            ("free", 4),
+            ("paid", 5),
+            ("free", 6),
+            ("paid", 7),
+            ("free", 8),
+            ("free", 8),
+        ],
+    );
+    check(
+        "two subscriptions: the higher counts",
+        |s| {
+            s.create(adas("sub_1", "active"));
+            s.create(Sub { price: "pro_monthly", ..adas("sub_2", "active") });
+            s.end("sub_1");
+            s.end("sub_2");
+        },
+        &[("paid", 1), ("pro", 2), ("pro", 2), ("free", 3)],
+    );
+    check(
+        "a customer's end is final",
+        |s| {
+            s.create(adas("sub_1", "active"));
+            s.customer("deleted", "cus_1", None);
+            s.create(adas("sub_2", "active"));
+            s.customer("updated", "cus_1", Some("ada"));
+        },
+        &[("paid", 1), ("free", 2), ("free", 2), ("free", 2)],
+    );
+}
+
+#[test]
+fn a_checkout_gives_nothing_before_it_is_paid() {
+    let start = |s: &mut Stripe| {
+        s.create(Sub::new("sub_1", "cus_1", "active"));
+        s.later(10);
+        s.checkout("completed", "cus_1", "sub_1", Some("ada"), "unpaid");
+        s.later(10);
+    };
+    check(
+        "unpaid, then paid",
+        |s| {
+            start(s);
+            s.checkout("async_payment_succeeded", "cus_1", "sub_1", Some("ada"), "paid");
+        },
+        &[("free", 0), ("free", 0), ("paid", 1)],
+    );
+    check(
+        "unpaid, then failed, then mended by another payment",
+        |s| {
+            start(s);
+            s.checkout("async_payment_failed", "cus_1", "sub_1", Some("ada"), "unpaid");
+            s.later(1);
+            s.update("sub_1", |sub| sub.status = "past_due");
+            s.later(1);
+            s.update("sub_1", |sub| sub.status = "active");
+        },
+        &[("free", 0), ("free", 0), ("free", 0), ("free", 0), ("paid", 1)],
+    );
+    check(
+        "the decision comes before the question",
+        |s| {
+            s.create(adas("sub_1", "active"));
+            s.checkout("async_payment_failed", "cus_1", "sub_1", None, "unpaid");
+            s.checkout("completed", "cus_1", "sub_1", None, "unpaid");
+            s.later(1);
+            s.checkout("async_payment_succeeded", "cus_1", "sub_1", None, "paid");
+        },
+        &[("paid", 1), ("free", 2), ("free", 2), ("paid", 3)],
+    );
+}
+
+#[test]
+fn a_customer_belongs_to_whom_the_best_source_names() {
+    check(
+        "an event waits for its user, whoever names them",
+        |s| {
+            s.create(Sub::new("sub_1", "cus_1", "active"));
+            s.customer("created", "cus_1", None);
+            s.later(1);
+            s.customer("updated", "cus_1", Some("ada"));
+            s.later(1);
+            s.customer("updated", "cus_1", None);
+            s.update("sub_1", |sub| sub.user = "ada".into());
+            s.checkout("completed", "cus_1", "sub_1", Some("bob"), "paid");
+            s.later(1);
+            s.checkout("completed", "cus_1", "sub_1", Some("ada"), "paid");
+        },
+        &[
+            ("free", 0),
+            ("free", 0),
+            ("paid", 1),
+            ("free", 2),
+            ("paid", 3),
+            ("free", 4),
+            ("paid", 5),
+        ],
+    );
+    check(
+        "of two subscriptions the live one names the user",
+        |s| {
+            s.create(adas("sub_1", "active"));
+            s.later(1);
+            s.create(Sub { user: "bob".into(), ..Sub::new("sub_2", "cus_1", "active") });
+            s.later(1);
+            s.end("sub_2");
+        },
+        &[("paid", 1), ("free", 2), ("paid", 3)],
+    );
+}
+
+#[test]
+fn a_relink_moves_the_grant_and_tells_both() {
+    let (mut stripe, mut store, policy) = scene();
+    stripe.create(adas("sub_1", "active"));
+    stripe.later(1);
+    stripe.update("sub_1", |sub| sub.user = "bob".into());
+    for body in &stripe.sent {
+        assert_eq!(store.deliver(body, &policy, NOW), Came::To(Outcome::Applied));
+    }
+    assert_eq!(store.role("ada"), ("free".to_owned(), 2));
+    assert_eq!(store.role("bob"), ("paid".to_owned(), 1));
+    let ada = store.account(&UserId::new("ada").unwrap()).unwrap();
+    assert!(ada.grants.is_empty());
+}
+
+#[test]
+fn what_cannot_be_applied_is_set_aside_with_its_cause() {
+    let unmapped = |status| Sub { price: "price_unknown", ..adas("sub_1", status) };
+    let policy_of = |livemode, past_due, unmapped_price| {
+        Policy::new(crate::policy::Draft { livemode, past_due, unmapped_price, ..draft() }).unwrap()
+    };
+    let park = policy_of(false, PastDue::Keep, UnmappedPrice::Park);
+    let ignore = policy_of(false, PastDue::Keep, UnmappedPrice::Ignore);
+    let revoke = policy_of(false, PastDue::Revoke, UnmappedPrice::Park);
+    let live = policy_of(true, PastDue::Keep, UnmappedPrice::Park);
+    let parked = Came::Parked(Cause::PlanUnmapped);
+    let applied = Came::To(Outcome::Applied);
+    let mut ends = Stripe::default();
+    ends.create(adas("sub_1", "active"));
+    ends.update("sub_1", |sub| sub.price = "price_unknown");
+    ends.later(1);
+    ends.end("sub_1");
+    let mut empty = Stripe::default();
+    let mut without_items = adas("sub_1", "active").object();
+    without_items["items"]["data"] = json!([]);
+    empty.send("customer.subscription.created", &without_items, &Value::Null);
+    let one = |sub: Sub| {
+        let mut stripe = Stripe::default();
+        stripe.create(sub);
+        stripe.sent
+    };
+    for (bodies, policy, expected) in [
+        (one(unmapped("active")), &park, vec![parked]),
+        (one(unmapped("past_due")), &park, vec![parked]),
+        (one(unmapped("past_due")), &revoke, vec![applied]),
+        (one(unmapped("unpaid")), &park, vec![applied]),
+        (one(unmapped("canceled")), &park, vec![applied]),
+        (one(unmapped("active")), &ignore, vec![applied]),
+        (one(adas("sub_1", "active")), &live, vec![Came::Parked(Cause::LivemodeMismatch)]),
+        (empty.sent, &park, vec![parked]),
+        // What nobody can map can still end.
+        (ends.sent, &park, vec![applied, parked, applied]),
+    ] {
+        let mut store = Store::default();
+        let got: Vec<_> = bodies.iter().map(|body| store.deliver(body, policy, NOW)).collect();
+        assert_eq!(got, expected, "{bodies:?}");
+        let parks = expected.iter().filter(|came| matches!(came, Came::Parked(_))).count();
+        assert_eq!(store.ledger.len(), expected.len() - parks, "parked is not processed");
+        let warned = store.ledger.values().any(|row| row.cause == Some(Cause::PlanUnmapped));
+        assert_eq!(warned, policy.unmapped_price == UnmappedPrice::Ignore, "{bodies:?}");
+    }
+}
+
+#[test]
+fn a_parked_event_is_applied_once_the_map_is_mended() {
+    let (mut stripe, mut store) = (Stripe::default(), Store::default());
+    stripe.create(Sub { price: "price_new", ..adas("sub_1", "active") });
+    assert_eq!(store.deliver(&stripe.sent[0], &policy(), NOW), Came::Parked(Cause::PlanUnmapped));
+    let mut mended = draft();
+    mended.plans.push(("price_new".to_owned(), "pro".to_owned()));
+    let mended = Policy::new(mended).unwrap();
+    assert_eq!(store.deliver(&stripe.sent[0], &mended, NOW), Came::To(Outcome::Applied));
+    assert_eq!(store.role("ada"), ("pro".to_owned(), 1));
+}
+
+#[test]
+fn a_ledger_row_says_what_became_of_its_event() {
+    let (mut stripe, mut store, policy) = scene();
+    stripe.create(Sub::new("sub_1", "cus_1", "active"));
+    stripe.customer("updated", "cus_1", Some("ada"));
+    stripe.later(-5);
+    stripe.customer("updated", "cus_1", Some("bob"));
+    stripe.later(6);
+    // The edge between these two is missing.
+    for (from, to) in [("active", "past_due"), ("unpaid", "trialing")] {
+        stripe.subs.get_mut("sub_1").unwrap().status = from;
+        stripe.update("sub_1", |sub| sub.status = to);
+    }
+    let role = |name| Some(Role::new(name));
+    for (event, came, user, roles, revocation_id, ambiguous) in [
+        (0, Outcome::Waiting, None, (None, None), None, false),
+        (1, Outcome::Applied, Some("ada"), (role("free"), role("paid")), Some(1), false),
+        (2, Outcome::Stale, Some("ada"), (role("paid"), role("paid")), Some(1), false),
+        (3, Outcome::Applied, Some("ada"), (role("paid"), role("paid")), Some(1), false),
+        (4, Outcome::Applied, Some("ada"), (role("paid"), role("paid")), Some(1), true),
+    ] {
+        assert_eq!(store.deliver(&stripe.sent[event], &policy, NOW), Came::To(came));
+        let row = store.row(event);
+        assert_eq!(row.outcome, came);
+        assert_eq!(row.user.as_ref().map(UserId::as_str), user, "{row:?}");
+        assert_eq!((row.from_role.clone(), row.to_role.clone()), roles, "{row:?}");
+        assert_eq!(row.revocation_id.map(|id| id.0), revocation_id, "{row:?}");
+        assert_eq!(row.ambiguous, ambiguous, "{row:?}");
+        assert_eq!(row.customer.as_ref().map(CustomerId::as_str), Some("cus_1"));
+        assert!(row.created < NOW && row.cause.is_none());
+    }
+}
+
+#[test]
+fn a_stale_event_brings_no_older_grant_back() {
+    let (mut stripe, mut store, policy) = scene();
+    stripe.later(5);
+    stripe.create(adas("sub_1", "active"));
+    stripe.later(1);
+    stripe.customer("updated", "cus_1", Some("ada"));
+    stripe.later(-3);
+    stripe.customer("updated", "cus_1", Some("ada"));
+    store.deliver(&stripe.sent[0], &policy, NOW);
+    store.deliver(&stripe.sent[1], &policy, NOW);
+    // The customer as it was read, then somebody else's commit, then the account.
+    let customer = store.customer(&CustomerId::new("cus_1").unwrap());
+    stripe.later(10);
+    stripe.end("sub_1");
+    store.deliver(&stripe.sent[3], &policy, NOW);
+    let (body, ada) = (stripe.sent[2].as_bytes(), UserId::new("ada").unwrap());
+    let event = Event::parse(EventId::new("evt_2").unwrap(), Type::CustomerUpdated, body).unwrap();
+    let accounts = [(ada.clone(), store.account(&ada))].into();
+    let loaded = Loaded { processed: false, customer, accounts };
+    let Decision::Commit(commit) = decide(loaded, &event, &policy, NOW) else { panic!() };
+    assert_eq!((commit.customer, commit.accounts), (None, Vec::new()));
+}
+
+#[test]
+fn time_alone_ends_a_role_after_its_grace() {
+    let (mut stripe, mut store, policy) = scene();
+    stripe.create(adas("sub_1", "active"));
+    store.deliver(&stripe.sent[0], &policy, NOW);
+    let ada = UserId::new("ada").unwrap();
+    let account = || store.account(&ada).unwrap();
+    let over = Timestamp::from_secs(START + 33 * DAY);
+    assert_eq!(account().effective(&policy, NOW).lapses_at, Some(over));
+    for (now, role) in [(NOW, "paid"), (over.plus_millis(-1), "paid"), (over, "free")] {
+        assert_eq!(account().effective(&policy, now).role.as_str(), role);
+    }
+    let commit = lapse(account(), &policy, over).unwrap();
+    assert_eq!(commit.ledger.event.as_str(), "tierlift.lapse.2.ada");
+    assert_eq!(commit.ledger.kind.as_str(), "tierlift.lapse");
+    assert_eq!(commit.changes.len(), 1);
+    let change = &commit.changes[0];
+    assert!(!change.upgraded && !change.subscription_active);
+    assert_eq!((change.previous_role.as_str(), change.role.as_str()), ("paid", "free"));
+    let mut store = store.clone();
+    store.commit(commit, &policy, over);
+    assert_eq!(store.role("ada"), ("free".to_owned(), 2));
+    // A renewal that comes late brings it back.
+    stripe.later(1);
+    stripe.update("sub_1", |sub| sub.ends += 30 * DAY);
+    store.deliver(&stripe.sent[1], &policy, over);
+    assert_eq!(store.role("ada"), ("paid".to_owned(), 3));
+}
+
+#[test]
+fn a_role_by_hand_is_above_every_webhook() {
+    let (mut stripe, mut store, policy) = scene();
+    let ada = UserId::new("ada").unwrap();
+    let give = |store: &mut Store, role: Option<&str>| {
+        let account = store.account(&ada).unwrap_or_else(|| Account::new(ada.clone(), &policy));
+        let commit = assign(account, role.map(Role::new), &policy, NOW)?;
+        assert_eq!(commit.ledger.kind, EntryKind::Own(Own::Assign));
+        store.commit(commit, &policy, NOW);
+        Some(store.role("ada").0)
+    };
+    assert_eq!(give(&mut store, None), None, "nothing new");
+    assert_eq!(give(&mut store, Some("operator")).as_deref(), Some("operator"));
+    assert_eq!(give(&mut store, Some("operator")), None);
+    stripe.create(Sub { price: "pro_monthly", ..adas("sub_1", "active") });
+    stripe.later(1);
+    stripe.end("sub_1");
+    stripe.customer("deleted", "cus_1", None);
+    for body in &stripe.sent {
+        store.deliver(body, &policy, NOW);
+        assert_eq!(store.role("ada"), ("operator".to_owned(), 1));
+    }
+    assert_eq!(give(&mut store, Some("paid")).as_deref(), Some("paid"));
+    assert_eq!(give(&mut store, None).as_deref(), Some("free"));
+    assert_eq!(store.role("ada").1, 3);
+    assert_eq!(store.ledger.len(), 3 + 3, "every assignment has its own id");
+}
+
+#[test]
+fn own_ids_of_two_long_users_differ() {
+    let same = "x".repeat(ID_MAX_BYTES - 1);
+    let id = |user: String, kind| {
+        let account = Account::new(UserId::new(&user).unwrap(), &policy());
+        own(account, kind, &policy(), NOW).unwrap().ledger.event
+    };
+    let ids = [
+        id(format!("{same}a"), Own::Lapse),
+        id(format!("{same}b"), Own::Lapse),
+        id(format!("{same}b"), Own::Assign),
+        id("a".to_owned(), Own::Lapse),
+        id("1.a".to_owned(), Own::Lapse),
+    ];
+    assert_eq!(std::collections::BTreeSet::from(ids.clone()).len(), ids.len(), "{ids:?}");
+}
+
+#[test]
+fn limits_park_what_is_too_much_and_let_ends_through() {
+    let (mut stripe, mut store, policy) = scene();
+    for n in 0..=SUBSCRIPTIONS_MAX {
+        stripe.create(adas(&format!("sub_{n:03}"), "active"));
+    }
+    stripe.end("sub_007");
+    stripe.create(adas("sub_new", "active"));
+    let came: Vec<_> = stripe.sent.iter().map(|b| store.deliver(b, &policy, NOW)).collect();
+    let parked: Vec<_> =
+        (0..came.len()).filter(|n| came[*n] != Came::To(Outcome::Applied)).collect();
+    assert_eq!(parked, [SUBSCRIPTIONS_MAX]);
+    assert_eq!(came[SUBSCRIPTIONS_MAX], Came::Parked(Cause::CustomerTooLarge));
+    let customer = store.customer(&CustomerId::new("cus_1").unwrap());
+    assert!(!customer.subscriptions.contains_key("sub_007"), "the ended one made room");
+
+    let (mut stripe, mut store) = (Stripe::default(), Store::default());
+    for n in 0..=CUSTOMERS_PER_USER_MAX {
+        stripe.create(Sub { customer: format!("cus_{n}"), ..adas(&format!("sub_{n}"), "active") });
+    }
+    stripe.end("sub_0");
+    let came: Vec<_> = stripe.sent.iter().map(|b| store.deliver(b, &policy, NOW)).collect();
+    assert_eq!(came[CUSTOMERS_PER_USER_MAX], Came::Parked(Cause::AccountTooLarge));
+    assert_eq!(came[CUSTOMERS_PER_USER_MAX + 1], Came::To(Outcome::Applied));
+    // With room again it is applied at its redrive.
+    let again = store.deliver(&stripe.sent[CUSTOMERS_PER_USER_MAX], &policy, NOW);
+    assert_eq!(again, Came::To(Outcome::Applied));
+}
+
+#[test]
+fn the_ends_of_time_are_no_panic() {
+    for created in [i64::MIN, -1, 0, i64::MAX] {
+        for ends in [i64::MIN, 0, i64::MAX] {
+            for status in ["active", "past_due", "canceled"] {
+                let (mut stripe, mut store) = (Stripe::default(), Store::default());
+                stripe.at = created.saturating_sub(START);
+                stripe.create(Sub { ends, ..adas("sub_1", status) });
+                let event = stripe.sent[0].replace(
+                    &format!("\"created\":{}", START + stripe.at),
+                    &format!("\"created\":{created}"),
+                );
+                for now in [i64::MIN, 0, i64::MAX].map(Timestamp::from_millis) {
+                    store.clone().deliver(&event, &policy(), now);
+                }
+                assert_eq!(store.deliver(&event, &policy(), NOW), Came::To(Outcome::Applied));
+            }
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::{
     customer::{Payment, PaymentState},
     fold::{Edge, Origin},
     id::{CustomerId, EventId, SubscriptionId, UserId},
-    json::{Expandable, ObjectIds},
+    json::{Expandable, ObjectIds, from_slice, object},
     payload::{CheckoutData, CustomerData, SubscriptionData, user},
     time::Timestamp,
 };
@@ -110,20 +110,20 @@ struct Envelope<'a> {
     id: Cow<'a, str>,
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "object")]
     data: EnvelopeData<'a>,
 }
 
 #[derive(Default, Deserialize)]
 struct EnvelopeData<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "object")]
     object: ObjectIds<'a>,
 }
 
 impl Head {
     /// Reads the head of a body. Fails where there is no JSON object with an `id` and a `type`.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        let envelope = match serde_json::from_slice::<Envelope<'_>>(body) {
+        let envelope = match from_slice::<Envelope<'_>>(body) {
             Ok(envelope) => envelope,
             Err(why) => return Self::parse_odd(body).ok_or_else(|| why.into()),
         };
@@ -140,7 +140,7 @@ impl Head {
             #[serde(borrow, rename = "type")]
             kind: Cow<'a, str>,
         }
-        let bare: Bare<'_> = serde_json::from_slice(body).ok()?;
+        let bare: Bare<'_> = from_slice(body).ok()?;
         let strange = ObjectIds { id: Expandable::Strange, customer: Expandable::Strange };
         Self::of(&bare.id, &bare.kind, &strange).ok()
     }
@@ -224,10 +224,12 @@ impl Fact {
 
 /// The whole event with its `data` as the type wants it.
 #[derive(Deserialize)]
+#[serde(bound = "D: Deserialize<'de>")]
 struct Full<D> {
     created: i64,
     #[serde(default)]
     livemode: bool,
+    #[serde(deserialize_with = "object")]
     data: D,
 }
 
@@ -250,13 +252,16 @@ impl Event {
     }
 
     fn subscription(id: EventId, kind: Type, body: &[u8]) -> Result<Self, Error> {
-        let full: Full<SubscriptionData<'_>> = serde_json::from_slice(body)?;
+        let full: Full<SubscriptionData<'_>> = from_slice(body)?;
         let SubscriptionData { object, previous_attributes } = full.data;
         let to = object.node()?;
         let origin = match (kind, &previous_attributes) {
             (Type::SubscriptionDeleted, _) => Origin::Ended,
             (Type::SubscriptionCreated, _) => Origin::Created,
-            (_, Some(previous)) => Origin::Node(object.node_before(previous)?),
+            // The event that mends an unreadable field must not be refused for what it mends.
+            (_, Some(previous)) => {
+                object.node_before(previous).map_or(Origin::Unknown, Origin::Node)
+            }
             (_, None) => Origin::Unknown,
         };
         let edge = Edge { at_secs: full.created, origin, to };
@@ -271,7 +276,7 @@ impl Event {
     }
 
     fn checkout(id: EventId, kind: Type, body: &[u8]) -> Result<Self, Error> {
-        let full: Full<CheckoutData<'_>> = serde_json::from_slice(body)?;
+        let full: Full<CheckoutData<'_>> = from_slice(body)?;
         let object = full.data.object;
         let state = match (kind, object.payment_status.as_deref()) {
             (Type::CheckoutAsyncFailed, _) => PaymentState::Failed,
@@ -294,7 +299,7 @@ impl Event {
     }
 
     fn customer(id: EventId, kind: Type, body: &[u8]) -> Result<Self, Error> {
-        let full: Full<CustomerData<'_>> = serde_json::from_slice(body)?;
+        let full: Full<CustomerData<'_>> = from_slice(body)?;
         let object = full.data.object;
         let customer = CustomerId::new(&object.id)
             .map_err(|why| Error::Malformed(format!("data.object.id: {why}")))?;

@@ -1,1 +1,662 @@
-//! Tests of `event`.
+//! Tests of `event`, and with it of `payload` and `json`: what is read of Stripe's bodies, and that
+//! nothing that is sent makes a reader panic.
+
+use proptest::{collection::vec, prelude::*, sample::Index};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::subscription::Node;
+
+const BODIES: [&str; 7] = [
+    include_str!("../testdata/events/subscription_created_basil.json"),
+    include_str!("../testdata/events/subscription_updated_basil.json"),
+    include_str!("../testdata/events/subscription_updated_pre_basil.json"),
+    include_str!("../testdata/events/subscription_deleted_basil.json"),
+    include_str!("../testdata/events/checkout_session_completed.json"),
+    include_str!("../testdata/events/customer_updated.json"),
+    include_str!("../testdata/events/invoice_paid.json"),
+];
+
+/// Lays a patch over a value: objects merge, everything else (null, too) replaces.
+fn patched(mut value: Value, patch: Value) -> Value {
+    match (&mut value, patch) {
+        (Value::Object(fields), Value::Object(patch)) => {
+            for (key, patch) in patch {
+                let old = fields.remove(&key).unwrap_or(Value::Null);
+                fields.insert(key, patched(old, patch));
+            }
+            value
+        }
+        (_, patch) => patch,
+    }
+}
+
+fn event(kind: Type, created: i64, data: &Value) -> Result<Event, Error> {
+    let body = json!({"id": "evt_1", "object": "event", "type": kind.as_str(), "created": created,
+                      "livemode": false, "data": data});
+    parse(body.to_string().as_bytes())
+}
+
+/// As the pipeline does it: ingest reads the head, the worker the whole.
+fn parse(body: &[u8]) -> Result<Event, Error> {
+    match Head::parse(body)? {
+        Head::Wanted { id, kind, customer } => {
+            let event = Event::parse(id, kind, body)?;
+            assert_eq!(customer.as_ref(), Some(&event.customer), "head and event disagree");
+            Ok(event)
+        }
+        Head::Ignored => panic!("ignored"),
+    }
+}
+
+/// A node as a line: status, then items as `price[/product][/lookup]xQUANTITY@END`, then flags.
+fn show(node: &Node) -> String {
+    let mut line = node.status.as_str().to_owned();
+    for item in &node.items {
+        let name = |part: &Option<Box<str>>| part.as_deref().map(str::to_owned);
+        let names: Vec<_> =
+            [&item.price, &item.product, &item.lookup_key].into_iter().filter_map(name).collect();
+        line = line + " " + &names.join("/");
+        line += &item.quantity.map(|q| format!("x{q}")).unwrap_or_default();
+        line += &item.ends_at_secs.map(|end| format!("@{end}")).unwrap_or_default();
+    }
+    line += if node.cancel_at_period_end { " cancels" } else { "" };
+    line += if node.collection_paused { " uncollected" } else { "" };
+    line + &node.user.as_ref().map(|user| format!(" {user}")).unwrap_or_default()
+}
+
+/// An edge as `from -> to`.
+fn show_edge(event: &Event) -> String {
+    let Fact::Subscription { edge, .. } = &event.fact else { panic!("{event:?}") };
+    let from = match &edge.origin {
+        Origin::Created => "created".to_owned(),
+        Origin::Ended => "ended".to_owned(),
+        Origin::Unknown => "unknown".to_owned(),
+        Origin::Node(node) => show(node),
+    };
+    format!("{from} -> {}", show(&edge.to))
+}
+
+/// A small subscription with one item, as of Basil.
+fn subscription() -> Value {
+    json!({"id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "active",
+           "cancel_at_period_end": false, "pause_collection": null, "metadata": {"user_id": "ada"},
+           "items": {"data": [item("si_1", "a", 100)]}})
+}
+
+fn item(id: &str, price: &str, end: i64) -> Value {
+    json!({"id": id, "price": {"id": price, "lookup_key": null}, "quantity": 1,
+           "current_period_end": end})
+}
+
+fn items(items: &[Value]) -> Value {
+    json!({"items": {"object": "list", "data": items}})
+}
+
+/// An update of the small subscription: patch, `previous_attributes`, and the edge that it is.
+fn check_update(patch: Value, previous: &Value, expected: &str) {
+    let data = json!({"object": patched(subscription(), patch), "previous_attributes": previous});
+    let got = event(Type::SubscriptionUpdated, 7, &data).map(|event| show_edge(&event));
+    assert_eq!(got.as_deref(), Ok(expected), "{data}");
+}
+
+#[test]
+fn real_bodies_are_read() {
+    let pro = "price_1PgafmB7WZ01zgkW6dKueIc5/prod_QXg1hqf4jFNsqG/pro_monthlyx1";
+    let old = "price_1PgOldB7WZ01zgkWold00001/prod_QXgOldOldOld01x1";
+    let to = format!("active {pro}@1724550293 ada");
+    for (body, kind, expected) in [
+        (BODIES[0], Type::SubscriptionCreated, format!("created -> {to}")),
+        (BODIES[1], Type::SubscriptionUpdated, format!("active {old}@1724550293 ada -> {to}")),
+        (BODIES[2], Type::SubscriptionUpdated, format!("active {old}@1721871893 ada -> {to}")),
+        (BODIES[3], Type::SubscriptionDeleted, format!("ended -> canceled {pro}@1724550293 ada")),
+    ] {
+        let event = parse(body.as_bytes()).unwrap();
+        assert_eq!((event.kind, show_edge(&event)), (kind, expected));
+        assert_eq!(event.customer.as_str(), "cus_QXg1o8vcGmoR32");
+        assert!(!event.livemode);
+        assert!(event.id.as_str().starts_with("evt_1Pg"));
+    }
+    let user = Some(UserId::new("ada").unwrap());
+    let checkout = parse(BODIES[4].as_bytes()).unwrap();
+    assert_eq!(checkout.created, Timestamp::from_secs(1_721_871_895));
+    let id = SubscriptionId::new("sub_1PgcZsB7WZ01zgkWrXyZ1234").unwrap();
+    let payment = Payment { at_secs: 1_721_871_895, state: PaymentState::Paid };
+    let fact = Fact::Checkout { user: user.clone(), payment: Some((id, payment)) };
+    assert_eq!(checkout.fact, fact);
+    assert_eq!(parse(BODIES[5].as_bytes()).unwrap().fact, Fact::Customer { user });
+    assert_eq!(Head::parse(BODIES[6].as_bytes()), Ok(Head::Ignored));
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn an_update_goes_from_what_was_to_what_is() {
+    let b = || item("si_1", "b", 100);
+    let second = || item("si_2", "c", 100);
+    for (patch, previous, expected) in [
+        // Nothing tracked changed.
+        (json!({}), json!({"latest_invoice": "in_1"}), "active ax1@100 ada -> active ax1@100 ada"),
+        // Scalars.
+        (
+            json!({"status": "past_due"}),
+            json!({"status": "active"}),
+            "active ax1@100 ada -> past_due ax1@100 ada",
+        ),
+        (
+            json!({"status": "active"}),
+            json!({"status": "something_new"}),
+            "something_new ax1@100 ada -> active ax1@100 ada",
+        ),
+        (
+            json!({"cancel_at_period_end": true}),
+            json!({"cancel_at_period_end": false, "cancel_at": null}),
+            "active ax1@100 ada -> active ax1@100 cancels ada",
+        ),
+        (
+            json!({"cancel_at_period_end": false}),
+            json!({"cancel_at_period_end": true}),
+            "active ax1@100 cancels ada -> active ax1@100 ada",
+        ),
+        (
+            json!({"pause_collection": {"behavior": "void", "resumes_at": null}}),
+            json!({"pause_collection": null}),
+            "active ax1@100 ada -> active ax1@100 uncollected ada",
+        ),
+        (
+            json!({"pause_collection": null}),
+            json!({"pause_collection": {"behavior": "void"}}),
+            "active ax1@100 uncollected ada -> active ax1@100 ada",
+        ),
+        // Items: the whole list as it was.
+        (
+            items(&[b()]),
+            items(&[item("si_1", "a", 100)]),
+            "active ax1@100 ada -> active bx1@100 ada",
+        ),
+        (
+            items(&[item("si_1", "a", 100), second()]),
+            items(&[item("si_1", "a", 100)]),
+            "active ax1@100 ada -> active ax1@100 cx1@100 ada",
+        ),
+        (
+            items(&[item("si_1", "a", 100)]),
+            items(&[item("si_1", "a", 100), second()]),
+            "active ax1@100 cx1@100 ada -> active ax1@100 ada",
+        ),
+        (
+            items(&[item("si_9", "z", 100)]),
+            items(&[item("si_1", "a", 100)]),
+            "active ax1@100 ada -> active zx1@100 ada",
+        ),
+        (json!({}), items(&[]), "active ada -> active ax1@100 ada"),
+        // Items: parts of one, laid over the same id, or over the same place where it has none.
+        (
+            items(&[item("si_1", "a", 200), item("si_2", "c", 200)]),
+            items(&[json!({"current_period_end": 100}), json!({"current_period_end": 100})]),
+            "active ax1@100 cx1@100 ada -> active ax1@200 cx1@200 ada",
+        ),
+        (
+            items(&[item("si_1", "a", 200), second()]),
+            items(&[json!({"current_period_end": 100})]),
+            "active ax1@100 cx1@100 ada -> active ax1@200 cx1@100 ada",
+        ),
+        (
+            items(&[item("si_1", "a", 100), item("si_2", "c", 200)]),
+            items(&[json!({"id": "si_2", "current_period_end": 100}), item("si_1", "a", 100)]),
+            "active ax1@100 cx1@100 ada -> active ax1@100 cx1@200 ada",
+        ),
+        (
+            items(&[json!({"id": "si_1", "price": {"id": "a"}, "quantity": 5})]),
+            items(&[json!({"quantity": 1})]),
+            "active ax1 ada -> active ax5 ada",
+        ),
+        (
+            items(&[item("si_1", "a", 100)]),
+            items(&[json!({"price": {"id": "b"}})]),
+            "active bx1@100 ada -> active ax1@100 ada",
+        ),
+        // A price that is replaced keeps its own lookup key; the same one keeps what it has.
+        (
+            items(&[
+                json!({"id": "si_1", "price": {"id": "a", "product": "p", "lookup_key": "k"}}),
+            ]),
+            items(&[
+                json!({"id": "si_1", "price": {"id": "b", "product": "q", "lookup_key": null}}),
+            ]),
+            "active b/q ada -> active a/p/k ada",
+        ),
+        (
+            items(&[
+                json!({"id": "si_1", "price": {"id": "a", "product": "p", "lookup_key": "k"}}),
+            ]),
+            items(&[json!({"current_period_end": 5})]),
+            "active a/p/k@5 ada -> active a/p/k ada",
+        ),
+        // Metadata: only the keys that changed.
+        (
+            json!({"metadata": {"user_id": "bob"}}),
+            json!({"metadata": {"user_id": "ada"}}),
+            "active ax1@100 ada -> active ax1@100 bob",
+        ),
+        (
+            json!({"metadata": {"user_id": "bob"}}),
+            json!({"metadata": {"user_id": null}}),
+            "active ax1@100 -> active ax1@100 bob",
+        ),
+        (
+            json!({"metadata": null}),
+            json!({"metadata": {"user_id": "ada"}}),
+            "active ax1@100 ada -> active ax1@100",
+        ),
+        (
+            json!({"metadata": {"colour": "red"}}),
+            json!({"metadata": {"colour": "blue"}}),
+            "active ax1@100 ada -> active ax1@100 ada",
+        ),
+        (json!({"metadata": {"user_id": ""}}), json!({}), "active ax1@100 -> active ax1@100"),
+        // No or unreadable previous attributes: the event only says where it is.
+        (json!({}), Value::Null, "unknown -> active ax1@100 ada"),
+        (
+            json!({"metadata": {"user_id": "ada"}}),
+            json!({"metadata": {"user_id": "a\nb"}}),
+            "unknown -> active ax1@100 ada",
+        ),
+    ] {
+        check_update(patch, &previous, expected);
+    }
+}
+
+#[test]
+fn before_basil_the_period_and_quantity_are_the_subscriptions() {
+    let old_item = json!({"id": "si_1", "plan": {"id": "a", "product": "p"}});
+    let top = |end: i64, quantity: i64| {
+        patched(
+            items(std::slice::from_ref(&old_item)),
+            json!({"current_period_end": end, "quantity": quantity}),
+        )
+    };
+    for (patch, previous, expected) in [
+        (
+            top(200, 1),
+            json!({"current_period_end": 100, "current_period_start": 1}),
+            "active a/px1@100 ada -> active a/px1@200 ada",
+        ),
+        (top(200, 3), json!({"quantity": 1}), "active a/px1@200 ada -> active a/px3@200 ada"),
+        (top(200, 1), json!({"quantity": null}), "active a/p@200 ada -> active a/px1@200 ada"),
+        (
+            top(200, 1),
+            json!({"current_period_end": null}),
+            "active a/px1 ada -> active a/px1@200 ada",
+        ),
+        // Where both are sent the item's own counts.
+        (
+            json!({"current_period_end": 900, "quantity": 9}),
+            json!({}),
+            "active ax1@100 ada -> active ax1@100 ada",
+        ),
+    ] {
+        check_update(patch, &previous, expected);
+    }
+}
+
+#[test]
+fn stripes_varieties_are_tolerated() {
+    let mut many: Vec<_> = (0..32).map(|n| item("si", &format!("p{n:02}"), n)).collect();
+    for (patch, expected) in [
+        (
+            json!({"customer": {"id": "cus_1", "object": "customer", "email": null}}),
+            "active ax1@100 ada",
+        ),
+        (json!({"status": "brand_new"}), "brand_new ax1@100 ada"),
+        (
+            json!({"unknown": {"deep": [[{}]]}, "billing_mode": {"type": "flexible"}}),
+            "active ax1@100 ada",
+        ),
+        (json!({"items": {"data": []}}), "active ada"),
+        (json!({"cancel_at_period_end": null}), "active ax1@100 ada"),
+        (items(&[json!({"id": "si_1"})]), "active  ada"),
+        (
+            items(&[json!({"id": "si_1", "price": {"id": "a", "product": {"id": "p"}}})]),
+            "active a/p ada",
+        ),
+        (items(&[json!({"id": "si_1", "price": {"id": "a", "product": 7}})]), "active a ada"),
+        (items(&[item("si_2", "b", 2), item("si_1", "a", 1)]), "active ax1@1 bx1@2 ada"),
+        (
+            items(&[item("s", "a", i64::MAX), item("t", "b", i64::MIN)]),
+            "active ax1@9223372036854775807 bx1@-9223372036854775808 ada",
+        ),
+    ] {
+        let data = json!({"object": patched(subscription(), patch)});
+        let event = event(Type::SubscriptionCreated, 7, &data).unwrap();
+        assert_eq!(show_edge(&event), format!("created -> {expected}"), "{data}");
+    }
+    let of = |many: &[Value]| {
+        let data = json!({"object": patched(subscription(), items(many))});
+        event(Type::SubscriptionCreated, 7, &data)
+    };
+    assert!(of(&many).is_ok());
+    many.push(item("si", "one_more", 1));
+    assert!(of(&many).unwrap_err().to_string().contains("33 items"), "{:?}", of(&many));
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn each_type_says_its_fact() {
+    let edge = |kind, previous: Value| {
+        let data = json!({"object": subscription(), "previous_attributes": previous});
+        show_edge(&event(kind, 7, &data).unwrap())
+    };
+    let changed = || json!({"status": "paused"});
+    for (kind, previous, from) in [
+        (Type::SubscriptionCreated, changed(), "created"),
+        (Type::SubscriptionUpdated, changed(), "paused ax1@100 ada"),
+        (Type::SubscriptionDeleted, changed(), "ended"),
+        (Type::SubscriptionPaused, Value::Null, "unknown"),
+        (Type::SubscriptionResumed, Value::Null, "unknown"),
+        (Type::SubscriptionResumed, changed(), "paused ax1@100 ada"),
+    ] {
+        assert_eq!(edge(kind, previous), format!("{from} -> active ax1@100 ada"), "{kind}");
+    }
+
+    let checkout = |kind, patch: Value| {
+        let object = json!({"id": "cs_1", "customer": "cus_1", "subscription": "sub_1",
+                            "client_reference_id": "ada", "payment_status": "paid"});
+        match event(kind, 7, &json!({"object": patched(object, patch)})).unwrap().fact {
+            Fact::Checkout { user, payment } => {
+                (user.map(|user| user.to_string()), payment.map(|(_, payment)| payment.state))
+            }
+            Fact::Subscription { .. } | Fact::Customer { .. } | Fact::CustomerDeleted => panic!(),
+        }
+    };
+    let ada = || Some("ada".to_owned());
+    for (kind, patch, expected) in [
+        (Type::CheckoutCompleted, json!({}), (ada(), Some(PaymentState::Paid))),
+        (
+            Type::CheckoutCompleted,
+            json!({"payment_status": "unpaid"}),
+            (ada(), Some(PaymentState::Pending)),
+        ),
+        (
+            Type::CheckoutCompleted,
+            json!({"payment_status": "no_payment_required"}),
+            (ada(), Some(PaymentState::Paid)),
+        ),
+        (Type::CheckoutAsyncSucceeded, json!({}), (ada(), Some(PaymentState::Paid))),
+        (
+            Type::CheckoutAsyncFailed,
+            json!({"payment_status": "unpaid"}),
+            (ada(), Some(PaymentState::Failed)),
+        ),
+        (Type::CheckoutCompleted, json!({"subscription": null}), (ada(), None)),
+        (
+            Type::CheckoutCompleted,
+            json!({"subscription": {"id": "sub_1"}, "client_reference_id": null}),
+            (None, Some(PaymentState::Paid)),
+        ),
+        (
+            Type::CheckoutCompleted,
+            json!({"client_reference_id": "", "subscription": null}),
+            (None, None),
+        ),
+    ] {
+        assert_eq!(checkout(kind, patch.clone()), expected, "{kind} {patch}");
+    }
+
+    for (kind, metadata, user) in [
+        (Type::CustomerCreated, json!({"user_id": "ada"}), Some("ada")),
+        (Type::CustomerUpdated, json!({"user_id": "ada", "more": "x"}), Some("ada")),
+        (Type::CustomerUpdated, json!({}), None),
+        (Type::CustomerUpdated, Value::Null, None),
+    ] {
+        let data = json!({"object": {"id": "cus_1", "metadata": metadata}});
+        let fact = event(kind, 7, &data).unwrap().fact;
+        assert_eq!(fact.user().map(UserId::as_str), user, "{data}");
+        assert!(matches!(fact, Fact::Customer { .. }));
+    }
+    let data = json!({"object": {"id": "cus_1", "deleted": true}});
+    assert_eq!(event(Type::CustomerDeleted, 7, &data).unwrap().fact, Fact::CustomerDeleted);
+}
+
+#[test]
+fn every_type_has_its_name() {
+    for kind in Type::ALL {
+        assert_eq!(Type::parse(kind.as_str()), Some(*kind));
+        assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+    }
+    assert_eq!(Type::ALL.len(), 11);
+    for other in ["", "customer.subscription", "customer.subscription.trial_will_end", "*"] {
+        assert_eq!(Type::parse(other), None);
+    }
+}
+
+#[test]
+fn a_body_that_lies_about_itself_is_malformed_and_says_where() {
+    let long = "x".repeat(256);
+    for (kind, patch, says) in [
+        (Type::SubscriptionUpdated, json!({"status": 7}), "invalid type"),
+        (Type::SubscriptionUpdated, json!({"id": ""}), "must not be empty"),
+        (Type::SubscriptionUpdated, json!({"customer": null}), "data.object.customer"),
+        (Type::SubscriptionUpdated, json!({"customer": [1]}), "data.object.customer"),
+        (Type::SubscriptionUpdated, json!({"customer": long}), "at most 255 bytes"),
+        (Type::SubscriptionUpdated, json!({"items": []}), "expected an object"),
+        (Type::SubscriptionUpdated, json!({"quantity": -1}), "u64"),
+        (Type::SubscriptionUpdated, json!({"current_period_end": 1.5}), "i64"),
+        (Type::SubscriptionUpdated, json!({"metadata": {"user_id": "a\u{0}"}}), "user id"),
+        (Type::CheckoutCompleted, json!({"client_reference_id": long}), "user id"),
+        (Type::CheckoutCompleted, json!({"subscription": ""}), "subscription"),
+        (Type::CustomerUpdated, json!({"id": "a\tb"}), "control characters"),
+    ] {
+        let body = json!({"id": "evt_1", "type": kind.as_str(), "created": 7,
+                          "data": {"object": patched(subscription(), patch)}});
+        let body = body.to_string().into_bytes();
+        assert!(matches!(Head::parse(&body), Ok(Head::Wanted { .. })), "it is accepted first");
+        let id = EventId::new("evt_1").unwrap();
+        let why = Event::parse(id, kind, &body).unwrap_err();
+        assert_eq!(why.code(), "payload.malformed");
+        assert!(why.to_string().contains(says), "{why}");
+    }
+    for (created, ok) in [
+        ("1", true),
+        ("-9223372036854775808", true),
+        ("9223372036854775807", true),
+        ("9223372036854775808", false),
+        ("1e3", false),
+        ("\"1\"", false),
+        ("null", false),
+    ] {
+        let body = format!(
+            r#"{{"id":"evt_1","type":"customer.updated","created":{created},"data":{{"object":{{"id":"cus_1"}}}}}}"#
+        );
+        let got =
+            Event::parse(EventId::new("evt_1").unwrap(), Type::CustomerUpdated, body.as_bytes());
+        assert_eq!(got.is_ok(), ok, "created {created}");
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn a_head_needs_an_id_and_a_type_and_no_more() {
+    #[derive(Debug, PartialEq)]
+    enum Is {
+        Of(&'static str),
+        OfNobody,
+        Ignored,
+        Malformed,
+    }
+    let deep =
+        |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000));
+    let with =
+        |kind: &str, rest: &str| format!(r#"{{"id":"evt_1","type":"{kind}"{rest}}}"#).into_bytes();
+    let updated = |rest: &str| with("customer.subscription.updated", rest);
+    let checkout = |rest: &str| with("checkout.session.completed", rest);
+    let mut invalid_utf8 = updated(r#","data":{"object":{"name":"?","customer":"cus_1"}}"#);
+    let at = invalid_utf8.iter().position(|byte| *byte == b'?').unwrap();
+    invalid_utf8[at] = 0xff;
+    let mut invalid_id = updated("");
+    invalid_id[8] = 0xff;
+    for (body, expected) in [
+        (updated(r#","data":{"object":{"customer":"cus_1"}}"#), Is::Of("cus_1")),
+        (updated(r#","data":{"object":{"customer":{"id":"cus_1"}}}"#), Is::Of("cus_1")),
+        (updated(r#","data":{"object":{"customer":"cus\u005f1"}}"#), Is::Of("cus_1")),
+        (with("customer.updated", r#","data":{"object":{"id":"cus_1"}}"#), Is::Of("cus_1")),
+        (invalid_utf8, Is::Of("cus_1")),
+        // Signed and odd: accepted, to be parked with its cause.
+        (updated(""), Is::OfNobody),
+        (updated(r#","data":null"#), Is::OfNobody),
+        (updated(r#","data":7"#), Is::OfNobody),
+        (updated(r#","data":{"object":[]}"#), Is::OfNobody),
+        (updated(r#","data":{"object":{"customer":7}}"#), Is::OfNobody),
+        (updated(r#","data":{"object":{"customer":""}}"#), Is::OfNobody),
+        (updated(r#","data":{"object":{"customer":"a","customer":"b"}}"#), Is::OfNobody),
+        (updated(r#","data":{},"data":{}"#), Is::OfNobody),
+        (checkout(r#","data":{"object":{"customer":7}}"#), Is::OfNobody),
+        (checkout(r#","data":7"#), Is::OfNobody),
+        // Nothing that could concern a role.
+        (checkout(r#","data":{"object":{"customer":null}}"#), Is::Ignored),
+        (checkout(r#","data":{"object":{}}"#), Is::Ignored),
+        (with("invoice.paid", ""), Is::Ignored),
+        (with("", r#","data":7"#), Is::Ignored),
+        // Not an event at all.
+        (Vec::new(), Is::Malformed),
+        (b"\xef\xbb\xbf{\"id\":\"evt_1\",\"type\":\"invoice.paid\"}".to_vec(), Is::Malformed),
+        (b"{}".to_vec(), Is::Malformed),
+        (b"null".to_vec(), Is::Malformed),
+        (br#"["evt_1","invoice.paid"]"#.to_vec(), Is::Malformed),
+        (b"not json".to_vec(), Is::Malformed),
+        (br#"{"id":"evt_1"}"#.to_vec(), Is::Malformed),
+        (br#"{"type":"invoice.paid"}"#.to_vec(), Is::Malformed),
+        (br#"{"id":7,"type":"invoice.paid"}"#.to_vec(), Is::Malformed),
+        (br#"{"id":"","type":"invoice.paid"}"#.to_vec(), Is::Malformed),
+        (br#"{"id":"evt\n1","type":"invoice.paid"}"#.to_vec(), Is::Malformed),
+        (br#"{"id":"evt_1","id":"evt_2","type":"invoice.paid"}"#.to_vec(), Is::Malformed),
+        (br#"{"id":"evt_1","type":"invoice.paid"} {}"#.to_vec(), Is::Malformed),
+        (updated(","), Is::Malformed),
+        (invalid_id, Is::Malformed),
+        // Deep nesting costs no stack, wherever it stands.
+        (deep("[", "]").into_bytes(), Is::Malformed),
+        (deep(r#"{"a":"#, "}").into_bytes(), Is::Malformed),
+        (updated(&format!(r#","x":{}"#, deep("[", "]"))), Is::OfNobody),
+        (
+            updated(&format!(r#","data":{{"object":{{"customer":{}}}}}"#, deep("[", "]"))),
+            Is::OfNobody,
+        ),
+        (updated(&format!(r#","data":{}"#, deep("[", "]"))), Is::OfNobody),
+        (updated(&format!(r#","data":{}"#, "[".repeat(200_000))), Is::Malformed),
+        // Numbers of every size where nobody reads them.
+        (
+            updated(&format!(r#","x":{},"y":-1e-99999,"created":1e999"#, "9".repeat(5_000))),
+            Is::OfNobody,
+        ),
+    ] {
+        let got = match Head::parse(&body) {
+            Ok(Head::Wanted { customer: Some(id), .. }) if id.as_str() == "cus_1" => {
+                Is::Of("cus_1")
+            }
+            Ok(Head::Wanted { customer: None, .. }) => Is::OfNobody,
+            Ok(Head::Ignored) => Is::Ignored,
+            Err(Error::Malformed(_)) => Is::Malformed,
+            Ok(other) => panic!("{other:?}"),
+        };
+        let start = String::from_utf8_lossy(&body[..body.len().min(100)]);
+        assert_eq!(got, expected, "{start}");
+        for kind in Type::ALL {
+            let _ = Event::parse(EventId::new("evt_1").unwrap(), *kind, &body);
+        }
+    }
+}
+
+/// Reads a body in every way: nothing may panic, and head and event agree.
+fn read(body: &[u8]) -> Option<(Option<CustomerId>, CustomerId)> {
+    for kind in Type::ALL {
+        let _ = Event::parse(EventId::new("evt_1").unwrap(), *kind, body);
+    }
+    match Head::parse(body).ok()? {
+        Head::Ignored => None,
+        Head::Wanted { id, kind, customer } => {
+            Some((customer, Event::parse(id, kind, body).ok()?.customer))
+        }
+    }
+}
+
+fn odd_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,9}".prop_map(Value::from),
+        Just(json!([])),
+        Just(json!({})),
+        Just(json!({"id": "cus_2"})),
+        Just(json!([{"id": "si_1"}, {}])),
+        Just(json!({"data": [{}]})),
+        Just(json!("canceled")),
+    ]
+}
+
+/// Every place in a value, as the keys that lead there.
+fn places(value: &Value, here: &str, out: &mut Vec<String>) {
+    out.push(here.to_owned());
+    match value {
+        Value::Object(fields) => {
+            for (key, inner) in fields {
+                places(inner, &format!("{here}/{key}"), out);
+            }
+        }
+        Value::Array(list) => {
+            for (place, inner) in list.iter().enumerate() {
+                places(inner, &format!("{here}/{place}"), out);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn garbage_is_no_panic(body in vec(any::<u8>(), 0..300)) {
+        read(&body);
+    }
+
+    /// A real body with a value replaced by an odd one: never a panic, never two customers.
+    #[test]
+    fn odd_values_in_real_bodies_are_no_panic(
+        body in 0..BODIES.len(),
+        edits in vec((any::<Index>(), odd_value()), 1..4),
+    ) {
+        let mut value: Value = serde_json::from_str(BODIES[body]).unwrap();
+        for (place, odd) in edits {
+            let mut all = Vec::new();
+            places(&value, "", &mut all);
+            *value.pointer_mut(place.get::<String>(&all)).unwrap() = odd;
+        }
+        if let Some((head, event)) = read(value.to_string().as_bytes()) {
+            prop_assert_eq!(head, Some(event));
+        }
+    }
+
+    /// A real body with bytes changed, lost or doubled.
+    #[test]
+    fn broken_real_bodies_are_no_panic(
+        body in 0..BODIES.len(),
+        edits in vec((any::<Index>(), any::<Index>(), 0..4_u8, any::<u8>()), 1..5),
+    ) {
+        let mut bytes = BODIES[body].as_bytes().to_vec();
+        for (from, to, how, byte) in edits {
+            let (a, b) = (from.index(bytes.len()), to.index(bytes.len()));
+            let (from, to) = (a.min(b), a.max(b).min(a.min(b) + 60));
+            match how {
+                0 => bytes[from] = byte,
+                1 => drop(bytes.drain(from..to.min(bytes.len() - 1))),
+                2 => { let copy = bytes[from..to].to_vec(); bytes.splice(to..to, copy); }
+                _ => bytes.truncate(bytes.len() - (to - from) / 8),
+            }
+        }
+        if let Some((Some(head), event)) = read(&bytes) {
+            prop_assert_eq!(head, event);
+        }
+    }
+}

@@ -75,7 +75,7 @@ fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
         }
         for i in 0..k {
             heap(k - 1, items, out);
-            items.swap(if k % 2 == 0 { i } else { 0 }, k - 1);
+            items.swap(if k.is_multiple_of(2) { i } else { 0 }, k - 1);
         }
     }
     let mut out = Vec::new();
@@ -276,7 +276,7 @@ fn changed(node: &Node, field: u8, value: usize) -> Node {
         }
         1 => node.items[0].price = Some(["a", "b"][value % 2].into()),
         2 => node.items[0].ends_at_secs = Some(i64::try_from(value % 3).unwrap()),
-        _ => node.cancel_at_period_end = value % 2 == 0,
+        _ => node.cancel_at_period_end = value.is_multiple_of(2),
     }
     node
 }

@@ -1,12 +1,39 @@
 //! Readers for the shapes that Stripe varies: an id that may be expanded, a field that may be
 //! absent or null. They borrow from the body and never fail on what nobody uses.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
+
+/// Reads a whole body that must be a JSON object.
+pub(crate) fn from_slice<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = object(&mut json)?;
+    json.end()?;
+    Ok(value)
+}
+
+/// Reads a struct from an object only: derived readers would take a list as well, by position.
+pub(crate) fn object<'de, T, D>(from: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    from.deserialize_map(Object(PhantomData))
+}
 
 /// An id field: `"cus_1"`, or expanded `{"id":"cus_1",…}`, or null, or something unexpected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

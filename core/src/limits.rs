@@ -60,10 +60,14 @@ pub const QUEUE_DEPTH_MAX: usize = 1_000_000;
 pub const LEDGER_KEPT_DAYS: i64 = 90;
 
 /// HTTP connections that are open at a time; further ones wait to be accepted. Sockets do not count.
-pub const CONNECTIONS_MAX: usize = 10_000;
+pub const CONNECTIONS_MAX: u32 = 10_000;
 /// How long a connection may wait for the complete head of its next request, in seconds: so long
 /// lives an idle connection, and so long a slow head.
 pub const REQUEST_HEAD_TIMEOUT_SECS: u64 = 30;
+/// Largest head of a request, in bytes; a token may stand in it.
+pub const REQUEST_HEAD_MAX_BYTES: usize = 32 * 1024;
+/// How long a request to one of the host's own routes may take, in seconds.
+pub const REQUEST_TIMEOUT_SECS: u64 = 30;
 /// How long a request's body may take to arrive, in seconds.
 pub const REQUEST_BODY_TIMEOUT_SECS: u64 = 10;
 /// How long a shutdown waits for requests, commits and sockets, in seconds.

@@ -13,7 +13,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use crate::{
     event::Error,
     id::UserId,
-    json::{Expandable, present},
+    json::{Expandable, object, present},
     limits::SUBSCRIPTION_ITEMS_MAX,
     subscription::{Item, Node, Status},
 };
@@ -21,7 +21,7 @@ use crate::{
 /// `data` of a `customer.subscription.*` event.
 #[derive(Deserialize)]
 pub(crate) struct SubscriptionData<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub(crate) object: Subscription<'a>,
     #[serde(borrow, default)]
     pub(crate) previous_attributes: Option<Previous<'a>>,
@@ -35,7 +35,7 @@ pub(crate) struct Subscription<'a> {
     pub(crate) customer: Expandable<'a>,
     #[serde(borrow)]
     status: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "object")]
     items: List<'a>,
     #[serde(default)]
     current_period_end: Option<i64>,
@@ -114,7 +114,7 @@ struct PreviousMetadata<'a> {
 /// `data` of a `checkout.session.*` event.
 #[derive(Deserialize)]
 pub(crate) struct CheckoutData<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub(crate) object: Checkout<'a>,
 }
 
@@ -133,7 +133,7 @@ pub(crate) struct Checkout<'a> {
 /// `data` of a `customer.*` event.
 #[derive(Deserialize)]
 pub(crate) struct CustomerData<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub(crate) object: Customer<'a>,
 }
 

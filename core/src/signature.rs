@@ -190,6 +190,7 @@ mod tests {
         Secrets::parse(list).unwrap()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "rows read better without borrows")]
     fn check(header: &str, expected: Result<(), Error>) {
         let got = verify(&secrets("whsec_a,whsec_b"), header.as_bytes(), BODY, NOW);
         assert_eq!(got.map(|_| ()), expected, "header: {header}");

@@ -181,7 +181,7 @@ impl Keys {
             }
             _ => self.verify_public(token, &header)?,
         };
-        check_times(raw, now)
+        check_times(&raw, now)
     }
 
     fn verify_public(&self, token: &str, header: &Header) -> Result<RawClaims, Error> {
@@ -222,7 +222,10 @@ fn default_algorithm(jwk: &Jwk) -> Option<Algorithm> {
         AlgorithmParameters::OctetKeyPair(okp) if okp.curve == EllipticCurve::Ed25519 => {
             Some(Algorithm::EdDSA)
         }
-        _ => None,
+        AlgorithmParameters::EllipticCurve(_)
+        | AlgorithmParameters::OctetKeyPair(_)
+        | AlgorithmParameters::OctetKey(_)
+        | _ => None,
     }
 }
 
@@ -236,7 +239,7 @@ fn claims(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<RawCla
     decode(token, key, &validation).ok().map(|data| data.claims)
 }
 
-fn check_times(raw: RawClaims, now: Timestamp) -> Result<Claims, Error> {
+fn check_times(raw: &RawClaims, now: Timestamp) -> Result<Claims, Error> {
     let expires_at = numeric_date(raw.exp).ok_or(Error::Invalid)?;
     if expires_at <= now {
         return Err(Error::Expired);
