@@ -17,7 +17,7 @@ use tierlift_notifier::notify;
 use tierlift_worker::{Committed, Done, Verdict, after_failure, apply, record};
 use tokio::sync::watch;
 
-use crate::{Registry, db::Db};
+use crate::{Registry, db::Db, stop::stopped};
 
 /// Batches in hand at a time.
 const PUMPS: usize = 4;
@@ -55,7 +55,7 @@ impl Pump {
         loop {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => return,
+                () = stopped(&mut stop) => return,
                 received = self.db.receive(BATCH_MAX) => match received {
                     Ok(deliveries) => self.batch(deliveries).await,
                     Err(why) => {

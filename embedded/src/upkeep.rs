@@ -15,6 +15,7 @@ use tokio::{sync::watch, time::interval};
 use crate::{
     Registry,
     db::{Db, Error},
+    stop::stopped,
 };
 
 /// How often lapsed roles are looked for.
@@ -34,7 +35,7 @@ pub async fn run(
     loop {
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stopped(&mut stop) => return,
             _ = ticks.tick() => {}
         }
         if let Err(why) = lapse_due(&db, &sockets, &policy, &clock).await {

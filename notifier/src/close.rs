@@ -7,7 +7,9 @@
 pub enum Close {
     /// The server stops. Connect again.
     GoingAway,
-    /// The client said something that is not in the protocol.
+    /// The client broke RFC 6455 itself.
+    Protocol,
+    /// The client said something that nobody understands here.
     FrameInvalid,
     /// The client sent a frame above the limit.
     FrameTooLarge,
@@ -27,6 +29,7 @@ impl Close {
     pub const fn code(self) -> u16 {
         match self {
             Self::GoingAway => 1001,
+            Self::Protocol => 1002,
             Self::FrameInvalid => 1008,
             Self::FrameTooLarge => 1009,
             Self::StoreUnavailable => 1011,
@@ -41,6 +44,7 @@ impl Close {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::GoingAway => "going_away",
+            Self::Protocol => "protocol_error",
             Self::FrameInvalid => "frame_invalid",
             Self::FrameTooLarge => "frame_too_large",
             Self::StoreUnavailable => "store_unavailable",

@@ -1,0 +1,125 @@
+//! The loop that accepts connections, each with its limits: how many, how slow, how idle.
+
+use std::{io, pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tierlift_core::limits::{CONNECTIONS_MAX, REQUEST_HEAD_MAX_BYTES};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+};
+
+use crate::stop::stopped;
+
+/// How long to wait where the system has nothing left to accept with.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the loop needs.
+pub(crate) struct Accepting {
+    pub(crate) listener: TcpListener,
+    pub(crate) router: Router,
+    /// From the end of one request to the complete head of the next.
+    pub(crate) head_timeout: Duration,
+}
+
+/// The connections that are still open.
+pub(crate) struct InFlight {
+    slots: Arc<Semaphore>,
+    stop: watch::Sender<bool>,
+}
+
+impl InFlight {
+    /// Lets each connection finish the request that it is at, and waits for all of them.
+    pub(crate) async fn finish(self) {
+        self.stop.send_replace(true);
+        // Each connection holds one slot; when all can be had, there is no connection.
+        let _ = self.slots.acquire_many(CONNECTIONS_MAX).await;
+    }
+}
+
+/// Raises the limit of open files to what the system allows: every socket is one, and many systems
+/// begin with 1,024.
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(why) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(error = %why, "the limit of open files stays as it is");
+    }
+}
+
+/// Accepts until `stop` is done; then there is no listener any more.
+pub(crate) async fn accept(accepting: Accepting, stop: impl Future<Output = ()>) -> InFlight {
+    let Accepting { listener, router, head_timeout } = accepting;
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_buf_size(REQUEST_HEAD_MAX_BYTES);
+    raise_open_files();
+    let service = TowerToHyperService::new(router);
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
+    let (stop_connections, stopping) = watch::channel(false);
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => return InFlight { slots, stop: stop_connections },
+            accepted = next(&listener, &slots) => accepted,
+        };
+        match accepted {
+            Ok((stream, slot)) => {
+                tokio::spawn(serve(http.clone(), stream, service.clone(), stopping.clone(), slot));
+            }
+            Err(why) => pause(&why).await,
+        }
+    }
+}
+
+async fn next(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    // An answer is one small packet that must not wait for another.
+    stream.set_nodelay(true)?;
+    Ok((stream, slot))
+}
+
+/// One connection to its end, or to its upgrade to a socket. How it ends is the client's affair:
+/// what was wrong with a request was answered.
+async fn serve(
+    http: http1::Builder,
+    stream: TcpStream,
+    service: TowerToHyperService<Router>,
+    mut stopping: watch::Receiver<bool>,
+    slot: OwnedSemaphorePermit,
+) {
+    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => {}
+        () = stopped(&mut stopping) => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+    drop(slot);
+}
+
+/// A connection that failed before it began is nobody's loss; where there are no file descriptors
+/// left, asking again at once would only spin.
+async fn pause(why: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
+    if matches!(why.kind(), ConnectionAborted | ConnectionReset | InvalidInput | NotConnected) {
+        return;
+    }
+    tracing::warn!(error = %why, "no connection can be accepted");
+    tokio::time::sleep(EXHAUSTED_PAUSE).await;
+}
