@@ -47,8 +47,6 @@ export interface TierClient {
   destroy: () => void;
 }
 
-const DESTROYED = 'the client was destroyed';
-
 export function createTierClient(
   options: TierClientOptions,
   environment?: Environment,
@@ -56,7 +54,7 @@ export function createTierClient(
   const roles = options.roles ?? DEFAULT_ROLES;
   const store = createStore(roles);
   let engine: Engine | null = null;
-  let starts = 0;
+  const starts = new Set<() => void>();
   let destroyed = false;
   /**
    * Calls made before it is known who is signed in, or even before the start: React runs a child's
@@ -65,20 +63,20 @@ export function createTierClient(
   let early: ((seat: Seat | null) => void)[] = [];
 
   function start(): () => void {
-    if (destroyed) throw new Error(DESTROYED);
-    starts += 1;
-    engine ??= new Engine({
-      options,
-      roles,
-      store,
-      env: environment ?? browser(),
-      onSeat: release,
-    });
-    let counted = true;
-    return () => {
-      if (counted && --starts === 0) halt();
-      counted = false;
+    const stop = (): void => {
+      if (starts.delete(stop) && starts.size === 0) halt();
     };
+    starts.add(stop);
+    if (!destroyed) {
+      engine ??= new Engine({
+        options,
+        roles,
+        store,
+        env: environment ?? browser(),
+        onSeat: release,
+      });
+    }
+    return stop;
   }
 
   function halt(): void {

@@ -1,7 +1,7 @@
 // Chooses the one tab of a browser that keeps the socket. The Web Lock is the office: it passes on
 // by itself when its holder closes. A page about to freeze gives it up, and one that hangs without
 // notice loses it to a follower whose probe it left unanswered.
-// It knows nothing of sockets, and without Web Locks it declares every tab solo.
+// It knows nothing of sockets, and without Web Locks and a channel it declares every tab solo.
 
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
@@ -9,7 +9,7 @@ import type { TabPosition } from './types.js';
 
 export interface ElectionOptions {
   name: string;
-  env: Pick<Environment, 'locks' | 'visible'>;
+  env: Pick<Environment, 'locks' | 'channel' | 'visible'>;
   onPosition: (position: TabPosition) => void;
   /** Asks the leader whether it still runs. */
   probe: (wake: boolean) => void;
@@ -32,7 +32,8 @@ export class Election {
   join(): void {
     if (this.#position) return;
     const { env } = this.#options;
-    if (!env.locks) return this.#take('solo');
+    // A follower that could not hear its leader would be left behind.
+    if (!env.locks || !env.channel) return this.#take('solo');
     this.#follow();
     this.#rounds = setInterval(() => {
       if (env.visible()) this.doubt(false);

@@ -109,7 +109,7 @@ export class Engine {
       env.listen('pagehide', suspend),
       env.listen('resume', resume),
       env.listen('pageshow', resume),
-      env.listen('storage', (event) => this.seat?.stored((event as StorageEvent).key)),
+      env.listen('storage', () => this.seat?.upgrade.follow()),
     ];
   }
 }

@@ -20,7 +20,7 @@ export const REFUSED_RETRY_MS = 30_000;
 export const REQUEST_MS_MAX = 10_000;
 /** How long the lock outlives a token refresh, so that the broadcast outruns the lock. */
 export const REFRESH_LOCK_LINGER_MS = 50;
-/** Without locks, tabs spread their profile requests over this time, and the first one serves all. */
+/** Over how long the profile requests after a role change are spread; the first serves all tabs. */
 export const PROFILE_SPREAD_MS = 1_000;
 
 /** How long a leader may take to answer a probe before a follower takes its place. */

@@ -61,15 +61,11 @@ export function parseFrame(text: unknown, userId: string): FrameNews | null {
   const { type, eventId, at } = frame;
   if (type === 'SNAPSHOT') return { user };
   if (!isChange(type)) return null;
-  return { user, type, eventId: textOrNull(eventId), committedAt: textOrNull(at) };
+  return { user, type, eventId: String(eventId), committedAt: String(at) };
 }
 
 export function isChange(type: unknown): type is ChangeType {
   return type === 'ROLE_UPGRADED' || type === 'ROLE_DOWNGRADED';
-}
-
-function textOrNull(value: unknown): string | null {
-  return typeof value === 'string' ? value : null;
 }
 
 /**

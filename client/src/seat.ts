@@ -154,16 +154,17 @@ export class Seat {
   }
 
   /**
-   * A role change makes the token stale: fetch the profile, which renews it, once for all tabs.
-   * Tabs that share no lock spread out, and the first one's REFRESH spares the others.
+   * A role change makes the token stale: fetch the profile, which renews it. Nobody waits for it,
+   * so tabs with a socket each spread out, and the first one's REFRESH spares the others.
    */
   #confirm(revocationId: number): void {
-    const { store } = this.#with;
-    const solo = store.getSnapshot().position === 'solo';
-    const wait = solo ? Math.random() * limits.PROFILE_SPREAD_MS : 0;
+    this.#later(Math.random() * limits.PROFILE_SPREAD_MS, () => this.#confirmed < revocationId);
+  }
+
+  #later(ms: number, stillNeeded: () => boolean): void {
     setTimeout(() => {
-      if (this.#confirmed < revocationId) void this.profile();
-    }, wait);
+      if (!this.#closed && stillNeeded()) void this.profile();
+    }, ms);
   }
 
   #receive(message: TabMessage): void {
@@ -197,8 +198,11 @@ export class Seat {
     if (profile.answer === 'ok') {
       this.#confirmed = profile.user.revocationId;
       this.#spread({ user: profile.user, via: 'poll' });
-    } else if (profile.answer === 'refused' && !this.#closed) {
-      this.#with.store.patch({ user: null, status: 'signed_out' });
+    } else if (profile.answer === 'refused') {
+      if (!this.#closed) this.#with.store.patch({ user: null, status: 'signed_out' });
+    } else if (!this.#with.store.getSnapshot().user) {
+      // A page that shows nothing yet can't wait for a change to tell it something.
+      this.#later(limits.IDENTIFY_RETRY_MS, () => true);
     }
     return profile;
   }
@@ -212,10 +216,5 @@ export class Seat {
       this.tabs.post({ type: 'REFRESH', user, accessToken });
     }
     return accessToken;
-  }
-
-  /** Another tab wrote to storage; null is all of it. */
-  stored(key: string | null): void {
-    if (key === null || key.endsWith(':upgrade')) this.upgrade.follow();
   }
 }

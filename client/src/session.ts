@@ -36,8 +36,12 @@ export function createSession({ baseUrl, env, tokens }: SessionOptions): Session
 
   async function profile(): Promise<Profile> {
     try {
+      const token = await tokens.current();
       const response = await authorized('/session');
-      if (response.status === 401) return { answer: 'refused' };
+      if (response.status === 401) {
+        // Renewed and refused all the same: the role changed meanwhile, and that is no refusal.
+        return { answer: token === (await tokens.current()) ? 'refused' : 'unreachable' };
+      }
       const user = response.ok ? parseUser(parseJson(await response.text())) : null;
       return user ? { answer: 'ok', user } : { answer: 'unreachable' };
     } catch {

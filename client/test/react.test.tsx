@@ -1,0 +1,149 @@
+// @vitest-environment happy-dom
+// The React part over a real client and the small world: Strict Mode, hooks, status and toasts.
+
+import { act, StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import type { Root } from 'react-dom/client';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { toast } from 'sonner';
+import { TierProvider, UpgradeStatus, useTier, useTierUpgrade } from '../src/react/index.js';
+import type { TierProviderProps } from '../src/react/index.js';
+import { Browser, Server, fixRandom } from './world.js';
+import type { Tab } from './world.js';
+
+let server: Server;
+let tab: Tab;
+let root: Root;
+let host: HTMLElement;
+
+beforeEach(() => {
+  vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true);
+  vi.useFakeTimers();
+  fixRandom();
+  server = new Server();
+  tab = new Browser(server).open();
+  // The provider starts the client here, not the tab.
+  tab.stop();
+  host = document.createElement('div');
+  root = createRoot(host);
+});
+
+afterEach(async () => {
+  await act(() => root.unmount());
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+const pass = (ms = 50) => act(() => vi.advanceTimersByTimeAsync(ms));
+
+function Page() {
+  const { role, connection } = useTier();
+  const { status, attempt, start, stop } = useTierUpgrade();
+  return (
+    <>
+      <output>{`${role} ${connection} ${status} ${attempt}`}</output>
+      <button id="start" onClick={() => void start()} />
+      <button id="stop" onClick={stop} />
+      <UpgradeStatus />
+    </>
+  );
+}
+
+async function render(props: Partial<TierProviderProps> = {}): Promise<void> {
+  await act(() => {
+    root.render(
+      <StrictMode>
+        <TierProvider client={tab.client} toasts={false} {...props}>
+          {props.children ?? <Page />}
+        </TierProvider>
+      </StrictMode>,
+    );
+  });
+  await pass();
+}
+
+const shown = () => host.querySelector('output')?.textContent;
+const click = (id: string) => act(() => host.querySelector<HTMLElement>(id)?.click());
+const live = () => host.querySelector('[role=status]');
+
+describe('the hooks', () => {
+  it('show the role, and follow it', async () => {
+    await render();
+    expect(shown()).toBe('free open idle 0');
+    server.setRole('u1', 'paid');
+    await pass();
+    expect(shown()).toBe('paid open idle 0');
+  });
+
+  it('leave one socket in Strict Mode, and none after unmounting', async () => {
+    await render();
+    expect(tab.dialed).toHaveLength(1);
+    await act(() => root.render(null));
+    expect(server.sockets.size).toBe(0);
+  });
+
+  it('start and stop a watch', async () => {
+    await render();
+    await click('#start');
+    expect(shown()).toBe('free open pending 1');
+    await click('#stop');
+    expect(shown()).toBe('free open idle 0');
+  });
+
+  it('need a provider', () => {
+    const silent = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const alone = createRoot(document.createElement('div'));
+    expect(() => act(() => alone.render(<Page />))).toThrow('TierProvider');
+    silent.mockRestore();
+  });
+});
+
+describe('UpgradeStatus', () => {
+  it('keeps one live region through every state, and retries after a timeout', async () => {
+    await render();
+    const region = live();
+    expect(region?.getAttribute('aria-live')).toBe('polite');
+    expect(region?.textContent).toBe('');
+    await click('#start');
+    expect(live()?.textContent).toContain('Confirming');
+    await pass(61_000);
+    expect(live()?.textContent).toContain('longer than usual');
+    expect(live()?.textContent).toContain('payment is safe');
+    await click('.tierlift-status button');
+    expect(shown()).toBe('free open pending 1');
+    server.setRole('u1', 'paid');
+    await pass();
+    expect(live()?.textContent).toContain('active');
+    expect(live()).toBe(region);
+    expect(host.querySelector('.tierlift-status button')).toBeNull();
+  });
+
+  it('speaks the host’s words', async () => {
+    await render({ children: <UpgradeStatus texts={{ pending: 'Einen Moment' }} /> });
+    await act(() => void tab.client.watchUpgrade());
+    expect(live()?.textContent).toBe('Einen Moment');
+  });
+});
+
+describe('toasts', () => {
+  it('tell each change once, through the host’s adapter', async () => {
+    const toasts = { success: vi.fn(), info: vi.fn() };
+    await render({ toasts });
+    server.setRole('u1', 'paid');
+    await pass(2_000);
+    server.setRole('u1', 'free');
+    await pass(2_000);
+    expect(toasts.success.mock.calls).toEqual([['You are on the paid plan now.']]);
+    expect(toasts.info.mock.calls).toEqual([['Your plan is now free.']]);
+  });
+
+  it('use sonner when it is installed', async () => {
+    const success = vi.spyOn(toast, 'success').mockReturnValue(1);
+    await act(() => root.render(<TierProvider client={tab.client}>x</TierProvider>));
+    await pass();
+    server.setRole('u1', 'paid');
+    await pass();
+    await vi.waitFor(() => expect(success).toHaveBeenCalledTimes(1));
+  });
+});

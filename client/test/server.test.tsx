@@ -1,0 +1,29 @@
+// @vitest-environment node
+// On a server there is no window: importing, creating and rendering must touch none.
+
+import { renderToString } from 'react-dom/server';
+import { expect, it } from 'vitest';
+import { createTierClient } from '../src/index.js';
+import { TierProvider, UpgradeStatus, useTier } from '../src/react/index.js';
+
+function Page() {
+  const { status, role } = useTier();
+  return <p>{`${status} ${role}`}</p>;
+}
+
+it('renders without a window, and asks for no token', () => {
+  expect(globalThis).not.toHaveProperty('window');
+  const client = createTierClient({
+    getToken: () => {
+      throw new Error('not on a server');
+    },
+  });
+  const html = renderToString(
+    <TierProvider client={client}>
+      <Page />
+      <UpgradeStatus />
+    </TierProvider>,
+  );
+  expect(html).toContain('loading null');
+  expect(html).toContain('aria-live="polite"');
+});

@@ -1,0 +1,18 @@
+// Unit tests: no network, no browser, and every clock is the test's own.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      {
+        find: /^@tierlift\/client$/,
+        replacement: new URL('src/index.ts', import.meta.url).pathname,
+      },
+      {
+        find: /^@tierlift\/client\/react$/,
+        replacement: new URL('src/react/index.ts', import.meta.url).pathname,
+      },
+    ],
+  },
+  test: { include: ['test/**/*.test.{ts,tsx}'], retry: 0, maxWorkers: 2 },
+});
