@@ -49,7 +49,6 @@ impl Payment {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
     /// What its events say.
-    #[serde(flatten)]
     pub record: Record,
     /// What its checkout says of the payment, where there was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -60,7 +59,7 @@ impl Subscription {
     /// Whether its first payment is still out, or failed and nothing has mended that since: then it
     /// earns nothing, whatever its status.
     #[must_use]
-    pub fn is_unpaid(&self, state: &State) -> bool {
+    pub fn is_unpaid(&self, state: State<'_>) -> bool {
         match self.payment {
             None | Some(Payment { state: PaymentState::Paid, .. }) => false,
             Some(Payment { state: PaymentState::Pending, .. }) => true,
@@ -184,7 +183,7 @@ impl Customer {
     }
 
     /// Subscriptions with their states, in the order of their ids.
-    pub fn states(&self) -> impl Iterator<Item = (&SubscriptionId, &Subscription, State)> {
+    pub fn states(&self) -> impl Iterator<Item = (&SubscriptionId, &Subscription, State<'_>)> {
         self.subscriptions.iter().filter_map(|(id, sub)| Some((id, sub, sub.record.state()?)))
     }
 
@@ -193,7 +192,7 @@ impl Customer {
         self.states()
             .filter_map(|(id, sub, state)| {
                 let rank = (!sub.record.is_ended(), sub.record.latest_secs(), id);
-                Some((rank, state.node.user?))
+                Some((rank, state.node.user.clone()?))
             })
             .max_by(|a, b| a.0.cmp(&b.0))
             .map(|(_, user)| user)

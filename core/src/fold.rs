@@ -49,14 +49,13 @@ pub struct Edge {
 }
 
 /// Where a subscription stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State<'a> {
     /// Its tracked fields.
-    pub node: Node,
+    pub node: &'a Node,
     /// Since when it has had this status, in seconds since the epoch.
     pub since_secs: i64,
     /// Edges are missing, and a fixed choice was taken until they arrive.
-    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub ambiguous: bool,
 }
 
@@ -120,8 +119,16 @@ impl<'de> Deserialize<'de> for From {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Settled {
     at_secs: i64,
-    #[serde(flatten)]
-    state: State,
+    node: Node,
+    since_secs: i64,
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    ambiguous: bool,
+}
+
+impl Settled {
+    const fn state(&self) -> State<'_> {
+        State { node: &self.node, since_secs: self.since_secs, ambiguous: self.ambiguous }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -154,13 +161,13 @@ impl Record {
 
     /// Where the subscription stands; `None` where no event was seen.
     #[must_use]
-    pub fn state(&self) -> Option<State> {
+    pub fn state(&self) -> Option<State<'_>> {
         if let Some(Ended { at_secs, node }) = &self.ended {
-            return Some(State { node: node.clone(), since_secs: *at_secs, ambiguous: false });
+            return Some(State { node, since_secs: *at_secs, ambiguous: false });
         }
-        let mut state = self.settled.as_ref().map(|settled| settled.state.clone());
+        let mut state = self.settled.as_ref().map(Settled::state);
         for second in self.moves.chunk_by(|a, b| a.0 == b.0) {
-            state = self.resolve(second, state.as_ref());
+            state = self.resolve(second, state);
         }
         state
     }
@@ -219,9 +226,13 @@ impl Record {
         }
         let count = self.moves.partition_point(|m| m.0 == at_secs);
         let second: Vec<Move> = self.moves.drain(..count).collect();
-        let before = self.settled.take().map(|settled| settled.state);
-        self.settled =
-            self.resolve(&second, before.as_ref()).map(|state| Settled { at_secs, state });
+        let before = self.settled.as_ref().map(Settled::state);
+        self.settled = self.resolve(&second, before).map(|state| Settled {
+            at_secs,
+            node: state.node.clone(),
+            since_secs: state.since_secs,
+            ambiguous: state.ambiguous,
+        });
         true
     }
 
@@ -254,22 +265,25 @@ impl Record {
     }
 
     /// The state after one second, given its events and the state before it.
-    fn resolve(&self, second: &[Move], before: Option<&State>) -> Option<State> {
+    fn resolve<'a>(&'a self, second: &[Move], before: Option<State<'a>>) -> Option<State<'a>> {
         let at_secs = second.first()?.0;
         let (node, ambiguous) = self.end_of_path(second, before)?;
         let since_secs = match before {
             Some(before) if before.node.status == node.status => before.since_secs,
             _ => at_secs,
         };
-        Some(State { node: node.clone(), since_secs, ambiguous })
+        Some(State { node, since_secs, ambiguous })
     }
 
     fn end_of_path<'a>(
         &'a self,
         second: &[Move],
-        before: Option<&'a State>,
+        before: Option<State<'a>>,
     ) -> Option<(&'a Node, bool)> {
         let node = |place: u16| self.nodes.get(usize::from(place));
+        if let [only] = second {
+            return Some((node(only.2)?, false));
+        }
         let mut ends = self.surpluses(second);
         if let (Some((place, 1)), None) = (ends.next(), ends.next()) {
             return Some((node(place)?, false));
@@ -284,7 +298,7 @@ impl Record {
         let asserted = second.iter().filter_map(|m| node(m.2));
         match before {
             Some(before) => {
-                Some((&before.node, !asserted.into_iter().any(|node| *node == before.node)))
+                Some((before.node, !asserted.into_iter().any(|node| node == before.node)))
             }
             None => Some((asserted.min()?, true)),
         }

@@ -93,7 +93,7 @@ fn check(events: &str, expected: &str) {
         assert_eq!(serde_json::from_str::<Record>(&first).unwrap(), got, "{events}: round trip");
         let (letter, since) = expected.split_once(" since ").unwrap();
         let state = got.state().unwrap();
-        assert_eq!(state.node, node(letter.trim_end_matches('?')), "{events}: {order:?}");
+        assert_eq!(*state.node, node(letter.trim_end_matches('?')), "{events}: {order:?}");
         assert_eq!(state.ambiguous, letter.ends_with('?'), "{events}: ambiguous");
         assert_eq!(state.since_secs.to_string(), since, "{events}: since");
     }
@@ -182,7 +182,7 @@ fn nothing_revives_what_has_ended() {
 fn an_end_is_taken_in_after_everything_was_settled() {
     let mut long = record(&ladder(1, 40));
     assert_eq!(long.insert(edge("1 !C")), Arrival::Remembered);
-    assert_eq!(long.state().unwrap().node, node("C"));
+    assert_eq!(*long.state().unwrap().node, node("C"));
 }
 
 /// A climb of one quantity each, `per_second` steps a second from second 100 on.
@@ -244,7 +244,7 @@ fn one_second_remembers_64_events_and_then_is_settled() {
     assert_eq!(full.insert(more[65].clone()), Arrival::Stale);
     let next = Edge { at_secs: 101, origin: Origin::Unknown, to: node("P") };
     assert_eq!(full.insert(next), Arrival::Remembered);
-    assert_eq!(full.state().unwrap().node, node("P"));
+    assert_eq!(*full.state().unwrap().node, node("P"));
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn a_record_of_broken_places_is_no_panic() {
         let mut broken: Record = serde_json::from_str(json).unwrap();
         assert_eq!(broken.state(), None, "{json}");
         broken.insert(edge("5 +A"));
-        assert_eq!(broken.state().unwrap().node, node("A"), "{json}");
+        assert_eq!(*broken.state().unwrap().node, node("A"), "{json}");
     }
     assert!(serde_json::from_str::<Record>(r#"{"moves":[[1,-3,0]]}"#).is_err());
 }
@@ -318,7 +318,7 @@ proptest! {
         let any_order = record(shuffled.iter().map(|(edge, _)| *edge));
         prop_assert_eq!(bytes(&any_order), bytes(&in_order));
         let state = any_order.state().unwrap();
-        prop_assert_eq!(&state.node, &truth);
+        prop_assert_eq!(state.node, &truth);
         prop_assert!(!state.ambiguous);
         prop_assert_eq!(any_order.is_ended(), end.is_some());
         prop_assert_eq!(any_order.latest_secs(), edges.last().map(|last| last.at_secs));
@@ -339,7 +339,7 @@ proptest! {
             prop_assert!(record.moves.len() <= EVENTS_REMEMBERED_MAX);
             prop_assert!(record.nodes.len() <= 2 * EVENTS_REMEMBERED_MAX);
         }
-        prop_assert_eq!(record.state().unwrap().node, truth);
+        prop_assert_eq!(record.state().unwrap().node, &truth);
     }
 
     /// Whatever a life looked like without one of its events, with it all is as if it had never lacked.
@@ -351,7 +351,7 @@ proptest! {
         let mut record = record(&edges);
         record.insert(late);
         prop_assert_eq!(bytes(&record), complete);
-        prop_assert_eq!(record.state().unwrap().node, truth);
+        prop_assert_eq!(record.state().unwrap().node, &truth);
     }
 
     /// Any edges at all, consistent or not: no panic, one answer for each set, a bounded record.

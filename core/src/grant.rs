@@ -51,10 +51,10 @@ impl Grant {
             return grant;
         }
         for (_, subscription, state) in customer.states() {
-            if subscription.is_unpaid(&state) {
+            if subscription.is_unpaid(state) {
                 continue;
             }
-            if let Some(earned) = earned(&state, policy) {
+            if let Some(earned) = earned(state, policy) {
                 grant.add(earned);
             }
         }
@@ -106,8 +106,8 @@ pub fn is_unmapped(node: &Node, policy: &Policy) -> bool {
 
 /// What one subscription earns: its highest item's role, until the earliest end of the items that
 /// earn it.
-fn earned(state: &State, policy: &Policy) -> Option<Earned> {
-    let node = &state.node;
+fn earned(state: State<'_>, policy: &Policy) -> Option<Earned> {
+    let node = state.node;
     if !gives_access(&node.status, policy) {
         return None;
     }
