@@ -47,7 +47,7 @@ describe('starting', () => {
   });
 
   it('asks a host again that could not give its token, and calls nobody signed out', async () => {
-    const getToken = vi.fn(() => Promise.reject(new Error('offline')) as Promise<string>);
+    const getToken = vi.fn<() => Promise<string>>(() => Promise.reject(new Error('offline')));
     const tab = stage.browser.open('u1', { getToken });
     await stage.pass();
     expect(tab.snapshot.status).toBe('loading');
@@ -74,7 +74,7 @@ describe('starting', () => {
     tab!.client.signedIn();
     await stage.pass();
     expect(tab!.snapshot.user).toMatchObject({ userId: 'u2', role: 'paid' });
-    expect([...server.sockets].map((socket) => socket.userId)).toEqual(['u2']);
+    expect([...stage.server.sockets].map((socket) => socket.userId)).toEqual(['u2']);
   });
 
   it('keeps a snapshot’s identity while nothing changes', async () => {

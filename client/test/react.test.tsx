@@ -29,11 +29,18 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await act(() => root.unmount());
+  await doing(() => root.unmount());
   vi.restoreAllMocks();
   vi.unstubAllGlobals();
   vi.useRealTimers();
 });
+
+/** Does something and lets React finish, promises included. */
+const doing = (work: () => void) =>
+  act(() => {
+    work();
+    return Promise.resolve();
+  });
 
 const pass = (ms = 50) => act(() => vi.advanceTimersByTimeAsync(ms));
 
@@ -51,7 +58,7 @@ function Page() {
 }
 
 async function render(props: Partial<TierProviderProps> = {}): Promise<void> {
-  await act(() => {
+  await doing(() => {
     root.render(
       <StrictMode>
         <TierProvider client={tab.client} toasts={false} {...props}>
@@ -64,7 +71,7 @@ async function render(props: Partial<TierProviderProps> = {}): Promise<void> {
 }
 
 const shown = () => host.querySelector('output')?.textContent;
-const click = (id: string) => act(() => host.querySelector<HTMLElement>(id)?.click());
+const click = (id: string) => doing(() => host.querySelector<HTMLElement>(id)?.click());
 const live = () => host.querySelector('[role=status]');
 
 describe('the hooks', () => {
@@ -79,7 +86,7 @@ describe('the hooks', () => {
   it('leave one socket in Strict Mode, and none after unmounting', async () => {
     await render();
     expect(tab.dialed).toHaveLength(1);
-    await act(() => root.render(null));
+    await doing(() => root.render(null));
     expect(server.sockets.size).toBe(0);
   });
 
@@ -121,7 +128,7 @@ describe('UpgradeStatus', () => {
 
   it('speaks the host’s words', async () => {
     await render({ children: <UpgradeStatus texts={{ pending: 'Einen Moment' }} /> });
-    await act(() => void tab.client.watchUpgrade());
+    await doing(() => void tab.client.watchUpgrade());
     expect(live()?.textContent).toBe('Einen Moment');
   });
 });
@@ -140,7 +147,7 @@ describe('toasts', () => {
 
   it('use sonner when it is installed', async () => {
     const success = vi.spyOn(toast, 'success').mockReturnValue(1);
-    await act(() => root.render(<TierProvider client={tab.client}>x</TierProvider>));
+    await doing(() => root.render(<TierProvider client={tab.client}>x</TierProvider>));
     await pass();
     server.setRole('u1', 'paid');
     await pass();

@@ -37,7 +37,7 @@ describe('tokens', () => {
   it('takes a token that is stale again already for no refusal', async () => {
     stage.server.socketsBlocked = true;
     const [tab] = await stage.tabs(1);
-    const answer = stage.server.fetch.bind(server);
+    const answer = stage.server.fetch.bind(stage.server);
     tab!.env.fetch = async (url, init) => {
       // The role changes just before each question, so that every renewal comes too late.
       if (url.endsWith('/session'))
