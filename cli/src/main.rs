@@ -1,2 +1,7 @@
-//! The tierlift program.
-fn main() {}
+//! The `tierlift` program. Everything it does is in the library; this only ends with its code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tierlift_cli::main()
+}

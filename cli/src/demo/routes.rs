@@ -1,0 +1,166 @@
+//! The demo's routes: what is asked, checked into a type, and what is answered.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Json, Router,
+    extract::{DefaultBodyLimit, Path, State, rejection::JsonRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::json;
+use tierlift_core::{id::UserId, limits::REQUEST_BODY_MAX_BYTES, notice::Session, problem};
+use tierlift_embedded::Db;
+use tierlift_session::RequireRole;
+
+use super::{
+    assets,
+    play::{Action, Error, Stage},
+};
+
+/// How long a slow webhook waits, where nobody says.
+const DELAY_MS: u64 = 8_000;
+/// How long it may wait.
+const DELAY_MAX_MS: u64 = 60_000;
+
+/// The routes, of which one is guarded.
+pub(super) fn router(stage: Arc<Stage>, guard: RequireRole<Db>) -> Router {
+    let premium = Router::new().route("/demo/premium", get(premium)).layer(guard);
+    Router::new()
+        .route("/demo", get(|| async { assets::page() }))
+        .route("/demo/", get(|| async { assets::page() }))
+        .route("/demo/plain", get(|| async { assets::plain_page() }))
+        .route("/demo/{file}", get(file))
+        .route("/demo/assets/{*file}", get(asset))
+        .route("/demo/login", post(login))
+        .route("/demo/simulate", post(simulate))
+        .layer(DefaultBodyLimit::max(REQUEST_BODY_MAX_BYTES))
+        .with_state(stage)
+        .merge(premium)
+}
+
+async fn file(Path(file): Path<String>) -> Response {
+    assets::file(&file)
+}
+
+async fn asset(Path(file): Path<String>) -> Response {
+    assets::file(&format!("assets/{file}"))
+}
+
+/// Why a request is refused before anything happens. Each has a stable code.
+struct Refusal(StatusCode, &'static str, String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Self(status, code, detail) = self;
+        problem::response(status, code, &detail).into_response()
+    }
+}
+
+impl From<JsonRejection> for Refusal {
+    fn from(why: JsonRejection) -> Self {
+        let code = match why.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "content_type_invalid",
+            _ => "body_invalid",
+        };
+        // A body of the wrong shape is as bad a request as one that is no JSON.
+        let status = match why.status() {
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        };
+        Self(status, code, why.body_text())
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(why: Error) -> Self {
+        let (status, code) = match &why {
+            Error::NoSubscription(_) => (StatusCode::CONFLICT, "no_subscription"),
+            Error::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
+            Error::Refused(_) => (StatusCode::BAD_GATEWAY, "webhook_refused"),
+        };
+        Self(status, code, why.to_string())
+    }
+}
+
+fn user(text: &str) -> Result<UserId, Refusal> {
+    let invalid = |why| Refusal(StatusCode::BAD_REQUEST, "user_invalid", format!("userId: {why}"));
+    UserId::new(text).map_err(|why| invalid(why.to_string()))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Login {
+    user_id: String,
+}
+
+async fn login(
+    State(stage): State<Arc<Stage>>,
+    body: Result<Json<Login>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let Json(login) = body?;
+    let user = user(&login.user_id)?;
+    Ok(match stage.access.issue(&user).await {
+        Ok(issued) => Json(issued).into_response(),
+        Err(why) => why.into_response(),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Simulate {
+    user_id: String,
+    action: String,
+    /// For `slow`: how long its webhooks wait.
+    delay_ms: Option<u64>,
+}
+
+async fn simulate(
+    State(stage): State<Arc<Stage>>,
+    body: Result<Json<Simulate>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let Json(request) = body?;
+    let user = user(&request.user_id)?;
+    let events = match &request.action[..] {
+        "upgrade" => stage.play(&user, Action::Upgrade).await?,
+        "downgrade" => stage.play(&user, Action::Downgrade).await?,
+        "past_due" => stage.play(&user, Action::PastDue).await?,
+        "storm" => stage.play(&user, Action::Storm).await?,
+        "slow" => slowly(stage, user, request.delay_ms.unwrap_or(DELAY_MS)).await?,
+        other => {
+            let detail = format!(
+                "action {other:?} is unknown; allowed: upgrade, downgrade, past_due, storm, slow"
+            );
+            return Err(Refusal(StatusCode::BAD_REQUEST, "action_unknown", detail));
+        }
+    };
+    Ok((StatusCode::ACCEPTED, Json(json!({ "status": "sent", "events": events }))).into_response())
+}
+
+/// Answers at once; the upgrade's webhooks come later, as Stripe's sometimes do.
+async fn slowly(stage: Arc<Stage>, user: UserId, delay_ms: u64) -> Result<usize, Refusal> {
+    if delay_ms > DELAY_MAX_MS {
+        let detail = format!("delayMs is at most {DELAY_MAX_MS}, not {delay_ms}");
+        return Err(Refusal(StatusCode::BAD_REQUEST, "delay_invalid", detail));
+    }
+    let events = stage.upgrade_size(&user).await?;
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+        if let Err(why) = stage.play(&user, Action::Upgrade).await {
+            tracing::warn!(user = %user, error = %why, "a slow upgrade did not happen");
+        }
+    });
+    Ok(events)
+}
+
+async fn premium(Extension(session): Extension<Session>) -> Response {
+    Json(json!({
+        "message": "This answer is for those who pay.",
+        "userId": session.user_id,
+        "role": session.role,
+    }))
+    .into_response()
+}

@@ -1,0 +1,199 @@
+//! Log lines: for people on a terminal, JSON elsewhere; always on stderr, never lost, never waited
+//! for one by one.
+//!
+//! The server logs a line for each event. A write to the system for each would cost more than the
+//! line, so lines are gathered in memory and a thread writes what has gathered every few
+//! milliseconds. The buffer has a limit; who fills it writes it out. The last lines are written when
+//! [`Guard`] is dropped. A line is whole or not there.
+
+use std::{
+    io::{self, IsTerminal as _, Write},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use crate::exit::Failure;
+
+/// How long lines gather before they are written.
+const GATHER: Duration = Duration::from_millis(10);
+/// Lines that gather before the one who logs has to write them, in bytes.
+const BUFFER_MAX_BYTES: usize = 1024 * 1024;
+
+/// Starts logging. Lines are written until the guard is dropped.
+pub(crate) fn start(filter: Option<&str>) -> Result<Guard, Failure> {
+    let filter = EnvFilter::try_new(filter.unwrap_or("info"))
+        .map_err(|why| Failure::Usage(format!("--log (or RUST_LOG): {why}")))?;
+    let lines = Lines::new(io::stderr());
+    let guard = lines.write_regularly().map_err(anyhow::Error::from)?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
+    if io::stderr().is_terminal() {
+        log.compact().init();
+    } else {
+        log.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
+    }
+    Ok(guard)
+}
+
+/// Keeps the writing thread alive; dropped, it writes what is left.
+#[derive(Debug)]
+#[must_use = "log lines are written until it is dropped"]
+pub(crate) struct Guard<W: Write = io::Stderr> {
+    shared: Arc<Shared<W>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<W: Write> Drop for Guard<W> {
+    fn drop(&mut self) {
+        lock(&self.shared.gathered).stopping = true;
+        self.shared.news.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A writer that panicked has told so by itself.
+            drop(thread.join());
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    bytes: Vec<u8>,
+    stopping: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared<W> {
+    gathered: Mutex<Gathered>,
+    news: Condvar,
+    /// Taken before `gathered` is emptied, so that lines stay in their order.
+    out: Mutex<W>,
+}
+
+/// Where lines go.
+#[derive(Debug)]
+struct Lines<W>(Arc<Shared<W>>);
+
+impl<W: Write + Send + 'static> Lines<W> {
+    fn new(out: W) -> Self {
+        let (gathered, news) = (Mutex::default(), Condvar::new());
+        Self(Arc::new(Shared { gathered, news, out: Mutex::new(out) }))
+    }
+
+    fn write_regularly(&self) -> io::Result<Guard<W>> {
+        let shared = Arc::clone(&self.0);
+        let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+            while shared.wait() {
+                std::thread::sleep(GATHER);
+                shared.write_out();
+            }
+            shared.write_out();
+        })?;
+        Ok(Guard { shared: Arc::clone(&self.0), thread: Some(thread) })
+    }
+}
+
+impl<W: Write> Shared<W> {
+    /// Waits for lines; false where there will be no more.
+    fn wait(&self) -> bool {
+        let idle = |gathered: &mut Gathered| gathered.bytes.is_empty() && !gathered.stopping;
+        let gathered = self
+            .news
+            .wait_while(lock(&self.gathered), idle)
+            .unwrap_or_else(PoisonError::into_inner);
+        !gathered.stopping
+    }
+
+    fn write_out(&self) {
+        let mut out = lock(&self.out);
+        let bytes = std::mem::take(&mut lock(&self.gathered).bytes);
+        // Where stderr is gone there is nowhere left to say so.
+        drop(out.write_all(&bytes));
+    }
+
+    fn add(&self, line: &[u8]) {
+        let mut gathered = lock(&self.gathered);
+        let (first, full) =
+            (gathered.bytes.is_empty(), gathered.bytes.len() + line.len() > BUFFER_MAX_BYTES);
+        gathered.bytes.extend_from_slice(line);
+        drop(gathered);
+        if full {
+            self.write_out();
+        } else if first {
+            self.news.notify_one();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One line on its way; the subscriber hands it over whole.
+struct Line<'a, W: Write>(&'a Shared<W>);
+
+impl<W: Write> Write for Line<'_, W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.add(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a, W: Write + 'a> MakeWriter<'a> for Lines<W> {
+    type Writer = Line<'a, W>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Line(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Debug, Default)]
+    struct Out(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Out {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            lock(&self.0).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_line_is_written_once_whole_and_in_its_threads_order() {
+        let out = Out::default();
+        let lines = Lines::new(out.clone());
+        let guard = lines.write_regularly().unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let lines = &lines;
+                // Enough to fill the buffer more than once.
+                scope.spawn(move || {
+                    for n in 0..10_000 {
+                        let line = format!("{thread} {n} {}\n", "x".repeat(60));
+                        lines.make_writer().write_all(line.as_bytes()).unwrap();
+                    }
+                });
+            }
+        });
+        drop(guard);
+        let text = String::from_utf8(lock(&out.0).clone()).unwrap();
+        for thread in 0..4 {
+            let prefix = format!("{thread} ");
+            let mine = text.lines().filter_map(|line| line.strip_prefix(&prefix));
+            let numbers: Vec<u32> =
+                mine.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
+            assert_eq!(numbers, (0..10_000).collect::<Vec<_>>());
+        }
+        assert!(text.lines().all(|line| line.ends_with('x')));
+    }
+}

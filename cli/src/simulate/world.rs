@@ -1,0 +1,79 @@
+//! A world for tests: what core decides, in memory, with no queue and no store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tierlift_core::{
+    account::Account,
+    customer::Customer,
+    decide::{Decision, Loaded, decide},
+    event::Event as Read,
+    id::{CustomerId, EventId, UserId},
+    policy::Policy,
+    time::Timestamp,
+};
+
+use super::lifecycle::Event;
+use crate::config::Config;
+
+/// Reads an event as the server does.
+pub(crate) fn read(event: &Event) -> Read {
+    Read::parse(EventId::new(&event.id).unwrap(), event.kind, &event.body).unwrap()
+}
+
+/// Customers, accounts and the ledger, at one moment.
+pub(crate) struct World {
+    pub(crate) ledger: BTreeSet<EventId>,
+    pub(crate) customers: BTreeMap<CustomerId, Customer>,
+    accounts: BTreeMap<UserId, Account>,
+    policy: Policy,
+    now: Timestamp,
+}
+
+impl World {
+    pub(crate) fn new(now_secs: i64) -> Self {
+        let mut draft = Config::default().draft;
+        draft.plans.push(("price_pro".to_owned(), "paid".to_owned()));
+        Self {
+            ledger: BTreeSet::new(),
+            customers: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            policy: Policy::new(draft).unwrap(),
+            now: Timestamp::from_secs(now_secs),
+        }
+    }
+
+    /// The user's role now.
+    pub(crate) fn role(&self, user: &str) -> String {
+        let account = &self.accounts[user];
+        account.effective(&self.policy, self.now).role.to_string()
+    }
+
+    /// Decides on an event and writes what was decided.
+    pub(crate) fn deliver(&mut self, event: &Event) {
+        let event = read(event);
+        let customer = self.customers.get(&event.customer).cloned();
+        let customer = customer.unwrap_or_else(|| Customer::new(event.customer.clone()));
+        let mut users: BTreeSet<UserId> = event.fact.user().cloned().into_iter().collect();
+        users.extend(customer.user());
+        loop {
+            let accounts =
+                users.iter().map(|user| (user.clone(), self.accounts.get(user).cloned()));
+            let loaded = Loaded {
+                processed: self.ledger.contains(&event.id),
+                customer: customer.clone(),
+                accounts: accounts.collect(),
+            };
+            match decide(loaded, &event, &self.policy, self.now) {
+                Decision::Load(user) => assert!(users.insert(user)),
+                Decision::Duplicate => return,
+                Decision::Park(failure) => panic!("{failure:?}"),
+                Decision::Commit(commit) => {
+                    self.ledger.insert(event.id.clone());
+                    self.customers.extend(commit.customer.map(|c| (c.id.clone(), c)));
+                    self.accounts.extend(commit.accounts.into_iter().map(|a| (a.user.clone(), a)));
+                    return;
+                }
+            }
+        }
+    }
+}
