@@ -9,21 +9,22 @@ use std::{
 use rusqlite::Connection;
 use tierlift_core::time::{Clock, Timestamp};
 
-use super::{Error, index::Index, queue};
+use super::{Error, cache::Cache, index::Index, queue};
 
 /// Jobs that share a transaction at most: bounds how long the first waits for the last.
 const BATCH_MAX_JOBS: usize = 256;
 
-/// What the thread owns: the file, and the queue's index in memory.
+/// What the thread owns: the file, the queue's index, and the rows it knows by heart.
 pub(super) struct Tables {
     pub(super) connection: Connection,
     pub(super) index: Index,
+    pub(super) cache: Cache,
 }
 
 impl Tables {
     pub(super) fn new(connection: Connection) -> Result<Self, Error> {
         let index = queue::load_index(&connection)?;
-        Ok(Self { connection, index })
+        Ok(Self { connection, index, cache: Cache::default() })
     }
 }
 
@@ -117,6 +118,7 @@ fn roll_back(tables: &mut Tables, why: &Error) {
     {
         tracing::error!(error = %why, "the roll-back failed");
     }
+    tables.cache.clear();
     match queue::load_index(&tables.connection) {
         Ok(index) => tables.index.replace(index),
         Err(why) => tracing::error!(error = %why, "the queue cannot be read"),

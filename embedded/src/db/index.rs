@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use tierlift_core::{
     limits::VISIBILITY_TIMEOUT_SECS,
-    ports::{Delivery, Group},
+    ports::{Delivery, Group, Message},
     time::Timestamp,
 };
 use tokio::sync::oneshot;
@@ -23,16 +23,19 @@ use tokio::sync::oneshot;
 use super::Error;
 
 /// One queued message: its row, and how often it was delivered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) seq: i64,
     pub(super) failures: u32,
     pub(super) visible_at: Timestamp,
+    /// The message itself, for its first delivery, where there was room to keep it.
+    pub(super) message: Option<Box<Message>>,
 }
 
 /// A message that was handed out.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Taken {
+    pub(super) message: Option<Box<Message>>,
     pub(super) seq: i64,
     pub(super) attempt: u32,
     pub(super) delivery: u64,
@@ -67,8 +70,13 @@ pub(super) struct Index {
     deliveries: HashMap<u64, Group>,
     deliveries_made: u64,
     len: usize,
+    kept_bytes: usize,
     waiters: VecDeque<Waiter>,
 }
+
+/// Bodies that are kept in memory for their first delivery, in bytes. Beyond that they are read
+/// from the file when their turn comes.
+const KEPT_MAX_BYTES: usize = 32 * 1024 * 1024;
 
 impl Index {
     /// How many messages there are.
@@ -77,7 +85,13 @@ impl Index {
     }
 
     /// A message joined the end of its group's line.
-    pub(super) fn push(&mut self, group: Group, entry: Entry) {
+    pub(super) fn push(&mut self, group: Group, mut entry: Entry) {
+        let bytes = entry.message.as_ref().map_or(0, |message| message.body.len());
+        if self.kept_bytes + bytes > KEPT_MAX_BYTES {
+            entry.message = None;
+        } else {
+            self.kept_bytes += bytes;
+        }
         let line = self.lines.entry(group.clone()).or_default();
         line.entries.push_back(entry);
         self.len += 1;
@@ -93,12 +107,14 @@ impl Index {
         while taken.len() < max {
             let Some(group) = self.ready.pop_front() else { break };
             let Some(line) = self.lines.get_mut(&group) else { continue };
-            let (Some(head), None) = (line.entries.front(), line.out) else { continue };
+            let (Some(head), None) = (line.entries.front_mut(), line.out) else { continue };
             self.deliveries_made += 1;
             let delivery = self.deliveries_made;
             let until = now.plus_secs(VISIBILITY_TIMEOUT_SECS);
             line.out = Some(Out { delivery, until });
-            taken.push(Taken { seq: head.seq, attempt: head.failures + 1, delivery });
+            let message = head.message.take();
+            self.kept_bytes -= message.as_ref().map_or(0, |message| message.body.len());
+            taken.push(Taken { message, seq: head.seq, attempt: head.failures + 1, delivery });
             self.due.insert((until, group.clone()));
             self.deliveries.insert(delivery, group);
         }

@@ -5,6 +5,7 @@
 //! commit. Reads of committed state go to connections of their own (`reader`). The file belongs to
 //! one process at a time; a lock beside it makes sure.
 
+mod cache;
 mod engine;
 mod index;
 mod lock;

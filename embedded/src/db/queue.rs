@@ -29,6 +29,7 @@ pub(super) fn load_index(connection: &Connection) -> Result<Index, Error> {
             seq: row.get(0)?,
             visible_at: Timestamp::from_micros(row.get(2)?),
             failures: row.get::<_, Option<u32>>(3)?.unwrap_or(0),
+            message: None,
         };
         index.push(group(row, 1)?, entry);
     }
@@ -46,15 +47,18 @@ pub(super) fn serve_waiting(tables: &mut Tables, now: Timestamp) {
 
 fn take(tables: &mut Tables, max: usize, now: Timestamp) -> Result<Vec<Delivery>, Error> {
     let taken = tables.index.take(max, now);
-    taken.into_iter().map(|taken| delivery(&tables.connection, &taken)).collect()
+    taken.into_iter().map(|taken| delivery(&tables.connection, taken)).collect()
 }
 
-fn delivery(connection: &Connection, taken: &Taken) -> Result<Delivery, Error> {
-    let message = connection
-        .prepare_cached(
-            "SELECT event, kind, customer, received_at, trace, body FROM queue WHERE seq = ?1",
-        )?
-        .query_one((taken.seq,), |row| Ok(message(row)))??;
+fn delivery(connection: &Connection, taken: Taken) -> Result<Delivery, Error> {
+    let message = match taken.message {
+        Some(kept) => *kept,
+        None => connection
+            .prepare_cached(
+                "SELECT event, kind, customer, received_at, trace, body FROM queue WHERE seq = ?1",
+            )?
+            .query_one((taken.seq,), |row| Ok(message(row)))??,
+    };
     Ok(Delivery { receipt: Receipt(taken.delivery.to_string()), message, attempt: taken.attempt })
 }
 
@@ -82,7 +86,7 @@ pub(super) fn corrupt(why: impl std::fmt::Display) -> Error {
 
 pub(super) fn send(
     tables: &mut Tables,
-    message: &Message,
+    message: Message,
 ) -> Result<Result<Sent, QueueError>, Error> {
     if tables.index.len() >= QUEUE_DEPTH_MAX {
         return Ok(Err(QueueError::Full));
@@ -105,8 +109,9 @@ pub(super) fn send(
         return Ok(Ok(Sent::Duplicate));
     }
     let seq = tables.connection.last_insert_rowid();
-    let entry = Entry { seq, failures: 0, visible_at: Timestamp::default() };
-    tables.index.push(message.group.clone(), entry);
+    let group = message.group.clone();
+    let message = Some(Box::new(message));
+    tables.index.push(group, Entry { seq, failures: 0, visible_at: Timestamp::default(), message });
     Ok(Ok(Sent::Queued))
 }
 
@@ -193,7 +198,7 @@ fn redrive(tables: &mut Tables, event: &EventId) -> Result<bool, Error> {
         .transpose()?;
     let Some(letter) = letter else { return Ok(false) };
     // A resend of the same event may be in the queue already: then that one will do.
-    match send(tables, &letter)? {
+    match send(tables, letter)? {
         Ok(Sent::Queued | Sent::Duplicate) => {}
         Err(_full) => return Ok(false),
     }
@@ -241,7 +246,7 @@ fn depth(connection: &Connection) -> Result<Depth, Error> {
 
 impl Queue for Db {
     async fn send(&self, message: Message) -> Result<Sent, QueueError> {
-        self.write(move |tables| send(tables, &message)).await?
+        self.write(move |tables| send(tables, message)).await?
     }
 
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>, QueueError> {

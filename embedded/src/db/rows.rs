@@ -59,20 +59,6 @@ fn state<T: DeserializeOwned>(row: &Row<'_>) -> Result<T, Error> {
     serde_json::from_str(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)
 }
 
-fn stored_version(connection: &Connection, sql: &str, id: &str) -> Result<Version, Error> {
-    let stored: Option<i64> =
-        connection.prepare_cached(sql)?.query_row((id,), |row| row.get(0)).optional()?;
-    Ok(Version(stored.unwrap_or(0).unsigned_abs()))
-}
-
-pub(super) fn customer_version(connection: &Connection, id: &CustomerId) -> Result<Version, Error> {
-    stored_version(connection, "SELECT version FROM customers WHERE id = ?1", id.as_str())
-}
-
-pub(super) fn account_version(connection: &Connection, user: &UserId) -> Result<Version, Error> {
-    stored_version(connection, "SELECT version FROM accounts WHERE user = ?1", user.as_str())
-}
-
 pub(super) fn write_customer(connection: &Connection, customer: &Customer) -> Result<(), Error> {
     let state = serde_json::to_string(customer).map_err(corrupt)?;
     connection

@@ -11,17 +11,19 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-use super::{Db, Error, engine::Tables, rows};
+use super::{Db, Error, cache::version, engine::Tables, rows};
 
-fn load(tables: &Tables, keys: &Keys) -> Result<Loaded, Error> {
-    let connection = &tables.connection;
+fn load(tables: &mut Tables, keys: &Keys) -> Result<Loaded, Error> {
+    let Tables { connection, cache, .. } = tables;
     let processed = rows::is_processed(connection, &keys.event)?;
-    let customer = rows::customer(connection, &keys.customer)?
+    let customer = cache
+        .customer(connection, &keys.customer)?
+        .cloned()
         .unwrap_or_else(|| Customer::new(keys.customer.clone()));
     let mut accounts = BTreeMap::new();
     for user in keys.users.iter().cloned().chain(customer.user()) {
         if let Entry::Vacant(place) = accounts.entry(user) {
-            let account = rows::account(connection, place.key())?;
+            let account = cache.account(connection, place.key())?.cloned();
             place.insert(account);
         }
     }
@@ -30,29 +32,40 @@ fn load(tables: &Tables, keys: &Keys) -> Result<Loaded, Error> {
 
 /// Checks first and writes after, so that a refused commit leaves nothing in the transaction that
 /// it shares with others.
-fn commit(tables: &Tables, commit: &Commit) -> Result<Result<(), StoreError>, Error> {
-    let connection = &tables.connection;
-    if rows::is_processed(connection, &commit.ledger.event)? {
-        return Ok(Err(StoreError::Duplicate));
-    }
-    if let Some(customer) = &commit.customer
-        && rows::customer_version(connection, &customer.id)? != customer.version
-    {
+fn commit(tables: &mut Tables, commit: Commit) -> Result<Result<(), StoreError>, Error> {
+    if is_conflict(tables, &commit)? {
         return Ok(Err(StoreError::Conflict));
     }
-    for account in &commit.accounts {
-        if rows::account_version(connection, &account.user)? != account.version {
-            return Ok(Err(StoreError::Conflict));
-        }
+    let Tables { connection, cache, .. } = tables;
+    if !rows::write_ledger(connection, &commit.ledger)? {
+        return Ok(Err(StoreError::Duplicate));
     }
-    rows::write_ledger(connection, &commit.ledger)?;
-    if let Some(customer) = &commit.customer {
-        rows::write_customer(connection, customer)?;
+    if let Some(customer) = commit.customer {
+        rows::write_customer(connection, &customer)?;
+        cache.wrote_customer(customer);
     }
-    for account in &commit.accounts {
-        rows::write_account(connection, account, lapses_at(account, commit.ledger.processed_at))?;
+    for account in commit.accounts {
+        let due = lapses_at(&account, commit.ledger.processed_at);
+        rows::write_account(connection, &account, due)?;
+        cache.wrote_account(account);
     }
     Ok(Ok(()))
+}
+
+/// Whether somebody else wrote anything of it since it was decided. A repeat is no conflict: the
+/// ledger will say so.
+fn is_conflict(tables: &mut Tables, commit: &Commit) -> Result<bool, Error> {
+    let Tables { connection, cache, .. } = tables;
+    let mut stale = false;
+    if let Some(customer) = &commit.customer {
+        let stored = cache.customer(connection, &customer.id)?;
+        stale |= version(stored, |stored| stored.version) != customer.version;
+    }
+    for account in &commit.accounts {
+        let stored = cache.account(connection, &account.user)?;
+        stale |= version(stored, |stored| stored.version) != account.version;
+    }
+    Ok(stale && !rows::is_processed(connection, &commit.ledger.event)?)
 }
 
 /// When the account should be looked at again: at the next end of an access that it has.
@@ -73,7 +86,7 @@ impl Store for Db {
     }
 
     async fn commit(&self, decision: Commit) -> Result<(), StoreError> {
-        self.write(move |tables| commit(tables, &decision)).await?
+        self.write(move |tables| commit(tables, decision)).await?
     }
 
     async fn account(&self, user: &UserId) -> Result<Option<Account>, StoreError> {

@@ -118,10 +118,10 @@ async fn a_lost_transaction_acknowledges_nothing_and_the_queue_goes_on() {
         waiting.wait();
     })));
     let doomed = message("evt_2");
-    let sent = db.submit(move |tables| super::queue::send(tables, &doomed));
+    let sent = db.submit(move |tables| super::queue::send(tables, doomed));
     let broken = db.submit(|tables| Ok(tables.connection.execute("SELECT nonsense", ())?));
     let after = message("evt_3");
-    let too = db.submit(move |tables| super::queue::send(tables, &after));
+    let too = db.submit(move |tables| super::queue::send(tables, after));
     gate.wait();
     assert!(sent.await.unwrap().is_err());
     assert!(broken.await.unwrap().is_err());

@@ -1,0 +1,92 @@
+//! Customers and accounts that the writing thread has read or written, so that the next event of a
+//! customer needs no read. Only that thread writes them, so what is here is what is stored, or will
+//! be once the open transaction is committed; a lost transaction empties it.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::Hash,
+};
+
+use rusqlite::Connection;
+use tierlift_core::{
+    account::Account,
+    customer::Customer,
+    id::{CustomerId, UserId, Version},
+};
+
+use super::{Error, rows};
+
+/// Rows of each kind that are kept. When there are more, all are let go: a busy server has its
+/// customers back after one read each.
+const ROWS_MAX: usize = 10_000;
+
+#[derive(Default)]
+pub(super) struct Cache {
+    customers: Rows<CustomerId, Customer>,
+    accounts: Rows<UserId, Account>,
+}
+
+/// Rows by their key; a row that is known to be absent is `None`.
+struct Rows<K, V>(HashMap<K, Option<V>>);
+
+impl<K, V> Default for Rows<K, V> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> Rows<K, V> {
+    fn get(
+        &mut self,
+        key: &K,
+        read: impl FnOnce() -> Result<Option<V>, Error>,
+    ) -> Result<Option<&V>, Error> {
+        if self.0.len() >= ROWS_MAX {
+            self.0.clear();
+        }
+        match self.0.entry(key.clone()) {
+            Entry::Occupied(known) => Ok(known.into_mut().as_ref()),
+            Entry::Vacant(place) => Ok(place.insert(read()?).as_ref()),
+        }
+    }
+}
+
+impl Cache {
+    pub(super) fn customer(
+        &mut self,
+        connection: &Connection,
+        id: &CustomerId,
+    ) -> Result<Option<&Customer>, Error> {
+        self.customers.get(id, || rows::customer(connection, id))
+    }
+
+    pub(super) fn account(
+        &mut self,
+        connection: &Connection,
+        user: &UserId,
+    ) -> Result<Option<&Account>, Error> {
+        self.accounts.get(user, || rows::account(connection, user))
+    }
+
+    /// Takes a customer in as it was just written.
+    pub(super) fn wrote_customer(&mut self, mut customer: Customer) {
+        customer.version = customer.version.next();
+        self.customers.0.insert(customer.id.clone(), Some(customer));
+    }
+
+    /// Takes an account in as it was just written.
+    pub(super) fn wrote_account(&mut self, mut account: Account) {
+        account.version = account.version.next();
+        self.accounts.0.insert(account.user.clone(), Some(account));
+    }
+
+    /// Forgets everything: what is stored may be something else.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// The version of a row, 0 where there is none.
+pub(super) fn version<V>(row: Option<&V>, of: impl FnOnce(&V) -> Version) -> Version {
+    row.map(of).unwrap_or_default()
+}
