@@ -1,4 +1,4 @@
-// How many webhooks stripe-node verifies and parses a second on one core.
+// How many webhooks stripe-node verifies and parses a second of processor time.
 //
 //   node construct-event.js FILE SECRET SECONDS
 //
@@ -17,13 +17,14 @@ const webhooks = readFileSync(file, 'utf8')
   .map(({ header, body }) => ({ header, body: Buffer.from(body) }));
 
 function run(forMs) {
-  const start = performance.now();
+  const start = process.cpuUsage();
   let done = 0;
   let elapsed = 0;
   while (elapsed < forMs) {
     for (const { header, body } of webhooks) stripe.webhooks.constructEvent(body, header, secret);
     done += webhooks.length;
-    elapsed = performance.now() - start;
+    const { user, system } = process.cpuUsage(start);
+    elapsed = (user + system) / 1000;
   }
   return (done / elapsed) * 1000;
 }

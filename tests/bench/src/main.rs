@@ -75,7 +75,7 @@ fn measure(args: &Args, programs: &[Program]) -> Result<Vec<Figures>> {
             open_8000,
             idle_kib_per_socket: idle,
             start_ms,
-            verify_parse_per_sec: stage,
+            stage,
         },
     );
     Ok(figures.collect())
