@@ -51,7 +51,7 @@ What was bought is remembered from run to run, so that `upgrade`, `past_due`, `d
 
 A storm of more than 300 events goes over several users: U, U-2, U-3, …; each ends with one active
 subscription and all others ended, in whatever order the events arrive. The same --seed and --at
-give the same events.
+give the same storm; what was bought before ends with it.
 
 In the end the role of each user is asked for and compared: with a token made by --jwt-secret, or
 by the demo's login where the server has one. Prints OK or MISMATCH; a mismatch exits with 1.
@@ -130,7 +130,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let url = args.url.trim_end_matches('/');
     let mut memory = Memory::open(args.memory.clone())?;
     let script = match args.action {
-        Action::Storm => args.storm(seed, at_secs),
+        Action::Storm => args.storm(&memory, url, seed, at_secs),
         Action::Upgrade | Action::Downgrade | Action::PastDue | Action::Cancel => {
             args.script(memory.of(url, &args.user), seed, at_secs)
         }
@@ -170,7 +170,8 @@ impl Args {
         self.customer.clone().unwrap_or_else(|| ids::customer_of("cus_", &self.user))
     }
 
-    fn storm(&self, seed: u64, at_secs: i64) -> Script {
+    /// A storm, after the end of what its users have.
+    fn storm(&self, memory: &Memory, url: &str, seed: u64, at_secs: i64) -> Script {
         let plan = storm::Plan {
             user: self.user.clone(),
             customer: self.customer(),
@@ -182,8 +183,13 @@ impl Args {
             at_secs,
         };
         let storm = plan.storm();
-        let users = storm.users.iter().map(|sub| sub.user.clone()).collect();
-        Script { deliveries: storm.deliveries, live: storm.users, users }
+        let users: Vec<String> = storm.users.iter().map(|sub| sub.user.clone()).collect();
+        let mut random = Random::named(seed, "former");
+        let former = users.iter().flat_map(|user| memory.of(url, user));
+        let mut deliveries: Vec<Event> =
+            former.map(|mut sub| sub.end(&mut random, at_secs)).collect();
+        deliveries.extend(storm.deliveries);
+        Script { deliveries, live: storm.users, users }
     }
 
     /// One action on what is remembered of the user.
