@@ -20,16 +20,16 @@ pub(crate) struct Stage {
     pub(crate) p99_us: Option<f64>,
 }
 
-/// Asks a server for its histograms of seconds; none where it has no such page.
-pub(crate) fn scrape(address: SocketAddr) -> Result<Vec<Stage>> {
+/// Asks a server for its metrics; an empty page where it has none.
+pub(crate) fn scrape(address: SocketAddr) -> Result<String> {
     let mut stream = http::connect(address)?;
     let request = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
     let (status, body) = http::call(&mut stream, request)?;
     if status == 404 {
-        return Ok(Vec::new());
+        return Ok(String::new());
     }
     ensure!(status == 200, "/metrics answered {status}");
-    Ok(stages(&String::from_utf8_lossy(&body)))
+    Ok(String::from_utf8(body)?)
 }
 
 #[derive(Default)]
@@ -40,10 +40,13 @@ struct Raw {
     buckets: Vec<(f64, f64)>,
 }
 
-fn stages(text: &str) -> Vec<Stage> {
+/// The durations that were measured between two pages. A told quantile is of all since the start.
+pub(crate) fn stages(before: &str, after: &str) -> Vec<Stage> {
     let mut raw: BTreeMap<String, Raw> = BTreeMap::new();
-    for sample in text.lines().filter_map(Sample::parse) {
-        sample.add_to(&mut raw);
+    for (page, sign) in [(before, -1.0), (after, 1.0)] {
+        for sample in page.lines().filter_map(Sample::parse) {
+            sample.add_to(&mut raw, sign);
+        }
     }
     let measured = raw.into_iter().filter(|(_, raw)| raw.count > 0.0);
     measured.map(|(name, raw)| raw.stage(name)).collect()
@@ -71,15 +74,18 @@ impl<'a> Sample<'a> {
         value.trim_matches('"').parse().ok()
     }
 
-    fn add_to(&self, raw: &mut BTreeMap<String, Raw>) {
+    fn add_to(&self, raw: &mut BTreeMap<String, Raw>, sign: f64) {
         let Some(end) = self.name.find("_seconds").map(|at| at + "_seconds".len()) else { return };
         let (name, part) = self.name.split_at(end);
         let stage = raw.entry(name.to_owned()).or_default();
+        let value = sign * self.value;
         match part {
-            "_sum" => stage.sum += self.value,
-            "_count" => stage.count += self.value,
-            "_bucket" => stage.buckets.extend(self.label("le").map(|le| (le, self.value))),
-            "" => stage.quantiles.extend(self.label("quantile").map(|q| (q, self.value))),
+            "_sum" => stage.sum += value,
+            "_count" => stage.count += value,
+            "_bucket" => stage.buckets.extend(self.label("le").map(|le| (le, value))),
+            "" if sign > 0.0 => {
+                stage.quantiles.extend(self.label("quantile").map(|q| (q, value)));
+            }
             _ => {}
         }
     }
@@ -97,7 +103,7 @@ impl Raw {
         named.map(|(_, value)| *value).reduce(f64::max)
     }
 
-    /// Series with other labels share their bounds; their counts are added.
+    /// Series with other labels share their bounds; their counts are added, and earlier ones taken off.
     fn bucketed(&self, q: f64) -> Option<f64> {
         let mut bounds: Vec<f64> = self.buckets.iter().map(|(le, _)| *le).collect();
         bounds.sort_unstable_by(f64::total_cmp);
@@ -113,8 +119,8 @@ impl Raw {
 mod tests {
     use super::*;
 
-    fn check(text: &str, mean_us: f64, p50_us: f64, p99_us: f64) {
-        let stages = stages(text);
+    fn check(before: &str, text: &str, [mean_us, p50_us, p99_us]: [f64; 3]) {
+        let stages = stages(before, text);
         assert_eq!(stages.len(), 1, "{stages:?}");
         let close = |a: f64, b: f64| (a - b).abs() < 1e-6;
         assert!(close(stages[0].mean_us, mean_us), "{stages:?}");
@@ -130,7 +136,7 @@ mod tests {
              tierlift_ack_seconds{quantile=\"0.99\"} 0.004\n\
              tierlift_ack_seconds_sum 0.02\ntierlift_ack_seconds_count 10\n\
              tierlift_sockets 7\n";
-        check(summary, 2_000.0, 2_000.0, 4_000.0);
+        check("", summary, [2_000.0, 2_000.0, 4_000.0]);
         let histogram = "tierlift_ack_seconds_bucket{code=\"a\",le=\"0.001\"} 6\n\
              tierlift_ack_seconds_bucket{code=\"a\",le=\"0.01\"} 9\n\
              tierlift_ack_seconds_bucket{code=\"a\",le=\"+Inf\"} 9\n\
@@ -139,7 +145,12 @@ mod tests {
              tierlift_ack_seconds_bucket{code=\"b\",le=\"+Inf\"} 1\n\
              tierlift_ack_seconds_sum 0.03\ntierlift_ack_seconds_count{code=\"a\"} 9\n\
              tierlift_ack_seconds_count{code=\"b\"} 1\n";
-        check(histogram, 3_000.0, 1_000.0, 10_000.0);
-        assert!(stages("nonsense\n# HELP x_seconds y\n").is_empty());
+        check("", histogram, [3_000.0, 1_000.0, 10_000.0]);
+        let before = "tierlift_ack_seconds_bucket{code=\"a\",le=\"0.001\"} 5\n\
+             tierlift_ack_seconds_bucket{code=\"a\",le=\"0.01\"} 5\n\
+             tierlift_ack_seconds_bucket{code=\"a\",le=\"+Inf\"} 5\n\
+             tierlift_ack_seconds_sum 0.005\ntierlift_ack_seconds_count{code=\"a\"} 5\n";
+        check(before, histogram, [5_000.0, 10_000.0, 10_000.0]);
+        assert!(stages("", "nonsense\n# HELP x_seconds y\n").is_empty());
     }
 }

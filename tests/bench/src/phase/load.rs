@@ -99,13 +99,15 @@ impl Shape {
         let tokens = Tokens::new(JWT_SECRET);
         let mut fleet = Fleet::open(server.address(), self.connections, scale.users, &tokens)?;
         drive(&mut fleet, &plan, 0..warm, Pace::Closed, WARM_UP_MAX)?;
+        let before = metrics::scrape(server.address())?;
         precise_timers(true)?;
         let (own, theirs) = (Cpu::of_this_process()?, server.cpu()?);
         let outcome = drive(&mut fleet, &plan, warm..warm + self.events, self.pace, self.limit)?;
         let (own, theirs) = (Cpu::of_this_process()?.since(own), server.cpu()?.since(theirs));
         precise_timers(false)?;
+        let stages = metrics::stages(&before, &metrics::scrape(server.address())?);
         let resident_mib = figure(server.resident_bytes()?) / 1024.0 / 1024.0;
-        Ok(load_of(&outcome, own, theirs, resident_mib, metrics::scrape(server.address())?))
+        Ok(load_of(&outcome, own, theirs, resident_mib, stages))
     }
 }
 
