@@ -148,3 +148,7 @@ impl Account {
         )
     }
 }
+
+#[cfg(test)]
+#[path = "account_tests.rs"]
+mod tests;

@@ -231,3 +231,7 @@ impl Customer {
         self.subscriptions.remove(&oldest)
     }
 }
+
+#[cfg(test)]
+#[path = "customer_tests.rs"]
+mod tests;

@@ -241,6 +241,9 @@ fn what_cannot_be_applied_is_set_aside_with_its_cause() {
     ends.update("sub_1", |sub| sub.price = "price_unknown");
     ends.later(1);
     ends.end("sub_1");
+    let mut odd_end = Stripe::default();
+    odd_end.subs.insert("sub_1".to_owned(), unmapped("active"));
+    odd_end.says("sub_1", "customer.subscription.deleted");
     let mut empty = Stripe::default();
     let mut without_items = adas("sub_1", "active").object();
     without_items["items"]["data"] = json!([]);
@@ -261,6 +264,7 @@ fn what_cannot_be_applied_is_set_aside_with_its_cause() {
         (empty.sent, &park, vec![parked]),
         // What nobody can map can still end.
         (ends.sent, &park, vec![applied, parked, applied]),
+        (odd_end.sent, &park, vec![applied]),
     ] {
         let mut store = Store::default();
         let got: Vec<_> = bodies.iter().map(|body| store.deliver(body, policy, NOW)).collect();

@@ -138,3 +138,7 @@ fn earned(state: State<'_>, policy: &Policy) -> Option<Earned> {
     let access_until = expires_at.map(|at| at.plus_days(i64::from(policy.grace_days)));
     Some(Earned { role: role.clone(), expires_at, access_until })
 }
+
+#[cfg(test)]
+#[path = "grant_tests.rs"]
+mod tests;

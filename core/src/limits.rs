@@ -87,6 +87,9 @@ pub const SOCKETS_PER_USER_MAX: usize = 20;
 pub const SOCKET_FRAME_MAX_BYTES: usize = 4 * 1024;
 /// Frames that wait for a slow reader before its socket is cut.
 pub const SOCKET_OUTBOX_MAX_FRAMES: usize = 32;
+/// What the system may hold for a socket in each direction, in bytes; Linux doubles it. Without this
+/// one that does not read could make it hold megabytes.
+pub const SOCKET_SYSTEM_BUFFER_BYTES: usize = 16 * 1024;
 /// How often a socket is pinged, in seconds.
 pub const SOCKET_PING_INTERVAL_SECS: u64 = 30;
 /// Pings in a row that may go unanswered; the next one cuts the socket instead.

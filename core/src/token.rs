@@ -5,7 +5,7 @@
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
-    jwk::{Jwk, JwkSet, KeyAlgorithm},
+    jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
 };
 use serde::{Deserialize, Serialize};
 
@@ -200,6 +200,9 @@ impl Keys {
 }
 
 fn public_key(jwk: &Jwk) -> Option<PublicKey> {
+    if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) {
+        return None;
+    }
     let algorithm = match jwk.common.key_algorithm {
         Some(KeyAlgorithm::RS256) => Algorithm::RS256,
         Some(KeyAlgorithm::ES256) => Algorithm::ES256,
