@@ -1,0 +1,59 @@
+// The live state, word for word as the client has it.
+
+import type { ConnectionName, TabPosition, User } from '@tierlift/client';
+import { useTier } from '@tierlift/client/react';
+import { Icon } from './icons';
+
+const CONNECTION: Record<ConnectionName, [mood: string, text: string]> = {
+  idle: ['off', 'Starting'],
+  authorizing: ['busy', 'Connecting'],
+  dialing: ['busy', 'Connecting'],
+  open: ['on', 'Socket, live'],
+  asking: ['busy', 'Polling'],
+  waiting: ['busy', 'Polling'],
+  refused: ['off', 'Refused'],
+};
+
+const POSITION: Record<TabPosition, string> = {
+  leader: 'Leader: keeps the socket',
+  follower: 'Follower: hears the leader',
+  solo: 'On its own',
+};
+
+function connectionOf(position: TabPosition, connection: ConnectionName): [string, string] {
+  return position === 'follower' ? ['on', 'Through the leader'] : CONNECTION[connection];
+}
+
+export function Live({ user }: { user: User }) {
+  const { position, connection } = useTier();
+  const [mood, text] = connectionOf(position, connection);
+  return (
+    <section className="card live" aria-label="Live state">
+      <div className="live-head">
+        <div>
+          <h2>Your role, live</h2>
+          <p className="role" data-role={user.role} data-testid="role">
+            {user.role}
+          </p>
+        </div>
+        <a className="ghost" href="/demo" target="_blank" rel="noopener">
+          <Icon name="tab" /> Second tab
+        </a>
+      </div>
+      <dl className="facts">
+        <dt>Revocation id</dt>
+        <dd data-testid="revocation-id">{user.revocationId}</dd>
+        <dt>Connection</dt>
+        <dd data-testid="connection" data-connection={connection}>
+          <i className="dot" data-mood={mood} /> {text}
+        </dd>
+        <dt>This tab</dt>
+        <dd data-testid="position" data-position={position}>
+          {POSITION[position]}
+        </dd>
+        <dt>Subscription</dt>
+        <dd>{user.subscriptionActive ? 'Active' : 'None'}</dd>
+      </dl>
+    </section>
+  );
+}

@@ -1,0 +1,23 @@
+// The few icons of the demo, drawn here so that the page asks no other host for anything.
+
+const paths = {
+  mark: 'M6 15l6-7 6 7',
+  check: 'M5 12.5l4.5 4.5L19 7.5',
+  lock: 'M7 11V8a5 5 0 0110 0v3M6 11h12v9H6z',
+  bolt: 'M13 3L5 14h6l-1 7 8-11h-6z',
+  sun: 'M12 8a4 4 0 100 8 4 4 0 000-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.5 1.5M17.5 17.5L19 19M19 5l-1.5 1.5M6.5 17.5L5 19',
+  moon: 'M20 14.5A8.5 8.5 0 019.5 4 8.5 8.5 0 1020 14.5z',
+  tab: 'M4 6h16v13H4zM4 10h16M9 6v4',
+  out: 'M14 5h5v14h-5M10 8l-4 4 4 4M6 12h9',
+  storm: 'M7 15a4 4 0 01.5-8A5.5 5.5 0 0118 8.5a3.3 3.3 0 01-.5 6.5M12 12l-2.5 4.500h4L11 21',
+  card: 'M3 7h18v11H3zM3 11h18M6.500 15h4',
+  back: 'M19 12H5M11 6l-6 6 6 6',
+} as const;
+
+export function Icon({ name }: { name: keyof typeof paths }) {
+  return (
+    <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d={paths[name]} />
+    </svg>
+  );
+}
