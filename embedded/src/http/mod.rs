@@ -32,6 +32,8 @@ pub(crate) use socket::Door;
 /// How long browsers may remember that an origin is allowed.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
+type Refusal = axum::http::Response<String>;
+
 /// What the routes need, each its own part.
 pub(crate) struct Parts<Q, S> {
     pub(crate) ingest: Arc<Ingest<Q>>,
@@ -53,16 +55,24 @@ pub(crate) fn router<Q: Queue + 'static, S: Store + 'static>(parts: Parts<Q, S>)
         .host
         .layer(DefaultBodyLimit::max(REQUEST_BODY_MAX_BYTES))
         .layer(from_fn(within_request_timeout));
+    // Given before the layer, so that a preflight gets to the layer and not here.
+    let session = tierlift_session::router(parts.access).method_not_allowed_fallback(other_method);
     tierlift_ingest::router(parts.ingest)
-        .merge(tierlift_session::router(parts.access).layer(cors))
+        .merge(session.layer(cors))
         .merge(socket::router(parts.door))
         .merge(operations::router(parts.operations))
         .merge(host)
-        .fallback(async || problem::response(StatusCode::NOT_FOUND, "not_found", "no such route"))
-        .method_not_allowed_fallback(async || {
-            let status = StatusCode::METHOD_NOT_ALLOWED;
-            problem::response(status, "method_not_allowed", "this route has other methods")
-        })
+        .fallback(no_route)
+        .method_not_allowed_fallback(other_method)
+}
+
+async fn no_route() -> Refusal {
+    problem::response(StatusCode::NOT_FOUND, "not_found", "no such route")
+}
+
+async fn other_method() -> Refusal {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    problem::response(status, "method_not_allowed", "this route has other methods")
 }
 
 /// The host's routes read their bodies themselves; this bounds how long that may take.

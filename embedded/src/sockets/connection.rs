@@ -3,7 +3,13 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
-use tierlift_core::{limits::SOCKET_FRAME_MAX_BYTES, policy::Policy, ports::Store, time::Clock};
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
+use tierlift_core::{
+    limits::{SOCKET_FRAME_MAX_BYTES, SOCKET_SYSTEM_BUFFER_BYTES},
+    policy::Policy,
+    ports::Store,
+    time::Clock,
+};
 use tierlift_notifier::{Close, Reply, answer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -66,6 +72,7 @@ pub(crate) async fn converse<S: Store>(peer: Peer, seat: Seat, talk: Arc<Talk<S>
         .max_message_size(Some(SOCKET_FRAME_MAX_BYTES))
         .max_frame_size(Some(SOCKET_FRAME_MAX_BYTES));
     let Peer { stream, read } = peer;
+    bound_system_buffers(&stream);
     let mut wire =
         WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
     let end = until_end(&mut wire, &seat.socket, &talk).await;
@@ -73,6 +80,15 @@ pub(crate) async fn converse<S: Store>(peer: Peer, seat: Seat, talk: Arc<Talk<S>
     // In a box, so that every open socket need not hold room for its closing.
     if Box::pin(closing).await.is_err() {
         tracing::debug!(user = seat.socket.user.as_str(), "a socket would not close");
+    }
+}
+
+fn bound_system_buffers(stream: &TcpStream) {
+    let bytes = SOCKET_SYSTEM_BUFFER_BYTES;
+    let bounded = set_socket_send_buffer_size(stream, bytes)
+        .and_then(|()| set_socket_recv_buffer_size(stream, bytes));
+    if let Err(why) = bounded {
+        tracing::debug!(error = %why, "the system's buffers stay as they are");
     }
 }
 

@@ -1,0 +1,232 @@
+//! Sockets: who gets one, what they are told, and when they are cut.
+
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use serde_json::json;
+use tierlift_core::{
+    id::RevocationId,
+    limits::{
+        SOCKET_FRAME_MAX_BYTES, SOCKET_OUTBOX_MAX_FRAMES, SOCKETS_PER_USER_MAX, TOKEN_TTL_SECS,
+    },
+    token::Secret,
+};
+use tierlift_tests::facts::user_id;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+
+use crate::support::{Answer, ORIGIN, Request, START, World};
+
+/// The request of a browser that offers these subprotocols.
+fn upgrade(protocols: &str) -> Request<'static> {
+    let request = Request::upgrade("/ws");
+    if protocols.is_empty() { request } else { request.header("sec-websocket-protocol", protocols) }
+}
+
+#[tokio::test]
+async fn a_socket_needs_its_protocol_an_allowed_page_and_a_good_token() {
+    let world = World::start().await;
+    world.subscription("ada", "active").await;
+    let mut socket = world.socket(&world.token("ada", 1)).await;
+    while socket.sync().await["revocationId"] == 0 {}
+    let other = Secret::new("another secret of thirty-two bytes").unwrap();
+    let forged = other.mint(&user_id("ada"), RevocationId(1), world.now());
+    let expired = crate::support::secret().mint(
+        &user_id("ada"),
+        RevocationId(1),
+        START.plus_secs(-TOKEN_TTL_SECS),
+    );
+    let offer = |token: &str| format!("tierlift.v1, bearer.{token}");
+    let (good, stale) = (offer(&world.token("ada", 1)), offer(&world.token("ada", 0)));
+    for (request, status, code) in [
+        (upgrade(&good), 101, ""),
+        (upgrade(&good).header("origin", ORIGIN), 101, ""),
+        (upgrade(&good).header("origin", "https://evil.example.com"), 403, "origin_refused"),
+        (upgrade(&good).header("origin", "null"), 403, "origin_refused"),
+        (upgrade("tierlift.v1"), 401, "token_missing"),
+        (upgrade("tierlift.v1, bearer."), 401, "token_missing"),
+        (upgrade(&offer("garbage")), 401, "token_invalid"),
+        (upgrade(&offer(&forged)), 401, "token_invalid"),
+        (upgrade(&offer(&expired)), 401, "token_expired"),
+        (upgrade(&stale), 401, "token_stale"),
+        (upgrade(&good.replace("v1", "v2")), 400, "subprotocol_required"),
+        (upgrade(""), 400, "subprotocol_required"),
+        (
+            Request::new("GET", "/ws").header("sec-websocket-protocol", &good),
+            426,
+            "upgrade_required",
+        ),
+    ] {
+        let mut stream = world.connect().await;
+        stream.write_all(&request.bytes()).await.unwrap();
+        if status == 101 {
+            let mut begin = [0; 12];
+            stream.read_exact(&mut begin).await.unwrap();
+            assert_eq!(&begin, b"HTTP/1.1 101");
+        } else {
+            Answer::read(&mut stream).await.assert(status, code);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_tab_is_told_of_every_change_in_order() {
+    let world = World::start().await;
+    let mut tabs = [
+        world.socket(&world.token("ada", 0)).await,
+        world.socket(&world.token("ada", 0)).await,
+        world.socket(&world.token("bob", 0)).await,
+    ];
+    for tab in &mut tabs {
+        let snapshot = json!({
+            "v": 1, "type": "SNAPSHOT", "role": "free", "revocationId": 0,
+            "subscriptionActive": false, "subscriptionExpiresAt": null, "roleAssignedAt": null,
+        });
+        assert_eq!(tab.sync().await, snapshot);
+    }
+    world.subscription("ada", "active").await;
+    world.subscription("ada", "unpaid").await;
+    let [first, second, bobs] = &mut tabs;
+    for tab in [first, second] {
+        let up = tab.hear().await;
+        assert_eq!(up["type"], "ROLE_UPGRADED");
+        assert_eq!((&up["previousRole"], &up["role"]), (&json!("free"), &json!("paid")));
+        assert_eq!((&up["userId"], &up["eventId"]), (&json!("ada"), &json!("evt_0")));
+        let down = tab.hear().await;
+        assert_eq!((&down["type"], &down["role"]), (&json!("ROLE_DOWNGRADED"), &json!("free")));
+        assert_eq!((&up["revocationId"], &down["revocationId"]), (&json!(1), &json!(2)));
+        let snapshot = tab.sync().await;
+        assert_eq!((&snapshot["role"], &snapshot["revocationId"]), (&json!("free"), &json!(2)));
+        assert_eq!(snapshot["roleAssignedAt"], down["at"]);
+    }
+    bobs.say(r#"{"action":"ping"}"#).await;
+    assert_eq!(bobs.hear().await, json!({ "v": 1, "type": "PONG" }), "and nothing of ada's before");
+}
+
+#[tokio::test]
+async fn what_is_not_in_the_protocol_closes_the_socket_with_its_code() {
+    let world = World::start().await;
+    let long = |size: usize| format!(r#"{{"action":"sync","pad":"{}"}}"#, "x".repeat(size));
+    let fits = long(SOCKET_FRAME_MAX_BYTES - long(0).len());
+    let mut socket = world.socket(&world.token("ada", 0)).await;
+    socket.say(&fits).await;
+    assert_eq!(socket.hear().await["type"], "SNAPSHOT");
+
+    for (frame, code, reason) in [
+        (Message::text("garbage"), 1008, "frame_invalid"),
+        (Message::text(r#"{"action":"shout"}"#), 1008, "frame_invalid"),
+        (Message::text(""), 1008, "frame_invalid"),
+        (Message::Binary(Bytes::from_static(b"{}")), 1008, "frame_invalid"),
+        (Message::text(fits + " "), 1009, "frame_too_large"),
+        (Message::text("x".repeat(1 << 20)), 1009, "frame_too_large"),
+    ] {
+        let mut socket = world.socket(&world.token("ada", 0)).await;
+        // The server may have closed before it was all said.
+        let _ = socket.wire.send(frame).await;
+        let close = socket.closed().await.unwrap();
+        assert_eq!((u16::from(close.code), close.reason.as_str()), (code, reason));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_breaks_the_rfc_is_closed() {
+    let world = World::start().await;
+    for frame in [b"\x81\x02{}".as_slice(), b"\xf1\x80aaaa", b"\x81\x82aaaa\x9e\x9f"] {
+        let mut stream = world.connect().await;
+        let token = world.token("ada", 0);
+        stream.write_all(&upgrade(&format!("tierlift.v1, bearer.{token}")).bytes()).await.unwrap();
+        stream.write_all(frame).await.unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.unwrap();
+        let end = all.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+        assert_eq!(&all[end..], b"\x88\x10\x03\xeaprotocol_error", "{frame:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_socket_too_many_closes_the_oldest() {
+    let world = World::start().await;
+    let mut sockets = Vec::new();
+    for _ in 0..=SOCKETS_PER_USER_MAX {
+        sockets.push(world.socket(&world.token("ada", 0)).await);
+    }
+    let mut others = world.socket(&world.token("bob", 0)).await;
+    let close = sockets.remove(0).closed().await.unwrap();
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (4008, "too_many_sockets"));
+    world.subscription("ada", "active").await;
+    for socket in &mut sockets {
+        assert_eq!(socket.hear().await["type"], "ROLE_UPGRADED");
+    }
+    assert_eq!(others.sync().await["role"], "free");
+}
+
+#[tokio::test]
+async fn a_reader_that_is_too_slow_is_cut_and_catches_up_by_its_snapshot() {
+    let bend = |settings: &mut tierlift_embedded::Settings| {
+        settings.timeouts.socket_close = Duration::from_millis(50);
+    };
+    let world = World::start_with(bend, |server| server).await;
+    let mut watching = world.socket(&world.token("ada", 0)).await;
+    let narrow = TcpSocket::new_v4().unwrap();
+    narrow.set_recv_buffer_size(4096).unwrap();
+    narrow.set_send_buffer_size(4096).unwrap();
+    let narrow: TcpStream = narrow.connect(world.address).await.unwrap();
+    let mut slow = world.socket_on(narrow, &world.token("ada", 0)).await;
+    // Questions whose answers nobody reads, until the server can write no more of them.
+    let question = Message::text(r#"{"action":"sync","revocationId":0}"#);
+    let patience = Duration::from_millis(500);
+    while let Ok(sent) = tokio::time::timeout(patience, slow.wire.send(question.clone())).await {
+        sent.unwrap();
+    }
+
+    let changes = SOCKET_OUTBOX_MAX_FRAMES + 2;
+    for change in 0..changes {
+        let status = if change % 2 == 0 { "active" } else { "unpaid" };
+        world.subscription("ada", status).await;
+        assert_eq!(watching.hear().await["revocationId"], change + 1);
+    }
+    // What was on its way comes, the notices that waited do not, and then the stream ends.
+    let mut rest = Vec::new();
+    let _ = slow.wire.get_mut().read_to_end(&mut rest).await;
+    let told = String::from_utf8_lossy(&rest).matches("ROLE_").count();
+    assert!(told < changes, "{told}");
+
+    let mut again = world.socket(&world.token("ada", 34)).await;
+    assert_eq!(again.sync().await["revocationId"], 34);
+}
+
+#[tokio::test]
+async fn a_client_that_answers_no_ping_is_cut_and_others_are_kept() {
+    let bend = |settings: &mut tierlift_embedded::Settings| {
+        settings.timeouts.socket_ping = Duration::from_millis(640);
+        settings.timeouts.socket_close = Duration::from_millis(50);
+    };
+    let world = World::start_with(bend, |server| server).await;
+    let mut alive = world.socket(&world.token("bob", 0)).await;
+    let mut dead = world.socket(&world.token("ada", 0)).await;
+    let mut all = Vec::new();
+    let until_cut = dead.wire.get_mut().read_to_end(&mut all);
+    // To listen is to answer: the library sends the pongs.
+    tokio::select! {
+        read = until_cut => { read.unwrap(); }
+        close = alive.closed() => panic!("{close:?}"),
+    }
+    // Two pings, and then 4010.
+    assert_eq!(all, b"\x89\x00\x89\x00\x88\x0e\x0f\xaaunresponsive");
+    assert_eq!(alive.sync().await["type"], "SNAPSHOT");
+}
+
+#[tokio::test]
+async fn a_closing_client_is_answered_and_forgotten() {
+    let world = World::start().await;
+    let mut socket = world.socket(&world.token("ada", 0)).await;
+    socket.wire.close(None).await.unwrap();
+    socket.closed().await;
+    let gone = "tierlift_sockets 0";
+    while !world.get("/metrics", "").await.body.contains(gone) {
+        tokio::task::yield_now().await;
+    }
+}
