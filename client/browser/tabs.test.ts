@@ -1,0 +1,152 @@
+// Tabs of one browser and of two, against a real server: who holds the socket, how fast a change
+// arrives, and what happens when the one who holds it goes.
+
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { Browser, Page } from 'playwright-core';
+import { DemoServer } from './server';
+import { Visitor, hasPosition, launch, live, position, role, showsRole } from './visitor';
+
+const SECOND_MS = 1_000;
+
+let browser: Browser;
+let server: DemoServer;
+
+beforeAll(async () => {
+  server = await DemoServer.start();
+  browser = await launch();
+});
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+});
+
+/** How long after now each page showed the role, by the pages' own clocks. */
+async function timeUntil(pages: Page[], wanted: string, cause: () => Promise<void>) {
+  const shown = pages.map((page) =>
+    page.evaluate(
+      (awaited) =>
+        new Promise<number>((resolve) => {
+          const look = () => {
+            const at = document.querySelector<HTMLElement>('[data-testid=role]');
+            if (at?.dataset.role !== awaited) return;
+            observer.disconnect();
+            resolve(Date.now());
+          };
+          const observer = new MutationObserver(look);
+          observer.observe(document.body, { subtree: true, childList: true, attributes: true });
+        }),
+      wanted,
+    ),
+  );
+  const start = Date.now();
+  await cause();
+  return (await Promise.all(shown)).map((at) => at - start);
+}
+
+async function twoTabs(): Promise<[Visitor, leader: Page, follower: Page]> {
+  const visitor = await Visitor.arrive(browser, server);
+  const leader = await visitor.openLive();
+  const follower = await visitor.openLive();
+  await hasPosition(leader, 'leader');
+  await hasPosition(follower, 'follower');
+  return [visitor, leader, follower];
+}
+
+it('two tabs and two browsers of one user follow a webhook within a second', async () => {
+  const [visitor, leader, follower] = await twoTabs();
+  const elsewhere = await Visitor.arrive(browser, server, { userId: visitor.userId });
+  const pages = [leader, follower, await elsewhere.openLive(), await elsewhere.openLive()];
+  const up = await timeUntil(pages, 'paid', () => server.simulate(visitor.userId, 'upgrade'));
+  expect(Math.max(...up)).toBeLessThan(SECOND_MS);
+  const down = await timeUntil(pages, 'free', () => server.simulate(visitor.userId, 'downgrade'));
+  expect(Math.max(...down)).toBeLessThan(SECOND_MS);
+});
+
+it('a browser has one socket, however many tabs', async () => {
+  const [visitor] = await twoTabs();
+  await visitor.openLive();
+  expect(visitor.openSockets).toBe(1);
+});
+
+it('closing the leader hands over within a second, and nothing is missed', async () => {
+  const [visitor, leader, follower] = await twoTabs();
+  const closed = Date.now();
+  await leader.close();
+  const sent = server.simulate(visitor.userId, 'upgrade');
+  await hasPosition(follower, 'leader');
+  expect(Date.now() - closed).toBeLessThan(SECOND_MS);
+  await sent;
+  await showsRole(follower, 'paid');
+  await live(follower);
+  expect(visitor.openSockets).toBe(1);
+});
+
+it('freezing the leader hands over, and it comes back as a follower in step', async () => {
+  const [visitor, leader, follower] = await twoTabs();
+  const devtools = await visitor.context.newCDPSession(leader);
+  await devtools.send('Page.setWebLifecycleState', { state: 'frozen' });
+  await hasPosition(follower, 'leader');
+  await server.simulate(visitor.userId, 'upgrade');
+  await showsRole(follower, 'paid');
+  await devtools.send('Page.setWebLifecycleState', { state: 'active' });
+  await hasPosition(leader, 'follower');
+  await showsRole(leader, 'paid');
+});
+
+it('a stale token is refreshed once for all tabs, and each guarded request succeeds', async () => {
+  const [visitor, leader, follower] = await twoTabs();
+  const third = await visitor.openLive();
+  await server.simulate(visitor.userId, 'upgrade');
+  for (const page of [leader, follower, third]) await page.getByTestId('premium-text').waitFor();
+  expect(visitor.count('POST /session/refresh')).toBe(1);
+});
+
+it('a downgrade closes the premium panel in every tab', async () => {
+  const [visitor, leader, follower] = await twoTabs();
+  await server.simulate(visitor.userId, 'upgrade');
+  for (const page of [leader, follower]) await page.getByTestId('premium-text').waitFor();
+  await server.simulate(visitor.userId, 'downgrade');
+  for (const page of [leader, follower]) {
+    await page.getByTestId('premium-text').waitFor({ state: 'detached' });
+    await page.locator('[data-testid=premium-answer][data-code="403"]').waitFor();
+  }
+});
+
+it('a storm ends with every tab in step', async () => {
+  const [visitor, leader, follower] = await twoTabs();
+  await server.simulate(visitor.userId, 'storm');
+  const token = await server.token(visitor.userId);
+  const headers = { authorization: `Bearer ${token}` };
+  await expect
+    .poll(
+      async () => {
+        const answer = await fetch(`${server.origin}/session`, { headers });
+        const truth = ((await answer.json()) as { role: string }).role;
+        return [await role(leader), await role(follower)].every((shown) => shown === truth);
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(true);
+});
+
+it('signing out signs out every tab', async () => {
+  const [, leader, follower] = await twoTabs();
+  await leader.getByRole('button', { name: 'Sign out' }).click();
+  for (const page of [leader, follower]) {
+    await page.getByRole('heading', { name: 'Come in' }).waitFor();
+  }
+});
+
+it.each([
+  ['BroadcastChannel', () => Reflect.deleteProperty(globalThis, 'BroadcastChannel')],
+  ['Web Locks', () => Object.defineProperty(navigator, 'locks', { value: undefined })],
+] as const)('without %s each tab keeps its own socket and follows', async (_, remove) => {
+  const visitor = await Visitor.arrive(browser, server);
+  await visitor.context.addInitScript(remove);
+  const pages = [await visitor.openLive(), await visitor.openLive()];
+  expect(await Promise.all(pages.map(position))).toEqual(['solo', 'solo']);
+  const shown = await timeUntil(pages, 'paid', () => server.simulate(visitor.userId, 'upgrade'));
+  expect(Math.max(...shown)).toBeLessThan(SECOND_MS);
+  for (const page of pages) await page.getByTestId('premium-text').waitFor();
+});
