@@ -260,7 +260,8 @@ impl Record {
                 m.1 = From::Place(renamed(from));
             }
         }
-        self.nodes = order.iter().filter_map(|old| self.nodes.get(*old).cloned()).collect();
+        let mut nodes: Vec<_> = self.nodes.drain(..).map(Some).collect();
+        self.nodes.extend(order.iter().filter_map(|old| nodes.get_mut(*old)?.take()));
         self.moves.sort_unstable();
     }
 
