@@ -1,0 +1,154 @@
+// How each state looks and reads: a screenshot at two widths and in two themes, no serious fault by
+// axe, nothing wider than the screen, and nothing that moves when the role changes.
+
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { AxeResults } from 'axe-core';
+import type { Browser, Page } from 'playwright-core';
+import { DemoServer } from './server';
+import { Visitor, launch, live, showsRole, showsWatch } from './visitor';
+
+const FOLDER = join(import.meta.dirname, '../screenshots');
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const WIDTHS = { phone: 390, desktop: 1280 };
+
+let browser: Browser;
+let server: DemoServer;
+
+beforeAll(async () => {
+  rmSync(FOLDER, { recursive: true, force: true });
+  mkdirSync(FOLDER);
+  server = await DemoServer.start();
+  browser = await launch();
+});
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+});
+
+interface Scene {
+  name: string;
+  signedOut?: boolean;
+  play: (page: Page, visitor: Visitor) => Promise<void>;
+}
+
+const go = (page: Page, query = '') => page.goto(`${server.origin}/demo${query}`);
+
+const scenes: Scene[] = [
+  {
+    name: 'sign-in',
+    signedOut: true,
+    play: (page) => page.getByRole('heading', { name: 'Come in' }).waitFor(),
+  },
+  { name: 'free', play: live },
+  {
+    name: 'checkout',
+    play: async (page) => {
+      await go(page, '?checkout');
+      await page.getByRole('button', { name: /Pay/ }).waitFor();
+    },
+  },
+  {
+    name: 'pending',
+    play: async (page) => {
+      await go(page, '?return');
+      await showsWatch(page, 'pending');
+    },
+  },
+  {
+    name: 'timed-out',
+    play: async (page) => {
+      await page.clock.install();
+      await go(page, '?return');
+      await showsWatch(page, 'pending');
+      await page.clock.runFor(61_000);
+      await showsWatch(page, 'timed_out');
+    },
+  },
+  {
+    name: 'upgraded',
+    play: async (page, visitor) => {
+      await go(page, '?return');
+      await showsWatch(page, 'pending');
+      await server.simulate(visitor.userId, 'upgrade');
+      await showsWatch(page, 'upgraded');
+      await page.getByTestId('premium-text').waitFor();
+      await page.getByText('Toast shown').waitFor();
+    },
+  },
+  {
+    name: 'polling',
+    play: async (page) => {
+      await live(page);
+      await page.getByRole('switch', { name: /Drop my socket/ }).click();
+      await page.locator('[data-testid=connection]', { hasText: 'Polling' }).waitFor();
+    },
+  },
+  {
+    name: 'downgraded',
+    play: async (page, visitor) => {
+      await live(page);
+      await page.getByRole('button', { name: 'Webhook storm' }).click();
+      await page.getByText('webhooks sent').waitFor();
+      await server.simulate(visitor.userId, 'upgrade');
+      await showsRole(page, 'paid');
+      await page.getByRole('button', { name: 'Cancel subscription' }).click();
+      await showsRole(page, 'free');
+      await page.locator('[data-testid=premium-answer][data-code="403"]').waitFor();
+    },
+  },
+];
+
+async function faults(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
+  );
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+}
+
+const overflow = (page: Page) =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+describe.each(Object.entries(WIDTHS))('on a %s', (device, width) => {
+  describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
+    it.each(scenes)('$name', async ({ name, signedOut = false, play }) => {
+      const viewport = { width, height: device === 'phone' ? 844 : 900 };
+      const look = { viewport, colorScheme, reducedMotion: 'reduce' as const };
+      const visitor = await Visitor.arrive(browser, server, { ...look, signedOut });
+      const page = await visitor.open();
+      await play(page, visitor);
+      const path = join(FOLDER, `${name}-${device}-${colorScheme}.png`);
+      await page.screenshot({ path, fullPage: true });
+      expect(await faults(page)).toEqual([]);
+      expect(await overflow(page)).toBe(0);
+    });
+  });
+
+  it('nothing moves from free to pending to paid and back', async () => {
+    const visitor = await Visitor.arrive(browser, server, { viewport: { width, height: 900 } });
+    const page = await visitor.openLive();
+    const places = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll('.card')].map((card) => {
+          const { x, y, width: w, height } = card.getBoundingClientRect();
+          return [x, y + scrollY, w, height].map(Math.round);
+        }),
+      );
+    const before = await places();
+    await go(page, '?return');
+    await showsWatch(page, 'pending');
+    expect(await places()).toEqual(before);
+    await server.simulate(visitor.userId, 'upgrade');
+    await page.getByTestId('premium-text').waitFor();
+    expect(await places()).toEqual(before);
+    await server.simulate(visitor.userId, 'downgrade');
+    await showsRole(page, 'free');
+    expect(await places()).toEqual(before);
+  });
+});

@@ -1,0 +1,121 @@
+// A person who has paid, when things go wrong: servers die, sockets are blocked, webhooks are late,
+// pages are reloaded. The minute of a watch is the page's own clock, moved by the test.
+
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { Browser, Page } from 'playwright-core';
+import { DemoServer } from './server';
+import { Visitor, buyButton, launch, live, showsRole, showsWatch } from './visitor';
+
+let browser: Browser;
+let server: DemoServer;
+
+beforeAll(async () => {
+  server = await DemoServer.start();
+  browser = await launch();
+});
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+});
+
+const banner = (page: Page) => page.getByRole('status').filter({ hasText: /./ });
+const dropSockets = (page: Page) => page.getByRole('switch', { name: /Drop my socket/ }).click();
+
+it('a checkout unlocks everything, in the tab that paid and in the other', async () => {
+  const visitor = await Visitor.arrive(browser, server);
+  const [buyer, other] = [await visitor.openLive(), await visitor.openLive()];
+  await buyButton(buyer).click();
+  await buyer.getByRole('button', { name: /Pay/ }).click();
+  await showsRole(buyer, 'paid');
+  await showsRole(other, 'paid');
+  await showsWatch(buyer, 'upgraded');
+  await buyer.getByTestId('premium-text').waitFor();
+  await other.getByText('You’re on the paid plan.').waitFor();
+  await other.getByText('Toast shown').waitFor();
+});
+
+it('a server that is killed and restarted while a person waits is caught up with', async () => {
+  const visitor = await Visitor.arrive(browser, server);
+  const other = await visitor.openLive();
+  const page = await visitor.open('/demo?return');
+  await showsWatch(page, 'pending');
+  await server.kill();
+  await server.run();
+  await server.simulate(visitor.userId, 'upgrade');
+  for (const tab of [page, other]) await showsRole(tab, 'paid');
+  await showsWatch(page, 'upgraded');
+});
+
+it('with the socket blocked, polling finds the upgrade', async () => {
+  const visitor = await Visitor.arrive(browser, server);
+  const other = await visitor.openLive();
+  await dropSockets(other);
+  await other.locator('[data-testid=connection]', { hasText: 'Polling' }).waitFor();
+  expect(visitor.openSockets).toBe(0);
+  const page = await visitor.open('/demo?return');
+  await showsWatch(page, 'pending');
+  await server.simulate(visitor.userId, 'upgrade');
+  await showsWatch(page, 'upgraded');
+  await showsRole(other, 'paid');
+  expect(visitor.openSockets).toBe(0);
+  await dropSockets(other);
+  await live(other);
+});
+
+it('a webhook past the window is explained, and the retry finds it', async () => {
+  const visitor = await Visitor.arrive(browser, server);
+  const page = await visitor.openLive();
+  await dropSockets(page);
+  await page.clock.install();
+  await page.goto(`${server.origin}/demo?return`);
+  await showsWatch(page, 'pending');
+  await page.clock.runFor(61_000);
+  await showsWatch(page, 'timed_out');
+  expect(await banner(page).textContent()).toMatch(/longer than usual.*payment is safe/);
+  expect(await buyButton(page).count()).toBe(0);
+  await server.simulate(visitor.userId, 'upgrade');
+  await page.getByRole('button', { name: 'Check again' }).click();
+  await showsWatch(page, 'upgraded');
+  await showsRole(page, 'paid');
+});
+
+it('a reload while waiting still waits, and a second tab does not offer to pay again', async () => {
+  const visitor = await Visitor.arrive(browser, server);
+  const page = await visitor.open('/demo?return');
+  await showsWatch(page, 'pending');
+  await page.reload();
+  await showsWatch(page, 'pending');
+  const other = await visitor.openLive();
+  await showsWatch(other, 'pending');
+  expect(await buyButton(other).count()).toBe(0);
+  await server.simulate(visitor.userId, 'upgrade');
+  for (const tab of [page, other]) await showsWatch(tab, 'upgraded');
+});
+
+it('the slow webhook of the demo is waited for', async () => {
+  const visitor = await Visitor.arrive(browser, server);
+  const page = await visitor.openLive();
+  await page.getByRole('switch', { name: /Slow webhook/ }).click();
+  await buyButton(page).click();
+  await page.getByRole('button', { name: /Pay/ }).click();
+  await showsWatch(page, 'pending');
+  await showsWatch(page, 'upgraded');
+});
+
+it('a person with a keyboard alone can sign in, pay and return', async () => {
+  const visitor = await Visitor.arrive(browser, server, { signedOut: true });
+  const page = await visitor.open();
+  await page.getByLabel('Your user id').focus();
+  await page.keyboard.press('Enter');
+  await live(page);
+  await buyButton(page).focus();
+  await page.keyboard.press('Enter');
+  const pay = page.getByRole('button', { name: /Pay/ });
+  await pay.waitFor();
+  await page.getByLabel('CVC').focus();
+  await page.keyboard.press('Tab');
+  expect(await pay.evaluate((button) => button === document.activeElement)).toBe(true);
+  await page.keyboard.press('Enter');
+  await showsRole(page, 'paid');
+});
