@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tierlift_core::{signature::Secrets, token};
 
 /// The demo's webhook secret. Everybody knows it, so a demo listens on loopback only.
@@ -60,6 +60,9 @@ pub(crate) fn demo_jwt_secret(data: &Path) -> anyhow::Result<String> {
     let path = demo_jwt_secret_path(data);
     let read = || format!("the demo's token secret in {}", path.display());
     match fs::read_to_string(&path) {
+        Ok(secret) if secret.trim().len() < JWT_SECRET_BYTES => {
+            bail!("{} is cut short; remove it, and a new secret is made", path.display())
+        }
         Ok(secret) => Ok(secret.trim().to_owned()),
         Err(why) if why.kind() == io::ErrorKind::NotFound => write_new(&path).with_context(read),
         Err(why) => Err(why).with_context(read),
@@ -110,6 +113,8 @@ mod tests {
         assert_eq!(first.len(), 2 * JWT_SECRET_BYTES);
         assert_eq!(demo_jwt_secret(&data).unwrap(), first);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(&path, "short").unwrap();
+        assert!(demo_jwt_secret(&data).unwrap_err().to_string().contains("is cut short"));
         fs::remove_file(&path).unwrap();
     }
 }

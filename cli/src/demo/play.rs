@@ -21,6 +21,7 @@ use tierlift_core::{
 };
 use tierlift_embedded::Db;
 use tierlift_session::Access;
+use tokio::sync::Semaphore;
 
 use crate::simulate::{
     ids::{self, Random},
@@ -35,6 +36,9 @@ const STORM_EVENTS: usize = 120;
 const STORM_REPEATS: usize = 30;
 /// Users whose subscriptions are remembered; beyond that all are read from the store again.
 const PLAYERS_MAX: usize = 10_000;
+
+/// Slow upgrades that wait at a time.
+pub(super) const SLOW_MAX: usize = 100;
 
 /// What can be played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,8 @@ type Player = Arc<tokio::sync::Mutex<Option<Live>>>;
 /// Where everything is played.
 pub(super) struct Stage {
     pub(super) access: Arc<Access<Db>>,
+    /// A place for each slow upgrade that waits.
+    pub(super) waiting: Arc<Semaphore>,
     target: Target,
     price: String,
     players: Mutex<HashMap<UserId, Player>>,
@@ -77,7 +83,8 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn new(access: Arc<Access<Db>>, target: Target, price: String) -> Arc<Self> {
         let (players, played) = (Mutex::default(), AtomicU64::default());
-        Arc::new(Self { access, target, price, players, played })
+        let waiting = Arc::new(Semaphore::new(SLOW_MAX));
+        Arc::new(Self { access, waiting, target, price, players, played })
     }
 
     /// Plays an action; says how many webhooks were acknowledged.

@@ -17,7 +17,7 @@ use tierlift_session::RequireRole;
 
 use super::{
     assets,
-    play::{Action, Error, Stage},
+    play::{Action, Error, SLOW_MAX, Stage},
 };
 
 /// How long a slow webhook waits, where nobody says.
@@ -146,8 +146,13 @@ async fn slowly(stage: Arc<Stage>, user: UserId, delay_ms: u64) -> Result<usize,
         let detail = format!("delayMs is at most {DELAY_MAX_MS}, not {delay_ms}");
         return Err(Refusal(StatusCode::BAD_REQUEST, "delay_invalid", detail));
     }
+    let Ok(waiting) = Arc::clone(&stage.waiting).try_acquire_owned() else {
+        let detail = format!("{SLOW_MAX} slow upgrades are waiting; try again when some are done");
+        return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "too_many_slow", detail));
+    };
     let events = stage.upgrade_size(&user).await?;
     tokio::spawn(async move {
+        let _waiting = waiting;
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
         if let Err(why) = stage.play(&user, Action::Upgrade).await {
             tracing::warn!(user = %user, error = %why, "a slow upgrade did not happen");

@@ -201,3 +201,90 @@ fn lanes(events: &[Event]) -> Vec<Vec<&Event>> {
     lanes.retain(|lane| !lane.is_empty());
     lanes
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead as _, BufReader, Read as _, Write as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::simulate::{ids::Random, lifecycle::purchase};
+
+    const SECRET: &str = "whsec_test";
+
+    /// Answers so many requests as told, each on a connection of its own; gives back the bodies.
+    fn serve(listener: &TcpListener, answers: &[(&str, &str)]) -> Vec<Vec<u8>> {
+        answers
+            .iter()
+            .map(|(status, text)| {
+                let (mut stream, _) = listener.accept().unwrap();
+                let body = read(&stream);
+                let length = text.len();
+                let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: ");
+                stream.write_all(format!("{head}{length}\r\n\r\n{text}").as_bytes()).unwrap();
+                body
+            })
+            .collect()
+    }
+
+    /// A request's body, once its signature is right.
+    fn read(stream: &std::net::TcpStream) -> Vec<u8> {
+        let mut reader = BufReader::new(stream);
+        let (mut length, mut signature) = (0, String::new());
+        for line in reader.by_ref().lines().map(Result::unwrap).take_while(|l| !l.is_empty()) {
+            let (name, value) = line.split_once(": ").unwrap_or_default();
+            match &name.to_lowercase()[..] {
+                "content-length" => length = value.parse().unwrap(),
+                "stripe-signature" => value.clone_into(&mut signature),
+                _ => {}
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        let secrets = signature::Secrets::parse(SECRET).unwrap();
+        let now = Timestamp::from_millis(now_millis());
+        signature::verify(&secrets, signature.as_bytes(), &body, now).unwrap();
+        body
+    }
+
+    fn check(answers: &[(&str, &str)], expected: Result<Summary, &str>, delivered: &[usize]) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/webhooks/stripe", listener.local_addr().unwrap());
+        let target = Target { url, secret: SECRET.to_owned() };
+        let (_, events) = purchase(&mut Random::new(1), "cus_1", "ada", "price_pro", 1);
+        let (done, bodies) = thread::scope(|scope| {
+            let serving = scope.spawn(|| serve(&listener, answers));
+            (target.deliver(&events), serving.join().unwrap())
+        });
+        match (done, expected) {
+            (Ok(summary), Ok(expected)) => assert_eq!(summary, expected),
+            (Err(why), Err(words)) => assert!(format!("{why:#}").contains(words), "{why:#}"),
+            (done, expected) => panic!("{done:?}, not {expected:?}"),
+        }
+        let expected: Vec<_> = delivered.iter().map(|place| events[*place].body.clone()).collect();
+        assert_eq!(bodies, expected);
+    }
+
+    #[test]
+    fn a_customers_events_are_told_in_order_and_again_where_they_were_not_taken() {
+        let accepted = ("200 OK", r#"{"status":"accepted"}"#);
+        let ignored = ("200 OK", r#"{"status":"ignored"}"#);
+        let full = ("503 Service Unavailable", "");
+        let summary =
+            |accepted, ignored, retried| Ok(Summary { sent: 3, accepted, ignored, retried });
+        check(&[accepted, accepted, ignored], summary(2, 1, 0), &[0, 1, 2]);
+        check(
+            &[full, accepted, accepted, full, full, accepted],
+            summary(3, 0, 3),
+            &[0, 0, 1, 2, 2, 2],
+        );
+        check(
+            &[accepted, ("400 Bad Request", "signature.mismatch")],
+            Err("signature.mismatch"),
+            &[0, 1],
+        );
+        check(&[full; TRIES_MAX as usize], Err("no answer in 6 tries"), &[0; 6]);
+    }
+}

@@ -4,7 +4,8 @@
 //! `cargo build --bin tierlift` builds what is tested here.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
@@ -128,8 +129,12 @@ struct Serving {
 }
 
 impl Serving {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    fn start(command: Command) -> Self {
+        Self::start_logging(command, Stdio::null())
+    }
+
+    fn start_logging(mut command: Command, log: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let after = line.split("listens on ").nth(1).unwrap_or_else(|| panic!("said {line:?}"));
@@ -223,6 +228,44 @@ fn a_demo_takes_an_upgrade_to_the_session() {
     demo.simulate(&folder, "storm", &storm, 0, "OK ada-3: role paid");
     demo.simulate(&folder, "downgrade", &[], 0, "OK ada: role free");
     demo.end();
+}
+
+#[test]
+fn a_deployment_is_what_its_file_and_environment_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "roles = [\"a\", \"b\"]\nplans.price_b = \"b\"\npolicy.past_due = \"revoke\"\n";
+    std::fs::write(folder.path().join("other.toml"), config).unwrap();
+    let args = ["serve", "--listen", "127.0.0.1:0", "--config", "other.toml"];
+    let serving = Serving::start(tierlift(&folder, SECRETS, &args));
+    assert_eq!(serving.ask("/demo", "").0, 404);
+    let secrets = ["--secret", SECRETS[0].1, "--jwt-secret", SECRETS[1].1, "--price", "price_b"];
+    let checked = |role| [&secrets[..], &["--expect", role]].concat();
+    serving.simulate(&folder, "upgrade", &checked("b"), 0, "OK ada: role b");
+    serving.simulate(&folder, "past_due", &checked("a"), 0, "OK ada: role a");
+    let unchecked = ["--secret", SECRETS[0].1, "--price", "price_b"];
+    serving.simulate(&folder, "upgrade", &unchecked, 0, "not checked");
+    serving.end();
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["serve", "--demo", "--listen", "127.0.0.1:0"];
+    let mut serving = Serving::start_logging(tierlift(&folder, &[], &args), Stdio::piped());
+    let mut log = BufReader::new(serving.child.stderr.take().unwrap()).lines();
+    // A webhook whose body does not come holds up the end. It is waited for once it is asked for.
+    let mut slow = TcpStream::connect(serving.url.trim_start_matches("http://")).unwrap();
+    let head = "POST /webhooks/stripe HTTP/1.1\r\nhost: a\r\nstripe-signature: t=1,v1=0\r\n\
+                content-length: 9\r\nexpect: 100-continue\r\n\r\n";
+    slow.write_all(head.as_bytes()).unwrap();
+    let mut asked = [0; 12];
+    slow.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100");
+    let pid = Pid::from_child(&serving.child);
+    kill_process(pid, Signal::TERM).unwrap();
+    assert!(log.any(|line| line.unwrap().contains("again to end at once")));
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(serving.child.wait().unwrap().code(), Some(1));
 }
 
 #[test]
