@@ -49,7 +49,9 @@ pub(super) fn file(path: &str) -> Response {
 }
 
 fn answer(path: &str, file: EmbeddedFile) -> Response {
-    let content_type = file.metadata.mimetype().to_owned();
+    let kind = file.metadata.mimetype();
+    let charset = if kind.starts_with("text/") { "; charset=utf-8" } else { "" };
+    let content_type = format!("{kind}{charset}");
     // A name with its content's hash never means anything else; the page itself is asked for anew.
     let forever = path.starts_with(ASSETS);
     let cache = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
