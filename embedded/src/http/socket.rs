@@ -81,7 +81,8 @@ async fn serve<S: Store>(upgrade: OnUpgrade, seat: Seat, talk: Arc<Talk<S>>) {
         tracing::error!("a socket came over something else than TCP");
         return;
     };
-    let peer = Peer { stream: parts.io.into_inner(), read: parts.read_buf.into() };
+    // Copied, because the buffer that was read into is 8 KiB, and would live as long as the socket.
+    let peer = Peer { stream: parts.io.into_inner(), read: parts.read_buf.to_vec() };
     converse(peer, seat, talk).await;
 }
 

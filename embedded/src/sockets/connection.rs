@@ -20,6 +20,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         self, Message,
+        error::ProtocolError,
         protocol::{CloseFrame, Role, WebSocketConfig},
     },
 };
@@ -140,6 +141,10 @@ async fn hear<S: Store>(
         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return Ok(()),
         Some(Ok(Message::Binary(_))) => return Err(End::Us(Close::FrameInvalid)),
         Some(Err(tungstenite::Error::Capacity(_))) => return Err(End::Us(Close::FrameTooLarge)),
+        // Gone without a word: a closed lid, a lost network.
+        Some(Err(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+            return Err(End::Peer);
+        }
         Some(Err(tungstenite::Error::Utf8(_) | tungstenite::Error::Protocol(_))) => {
             return Err(End::Us(Close::Protocol));
         }
