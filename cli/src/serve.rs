@@ -66,9 +66,7 @@ async fn serve(plan: Plan, listen: SocketAddr) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let data = plan.data.clone();
     let offer = plan.offer.clone();
-    let server = Server::open(plan.settings(address))
-        .await
-        .with_context(|| format!("{} cannot be served", data.display()))?;
+    let server = Server::open(plan.settings(address)).await?;
     let server = match &offer {
         Some(offer) => demo::add_to(server, offer, address)?,
         None => server,
