@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tierlift_core::{
     notice::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL},
@@ -75,15 +75,20 @@ async fn open<S: Store + 'static>(
 }
 
 async fn serve<S: Store>(upgrade: OnUpgrade, seat: Seat, talk: Arc<Talk<S>>) {
+    // It fails where the client went before it had our answer.
     let Ok(upgraded) = upgrade.await else { return };
-    // Our own accept loop speaks plain TCP; anything else would be a mistake of ours.
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        tracing::error!("a socket came over something else than TCP");
-        return;
-    };
-    // Copied, because the buffer that was read into is 8 KiB, and would live as long as the socket.
-    let peer = Peer { stream: parts.io.into_inner(), read: parts.read_buf.to_vec() };
-    converse(peer, seat, talk).await;
+    match peer(upgraded) {
+        Some(peer) => converse(peer, seat, talk).await,
+        // Our own accept loop speaks plain TCP; anything else would be a mistake of ours.
+        None => tracing::error!("a socket came over something else than TCP"),
+    }
+}
+
+/// The stream alone. The buffer that the head was read into has 8 KiB; what little may be left in
+/// it is copied, so that it does not live as long as the socket.
+fn peer(upgraded: Upgraded) -> Option<Peer> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some(Peer { read: parts.read_buf.to_vec(), stream: parts.io.into_inner() })
 }
 
 fn check_origin(headers: &HeaderMap, allowed: &[HeaderValue]) -> Result<(), Refused> {
