@@ -13,8 +13,8 @@ use crate::stop::stopped;
 
 /// Upper bounds of the histograms' buckets, in seconds: from a fast fsync to Stripe's patience.
 const BUCKETS_SECS: &[f64] = &[
-    0.000_25, 0.000_5, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    10.0, 60.0,
+    0.000_1, 0.000_2, 0.000_3, 0.000_5, 0.000_75, 0.001, 0.001_5, 0.002, 0.003, 0.005, 0.007_5,
+    0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
 ];
 /// How often recorded times are gathered into their buckets.
 const UPKEEP_PERIOD: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 //! A file that a newer program wrote is refused, never guessed at. `application_id` tells our files
 //! from other SQLite files.
 
-use std::path::Path;
+use std::{fs::OpenOptions, path::Path};
 
 use rusqlite::Connection;
 
@@ -78,11 +78,21 @@ const V1: &str = "
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     let shown = path.display().to_string();
     let sql = |source| OpenError::Sql { path: shown.clone(), source };
+    create_private(path).map_err(|source| OpenError::Io { path: shown.clone(), source })?;
     let mut connection = Connection::open(path).map_err(sql)?;
     let found = identify(&connection, path)?;
     configure(&connection).map_err(sql)?;
     migrate(&mut connection, found).map_err(sql)?;
     Ok(connection)
+}
+
+/// A new file is its owner's alone: it says who pays for what. One that is there stays as it is.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 /// The schema version of a file that is ours or empty.

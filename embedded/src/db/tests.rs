@@ -161,3 +161,16 @@ async fn the_ledger_forgets_what_is_older_than_its_time() {
     assert_eq!(db.prune_ledger(NOW.plus_days(90), 10).await.unwrap(), 1);
     assert!(db.ledger(&event).await.unwrap().is_none());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, path) = folder();
+    let _db = open(&path).unwrap();
+    for beside in ["", "-wal"] {
+        let file = format!("{}{beside}", path.display());
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{beside}");
+    }
+}

@@ -37,6 +37,9 @@ const CORES: usize = 2;
 /// Idle sockets, and room for everything else.
 const FILES_OPEN_MAX: u64 = 12_000;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
 fn main() -> Result<()> {
     let args = Args::parse();
