@@ -78,7 +78,7 @@ export class DemoServer {
   async kill(): Promise<void> {
     const running = this.#process;
     this.#process = null;
-    if (!running || running.exitCode !== null) return;
+    if (running?.exitCode !== null) return;
     const exited = once(running, 'exit');
     running.kill('SIGKILL');
     await exited;

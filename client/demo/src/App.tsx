@@ -1,13 +1,17 @@
 // Chooses the view: sign-in, checkout, or the one page that shows everything.
 
+import { useSyncExternalStore } from 'react';
+import { Toaster } from 'sonner';
 import { useTier } from '@tierlift/client/react';
 import { Checkout } from './Checkout';
 import { Header } from './Header';
 import { Home } from './Home';
 import { SignIn } from './SignIn';
+import { getTheme, onTheme } from './settings';
 
 export function App() {
   const { status, user } = useTier();
+  const theme = useSyncExternalStore(onTheme, getTheme);
   const view = new URLSearchParams(location.search);
   return (
     <>
@@ -19,6 +23,7 @@ export function App() {
           status === 'ready' &&
           (view.has('checkout') ? <Checkout user={user} /> : <Home user={user} />)}
       </main>
+      <Toaster position="top-center" theme={theme} closeButton />
       <footer className="foot">
         No card, no account, no real money: the webhooks are signed and sent by this server to
         itself, and everything after that is the real pipeline.

@@ -1,29 +1,19 @@
 // The bar on top: whose page this is, the theme, and the way out.
 
-import { useState } from 'react';
+import { useSyncExternalStore } from 'react';
 import { useTier } from '@tierlift/client/react';
 import { Icon } from './icons';
-
-function isDark(): boolean {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
-}
+import { getTheme, onTheme, setTheme } from './settings';
 
 function ThemeButton() {
-  const [dark, setDark] = useState(isDark);
-  const toggle = (): void => {
-    const theme = dark ? 'light' : 'dark';
-    document.documentElement.dataset.theme = theme;
-    localStorage.setItem('demo.theme', theme);
-    setDark(!dark);
-  };
+  const other = useSyncExternalStore(onTheme, getTheme) === 'dark' ? 'light' : 'dark';
   return (
     <button
       className="ghost square"
-      onClick={toggle}
-      aria-label={dark ? 'Light theme' : 'Dark theme'}
+      onClick={() => setTheme(other)}
+      aria-label={other === 'dark' ? 'Dark theme' : 'Light theme'}
     >
-      <Icon name={dark ? 'sun' : 'moon'} />
+      <Icon name={other === 'dark' ? 'moon' : 'sun'} />
     </button>
   );
 }

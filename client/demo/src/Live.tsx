@@ -15,8 +15,8 @@ const CONNECTION: Record<ConnectionName, [mood: string, text: string]> = {
 };
 
 const POSITION: Record<TabPosition, string> = {
-  leader: 'Leader: keeps the socket',
-  follower: 'Follower: hears the leader',
+  leader: 'Leader',
+  follower: 'Follower',
   solo: 'On its own',
 };
 
@@ -32,7 +32,7 @@ export function Live({ user }: { user: User }) {
       <div className="live-head">
         <div>
           <h2>Your role, live</h2>
-          <p className="role" data-role={user.role} data-testid="role">
+          <p className="role" key={user.role} data-role={user.role} data-testid="role">
             {user.role}
           </p>
         </div>

@@ -4,19 +4,20 @@ import type { User } from '@tierlift/client';
 import { UpgradeStatus, useTierUpgrade } from '@tierlift/client/react';
 import { Icon } from './icons';
 
-const FREE = ['One project', 'Community answers'];
-const PAID = ['Unlimited projects', 'The premium report below', 'Answers within a day'];
+const FEATURES = ['Unlimited projects', 'The premium report below', 'Answers within a day'];
 
-function Features({ items }: { items: string[] }) {
-  return (
-    <ul className="ticks small">
-      {items.map((item) => (
-        <li key={item}>
-          <Icon name="check" /> {item}
-        </li>
-      ))}
-    </ul>
-  );
+/** Short enough for the room that the card keeps for the tallest of them. */
+const TEXTS = {
+  timedOut:
+    'This is taking longer than usual. Your payment is safe, and you won’t be charged twice. ' +
+    'Check again, or come back later.',
+};
+
+function Note({ has }: { has: boolean }) {
+  const text = has
+    ? 'Cancel at any time, right on this page.'
+    : 'A simulated checkout: no card is charged, but the webhooks are really signed and sent.';
+  return <p className="note">{text}</p>;
 }
 
 function PaidAction({ has }: { has: boolean }) {
@@ -24,11 +25,14 @@ function PaidAction({ has }: { has: boolean }) {
   const waiting = status === 'pending' || status === 'timed_out';
   return (
     <div className="action" data-watch={status}>
-      <UpgradeStatus className="watch" />
+      <UpgradeStatus className="watch" texts={TEXTS} />
       {status === 'pending' && (
-        <div className="progress" data-attempt={attempt} aria-hidden="true">
-          <i style={{ width: `${(attempt / 7) * 100}%` }} />
-        </div>
+        <>
+          <div className="progress" data-attempt={attempt} aria-hidden="true">
+            <i style={{ width: `${(attempt / 7) * 100}%` }} />
+          </div>
+          <p className="note">You can reload or leave: every tab of yours keeps waiting.</p>
+        </>
       )}
       {status === 'timed_out' && (
         <button className="link" onClick={stop}>
@@ -41,6 +45,7 @@ function PaidAction({ has }: { has: boolean }) {
           <Icon name="bolt" /> Upgrade for $12
         </a>
       )}
+      {!waiting && <Note has={has} />}
     </div>
   );
 }
@@ -48,25 +53,28 @@ function PaidAction({ has }: { has: boolean }) {
 export function Plans({ user }: { user: User }) {
   const has = user.role !== 'free';
   return (
-    <section className="plans" aria-label="Plans">
-      <article className="card plan" data-current={!has}>
-        <h2>Free</h2>
-        <p className="price">
-          $0<small> forever</small>
-        </p>
-        <Features items={FREE} />
-        <div className="action">
-          <p className="current">{has ? 'Included' : 'Your current plan'}</p>
+    <>
+      <article className="card plan best" data-current={has} aria-label="Paid plan">
+        <div className="offer">
+          <h2>Paid</h2>
+          <p className="price">
+            $12<small> per month</small>
+          </p>
+          <ul className="ticks small">
+            {FEATURES.map((feature) => (
+              <li key={feature}>
+                <Icon name="check" /> {feature}
+              </li>
+            ))}
+          </ul>
         </div>
-      </article>
-      <article className="card plan best" data-current={has}>
-        <h2>Paid</h2>
-        <p className="price">
-          $12<small> per month</small>
-        </p>
-        <Features items={PAID} />
         <PaidAction has={has} />
       </article>
-    </section>
+      <article className="card plan basic" aria-label="Free plan">
+        <h2>Free</h2>
+        <p>$0 forever, one project</p>
+        <p className="tag">{has ? 'Included' : 'Your current plan'}</p>
+      </article>
+    </>
   );
 }

@@ -7,6 +7,18 @@ import { Icon } from './icons';
 
 const visitor = (): string => `visitor-${Math.random().toString(36).slice(2, 7)}`;
 
+const PIPELINE = ['Stripe', 'verify', 'queue', 'decide', 'notify', 'your tabs'];
+
+function Pipeline() {
+  return (
+    <ol className="pipeline" aria-label="The way of a webhook">
+      {PIPELINE.map((stage) => (
+        <li key={stage}>{stage}</li>
+      ))}
+    </ol>
+  );
+}
+
 export function SignIn() {
   const [userId, setUserId] = useState(visitor);
   const [error, setError] = useState<string | null>(null);
@@ -65,6 +77,7 @@ export function SignIn() {
           {error}
         </p>
       </form>
+      <Pipeline />
     </section>
   );
 }

@@ -2,7 +2,6 @@
 
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { Toaster } from 'sonner';
 import { TierProvider } from '@tierlift/client/react';
 import { App } from './App';
 import { client } from './client';
@@ -25,7 +24,6 @@ createRoot(root).render(
       }}
     >
       <App />
-      <Toaster position="bottom-right" theme="system" richColors closeButton />
     </TierProvider>
   </StrictMode>,
 );

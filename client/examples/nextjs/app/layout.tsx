@@ -1,0 +1,14 @@
+// The root layout: everything below it knows the tier.
+
+import type { ReactNode } from 'react';
+import { Tier } from './tier';
+
+export default function RootLayout({ children }: { children: ReactNode }) {
+  return (
+    <html lang="en">
+      <body>
+        <Tier>{children}</Tier>
+      </body>
+    </html>
+  );
+}

@@ -1,0 +1,19 @@
+'use client';
+// Shows what was paid for, and offers it to whoever has not paid. The button posts to
+// api/checkout, which answers with a redirect to Stripe.
+
+import { UpgradeStatus, useTier, useTierUpgrade } from '@tierlift/client/react';
+
+export default function Page() {
+  const { role } = useTier();
+  const { status } = useTierUpgrade();
+  if (role === null) return <p>Loading…</p>;
+  if (role !== 'free') return <p>Welcome to the paid plan.</p>;
+  // A payment is under way, perhaps in another tab: do not offer to pay again.
+  if (status !== 'idle') return <UpgradeStatus />;
+  return (
+    <form action="/api/checkout" method="post">
+      <button>Upgrade</button>
+    </form>
+  );
+}
