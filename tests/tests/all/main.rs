@@ -7,9 +7,14 @@
     reason = "this is tests: a broken promise should stop it where it breaks"
 )]
 
+mod bad_input;
 mod cli;
 mod contract;
+mod crash;
 mod http;
+mod localstripe;
+mod pipeline;
+mod process;
 mod session;
 mod sockets;
 mod support;

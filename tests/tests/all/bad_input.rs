@@ -1,0 +1,207 @@
+//! Bad input through the real endpoint, with valid signatures: what is refused leaves nothing
+//! behind, and what was accepted is never lost. It is parked with its cause, and waits for a mend.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tierlift_core::{
+    cause::Cause,
+    decide::Outcome,
+    limits::WEBHOOK_BODY_MAX_BYTES,
+    policy::{Draft, PastDue, Policy, UnmappedPrice},
+    ports::{Depth, Queue as _, Store as _},
+    signature::sign,
+};
+use tierlift_embedded::Settings;
+use tierlift_tests::facts::event_id;
+
+use crate::{
+    pipeline::{accepted, account, drained},
+    support::{Request, START, WEBHOOK_SECRET, World},
+};
+
+/// A webhook of a subscription that is well, but for what stands at one place: something else, or
+/// nothing. `"DEEP"` becomes many nested lists.
+fn bent(id: &str, place: &str, value: Option<Value>) -> String {
+    let mut event = json!({
+        "id": id, "object": "event", "type": "customer.subscription.updated",
+        "created": START.as_secs(), "livemode": false,
+        "data": { "object": {
+            "id": "sub_1", "customer": "cus_1", "status": "active", "metadata": { "user_id": "ada" },
+            "items": { "data": [{ "id": "si_1", "price": { "id": "price_pro" } }] },
+        } },
+    });
+    let (parent, key) = place.rsplit_once('/').unwrap();
+    let parent = event.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+    match value {
+        Some(value) => parent.insert(key.to_owned(), value),
+        None => parent.remove(key),
+    };
+    event.to_string().replace("\"DEEP\"", &deep())
+}
+
+fn deep() -> String {
+    format!("{}{}", "[".repeat(50_000), "]".repeat(50_000))
+}
+
+#[tokio::test]
+async fn what_is_signed_and_accepted_but_cannot_be_applied_is_parked_with_its_cause() {
+    let world = World::start().await;
+    let some = |value: Value| Some(value);
+    let mut sent = Vec::new();
+    for (place, value, cause) in [
+        ("/data", None, Cause::PayloadMalformed),
+        ("/data", some(Value::Null), Cause::PayloadMalformed),
+        ("/data", some(json!([1])), Cause::PayloadMalformed),
+        ("/data", some("DEEP".into()), Cause::PayloadMalformed),
+        ("/data/object", None, Cause::PayloadMalformed),
+        ("/data/object", some("DEEP".into()), Cause::PayloadMalformed),
+        ("/data/object/status", None, Cause::PayloadMalformed),
+        ("/data/object/status", some(json!(["active"])), Cause::PayloadMalformed),
+        ("/data/object/id", some(json!(7)), Cause::PayloadMalformed),
+        ("/data/object/id", some("".into()), Cause::PayloadMalformed),
+        ("/data/object/customer", None, Cause::PayloadMalformed),
+        ("/data/object/customer", some(json!(7)), Cause::PayloadMalformed),
+        ("/data/object/customer", some("x".repeat(256).into()), Cause::PayloadMalformed),
+        ("/data/object/customer", some("DEEP".into()), Cause::PayloadMalformed),
+        ("/data/object/items", some("none".into()), Cause::PayloadMalformed),
+        ("/data/object/items", some("DEEP".into()), Cause::PayloadMalformed),
+        ("/data/object/metadata/user_id", some(json!(7)), Cause::PayloadMalformed),
+        ("/data/object/metadata/user_id", some("x".repeat(256).into()), Cause::PayloadMalformed),
+        ("/created", None, Cause::PayloadMalformed),
+        ("/created", some("now".into()), Cause::PayloadMalformed),
+        ("/created", some(json!(1e300)), Cause::PayloadMalformed),
+        ("/livemode", some("no".into()), Cause::PayloadMalformed),
+        ("/livemode", some(true.into()), Cause::LivemodeMismatch),
+        ("/data/object/items", None, Cause::PlanUnmapped),
+        ("/data/object/items/data", some(json!([])), Cause::PlanUnmapped),
+        (
+            "/data/object/items/data",
+            some(json!([{ "price": { "id": "price_x" } }])),
+            Cause::PlanUnmapped,
+        ),
+    ] {
+        let id = format!("evt_{}", sent.len());
+        let body = bent(&id, place, value);
+        // Stripe sends it twice, as it may: that is one dead letter all the same.
+        accepted(&world, body.as_bytes()).await;
+        accepted(&world, body.as_bytes()).await;
+        sent.push((id, place, body, cause));
+    }
+    // One that is odd, but not where anybody looks.
+    let odd = bent("evt_odd", "/data/object/colour", some("DEEP".into()));
+    accepted(&world, odd.as_bytes()).await;
+    drained(&world).await;
+
+    let letters = world.db.dead_letters(100).await.unwrap();
+    assert_eq!(letters.len(), sent.len(), "{letters:?}");
+    for (id, place, body, cause) in &sent {
+        let letter = letters.iter().find(|letter| letter.message.event.as_str() == id).unwrap();
+        assert_eq!(letter.failure.cause, *cause, "{place}: {:?}", letter.failure);
+        assert_eq!(letter.failure.attempts, 1, "no retries are burned: {:?}", letter.failure);
+        assert_eq!(letter.message.body, body.as_bytes(), "the bytes that were sent");
+        assert!(world.db.ledger(&letter.message.event).await.unwrap().is_none());
+    }
+    let ada = account(&world, "ada").await;
+    assert_eq!((ada.role.as_str(), ada.role_assigned_by), ("paid", Some(event_id("evt_odd"))));
+    assert_eq!((ada.version.0, ada.revocation_id.0), (1, 1));
+}
+
+#[tokio::test]
+async fn what_is_refused_leaves_nothing_behind() {
+    let world = World::start().await;
+    let good = bent("evt_1", "/nothing", None);
+    let mebibyte = bent("evt_1", "/padding", Some("x".repeat(1024 * 1024).into()));
+    let just_too_large = bent("evt_1", "/padding", Some("x".repeat(WEBHOOK_BODY_MAX_BYTES).into()));
+    let json = "application/json";
+    for (body, kind, at, status, code) in [
+        (&good[..good.len() - 1], json, START, 400, "payload.malformed"),
+        (&good[1..], json, START, 400, "payload.malformed"),
+        (&good.replace("evt_1", ""), json, START, 400, "payload.malformed"),
+        (&deep(), json, START, 400, "payload.malformed"),
+        ("\u{feff}{}", json, START, 400, "payload.malformed"),
+        (&mebibyte, json, START, 413, "body_too_large"),
+        (&just_too_large, json, START, 413, "body_too_large"),
+        (&good, "application/x-www-form-urlencoded", START, 415, "content_type_unsupported"),
+        (&good, json, START.plus_secs(-301), 400, "signature.expired"),
+        (&good, json, START.plus_secs(301), 400, "signature.future"),
+    ] {
+        let signature = sign(WEBHOOK_SECRET, body.as_bytes(), at);
+        let request = Request::new("POST", "/webhooks/stripe")
+            .header("content-type", kind)
+            .header("stripe-signature", &signature);
+        world.send(request.body(body.as_bytes())).await.assert(status, code);
+    }
+    assert_eq!(world.db.depth().await.unwrap(), Depth::default());
+    assert!(world.db.ledger(&event_id("evt_1")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_parked_event_is_applied_once_the_plan_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("kept.db");
+    let keep = |settings: &mut Settings| settings.data.clone_from(&data);
+    let body =
+        bent("evt_1", "/data/object/items/data", Some(json!([{ "price": { "id": "new" } }])));
+    let mut world = World::start_with(keep, |server| server).await;
+    accepted(&world, body.as_bytes()).await;
+    drained(&world).await;
+    assert!(world.db.redrive(&event_id("evt_1")).await.unwrap());
+    drained(&world).await;
+    let letters = world.db.dead_letters(2).await.unwrap();
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    assert_eq!(letter.failure.cause, Cause::PlanUnmapped, "nothing was mended yet");
+    world.stop();
+    world.ended().await.unwrap();
+
+    let mend = |settings: &mut Settings| {
+        keep(settings);
+        settings.policy = Arc::new(policy_with("new"));
+    };
+    let world = World::start_with(mend, |server| server).await;
+    let mut socket = world.socket(&world.token("ada", 0)).await;
+    assert_eq!(socket.sync().await["role"], "free");
+    assert!(world.db.redrive(&event_id("evt_1")).await.unwrap());
+    let notice = socket.hear().await;
+    assert_eq!((&notice["role"], &notice["eventId"]), (&json!("paid"), &json!("evt_1")));
+    drained(&world).await;
+    assert_eq!(world.db.depth().await.unwrap().dead, 0);
+    assert!(!world.db.redrive(&event_id("evt_1")).await.unwrap());
+    // Stripe sends it once more: the ledger knows it.
+    accepted(&world, body.as_bytes()).await;
+    drained(&world).await;
+    assert_eq!(account(&world, "ada").await.revocation_id.0, 1);
+}
+
+fn policy_with(price: &str) -> Policy {
+    Policy::new(Draft {
+        roles: vec!["free".to_owned(), "paid".to_owned()],
+        plans: vec![(price.to_owned(), "paid".to_owned())],
+        livemode: false,
+        past_due: PastDue::Keep,
+        grace_days: 3,
+        unmapped_price: UnmappedPrice::Park,
+    })
+    .unwrap()
+}
+
+#[tokio::test]
+async fn an_unknown_customer_waits_until_somebody_is_linked_to_it() {
+    let world = World::start().await;
+    let mut socket = world.socket(&world.token("ada", 0)).await;
+    socket.sync().await;
+    accepted(&world, bent("evt_1", "/data/object/metadata", None).as_bytes()).await;
+    drained(&world).await;
+    let row = world.db.ledger(&event_id("evt_1")).await.unwrap().unwrap();
+    assert_eq!((row.outcome, row.user), (Outcome::Waiting, None));
+    let checkout = json!({
+        "id": "evt_2", "type": "checkout.session.completed", "created": START.as_secs(),
+        "livemode": false, "data": { "object": {
+            "id": "cs_1", "customer": "cus_1", "subscription": "sub_1", "payment_status": "paid",
+            "client_reference_id": "ada",
+        } },
+    });
+    accepted(&world, checkout.to_string().as_bytes()).await;
+    let notice = socket.hear().await;
+    assert_eq!((&notice["role"], &notice["eventId"]), (&json!("paid"), &json!("evt_2")));
+}

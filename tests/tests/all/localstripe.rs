@@ -1,0 +1,443 @@
+//! Real input: localstripe, a Stripe-shaped server, tells a running `tierlift serve` what its
+//! customers do. What it does not send (`customer.subscription.updated`) is sent for it, around the
+//! very object that its API returns.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    pin::Pin,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tierlift_core::{
+    decide::Outcome,
+    event::Type,
+    ports::{Depth, Queue as _, Store as _},
+};
+use tierlift_tests::facts::{customer_id, event_id, user_id};
+use tokio::sync::Mutex;
+
+use crate::{
+    process::{Answer, Child, Client, Home, Tierlift, now, until},
+    support::{Socket, WEBHOOK_SECRET},
+};
+
+/// One plan is known by its price, the other by its product.
+const CONFIG: &str = "roles = [\"free\", \"paid\", \"team\"]
+[plans]
+price_pro = \"paid\"
+prod_team = \"team\"
+";
+
+const CARD_PAYS: &str = "4242424242424242";
+/// Can be attached, but not charged.
+const CARD_DECLINED: &str = "4000000000000341";
+
+struct Localstripe {
+    child: Child,
+    ids: AtomicUsize,
+}
+
+impl Localstripe {
+    /// Starts it with two plans and the server as its webhook endpoint.
+    async fn start(home: &Home, tierlift: &Tierlift) -> Self {
+        let script = std::env::var_os("TIERLIFT_LOCALSTRIPE");
+        let script = script.expect("TIERLIFT_LOCALSTRIPE is not set: run `make test`");
+        let python = Path::new(&script).with_file_name("python");
+        assert!(python.exists(), "{} is missing: run `make test`", python.display());
+        let mut command = Command::new(python);
+        command.arg("-B").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/localstripe/serve.py"));
+        let child = Child::start(command, &home.log(), |line| {
+            Some(([127, 0, 0, 1], line.trim().parse().ok()?).into())
+        });
+        let this = Self { child, ids: 0.into() };
+        let url = format!("http://{}/webhooks/stripe", tierlift.address());
+        let webhook = [("url", &*url), ("secret", WEBHOOK_SECRET)];
+        this.ask("POST", "/_config/webhooks/tierlift", &webhook).await;
+        for (plan, product) in [("price_pro", "prod_pro"), ("plan_team_monthly", "prod_team")] {
+            this.ask("POST", "/v1/products", &[("id", product), ("name", product)]).await;
+            let money = [("amount", "1900"), ("currency", "eur"), ("interval", "month")];
+            let plan = [&money[..], &[("id", plan), ("product", product)]].concat();
+            this.ask("POST", "/v1/plans", &plan).await;
+        }
+        this
+    }
+
+    /// One call of its API.
+    async fn ask(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
+        let Answer { status, body } = self.try_ask(method, path, form).await;
+        assert_eq!(status, 200, "{method} {path}: {body}");
+        serde_json::from_str(&body).unwrap_or_default()
+    }
+
+    async fn try_ask(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Answer {
+        let pairs: Vec<String> = form
+            .iter()
+            .map(|(name, value)| format!("{}={}", escaped(name), escaped(value)))
+            .collect();
+        let headers = [
+            ("authorization", "Bearer sk_test_1234567"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
+        let mut client = Client::connect(self.child.address).await.unwrap();
+        client.ask(method, path, &headers, pairs.join("&").as_bytes()).await.unwrap()
+    }
+
+    /// A customer with a card, that names its user or does not.
+    async fn customer(&self, user: Option<&str>, card: &str) -> String {
+        let mut form = vec![
+            ("source[object]", "card"),
+            ("source[number]", card),
+            ("source[exp_month]", "12"),
+            ("source[exp_year]", "2040"),
+            ("source[cvc]", "123"),
+        ];
+        form.extend(user.map(|user| ("metadata[user_id]", user)));
+        id(&self.ask("POST", "/v1/customers", &form).await)
+    }
+
+    /// A subscription as a checkout makes one: `subscription_data.metadata` is its metadata.
+    async fn subscribe(&self, customer: &str, plan: &str, more: &[(&str, &str)]) -> String {
+        let form = [&[("customer", customer), ("items[0][plan]", plan)], more].concat();
+        id(&self.ask("POST", "/v1/subscriptions", &form).await)
+    }
+
+    async fn cancel(&self, subscription: &str) {
+        self.ask("DELETE", &format!("/v1/subscriptions/{subscription}"), &[]).await;
+    }
+
+    async fn subscription(&self, subscription: &str) -> Value {
+        self.ask("GET", &format!("/v1/subscriptions/{subscription}"), &[]).await
+    }
+
+    /// The event that Stripe would have sent for this change.
+    fn updated(&self, object: &Value, previous: &Value) -> Value {
+        let number = self.ids.fetch_add(1, Ordering::SeqCst);
+        json!({
+            "id": format!("evt_updated_{number}"), "object": "event",
+            "type": "customer.subscription.updated", "created": now().as_secs(),
+            "livemode": false, "data": { "object": object, "previous_attributes": previous },
+        })
+    }
+
+    /// Every event that tierlift acts on, as its API lists them.
+    async fn events(&self) -> Vec<Value> {
+        let list = self.ask("GET", "/v1/events?limit=1000", &[]).await;
+        assert_eq!(list["has_more"], false);
+        let all = list["data"].as_array().unwrap().iter();
+        all.filter(|event| kind(event).is_some()).cloned().collect()
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+fn id(object: &Value) -> String {
+    object["id"].as_str().unwrap().to_owned()
+}
+
+fn kind(event: &Value) -> Option<Type> {
+    Type::parse(event["type"].as_str().unwrap())
+}
+
+fn customer_of(event: &Value) -> &str {
+    let object = &event["data"]["object"];
+    object["customer"].as_str().or(object["id"].as_str()).unwrap()
+}
+
+type Life = Pin<Box<dyn Future<Output = Person> + Send>>;
+
+/// A user in front of their screen, while something happens at Stripe.
+struct Person {
+    user: &'static str,
+    socket: Socket,
+    stripe: Arc<Localstripe>,
+    tierlift: Arc<Tierlift>,
+    /// What was sent for localstripe.
+    sent: Arc<Mutex<Vec<Value>>>,
+    role: String,
+    changes: u64,
+    customers: Vec<String>,
+}
+
+impl Person {
+    async fn customer(&mut self, named: bool, card: &str) -> String {
+        let user = named.then_some(self.user);
+        self.customers.push(self.stripe.customer(user, card).await);
+        self.customers.last().unwrap().clone()
+    }
+
+    async fn subscribe(&self, customer: &str, plan: &str) -> String {
+        self.stripe.subscribe(customer, plan, &[("metadata[user_id]", self.user)]).await
+    }
+
+    /// The next frame says that the role is now this one, and counts it.
+    async fn becomes(&mut self, role: &str) {
+        let notice = self.socket.hear().await;
+        self.changes += 1;
+        let upgraded = ["free", "paid", "team"].map(|known| (known == role, known == self.role));
+        let rank = |of: fn(&(bool, bool)) -> bool| upgraded.iter().position(of).unwrap();
+        let kind =
+            if rank(|is| is.0) > rank(|is| is.1) { "ROLE_UPGRADED" } else { "ROLE_DOWNGRADED" };
+        assert_eq!(notice["type"], kind, "{notice}");
+        assert_eq!(notice["userId"], self.user);
+        assert_eq!((&notice["previousRole"], &notice["role"]), (&json!(self.role), &json!(role)));
+        assert_eq!(notice["revocationId"], self.changes, "{notice}");
+        assert_eq!(notice["subscriptionActive"], role != "free");
+        role.clone_into(&mut self.role);
+    }
+
+    /// Sends the `updated` that localstripe does not.
+    async fn updated(&self, object: &Value, previous: &Value) {
+        let event = self.stripe.updated(object, previous);
+        self.tierlift.accepts(&event).await;
+        self.sent.lock().await.push(event);
+    }
+
+    async fn upgrade(&mut self) -> (String, String) {
+        let customer = self.customer(true, CARD_PAYS).await;
+        let subscription = self.subscribe(&customer, "price_pro").await;
+        self.becomes("paid").await;
+        (customer, subscription)
+    }
+
+    async fn changes_plan_and_cancels(mut self) -> Self {
+        let (_, subscription) = self.upgrade().await;
+        for (plan, role) in [("plan_team_monthly", "team"), ("price_pro", "paid")] {
+            let before = self.stripe.subscription(&subscription).await;
+            let path = format!("/v1/subscriptions/{subscription}");
+            let after = self.stripe.ask("POST", &path, &[("items[0][plan]", plan)]).await;
+            assert_eq!(after["items"]["data"][0]["plan"]["id"], plan);
+            self.updated(&after, &json!({ "items": before["items"], "plan": before["plan"] }))
+                .await;
+            self.becomes(role).await;
+        }
+        let path = format!("/v1/subscriptions/{subscription}");
+        let ends = self.stripe.ask("POST", &path, &[("cancel_at_period_end", "true")]).await;
+        // It stays until its end, and nobody is told.
+        self.updated(&ends, &json!({ "cancel_at_period_end": false })).await;
+        self.stripe.cancel(&subscription).await;
+        self.becomes("free").await;
+        self
+    }
+
+    async fn tries_and_stays(mut self) -> Self {
+        let customer = self.customer(false, CARD_PAYS).await;
+        let trial = [("metadata[user_id]", self.user), ("trial_period_days", "14")];
+        let subscription = self.stripe.subscribe(&customer, "price_pro", &trial).await;
+        let mut object = self.stripe.subscription(&subscription).await;
+        let incomplete = object["status"].take();
+        object["status"] = "trialing".into();
+        self.updated(&object, &json!({ "status": incomplete })).await;
+        self.becomes("paid").await;
+        object["status"] = "active".into();
+        self.updated(&object, &json!({ "status": "trialing" })).await;
+        self
+    }
+
+    async fn goes_away(mut self) -> Self {
+        let (customer, _) = self.upgrade().await;
+        self.stripe.ask("DELETE", &format!("/v1/customers/{customer}"), &[]).await;
+        self.becomes("free").await;
+        self
+    }
+
+    async fn has_two_customers(mut self) -> Self {
+        let (_, first) = self.upgrade().await;
+        let customer = self.customer(false, CARD_PAYS).await;
+        let second = self.subscribe(&customer, "plan_team_monthly").await;
+        self.becomes("team").await;
+        self.stripe.cancel(&second).await;
+        self.becomes("paid").await;
+        self.stripe.cancel(&first).await;
+        self.becomes("free").await;
+        self
+    }
+
+    async fn leaves_it_to_the_customer(mut self) -> Self {
+        let customer = self.customer(true, CARD_PAYS).await;
+        self.stripe.subscribe(&customer, "plan_team_monthly", &[]).await;
+        self.becomes("team").await;
+        self
+    }
+
+    async fn cannot_pay(mut self) -> Self {
+        let customer = self.customer(true, CARD_DECLINED).await;
+        self.subscribe(&customer, "price_pro").await;
+        self
+    }
+
+    /// Created and deleted within one second, as localstripe often does it: which comes first is
+    /// up to the network.
+    async fn changes_their_mind(mut self) -> Self {
+        let customer = self.customer(true, CARD_PAYS).await;
+        for _ in 0..3 {
+            let subscription = self.subscribe(&customer, "price_pro").await;
+            self.stripe.cancel(&subscription).await;
+        }
+        self
+    }
+}
+
+#[tokio::test]
+async fn what_happens_at_stripe_reaches_the_screen_the_session_and_the_ledger() {
+    let home = Home::new(CONFIG);
+    let tierlift = Arc::new(home.serve());
+    let stripe = Arc::new(Localstripe::start(&home, &tierlift).await);
+    let sent = Arc::default();
+    let person = async |user: &'static str| {
+        let (socket, snapshot) = tierlift.socket(user).await;
+        assert_eq!((&snapshot["role"], &snapshot["revocationId"]), (&json!("free"), &json!(0)));
+        let (stripe, tierlift, sent) = (stripe.clone(), tierlift.clone(), Arc::clone(&sent));
+        let (role, customers) = ("free".to_owned(), Vec::new());
+        Person { user, socket, stripe, tierlift, sent, role, changes: 0, customers }
+    };
+    let lives: [Life; 7] = [
+        Box::pin(person("ada").await.changes_plan_and_cancels()),
+        Box::pin(person("bob").await.tries_and_stays()),
+        Box::pin(person("cyd").await.goes_away()),
+        Box::pin(person("dan").await.has_two_customers()),
+        Box::pin(person("eve").await.leaves_it_to_the_customer()),
+        Box::pin(person("fay").await.cannot_pay()),
+        Box::pin(person("gil").await.changes_their_mind()),
+    ];
+    let mut people = join_all(lives).await;
+
+    let sent: Vec<Value> = std::mem::take(&mut *sent.lock().await);
+    until("everything that localstripe lists was processed", async || {
+        let events = stripe.events().await.len() + sent.len();
+        tierlift.processed().await == u64::try_from(events).unwrap()
+    })
+    .await;
+    for person in &mut people {
+        person.ends_where(&tierlift).await;
+    }
+    let events: Vec<Value> = stripe.events().await.into_iter().chain(sent).collect();
+    let owners: BTreeMap<String, &'static str> = people
+        .iter()
+        .flat_map(|person| person.customers.iter().map(|customer| (customer.clone(), person.user)))
+        .collect();
+    let roles: Vec<_> = people.iter().map(|person| (person.user, person.role.clone())).collect();
+    drop(people);
+    drop(stripe);
+    Arc::into_inner(tierlift).unwrap().finish().await;
+    check_ledger(&home, &events, &owners, &roles).await;
+    check_any_order(&home, &events, &owners, &roles).await;
+}
+
+impl Person {
+    /// Nothing more was said on the socket, and socket and session agree.
+    async fn ends_where(&mut self, tierlift: &Tierlift) {
+        let session = tierlift.session(self.user).await;
+        if self.user == "gil" {
+            // Up and down for each purchase that came before its end.
+            let changes = session["revocationId"].as_u64().unwrap();
+            assert!(changes <= 6 && changes % 2 == 0, "{session}");
+            for turn in 0..changes {
+                self.becomes(if turn % 2 == 0 { "paid" } else { "free" }).await;
+            }
+        }
+        let snapshot = self.socket.sync().await;
+        assert_eq!(snapshot["type"], "SNAPSHOT", "a change too many: {snapshot}");
+        for said in [&snapshot, &session] {
+            assert_eq!(said["role"], self.role, "{}: {said}", self.user);
+            assert_eq!(said["revocationId"], self.changes, "{}: {said}", self.user);
+            assert_eq!(said["subscriptionActive"], self.role != "free");
+        }
+        assert_eq!(session["subscriptionExpiresAt"].is_null(), self.role == "free");
+    }
+}
+
+/// Every event is in the ledger, at its user, and the account counts the changes that the rows show.
+async fn check_ledger(
+    home: &Home,
+    events: &[Value],
+    owners: &BTreeMap<String, &'static str>,
+    roles: &[(&'static str, String)],
+) {
+    let db = home.db();
+    assert_eq!(db.depth().await.unwrap(), Depth::default());
+    let mut changes: BTreeMap<&str, u64> = BTreeMap::new();
+    for event in events {
+        let row = db.ledger(&event_id(event["id"].as_str().unwrap())).await.unwrap();
+        let row = row.unwrap_or_else(|| panic!("not in the ledger: {event}"));
+        let owner = owners[customer_of(event)];
+        assert_eq!(row.created.as_secs(), event["created"].as_i64().unwrap());
+        assert!(!row.ambiguous, "{row:?}");
+        if let Some(user) = &row.user {
+            assert_eq!(user.as_str(), owner);
+            *changes.entry(owner).or_default() += u64::from(row.from_role != row.to_role);
+        } else {
+            assert_eq!(row.outcome, Outcome::Waiting, "{row:?}");
+        }
+    }
+    for (user, role) in roles {
+        let account = db.account(&user_id(user)).await.unwrap().unwrap();
+        assert_eq!(account.role.as_str(), role);
+        assert_eq!(account.revocation_id.0, changes[user], "{user}");
+    }
+}
+
+/// The same events in any other order, to a server that never heard of them, end the same.
+async fn check_any_order(
+    first: &Home,
+    events: &[Value],
+    owners: &BTreeMap<String, &'static str>,
+    roles: &[(&'static str, String)],
+) {
+    let home = Home::new(CONFIG);
+    let tierlift = home.serve();
+    for event in events.iter().rev() {
+        tierlift.accepts(event).await;
+    }
+    tierlift.finish().await;
+    let (db, first) = (home.db(), first.db());
+    for (user, role) in roles {
+        let account = db.account(&user_id(user)).await.unwrap().unwrap();
+        let known = first.account(&user_id(user)).await.unwrap().unwrap();
+        assert_eq!((account.role.as_str(), &account.grants), (&**role, &known.grants), "{user}");
+    }
+    for customer in owners.keys() {
+        let customer = customer_id(customer);
+        let [mut one, other] = [db.customer(&customer).await, first.customer(&customer).await]
+            .map(|c| c.unwrap().unwrap());
+        one.version = other.version;
+        assert_eq!(one, other);
+    }
+}
+
+#[tokio::test]
+async fn a_purchase_waits_for_its_user() {
+    let home = Home::new(CONFIG);
+    let tierlift = home.serve();
+    let stripe = Localstripe::start(&home, &tierlift).await;
+    let (mut socket, _) = tierlift.socket("ada").await;
+    let customer = stripe.customer(None, CARD_PAYS).await;
+    stripe.subscribe(&customer, "price_pro", &[]).await;
+    until("both wait", async || tierlift.processed().await == 2).await;
+    assert_eq!(tierlift.session("ada").await["role"], "free");
+    let path = format!("/v1/customers/{customer}");
+    stripe.ask("POST", &path, &[("metadata[user_id]", "ada")]).await;
+    let notice = socket.hear().await;
+    assert_eq!((&notice["role"], &notice["revocationId"]), (&json!("paid"), &json!(1)));
+    let events = stripe.events().await;
+    assert_eq!(notice["eventId"], events.last().unwrap()["id"]);
+    tierlift.finish().await;
+    let db = home.db();
+    let expected = [Outcome::Waiting, Outcome::Waiting, Outcome::Applied];
+    assert_eq!(events.len(), expected.len());
+    for (event, outcome) in events.iter().zip(expected) {
+        let row = db.ledger(&event_id(event["id"].as_str().unwrap())).await.unwrap().unwrap();
+        assert_eq!(row.outcome, outcome, "{row:?}");
+    }
+}

@@ -1,0 +1,233 @@
+//! From webhook to socket, under load and over time: nothing is lost, told twice, or out of order.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use axum::{Router, routing::get};
+use futures_util::future::join_all;
+use serde_json::json;
+use tierlift_cli::simulate::{
+    ids::Random,
+    lifecycle::{self, Step, Subscription},
+};
+use tierlift_core::{
+    account::Account,
+    decide::{Outcome, assign},
+    ports::{Group, Message, Queue as _, Sent, Store as _},
+    subscription::Status,
+    time::{Clock, Timestamp},
+};
+use tierlift_tests::facts::{customer_id, event_id, policy, user_id};
+
+use crate::{
+    process::until,
+    support::{START, World},
+};
+
+pub(crate) async fn drained(world: &World) {
+    until("the queue is empty", async || world.db.depth().await.unwrap().queued == 0).await;
+}
+
+pub(crate) async fn account(world: &World, user: &str) -> Account {
+    world.db.account(&user_id(user)).await.unwrap().unwrap()
+}
+
+pub(crate) async fn accepted(world: &World, body: &[u8]) {
+    let answer = world.webhook(std::str::from_utf8(body).unwrap()).await;
+    assert_eq!((answer.status, &*answer.body), (200, r#"{"status":"accepted"}"#));
+}
+
+#[tokio::test]
+async fn a_hundred_upgrades_at_once_reach_their_hundred_sockets() {
+    let world = World::start().await;
+    let upgrade = async |number: usize| {
+        let user = format!("user_{number}");
+        let mut socket = world.socket(&world.token(&user, 0)).await;
+        assert_eq!(socket.sync().await["role"], "free");
+        let body = world.event(&user, "active");
+        accepted(&world, body.as_bytes()).await;
+        let notice = socket.hear().await;
+        assert_eq!((&notice["userId"], &notice["revocationId"]), (&json!(user), &json!(1)));
+        assert_eq!(socket.sync().await["role"], "paid");
+        let id = event_id(notice["eventId"].as_str().unwrap());
+        assert!(body.contains(id.as_str()));
+        let row = world.db.ledger(&id).await.unwrap().unwrap();
+        assert_eq!((row.outcome, row.user), (Outcome::Applied, Some(user_id(&user))));
+    };
+    join_all((0..100).map(upgrade)).await;
+    drained(&world).await;
+    assert_eq!(world.db.depth().await.unwrap().dead, 0);
+}
+
+#[tokio::test]
+async fn a_thousand_deliveries_of_one_event_are_one_change_and_one_notice() {
+    let world = World::start().await;
+    let mut sockets =
+        [world.socket(&world.token("ada", 0)).await, world.socket(&world.token("ada", 0)).await];
+    for socket in &mut sockets {
+        socket.sync().await;
+    }
+    let body = world.event("ada", "active");
+    let lane = async |_| {
+        for _ in 0..20 {
+            accepted(&world, body.as_bytes()).await;
+        }
+    };
+    join_all((0..50).map(lane)).await;
+    drained(&world).await;
+    for socket in &mut sockets {
+        let (notice, snapshot) = (socket.hear().await, socket.sync().await);
+        assert_eq!(
+            (&notice["type"], &notice["revocationId"]),
+            (&json!("ROLE_UPGRADED"), &json!(1))
+        );
+        assert_eq!(snapshot["type"], "SNAPSHOT", "a second notice: {snapshot}");
+    }
+    let customer = world.db.customer(&customer_id("cus_ada")).await.unwrap().unwrap();
+    let account = account(&world, "ada").await;
+    assert_eq!((customer.version.0, account.version.0, account.revocation_id.0), (1, 1, 1));
+    assert!(world.db.ledger(&event_id("evt_0")).await.unwrap().is_some());
+}
+
+/// A clock on which no two looks are at the same time.
+fn strict_clock() -> Clock {
+    let micros = AtomicI64::new(START.as_micros());
+    Clock::new(move || Timestamp::from_micros(micros.fetch_add(1, Ordering::SeqCst)))
+}
+
+fn message(event: &lifecycle::Event) -> Message {
+    let id = event_id(&event.id);
+    Message {
+        group: Group::of(&id, Some(&customer_id(&event.customer))),
+        event: id,
+        kind: event.kind,
+        received_at: START,
+        trace: None,
+        body: event.body.clone().into(),
+    }
+}
+
+#[tokio::test]
+async fn a_burst_of_one_customer_stays_in_order_and_others_overtake_it() {
+    const BURST: i64 = 200;
+    let world =
+        World::start_with(|settings| settings.clock = strict_clock(), |server| server).await;
+    let (mut random, at_secs) = (Random::new(7), START.as_secs());
+    let mut socket = world.socket(&world.token("ada", 0)).await;
+    socket.sync().await;
+    let mut sub = Subscription::begin(&mut random, "cus_ada", "ada", "price_pro", at_secs);
+    let turn = |n: i64| if n % 2 == 0 { Status::Active } else { Status::Unpaid };
+    let burst: Vec<Message> = (0..BURST)
+        .map(|n| sub.step(&mut random, Step::Status(turn(n)), at_secs + n))
+        .map(|event| message(&event))
+        .collect();
+    let others = (0..20).map(|n| {
+        let (user, customer) = (format!("user_{n}"), format!("cus_{n}"));
+        let sub = Subscription::begin(&mut random, &customer, &user, "price_pro", at_secs);
+        message(&Subscription { status: Status::Active, ..sub }.created(&mut random))
+    });
+    let others: Vec<Message> = others.collect();
+    // The queue takes them in this order; the others are last.
+    let all = burst.iter().chain(&others).cloned();
+    for sent in join_all(all.map(|message| world.db.send(message))).await {
+        assert_eq!(sent.unwrap(), Sent::Queued);
+    }
+    for (n, message) in burst.iter().enumerate() {
+        let notice = socket.hear().await;
+        assert_eq!(notice["eventId"], message.event.as_str(), "the {n}th notice: {notice}");
+        assert_eq!(notice["revocationId"], n + 1);
+    }
+    drained(&world).await;
+    let processed_at = async |message: &Message| {
+        world.db.ledger(&message.event).await.unwrap().unwrap().processed_at
+    };
+    let times = join_all(burst.iter().map(processed_at)).await;
+    assert!(times.is_sorted(), "{times:?}");
+    for time in join_all(others.iter().map(processed_at)).await {
+        assert!(time < times[burst.len() / 2], "another customer waited for the burst");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_id_counts_changes_of_the_role_and_nothing_else() {
+    let world = World::start().await;
+    let (mut random, at_secs) = (Random::new(3), START.as_secs());
+    let (mut sub, purchase) =
+        lifecycle::purchase(&mut random, "cus_1", "ada", "price_pro", at_secs);
+    for event in &purchase {
+        accepted(&world, &event.body).await;
+    }
+    drained(&world).await;
+    let ada = account(&world, "ada").await;
+    assert_eq!((ada.role.as_str(), ada.revocation_id.0), ("paid", 1));
+
+    for (n, (step, role, revocation_id)) in (1..).zip([
+        (Step::Note(1), "paid", 1),
+        (Step::Renew, "paid", 1),
+        (Step::Quantity(2), "paid", 1),
+        (Step::PauseCollection(true), "paid", 1),
+        (Step::CancelAtPeriodEnd(true), "paid", 1),
+        (Step::Status(Status::PastDue), "paid", 1),
+        (Step::Status(Status::Unpaid), "free", 2),
+        (Step::Note(2), "free", 2),
+        (Step::Status(Status::Active), "paid", 3),
+        (Step::CancelAtPeriodEnd(false), "paid", 3),
+    ]) {
+        let event = sub.step(&mut random, step.clone(), at_secs + n);
+        accepted(&world, &event.body).await;
+        accepted(&world, &event.body).await;
+        drained(&world).await;
+        let ada = account(&world, "ada").await;
+        assert_eq!((ada.role.as_str(), ada.revocation_id.0), (role, revocation_id), "{step:?}");
+    }
+
+    by_hand(&world, Some("operator")).await;
+    assert_eq!(account(&world, "ada").await.revocation_id.0, 4);
+    accepted(&world, &sub.end(&mut random, at_secs + 20).body).await;
+    drained(&world).await;
+    let ada = account(&world, "ada").await;
+    assert_eq!((ada.role.as_str(), ada.revocation_id.0), ("operator", 4));
+    assert!(!ada.subscription_active && ada.grants.is_empty());
+    by_hand(&world, None).await;
+    let ada = account(&world, "ada").await;
+    assert_eq!((ada.role.as_str(), ada.revocation_id.0), ("free", 5));
+}
+
+/// An operator gives a role, or takes it back.
+async fn by_hand(world: &World, role: Option<&str>) {
+    let policy = policy();
+    let role = role.map(|name| policy.role(name).unwrap().clone());
+    let commit = assign(account(world, "ada").await, role, &policy, world.now()).unwrap();
+    world.db.commit(commit).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_role_whose_time_is_over_ends_without_a_webhook() {
+    let world = World::start_with(
+        |_| {},
+        |server| {
+            let guard = server.guard("paid").unwrap();
+            server.with_routes(Router::new().route("/premium", get(|| async {})).layer(guard))
+        },
+    )
+    .await;
+    let mut socket = world.socket(&world.token("ada", 0)).await;
+    world.subscription("ada", "active").await;
+    assert_eq!(socket.hear().await["type"], "ROLE_UPGRADED");
+    world.pass_secs(33 * 86_400 - 2);
+    world.get("/premium", &world.token("ada", 1)).await.assert(200, "");
+    world.pass_secs(2);
+    // Upkeep ends it and tells; until it has, the guard counts the time by itself.
+    let refused = world.get("/premium", &world.token("ada", 9)).await;
+    refused.assert(403, "role_required");
+    let notice = socket.hear().await;
+    assert_eq!((&notice["type"], &notice["role"]), (&json!("ROLE_DOWNGRADED"), &json!("free")));
+    assert_eq!(
+        (&notice["revocationId"], &notice["subscriptionActive"]),
+        (&json!(2), &json!(false))
+    );
+    world.get("/premium", &world.token("ada", 1)).await.assert(401, "token_stale");
+    world.get("/premium", &world.token("ada", 2)).await.assert(403, "role_required");
+    let row =
+        world.db.ledger(&event_id(notice["eventId"].as_str().unwrap())).await.unwrap().unwrap();
+    assert_eq!((row.kind.as_str(), row.revocation_id.unwrap().0), ("tierlift.lapse", 2));
+}
