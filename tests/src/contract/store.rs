@@ -19,7 +19,9 @@ const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
 fn commit_of(loaded: Loaded, event: &Event) -> Commit {
     match decide(loaded, event, &policy(), AT) {
         Decision::Commit(commit) => *commit,
-        other => panic!("expected a commit, not {other:?}"),
+        other @ (Decision::Duplicate | Decision::Load(_) | Decision::Park(_)) => {
+            panic!("expected a commit, not {other:?}")
+        }
     }
 }
 
