@@ -32,6 +32,9 @@ use crate::{
     log,
 };
 
+/// Threads that read the data file at most. The default, 512, would all start when 10,000 sockets ask
+/// for their snapshot at once, each with memory of its own, and read no faster.
+const READER_THREADS: usize = 8;
 const CONFIG_FILE: &str = "tierlift.toml";
 
 /// Everything that a server is started with.
@@ -53,6 +56,7 @@ pub(crate) fn run(args: args::Serve) -> Result<(), Failure> {
     let plan = Plan::of(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(READER_THREADS)
         .build()
         .context("the runtime cannot be started")?;
     Ok(runtime.block_on(serve(plan, listen))?)

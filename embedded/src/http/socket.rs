@@ -77,11 +77,12 @@ async fn open<S: Store + 'static>(
 async fn serve<S: Store>(upgrade: OnUpgrade, seat: Seat, talk: Arc<Talk<S>>) {
     // It fails where the client went before it had our answer.
     let Ok(upgraded) = upgrade.await else { return };
-    match peer(upgraded) {
-        Some(peer) => converse(peer, seat, talk).await,
-        // Our own accept loop speaks plain TCP; anything else would be a mistake of ours.
-        None => tracing::error!("a socket came over something else than TCP"),
-    }
+    // Our own accept loop speaks plain TCP; anything else would be a mistake of ours.
+    let Some(peer) = peer(upgraded) else {
+        tracing::error!("a socket came over something else than TCP");
+        return;
+    };
+    converse(peer, seat, talk).await;
 }
 
 /// The stream alone. The buffer that the head was read into has 8 KiB; what little may be left in
