@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::{SinkExt, StreamExt};
@@ -24,6 +25,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -40,6 +42,8 @@ pub(crate) const WEBHOOK_SECRET: &str = "whsec_test";
 pub(crate) const JWT_SECRET: &str = "a secret of at least thirty-two bytes";
 /// A page that may call.
 pub(crate) const ORIGIN: &str = "https://app.example.com";
+/// How long a test waits for a frame that should come at once.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// When every test begins.
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_795_000_000);
 
@@ -207,10 +211,13 @@ impl Socket {
     /// The next text frame.
     pub(crate) async fn hear(&mut self) -> Value {
         loop {
-            match self.wire.next().await.unwrap().unwrap() {
+            let frame = timeout(PATIENCE, self.wire.next()).await.expect("no frame in time");
+            match frame.unwrap().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("{other:?}"),
+                other @ (Message::Binary(_) | Message::Close(_) | Message::Frame(_)) => {
+                    panic!("{other:?}")
+                }
             }
         }
     }
