@@ -164,6 +164,28 @@ describe('connection', () => {
     expect(tab!.snapshot).toMatchObject({ status: 'ready', connection: 'open' });
   });
 
+  it('drops a token that comes after the stop, and one that comes twice', async () => {
+    const gifts: ((token: string) => void)[] = [];
+    const getToken = () => new Promise<string>((resolve) => gifts.push(resolve));
+    const give = async () => {
+      for (const gift of gifts.splice(0)) gift(tokenFor('u1', 0));
+      await stage.pass();
+    };
+    const tab = stage.browser.open('u1', { getToken });
+    await give();
+    // Frozen while the connection's own question for the token is open, and thawed at once.
+    const late = gifts.splice(0);
+    tab.fire('freeze');
+    tab.fire('resume');
+    await stage.pass();
+    for (const gift of late) gift(tokenFor('u1', 0));
+    await stage.pass();
+    expect(tab.dialed).toHaveLength(0);
+    await give();
+    await give();
+    expect(tab.dialed).toHaveLength(1);
+  });
+
   it('survives a platform that throws at the dial', async () => {
     const tab = stage.browser.open();
     tab.env.socket = () => {

@@ -1,8 +1,9 @@
 // One socket per browser: the election, the hand-over, and browsers that lack what it needs.
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import * as limits from '../src/limits.js';
 import { position, role, setStage } from './stage.js';
+import { userOf } from './world.js';
 
 const stage = setStage();
 
@@ -15,6 +16,15 @@ describe('one socket per browser', () => {
     await stage.pass(10);
     expect(all.map(role)).toEqual(['paid', 'paid', 'paid']);
     expect(all.map((tab) => tab.snapshot.lastChange?.via)).toEqual(['socket', 'tab', 'tab']);
+  });
+
+  it('says each piece of news once on the channel: who heard it there stays silent', async () => {
+    const [leader] = await stage.tabs(4);
+    const channels = [...stage.browser.channels];
+    const posts = channels.map((channel) => vi.spyOn(channel, 'postMessage'));
+    leader!.socket!.push({ v: 1, type: 'SNAPSHOT', ...userOf('u1', { role: 'paid' }) });
+    await stage.pass(10);
+    expect(posts.flatMap(({ mock }) => mock.calls)).toHaveLength(1);
   });
 
   it('hands over within a second when the leader closes, and misses nothing', async () => {

@@ -54,6 +54,23 @@ describe.each([
   });
 });
 
+it('drops its own message, even where a platform echoes it', () => {
+  const channel = {
+    postMessage: vi.fn(),
+    close: vi.fn(),
+    onmessage: null as null | ((event: object) => void),
+  };
+  const heard = vi.fn();
+  const env = {
+    channel: () => channel as never,
+    storage: { read: () => null, write: vi.fn() },
+    listen: () => () => undefined,
+  };
+  createTabs({ name: 'n', userId: 'u1', env, onMessage: heard }).post(refresh);
+  channel.onmessage?.({ data: channel.postMessage.mock.calls[0]![0] as unknown });
+  expect(heard).not.toHaveBeenCalled();
+});
+
 describe('what it drops', () => {
   const sound = { v: 1, source: 'other', at: 0, userId: 'u1', ...refresh };
   const foreign = { ...sound, userId: 'u2', user: userOf('u2') };
