@@ -72,8 +72,8 @@ export function Plans({ user }: { user: User }) {
       </article>
       <article className="card plan basic" aria-label="Free plan">
         <h2>Free</h2>
-        <p>$0 forever, one project</p>
-        <p className="tag">{has ? 'Included' : 'Your current plan'}</p>
+        <p>$0, one project</p>
+        <p className="tag">{has ? 'Included' : 'Your plan'}</p>
       </article>
     </>
   );
