@@ -23,7 +23,7 @@ DATA ?= tierlift.db
 .PHONY: run test test-rust test-client check lint deny fmt bench demo tools
 
 run: demo
-	cargo run --quiet --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
+	cargo run --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
 
 # The demo application is built into the program. Without Node the plain demo page is served.
 demo:
