@@ -51,7 +51,7 @@ pub(super) fn run(mut tables: Tables, jobs: &Receiver<Job>, clock: &Clock) {
             Some(wait) => jobs.recv_timeout(wait),
         };
         match first {
-            Ok(first) => batch(&mut tables, first, jobs),
+            Ok(first) => batch(&mut tables, first, jobs, clock),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -64,11 +64,11 @@ pub(super) fn run(mut tables: Tables, jobs: &Receiver<Job>, clock: &Clock) {
 
 /// How long until a delayed message is due, where somebody waits for it.
 fn next_due(tables: &Tables, now: Timestamp) -> Option<Duration> {
-    tables.index.next_due_for_waiters().map(|due| due.since(now).max(Duration::from_millis(1)))
+    tables.index.next_due_for_waiters(now).map(|due| due.since(now).max(Duration::from_millis(1)))
 }
 
 /// One transaction: the first job, and all that came in meanwhile.
-fn batch(tables: &mut Tables, first: Job, jobs: &Receiver<Job>) {
+fn batch(tables: &mut Tables, first: Job, jobs: &Receiver<Job>, clock: &Clock) {
     let mut replies: Vec<Reply> = Vec::new();
     let mut outcome = Ok(());
     let mut next = Some(first);
@@ -98,7 +98,7 @@ fn batch(tables: &mut Tables, first: Job, jobs: &Receiver<Job>) {
     }
     let outcome = outcome.and_then(|()| execute(tables, "COMMIT"));
     if let Err(why) = &outcome {
-        roll_back(tables, why);
+        roll_back(tables, why, clock.now());
     }
     for reply in replies {
         reply(outcome.clone());
@@ -111,7 +111,7 @@ fn execute(tables: &Tables, sql: &str) -> Result<(), Error> {
 }
 
 /// After a lost transaction the index in memory is read anew from what is durable.
-fn roll_back(tables: &mut Tables, why: &Error) {
+fn roll_back(tables: &mut Tables, why: &Error, now: Timestamp) {
     tracing::error!(error = %why, "a transaction was rolled back; nothing of it was acknowledged");
     if !tables.connection.is_autocommit()
         && let Err(why) = execute(tables, "ROLLBACK")
@@ -120,7 +120,7 @@ fn roll_back(tables: &mut Tables, why: &Error) {
     }
     tables.cache.clear();
     match queue::load_index(&tables.connection) {
-        Ok(index) => tables.index.replace(index),
+        Ok(index) => tables.index.replace(index, now),
         Err(why) => tracing::error!(error = %why, "the queue cannot be read"),
     }
 }

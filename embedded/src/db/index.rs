@@ -11,10 +11,13 @@
 //!
 //! Of one group the earliest message alone is out at a time, so its messages stay in order.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    ops::Range,
+};
 
 use tierlift_core::{
-    limits::VISIBILITY_TIMEOUT_SECS,
+    limits::{RETRY_DELAY_MIN_MS, VISIBILITY_TIMEOUT_SECS},
     ports::{Delivery, Group, Message},
     time::Timestamp,
 };
@@ -72,6 +75,9 @@ pub(super) struct Index {
     len: usize,
     kept_bytes: usize,
     waiters: VecDeque<Waiter>,
+    /// While nothing is handed out, after a lost transaction. With its beginning, so that a clock that
+    /// is set back ends it.
+    rest: Range<Timestamp>,
 }
 
 /// Bodies that are kept in memory for their first delivery, in bytes. Beyond that they are read
@@ -159,7 +165,7 @@ impl Index {
 
     /// The next waiter, where there is one and something for it.
     pub(super) fn next_waiter(&mut self, now: Timestamp) -> Option<Waiter> {
-        if self.waiters.is_empty() {
+        if self.waiters.is_empty() || self.rest.contains(&now) {
             return None;
         }
         self.wake_due(now);
@@ -170,18 +176,25 @@ impl Index {
     }
 
     /// When the next group becomes ready by itself, where somebody waits for it.
-    pub(super) fn next_due_for_waiters(&self) -> Option<Timestamp> {
+    pub(super) fn next_due_for_waiters(&self, now: Timestamp) -> Option<Timestamp> {
         if self.waiters.is_empty() {
             return None;
+        }
+        if self.rest.contains(&now) {
+            return Some(self.rest.end);
         }
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// Takes over the messages of an index read anew; waiters go on waiting.
-    pub(super) fn replace(&mut self, fresh: Self) {
+    /// Takes over the messages of an index read anew, what was out included; waiters go on waiting.
+    ///
+    /// It rests first: what lost the transaction, a full disk above all, would lose the next one too,
+    /// and nothing could be written of how often a message was tried.
+    pub(super) fn replace(&mut self, fresh: Self, now: Timestamp) {
         let waiters = std::mem::take(&mut self.waiters);
         let deliveries_made = self.deliveries_made;
-        *self = Self { deliveries_made, waiters, ..fresh };
+        let rest = now..now.plus_millis(i64::try_from(RETRY_DELAY_MIN_MS).unwrap_or(i64::MAX));
+        *self = Self { deliveries_made, waiters, rest, ..fresh };
     }
 
     /// A delivery is over; its group's line is free.
