@@ -62,7 +62,7 @@ pub const LEDGER_KEPT_DAYS: i64 = 90;
 /// HTTP connections that are open at a time; further ones wait to be accepted. Sockets do not count.
 pub const CONNECTIONS_MAX: u32 = 10_000;
 /// How long a connection may wait for the complete head of its next request, in seconds: so long
-/// lives an idle connection, and so long a slow head.
+/// lives an idle connection, and so long a slow head. As long may a client take nothing of an answer.
 pub const REQUEST_HEAD_TIMEOUT_SECS: u64 = 30;
 /// Largest head of a request, in bytes; a token may stand in it.
 pub const REQUEST_HEAD_MAX_BYTES: usize = 32 * 1024;

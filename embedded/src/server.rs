@@ -53,7 +53,8 @@ pub struct Settings {
 /// How long things may take. The defaults are the limits of core.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// From the end of one request to the complete head of the next.
+    /// From the end of one request to the complete head of the next, and for a client that takes
+    /// nothing of an answer.
     pub request_head: Duration,
     /// A webhook's body.
     pub request_body: Duration,
@@ -175,6 +176,8 @@ impl Server {
             listener,
             router: self.into_router(&sockets),
             head_timeout: timeouts.request_head,
+            // The other half is for commits and sockets.
+            finish_timeout: timeouts.shutdown / 2,
         };
         let mut outcome = Ok(());
         let until = async {

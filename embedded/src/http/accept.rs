@@ -12,6 +12,7 @@ use tierlift_core::limits::{CONNECTIONS_MAX, REQUEST_HEAD_MAX_BYTES};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::timeout,
 };
 
 use crate::stop::stopped;
@@ -19,12 +20,17 @@ use crate::stop::stopped;
 /// How long to wait where the system has nothing left to accept with.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
+type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
+
 /// What the loop needs.
 pub(crate) struct Accepting {
     pub(crate) listener: TcpListener,
     pub(crate) router: Router,
-    /// From the end of one request to the complete head of the next.
+    /// From the end of one request to the complete head of the next, and for a client that takes
+    /// nothing of an answer.
     pub(crate) head_timeout: Duration,
+    /// How long a request may still take once we stop.
+    pub(crate) finish_timeout: Duration,
 }
 
 /// The connections that are still open.
@@ -34,7 +40,8 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// Lets each connection finish the request that it is at, and waits for all of them.
+    /// Lets each connection finish the request that it is at, within its time, and waits for all of
+    /// them.
     pub(crate) async fn finish(self) {
         self.stop.send_replace(true);
         // Each connection holds one slot; when all can be had, there is no connection.
@@ -55,7 +62,7 @@ fn raise_open_files() {
 
 /// Accepts until `stop` is done; then there is no listener any more.
 pub(crate) async fn accept(accepting: Accepting, stop: impl Future<Output = ()>) -> InFlight {
-    let Accepting { listener, router, head_timeout } = accepting;
+    let Accepting { listener, router, head_timeout, finish_timeout } = accepting;
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
@@ -69,11 +76,12 @@ pub(crate) async fn accept(accepting: Accepting, stop: impl Future<Output = ()>)
         let accepted = tokio::select! {
             biased;
             () = &mut stop => return InFlight { slots, stop: stop_connections },
-            accepted = next(&listener, &slots) => accepted,
+            accepted = next(&listener, &slots, head_timeout) => accepted,
         };
         match accepted {
             Ok((stream, slot)) => {
-                tokio::spawn(serve(http.clone(), stream, service.clone(), stopping.clone(), slot));
+                let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+                tokio::spawn(serve(connection, stopping.clone(), finish_timeout, slot));
             }
             Err(why) => pause(&why).await,
         }
@@ -83,31 +91,42 @@ pub(crate) async fn accept(accepting: Accepting, stop: impl Future<Output = ()>)
 async fn next(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
+    stall_timeout: Duration,
 ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     // An answer is one small packet that must not wait for another.
     stream.set_nodelay(true)?;
+    // Other systems have no such option.
+    #[cfg(target_os = "linux")]
+    cut_when_stalled(&stream, stall_timeout)?;
     Ok((stream, slot))
+}
+
+/// A client that asks and never reads would otherwise keep its connection for ever. No timer of ours
+/// sees that; the system does.
+#[cfg(target_os = "linux")]
+fn cut_when_stalled(stream: &TcpStream, after: Duration) -> io::Result<()> {
+    let millis = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+    Ok(rustix::net::sockopt::set_tcp_user_timeout(stream, millis)?)
 }
 
 /// One connection to its end, or to its upgrade to a socket. How it ends is the client's affair:
 /// what was wrong with a request was answered.
 async fn serve(
-    http: http1::Builder,
-    stream: TcpStream,
-    service: TowerToHyperService<Router>,
+    connection: Connection,
     mut stopping: watch::Receiver<bool>,
+    finish_timeout: Duration,
     slot: OwnedSemaphorePermit,
 ) {
-    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    let mut connection = pin!(connection);
+    let mut connection = pin!(connection.with_upgrades());
     tokio::select! {
         biased;
         _ = connection.as_mut() => {}
         () = stopped(&mut stopping) => {
             connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
+            // Whoever sends half of a request and no more must not keep the others from their end.
+            let _ = timeout(finish_timeout, connection).await;
         }
     }
     drop(slot);

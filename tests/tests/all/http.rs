@@ -138,6 +138,19 @@ async fn who_sends_slowly_is_not_waited_for() {
     slow_head.read_to_end(&mut rest).await.unwrap();
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_asks_and_never_reads_is_cut() {
+    let bend = |settings: &mut tierlift_embedded::Settings| {
+        settings.timeouts.request_head = Duration::from_millis(50);
+    };
+    let world = World::start_with(bend, |server| server).await;
+    let mut stream = world.connect().await;
+    let requests = b"GET /metrics HTTP/1.1\r\nhost: tierlift\r\n\r\n".repeat(1_000);
+    // The answers fill every buffer on the way; then the server can neither write nor read.
+    while stream.write_all(&requests).await.is_ok() {}
+}
+
 #[tokio::test]
 async fn an_idle_connection_is_kept_for_its_time_and_then_closed() {
     let bend = |settings: &mut tierlift_embedded::Settings| {
@@ -248,18 +261,33 @@ async fn a_stopping_server_answers_what_it_began_and_closes_sockets_with_1001() 
     assert!(applied.is_some() || queued == 1, "what was acknowledged is durable");
 }
 
+fn short_shutdown(settings: &mut tierlift_embedded::Settings) {
+    settings.timeouts.shutdown = Duration::from_millis(200);
+}
+
 #[tokio::test]
-async fn a_shutdown_that_takes_too_long_ends_all_the_same() {
-    let bend = |settings: &mut tierlift_embedded::Settings| {
-        settings.timeouts.shutdown = Duration::from_millis(50);
-    };
-    let mut world = World::start_with(bend, |server| server).await;
-    let mut stuck = world.connect().await;
+async fn half_a_request_does_not_hold_up_a_shutdown() {
+    let mut world = World::start_with(short_shutdown, |server| server).await;
+    let mut half_a_head = world.connect().await;
+    half_a_head.write_all(b"GET /session HT").await.unwrap();
+    let mut half_a_body = world.connect().await;
     let request = Request::new("POST", "/webhooks/stripe")
         .header("expect", "100-continue")
         .header("content-length", "100");
-    stuck.write_all(&request.bytes()).await.unwrap();
-    stuck.read_exact(&mut [0; 25]).await.unwrap();
+    half_a_body.write_all(&request.bytes()).await.unwrap();
+    half_a_body.read_exact(&mut [0; 25]).await.unwrap();
+    let mut socket = world.socket(&world.token("ada", 0)).await;
+    world.stop();
+    assert_eq!(u16::from(socket.closed().await.unwrap().code), 1001);
+    drop(socket);
+    world.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_shutdown_that_takes_too_long_ends_all_the_same() {
+    let mut world = World::start_with(short_shutdown, |server| server).await;
+    // It never answers the server's goodbye.
+    let _socket = world.socket(&world.token("ada", 0)).await;
     world.stop();
     assert!(matches!(world.ended().await, Err(RunError::ShutdownTimeout)));
 }
