@@ -25,7 +25,8 @@ pub enum Error {
     /// It is not one of ours: broken, of another key or algorithm, without `sub` or `exp`.
     #[error("the token is not valid here")]
     Invalid,
-    /// Its `kid` is not in the key set that we have; the issuer may have rolled its keys.
+    /// No key that we have is the one it names, or fits where it names none; the issuer may have
+    /// rolled its keys.
     #[error("the token's key is unknown")]
     UnknownKey,
     /// Its time is over.
@@ -185,17 +186,15 @@ impl Keys {
     }
 
     fn verify_public(&self, token: &str, header: &Header) -> Result<RawClaims, Error> {
-        let mut fitting = self
-            .public
-            .iter()
-            .filter(|key| {
-                key.algorithm == header.alg && (header.kid.is_none() || key.kid == header.kid)
-            })
-            .peekable();
-        if fitting.peek().is_none() && !self.public.is_empty() {
-            return Err(Error::UnknownKey);
+        if self.public.is_empty() {
+            return Err(Error::Invalid);
         }
-        fitting.find_map(|key| claims(token, &key.key, key.algorithm)).ok_or(Error::Invalid)
+        let mut fitting = self.public.iter().filter(|key| {
+            key.algorithm == header.alg && (header.kid.is_none() || key.kid == header.kid)
+        });
+        let named = header.kid.is_some() && fitting.clone().next().is_some();
+        let unfit = if named { Error::Invalid } else { Error::UnknownKey };
+        fitting.find_map(|key| claims(token, &key.key, key.algorithm)).ok_or(unfit)
     }
 }
 
