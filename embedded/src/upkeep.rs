@@ -41,10 +41,17 @@ pub async fn run(
         if let Err(why) = lapse_due(&db, &sockets, &policy, &clock).await {
             tracing::warn!(error = %why, "lapsed roles could not be looked for");
         }
-        if let Err(why) = db.prune_ledger(clock.now(), ROUND_MAX).await {
+        if let Err(why) = prune(&db, &clock, &stop).await {
             tracing::warn!(error = %why, "the ledger could not be pruned");
         }
     }
+}
+
+/// Lets go of all ledger rows whose time is over: there are as many as there were events in as short
+/// a time, 90 days ago.
+async fn prune(db: &Db, clock: &Clock, stop: &watch::Receiver<bool>) -> Result<(), Error> {
+    while !*stop.borrow() && db.prune_ledger(clock.now(), ROUND_MAX).await? == ROUND_MAX {}
+    Ok(())
 }
 
 /// One round: ends what is over and tells the sockets. Says how many accounts were looked at.
