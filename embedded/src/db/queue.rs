@@ -186,7 +186,7 @@ fn park(
     Ok(())
 }
 
-fn redrive(tables: &mut Tables, event: &EventId) -> Result<bool, Error> {
+fn redrive(tables: &mut Tables, event: &EventId) -> Result<Result<bool, QueueError>, Error> {
     let letter = tables
         .connection
         .prepare_cached(
@@ -196,17 +196,16 @@ fn redrive(tables: &mut Tables, event: &EventId) -> Result<bool, Error> {
         .query_row((event.as_str(),), |row| Ok(message(row)))
         .optional()?
         .transpose()?;
-    let Some(letter) = letter else { return Ok(false) };
+    let Some(letter) = letter else { return Ok(Ok(false)) };
     // A resend of the same event may be in the queue already: then that one will do.
-    match send(tables, letter)? {
-        Ok(Sent::Queued | Sent::Duplicate) => {}
-        Err(_full) => return Ok(false),
+    if let Err(full) = send(tables, letter)? {
+        return Ok(Err(full));
     }
     tables
         .connection
         .prepare_cached("DELETE FROM dead_letters WHERE event = ?1")?
         .execute((event.as_str(),))?;
-    Ok(true)
+    Ok(Ok(true))
 }
 
 fn dead_letters(connection: &Connection, max: usize) -> Result<Vec<DeadLetter>, Error> {
@@ -284,7 +283,7 @@ impl Queue for Db {
 
     async fn redrive(&self, event: &EventId) -> Result<bool, QueueError> {
         let event = event.clone();
-        Ok(self.write(move |tables| redrive(tables, &event)).await?)
+        self.write(move |tables| redrive(tables, &event)).await?
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {
