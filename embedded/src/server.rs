@@ -84,6 +84,21 @@ pub enum OpenError {
     /// The data file is unusable.
     #[error(transparent)]
     Db(#[from] db::OpenError),
+    /// The data file cannot be written.
+    #[error(transparent)]
+    Claim(#[from] db::Error),
+    /// The data file is of the other mode.
+    #[error(
+        "{path} holds what {} events did, and this deployment takes {} ones; name another file: a \
+         role that a test event earned must never count for a live user",
+        mode(!livemode), mode(*livemode)
+    )]
+    Livemode {
+        /// The data file.
+        path: String,
+        /// What this deployment takes.
+        livemode: bool,
+    },
     /// Nobody's tokens could be checked.
     #[error("there is neither a JWT secret nor a jwks_url, so no token could be checked")]
     NoKeys,
@@ -101,6 +116,10 @@ pub enum OpenError {
          nothing behind it"
     )]
     Origin(String),
+}
+
+const fn mode(livemode: bool) -> &'static str {
+    if livemode { "live" } else { "test" }
 }
 
 /// Why a server stopped before it was told to.
@@ -135,6 +154,10 @@ impl Server {
             .collect::<Result<_, _>>()?;
         let keyring = keyring(keys, jwks_url, &clock).await?;
         let db = Db::open(&data, clock.clone())?;
+        let livemode = policy.livemode;
+        if !db.claim(livemode).await? {
+            return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
+        }
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
         Ok(Self { db, access, secrets, origins, timeouts, host: Router::new() })
     }

@@ -155,6 +155,12 @@ impl Db {
         Ok(Self { inner: Arc::new(Inner { jobs, readers, clock, _lock: lock }) })
     }
 
+    /// Makes the file one of live events or one of test events, for good; false where it already is
+    /// of the other kind. What a test event earned must not count when a deployment goes live.
+    pub async fn claim(&self, livemode: bool) -> Result<bool, Error> {
+        self.write(move |tables| rows::claim(&tables.connection, livemode)).await
+    }
+
     /// Returns when everything that was sent before is durable.
     pub async fn flush(&self) -> Result<(), Error> {
         self.write(|_| Ok(())).await

@@ -30,6 +30,15 @@ fn number(version: Version) -> i64 {
     i64::try_from(version.0).unwrap_or(i64::MAX)
 }
 
+/// Whether the file is one of this mode. A file that is of neither becomes one.
+pub(super) fn claim(connection: &Connection, livemode: bool) -> Result<bool, Error> {
+    let unclaimed = "INSERT INTO deployment (livemode)
+                     SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM deployment)";
+    connection.execute(unclaimed, (livemode,))?;
+    let owner = "SELECT livemode FROM deployment";
+    Ok(connection.query_row(owner, (), |row| row.get::<_, bool>(0))? == livemode)
+}
+
 pub(super) fn customer(
     connection: &Connection,
     id: &CustomerId,

@@ -13,7 +13,7 @@ use super::OpenError;
 const APPLICATION_ID: i64 = 0x746c_6674;
 
 /// Each step brings a file from the version of its place to the next.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 const V1: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -72,6 +72,11 @@ const V1: &str = "
         processed_at  INTEGER NOT NULL,
         expires_at    INTEGER NOT NULL
     ) STRICT;
+";
+
+const V2: &str = "
+    -- One row: whether all this comes of live events or of test ones.
+    CREATE TABLE deployment (livemode INTEGER NOT NULL) STRICT;
 ";
 
 /// Opens the writing connection, durable and up to date.

@@ -64,6 +64,16 @@ fn one_process_has_the_file() {
     assert!(second.to_string().contains("one process per file"), "{second}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_to_the_file_is_the_file() {
+    let (_folder, path) = folder();
+    let _first = open(&path).unwrap();
+    let link = path.with_file_name("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert!(matches!(open(&link).unwrap_err(), OpenError::InUse { .. }));
+}
+
 #[test]
 fn a_newer_file_is_refused_and_left_alone() {
     let (_folder, path) = folder();
@@ -77,6 +87,15 @@ fn a_newer_file_is_refused_and_left_alone() {
     let connection = Connection::open(&path).unwrap();
     let version: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0)).unwrap();
     assert_eq!(version, 99);
+}
+
+#[tokio::test]
+async fn a_file_of_test_events_never_becomes_one_of_live_events() {
+    let (_folder, path) = folder();
+    for (livemode, ours) in [(false, true), (true, false), (false, true)] {
+        let db = open(&path).unwrap();
+        assert_eq!(db.claim(livemode).await.unwrap(), ours, "{livemode}");
+    }
 }
 
 #[test]

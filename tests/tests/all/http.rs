@@ -1,6 +1,6 @@
 //! Every route and every refusal over HTTP, its limits and its end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tierlift_core::{
     limits::WEBHOOK_BODY_MAX_BYTES,
@@ -8,7 +8,7 @@ use tierlift_core::{
     signature::sign,
 };
 use tierlift_embedded::{OpenError, RunError, Server};
-use tierlift_tests::facts::event_id;
+use tierlift_tests::facts::{event_id, policy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{Answer, ORIGIN, Request, START, WEBHOOK_SECRET, World, settings};
@@ -305,6 +305,14 @@ async fn settings_that_cannot_work_are_refused_at_the_start() {
     assert!(matches!(origin, OpenError::Origin(_)), "{origin}");
     let keys = open(|settings| settings.keys = tierlift_core::token::Keys::new(None)).await;
     assert!(matches!(keys, OpenError::NoKeys), "{keys}");
+    drop(Server::open(settings(&folder, clock.clone())).await.unwrap());
+    let livemode = open(|settings| {
+        let mut live = policy();
+        live.livemode = true;
+        settings.policy = Arc::new(live);
+    })
+    .await;
+    assert!(livemode.to_string().contains("holds what test events did"), "{livemode}");
     // Port 9 is the discard service; nobody listens there.
     let jwks =
         open(|settings| settings.jwks_url = Some("http://127.0.0.1:9/keys".to_owned())).await;
