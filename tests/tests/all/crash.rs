@@ -39,13 +39,13 @@ use tokio::{
 use crate::process::{Client, Home, now};
 
 const CONFIG: &str = "[plans]\nprice_pro = \"paid\"\n";
-const KILLS: usize = 24;
+const KILLS: usize = 40;
 /// Users with one customer each: what happens to them has one order.
 const USERS: usize = 20;
 /// Users with two customers, whose events race.
 const PAIRS: usize = 4;
 /// Acknowledgements after which a server is killed, at most.
-const ACKS_MAX: usize = 150;
+const ACKS_MAX: usize = 200;
 /// And so much later, in microseconds.
 const KILL_DELAY_MAX_MICROS: usize = 4_000;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -337,6 +337,7 @@ async fn a_client_that_comes_back_after_a_kill_is_shown_where_it_is() {
         snapshot = socket.hear().await;
     }
     assert_eq!((&snapshot["role"], &snapshot["revocationId"]), (&json!("paid"), &json!(3)));
+    drop(socket);
     server.finish().await;
     assert_eq!(home.db().account(&user_id("ada")).await.unwrap().unwrap().revocation_id.0, 3);
 }

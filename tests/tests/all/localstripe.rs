@@ -305,6 +305,7 @@ async fn a_purchase_waits_for_its_user() {
     assert_eq!((&notice["role"], &notice["revocationId"]), (&json!("paid"), &json!(1)));
     let events = stripe.events().await;
     assert_eq!(notice["eventId"], events.last().unwrap()["id"]);
+    drop(socket);
     tierlift.finish().await;
     let db = home.db();
     let expected = [Outcome::Waiting, Outcome::Waiting, Outcome::Applied];
