@@ -38,6 +38,17 @@ pub(crate) fn webhook_secrets(list: Option<&str>) -> Result<Secrets, String> {
     Secrets::parse(list).map_err(|why| format!("{WEBHOOK_SECRET_VAR}: {why}"))
 }
 
+/// The same for a deployment, where the demo's secret would let everybody sign.
+pub(crate) fn private_webhook_secrets(list: Option<&str>) -> Result<Secrets, String> {
+    if list.is_some_and(|list| list.split(',').any(|secret| secret.trim() == DEMO_WEBHOOK_SECRET)) {
+        return Err(format!(
+            "{WEBHOOK_SECRET_VAR} has {DEMO_WEBHOOK_SECRET}, which is for --demo: everybody can sign \
+             with it; set it to the signing secret of your webhook endpoint"
+        ));
+    }
+    webhook_secrets(list)
+}
+
 /// The token secret, or what to do about it. A key set does without.
 pub(crate) fn jwt_secret(
     secret: Option<&str>,
@@ -96,6 +107,8 @@ mod tests {
         assert!(webhook_secrets(None).unwrap_err().contains("STRIPE_WEBHOOK_SECRET is not set"));
         assert!(webhook_secrets(Some(" , ")).unwrap_err().contains("no signing secret given"));
         assert!(webhook_secrets(Some("whsec_a,whsec_b")).is_ok());
+        assert!(private_webhook_secrets(Some("whsec_a, whsec_demo")).is_err());
+        assert!(private_webhook_secrets(Some("whsec_a,whsec_b")).is_ok());
         let error = |secret, jwks| jwt_secret(secret, jwks).map(|_| ()).unwrap_err();
         assert!(error(None, false).contains("TIERLIFT_JWT_SECRET is not set"));
         assert!(error(Some("short"), true).contains("at least 32 bytes, this one has 5"));

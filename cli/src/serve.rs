@@ -163,7 +163,8 @@ fn plan(
     let mut missing = Vec::new();
     let config = configuration(args.config.as_deref(), &mut missing);
     let has_jwks = config.as_ref().is_some_and(|config| config.jwks_url.is_some());
-    let secrets = credentials::webhook_secrets(secrets).map_err(|why| missing.push(why)).ok();
+    let secrets =
+        credentials::private_webhook_secrets(secrets).map_err(|why| missing.push(why)).ok();
     let secret =
         credentials::jwt_secret(jwt_secret, has_jwks).map_err(|why| missing.push(why)).ok();
     let (Some(config), Some(secrets), Some(secret), true) =
@@ -241,13 +242,16 @@ fn demo_plan(args: args::Serve) -> Result<Plan, Failure> {
         let what = "--demo sends test events, and livemode = true refuses them; set it to false";
         return Err(Failure::Usage(what.to_owned()));
     }
+    if credentials::variable(JWT_SECRET_VAR).is_some() {
+        return Err(Failure::Usage(format!(
+            "--demo gives a token to whoever asks, and must not sign it with {JWT_SECRET_VAR}; unset \
+             that: a demo has a secret of its own"
+        )));
+    }
     let offer = Offer::of(&mut config.draft).map_err(Failure::Usage)?;
     let further = credentials::variable(WEBHOOK_SECRET_VAR).unwrap_or_default();
     let secrets = format!("{DEMO_WEBHOOK_SECRET},{further}");
-    let jwt_secret = match credentials::variable(JWT_SECRET_VAR) {
-        Some(secret) => secret,
-        None => credentials::demo_jwt_secret(&args.data)?,
-    };
+    let jwt_secret = credentials::demo_jwt_secret(&args.data)?;
     Ok(Plan {
         secrets: credentials::webhook_secrets(Some(&secrets)).map_err(Failure::Usage)?,
         keys: token::Keys::new(

@@ -107,6 +107,7 @@ fn a_demo_is_for_this_machine_and_test_events_only() {
     for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8787"] {
         check(&[], None, &demo(listen), 2, &["--demo listens on loopback only"]);
     }
+    check(&SECRETS[1..], None, &demo("127.0.0.1:0"), 2, &["unset that"]);
     check(&[], Some("livemode = true"), &demo("127.0.0.1:0"), 2, &["livemode = true"]);
     check(&[], Some("roles = [\"free\"]"), &demo("127.0.0.1:0"), 2, &["a demo needs a plan"]);
 }
