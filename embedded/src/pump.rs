@@ -59,7 +59,7 @@ impl Pump {
                 received = self.db.receive(BATCH_MAX) => match received {
                     Ok(deliveries) => self.batch(deliveries).await,
                     Err(why) => {
-                        // Only a closed or broken file does this; the pump cannot mend either.
+                        // Only a closed file does this; the pump cannot mend it.
                         tracing::error!(error = %why, "the queue cannot be read");
                         return;
                     }

@@ -23,8 +23,6 @@ use tierlift_core::{
 };
 use tokio::sync::oneshot;
 
-use super::Error;
-
 /// One queued message: its row, and how often it was delivered.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -47,7 +45,7 @@ pub(super) struct Taken {
 /// Somebody who waits for messages.
 pub(super) struct Waiter {
     pub(super) max: usize,
-    pub(super) answer: oneshot::Sender<Result<Vec<Delivery>, Error>>,
+    pub(super) answer: oneshot::Sender<Vec<Delivery>>,
 }
 
 #[derive(Debug, Default)]

@@ -45,9 +45,16 @@ pub(super) fn serve_waiting(tables: &mut Tables, now: Timestamp) {
     }
 }
 
-fn take(tables: &mut Tables, max: usize, now: Timestamp) -> Result<Vec<Delivery>, Error> {
+/// A message that cannot be read stays out until its timeout, and holds up its own group alone.
+fn take(tables: &mut Tables, max: usize, now: Timestamp) -> Vec<Delivery> {
     let taken = tables.index.take(max, now);
-    taken.into_iter().map(|taken| delivery(&tables.connection, taken)).collect()
+    let read = |taken: Taken| {
+        let seq = taken.seq;
+        delivery(&tables.connection, taken)
+            .inspect_err(|why| tracing::error!(seq, error = %why, "a message cannot be read"))
+            .ok()
+    };
+    taken.into_iter().filter_map(read).collect()
 }
 
 fn delivery(connection: &Connection, taken: Taken) -> Result<Delivery, Error> {
@@ -254,7 +261,7 @@ impl Queue for Db {
         self.send_job(Job::Read(Box::new(move |tables| {
             tables.index.wait(Waiter { max, answer });
         })));
-        Ok(answered.await.map_err(|_| Error::Closed)??)
+        Ok(answered.await.map_err(|_| Error::Closed)?)
     }
 
     async fn delete(&self, receipts: Vec<Receipt>) -> Result<(), QueueError> {

@@ -55,6 +55,20 @@ async fn what_was_acknowledged_is_there_at_the_next_start() {
     assert_eq!(db.receive(1).await.unwrap()[0].message, message("evt_1"));
 }
 
+#[tokio::test]
+async fn a_message_that_cannot_be_read_holds_up_nobody_else() {
+    let (_folder, path) = folder();
+    let db = open(&path).unwrap();
+    let other = Message { group: Group("cus_2".into()), ..message("evt_2") };
+    db.send(message("evt_1")).await.unwrap();
+    db.send(other.clone()).await.unwrap();
+    let unknown = "UPDATE queue SET kind = 'of.a.later.program' WHERE event = 'evt_1'";
+    db.write(|tables| Ok(tables.connection.execute(unknown, ())?)).await.unwrap();
+    drop(db);
+    let received = open(&path).unwrap().receive(9).await.unwrap();
+    assert_eq!(received.iter().map(|one| &one.message).collect::<Vec<_>>(), [&other]);
+}
+
 #[test]
 fn one_process_has_the_file() {
     let (_folder, path) = folder();
