@@ -1,5 +1,7 @@
 //! Tests of `decide`, from the webhook's body to the account: rows here, lives in any order beside.
 
+#[path = "decide_limit_tests.rs"]
+mod limit;
 #[path = "decide_order_tests.rs"]
 mod order;
 #[path = "decide_world_tests.rs"]
@@ -400,71 +402,4 @@ fn a_role_by_hand_is_above_every_webhook() {
     assert_eq!(give(&mut store, None).as_deref(), Some("free"));
     assert_eq!(store.role("ada").1, 3);
     assert_eq!(store.ledger.len(), 3 + 3, "every assignment has its own id");
-}
-
-#[test]
-fn own_ids_of_two_long_users_differ() {
-    let same = "x".repeat(ID_MAX_BYTES - 1);
-    let id = |user: String, kind| {
-        let account = Account::new(UserId::new(&user).unwrap(), &policy());
-        own(account, kind, &policy(), NOW).unwrap().ledger.event
-    };
-    let ids = [
-        id(format!("{same}a"), Own::Lapse),
-        id(format!("{same}b"), Own::Lapse),
-        id(format!("{same}b"), Own::Assign),
-        id("a".to_owned(), Own::Lapse),
-        id("1.a".to_owned(), Own::Lapse),
-    ];
-    assert_eq!(std::collections::BTreeSet::from(ids.clone()).len(), ids.len(), "{ids:?}");
-}
-
-#[test]
-fn limits_park_what_is_too_much_and_let_ends_through() {
-    let (mut stripe, mut store, policy) = scene();
-    for n in 0..=SUBSCRIPTIONS_MAX {
-        stripe.create(adas(&format!("sub_{n:03}"), "active"));
-    }
-    stripe.end("sub_007");
-    stripe.create(adas("sub_new", "active"));
-    let came: Vec<_> = stripe.sent.iter().map(|b| store.deliver(b, &policy, NOW)).collect();
-    let parked: Vec<_> =
-        (0..came.len()).filter(|n| came[*n] != Came::To(Outcome::Applied)).collect();
-    assert_eq!(parked, [SUBSCRIPTIONS_MAX]);
-    assert_eq!(came[SUBSCRIPTIONS_MAX], Came::Parked(Cause::CustomerTooLarge));
-    let customer = store.customer(&CustomerId::new("cus_1").unwrap());
-    assert!(!customer.subscriptions.contains_key("sub_007"), "the ended one made room");
-
-    let (mut stripe, mut store) = (Stripe::default(), Store::default());
-    for n in 0..=CUSTOMERS_PER_USER_MAX {
-        stripe.create(Sub { customer: format!("cus_{n}"), ..adas(&format!("sub_{n}"), "active") });
-    }
-    stripe.end("sub_0");
-    let came: Vec<_> = stripe.sent.iter().map(|b| store.deliver(b, &policy, NOW)).collect();
-    assert_eq!(came[CUSTOMERS_PER_USER_MAX], Came::Parked(Cause::AccountTooLarge));
-    assert_eq!(came[CUSTOMERS_PER_USER_MAX + 1], Came::To(Outcome::Applied));
-    // With room again it is applied at its redrive.
-    let again = store.deliver(&stripe.sent[CUSTOMERS_PER_USER_MAX], &policy, NOW);
-    assert_eq!(again, Came::To(Outcome::Applied));
-}
-
-#[test]
-fn the_ends_of_time_are_no_panic() {
-    for created in [i64::MIN, -1, 0, i64::MAX] {
-        for ends in [i64::MIN, 0, i64::MAX] {
-            for status in ["active", "past_due", "canceled"] {
-                let (mut stripe, mut store) = (Stripe::default(), Store::default());
-                stripe.at = created.saturating_sub(START);
-                stripe.create(Sub { ends, ..adas("sub_1", status) });
-                let event = stripe.sent[0].replace(
-                    &format!("\"created\":{}", START + stripe.at),
-                    &format!("\"created\":{created}"),
-                );
-                for now in [i64::MIN, 0, i64::MAX].map(Timestamp::from_millis) {
-                    store.clone().deliver(&event, &policy(), now);
-                }
-                assert_eq!(store.deliver(&event, &policy(), NOW), Came::To(Outcome::Applied));
-            }
-        }
-    }
 }

@@ -324,5 +324,5 @@ fn subscription_id(id: &str) -> Result<SubscriptionId, Error> {
 }
 
 #[cfg(test)]
-#[path = "event_tests.rs"]
+#[path = "event_tests/mod.rs"]
 mod tests;
