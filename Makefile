@@ -47,7 +47,6 @@ test: test-rust test-client
 test-rust: demo $(TOOLS)/nextest-$(NEXTEST_VERSION) $(VENV)/.ready
 	cargo build --workspace --bin tierlift
 	cargo nextest run --workspace
-	cargo test --workspace --doc --quiet
 
 test-client: $(CLIENT_READY) demo
 	cargo build --workspace --bin tierlift
