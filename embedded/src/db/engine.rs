@@ -9,7 +9,7 @@ use std::{
 use rusqlite::Connection;
 use tierlift_core::time::{Clock, Timestamp};
 
-use super::{Error, cache::Cache, index::Index, queue};
+use super::{Error, cache::Cache, checkpoint::Checkpoints, index::Index, queue};
 
 /// Jobs that share a transaction at most: bounds how long the first waits for the last.
 const BATCH_MAX_JOBS: usize = 256;
@@ -44,14 +44,19 @@ pub(super) enum Job {
 
 /// Runs jobs until the last sender is gone. Senders are as many as there are connections and pumps,
 /// each with one job at a time, so the channel is bounded by them.
-pub(super) fn run(mut tables: Tables, jobs: &Receiver<Job>, clock: &Clock) {
+pub(super) fn run(
+    mut tables: Tables,
+    jobs: &Receiver<Job>,
+    mut checkpoints: Checkpoints,
+    clock: &Clock,
+) {
     loop {
         let first = match next_due(&tables, clock.now()) {
             None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(wait) => jobs.recv_timeout(wait),
         };
         match first {
-            Ok(first) => batch(&mut tables, first, jobs, clock),
+            Ok(first) => checkpoints.committed(batch(&mut tables, first, jobs, clock)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -67,8 +72,8 @@ fn next_due(tables: &Tables, now: Timestamp) -> Option<Duration> {
     tables.index.next_due_for_waiters(now).map(|due| due.since(now).max(Duration::from_millis(1)))
 }
 
-/// One transaction: the first job, and all that came in meanwhile.
-fn batch(tables: &mut Tables, first: Job, jobs: &Receiver<Job>, clock: &Clock) {
+/// One transaction: the first job, and all that came in meanwhile. Says how many of them wrote.
+fn batch(tables: &mut Tables, first: Job, jobs: &Receiver<Job>, clock: &Clock) -> usize {
     let mut replies: Vec<Reply> = Vec::new();
     let mut outcome = Ok(());
     let mut next = Some(first);
@@ -94,15 +99,17 @@ fn batch(tables: &mut Tables, first: Job, jobs: &Receiver<Job>, clock: &Clock) {
         next = if count < BATCH_MAX_JOBS && outcome.is_ok() { jobs.try_recv().ok() } else { None };
     }
     if replies.is_empty() {
-        return;
+        return 0;
     }
     let outcome = outcome.and_then(|()| execute(tables, "COMMIT"));
     if let Err(why) = &outcome {
         roll_back(tables, why, clock.now());
     }
+    let wrote = replies.len();
     for reply in replies {
         reply(outcome.clone());
     }
+    wrote
 }
 
 fn execute(tables: &Tables, sql: &str) -> Result<(), Error> {

@@ -6,6 +6,7 @@
 //! one process at a time; a lock beside it makes sure.
 
 mod cache;
+mod checkpoint;
 mod engine;
 mod index;
 mod lock;
@@ -27,6 +28,7 @@ use tierlift_core::{
 };
 use tokio::sync::oneshot;
 
+use checkpoint::Checkpoints;
 use engine::{Job, Tables};
 use reader::Readers;
 
@@ -146,11 +148,12 @@ impl Db {
         let tables = Tables::new(connection)
             .map_err(|source| OpenError::Queue { path: shown.clone(), source })?;
         let readers = Readers::open(path).map_err(sql)?;
+        let checkpoints = Checkpoints::start(path)?;
         let (jobs, receiver) = mpsc::channel();
         let engine_clock = clock.clone();
         std::thread::Builder::new()
             .name("tierlift-db".to_owned())
-            .spawn(move || engine::run(tables, &receiver, &engine_clock))
+            .spawn(move || engine::run(tables, &receiver, checkpoints, &engine_clock))
             .map_err(|source| OpenError::Io { path: shown.clone(), source })?;
         Ok(Self { inner: Arc::new(Inner { jobs, readers, clock, _lock: lock }) })
     }

@@ -131,9 +131,9 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Pages of write-ahead log after which they are copied into the file. Fewer would sync more often,
-/// more would make single commits wait longer.
-const WAL_CHECKPOINT_PAGES: i64 = 2_000;
+/// Pages of write-ahead log after which the writer itself copies what `checkpoint` has not copied
+/// yet, so that the log is bounded however busy it is.
+const WAL_CHECKPOINT_PAGES: i64 = 10_000;
 /// The log is cut back to this when it has grown beyond.
 const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
 
