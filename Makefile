@@ -12,6 +12,7 @@ DENY_VERSION := 0.20.2
 PYTHON ?= python3
 VENV := $(CACHE)/venv-$(firstword $(shell cksum tests/requirements.txt))
 CLIENT_READY := client/node_modules/.package-lock.json
+RELEASE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 NODE := $(shell command -v node 2>/dev/null)
 
 export PATH := $(TOOLS)/bin:$(PATH)
@@ -71,7 +72,7 @@ bench: demo
 	cargo build --release --bin tierlift --bin tierlift-bench
 	cd tests/bench/peer && npm ci --no-audit --no-fund --loglevel=error
 	cargo run --quiet --release --bin tierlift-bench
-	cd client && npm run bench
+	cd client && TIERLIFT_BIN=$(RELEASE)/tierlift npm run bench
 
 tools: $(TOOLS)/nextest-$(NEXTEST_VERSION) $(TOOLS)/deny-$(DENY_VERSION) $(VENV)/.ready
 
