@@ -100,6 +100,11 @@ pub enum Error {
     Closed,
 }
 
+/// A row that is not what was written.
+fn corrupt(why: impl std::fmt::Display) -> Error {
+    Error::Corrupt(why.to_string())
+}
+
 impl From<rusqlite::Error> for Error {
     fn from(why: rusqlite::Error) -> Self {
         Self::Sql(Arc::new(why))

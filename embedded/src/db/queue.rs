@@ -12,7 +12,7 @@ use tierlift_core::{
 use tokio::sync::oneshot;
 
 use super::{
-    Db, Error,
+    Db, Error, corrupt,
     engine::{Job, Tables},
     index::{Entry, Index, Taken, Waiter},
 };
@@ -85,10 +85,6 @@ fn message(row: &Row<'_>) -> Result<Message, Error> {
 
 fn group(row: &Row<'_>, column: usize) -> Result<Group, Error> {
     Ok(Group(row.get_ref(column)?.as_str().map_err(corrupt)?.into()))
-}
-
-pub(super) fn corrupt(why: impl std::fmt::Display) -> Error {
-    Error::Corrupt(why.to_string())
 }
 
 pub(super) fn send(

@@ -15,7 +15,7 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-use super::{Error, queue::corrupt};
+use super::{Error, corrupt};
 
 /// A text column as one of our types that have a JSON name.
 fn named<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
