@@ -76,9 +76,6 @@ pub enum Own {
     /// An operator gave or took a role by hand.
     #[serde(rename = "tierlift.assign")]
     Assign,
-    /// An operator linked a customer to a user.
-    #[serde(rename = "tierlift.link")]
-    Link,
 }
 
 impl EntryKind {
@@ -89,7 +86,6 @@ impl EntryKind {
             Self::Event(kind) => kind.as_str(),
             Self::Own(Own::Lapse) => "tierlift.lapse",
             Self::Own(Own::Assign) => "tierlift.assign",
-            Self::Own(Own::Link) => "tierlift.link",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Measures tierlift beside a stock peer: the same job, the same guarantees, the same two cores, in
+//! Measures tierlift beside a stock peer: the same job, as durable, the same two cores, in
 //! one run.
 //!
 //! It prints one table, and where each server says its time goes. It refuses to judge: nothing here
