@@ -122,6 +122,12 @@ struct Script {
     users: Vec<String>,
 }
 
+/// The stream of ids and choices of a seed at a time: the same command a second later is another
+/// simulation, not a repeat.
+fn stream(seed: u64, at_secs: i64) -> u64 {
+    seed.rotate_left(32) ^ at_secs.unsigned_abs()
+}
+
 /// Simulates as asked, and checks how it ended.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let now = now_millis();
@@ -130,9 +136,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let url = args.url.trim_end_matches('/');
     let mut memory = Memory::open(args.memory.clone())?;
     let script = match args.action {
-        Action::Storm => args.storm(&memory, url, seed, at_secs),
+        Action::Storm => args.storm(&memory, url, stream(seed, at_secs), at_secs),
         Action::Upgrade | Action::Downgrade | Action::PastDue | Action::Cancel => {
-            args.script(memory.of(url, &args.user), seed, at_secs)
+            args.script(memory.of(url, &args.user), stream(seed, at_secs), at_secs)
         }
     };
     let secret = args.secret.split(',').map(str::trim).find(|secret| !secret.is_empty());
@@ -185,7 +191,9 @@ impl Args {
         let storm = plan.storm();
         let users: Vec<String> = storm.users.iter().map(|sub| sub.user.clone()).collect();
         let mut random = Random::named(seed, "former");
-        let former = users.iter().flat_map(|user| memory.of(url, user));
+        // The very same storm again is nothing but repeats: what it leaves is not ended before it.
+        let is_new = |sub: &Subscription| storm.users.iter().all(|left| left.id != sub.id);
+        let former = users.iter().flat_map(|user| memory.of(url, user)).filter(is_new);
         let mut deliveries: Vec<Event> =
             former.map(|mut sub| sub.end(&mut random, at_secs)).collect();
         deliveries.extend(storm.deliveries);

@@ -227,6 +227,12 @@ fn a_demo_takes_an_upgrade_to_the_session() {
     }
     let storm = ["--count", "700", "--duplicates", "100", "--shuffle", "--seed", "7"];
     demo.simulate(&folder, "storm", &storm, 0, "OK ada-3: role paid");
+    // The same command again is another storm; with its time it is nothing but repeats.
+    demo.simulate(&folder, "storm", &storm, 0, "OK ada-3: role paid");
+    let dated = ["--count", "700", "--shuffle", "--seed", "7", "--at", "1795000000"];
+    for _ in 0..2 {
+        demo.simulate(&folder, "storm", &dated, 0, "OK ada-3: role paid");
+    }
     demo.simulate(&folder, "downgrade", &[], 0, "OK ada: role free");
     demo.end();
 }
