@@ -42,6 +42,8 @@ causes! {
     StoreConflict = "store.conflict",
     /// The store could not be read or written.
     StoreUnavailable = "store.unavailable",
+    /// It was delivered as often as may be, and nobody ever answered for it.
+    DeliveryExhausted = "delivery.exhausted",
     /// The program failed in the middle of the event; a fault of ours.
     WorkerPanicked = "worker.panicked",
 }

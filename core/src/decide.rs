@@ -129,7 +129,7 @@ pub struct LedgerEntry {
 }
 
 /// A committed role change: what the notifier tells the user's sockets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Whose.
     pub user: UserId,
@@ -151,6 +151,17 @@ pub struct Change {
     pub at: Timestamp,
 }
 
+/// The message that a commit came by: so that whoever tells of its changes, in another process
+/// perhaps, can say how long it took and where its trace began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// When the webhook arrived.
+    pub received_at: Timestamp,
+    /// W3C `traceparent` of its request, if it had one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trace: Option<String>,
+}
+
 /// What is written together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
@@ -162,6 +173,8 @@ pub struct Commit {
     pub accounts: Vec<Account>,
     /// The role changes among them.
     pub changes: Vec<Change>,
+    /// By which message, where one brought it.
+    pub origin: Option<Origin>,
 }
 
 /// What to do with an event.
@@ -205,7 +218,7 @@ pub fn decide(loaded: Loaded, event: &Event, policy: &Policy, now: Timestamp) ->
         (Arrival::Remembered, Some(_)) => Outcome::Applied,
     };
     let moved_from = user_before.filter(|before| Some(before) != user.as_ref());
-    let mut commit = Commit { ledger, customer: None, accounts: Vec::new(), changes: Vec::new() };
+    let mut commit = Commit::of(ledger);
     let owed = [(moved_from, Grant::default()), (user.clone(), Grant::of(&customer, policy))];
     for (owner, grant) in owed {
         let Some(owner) = owner else { continue };
@@ -273,7 +286,7 @@ fn own(account: Account, kind: Own, policy: &Policy, now: Timestamp) -> Option<C
         processed_at: now,
         expires_at: now.plus_days(LEDGER_KEPT_DAYS),
     };
-    let mut commit = Commit { ledger, customer: None, accounts: Vec::new(), changes: Vec::new() };
+    let mut commit = Commit::of(ledger);
     commit.settle(account, true, policy, now);
     Some(commit)
 }
@@ -285,6 +298,11 @@ fn own_id(kind: EntryKind, user: &str, version: u64) -> Option<EventId> {
 }
 
 impl Commit {
+    /// A ledger row with nothing beside it yet.
+    const fn of(ledger: LedgerEntry) -> Self {
+        Self { ledger, customer: None, accounts: Vec::new(), changes: Vec::new(), origin: None }
+    }
+
     /// Settles an account and keeps it where anything about it is new.
     fn settle(&mut self, mut account: Account, news: bool, policy: &Policy, now: Timestamp) {
         let active_before = account.subscription_active;

@@ -200,7 +200,7 @@ impl Store {
     }
 
     pub(super) fn commit(&mut self, commit: Commit, policy: &Policy, now: Timestamp) -> Outcome {
-        let Commit { ledger, customer, accounts, changes } = commit;
+        let Commit { ledger, customer, accounts, changes, origin: _ } = commit;
         let outcome = ledger.outcome;
         assert_eq!((ledger.processed_at, ledger.expires_at), (now, now.plus_days(90)));
         let mut expected_changes = Vec::new();

@@ -59,6 +59,36 @@ pub const QUEUE_DEPTH_MAX: usize = 1_000_000;
 /// Days that a ledger row is kept: longer than any resend (Stripe's CLI resends up to 30 days).
 pub const LEDGER_KEPT_DAYS: i64 = 90;
 
+/// Messages of one batch that Lambda hands to the worker; a FIFO queue gives at most 10
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>).
+pub const SQS_BATCH_MAX: u32 = 10;
+/// Deliveries of one SQS message before SQS itself sets it aside. The rest of a failed message's
+/// group comes back with it, untried, and SQS counts that; so its count is only the net for a worker
+/// that dies without an answer, and wide enough for a whole batch of one group.
+pub const SQS_RECEIVES_MAX: u32 = ATTEMPTS_MAX * SQS_BATCH_MAX;
+/// How long a worker function may take for a batch, in seconds.
+pub const WORKER_TIMEOUT_SECS: i64 = VISIBILITY_TIMEOUT_SECS / 6;
+/// How long a call to AWS may take to connect, in milliseconds.
+pub const AWS_CONNECT_TIMEOUT_MS: u64 = 1_000;
+/// How long one attempt of a call to AWS may take, in milliseconds.
+pub const AWS_ATTEMPT_TIMEOUT_MS: u64 = 2_000;
+/// How long a call to AWS may take with all its attempts, in milliseconds.
+pub const AWS_CALL_TIMEOUT_MS: u64 = 5_000;
+/// Attempts of one call to AWS, the first included.
+pub const AWS_ATTEMPTS_MAX: u32 = 3;
+/// How old a secret may be that a function keeps, in seconds: so soon a rolled one is known.
+pub const SECRET_AGE_MAX_SECS: u64 = 300;
+/// Shortest time between two looks for a newer secret, in seconds, however many forgeries arrive.
+pub const SECRET_LOOK_INTERVAL_SECS: u64 = 10;
+/// Largest item of a DynamoDB table, in bytes
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+pub const ITEM_MAX_BYTES: usize = 400 * 1024;
+/// Days that the record of a failure is kept: longer than SQS keeps any message (14).
+pub const FAILURE_KEPT_DAYS: i64 = 15;
+/// How long API Gateway keeps a socket at most, in seconds, and some more
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>).
+pub const CONNECTION_KEPT_SECS: i64 = 2 * 60 * 60 + 10 * 60;
+
 /// HTTP connections that are open at a time; further ones wait to be accepted. Sockets do not count.
 pub const CONNECTIONS_MAX: u32 = 10_000;
 /// How long a connection may wait for the complete head of its next request, in seconds: so long

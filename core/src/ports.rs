@@ -80,7 +80,7 @@ pub struct DeadLetter {
 /// What a send did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// It is in the queue, durably.
+    /// It is in the queue, durably. A queue that cannot tell (SQS) says this of a duplicate, too.
     Queued,
     /// A message of this id already was.
     Duplicate,
@@ -108,12 +108,15 @@ pub enum QueueError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The queue between ingest and worker: first in, first out for each group, one message for each
-/// event id, nothing lost once [`Queue::send`] returned.
-pub trait Queue: Send + Sync {
+/// The queue's front, as ingest sees it.
+pub trait Inbox: Send + Sync {
     /// Puts a message in the queue. When this returns, it is durable.
     fn send(&self, message: Message) -> impl Future<Output = Result<Sent, QueueError>> + Send;
+}
 
+/// The queue between ingest and worker: first in, first out for each group, one message for each
+/// event id, nothing lost once [`Inbox::send`] returned.
+pub trait Queue: Inbox {
     /// Takes up to `max` messages; waits until there is one. Of one group the earliest alone is
     /// delivered until it is answered for.
     fn receive(&self, max: usize)
@@ -127,15 +130,23 @@ pub trait Queue: Send + Sync {
     /// waits for it.
     fn retry(
         &self,
-        receipt: Receipt,
+        delivery: &Delivery,
         delay_ms: u64,
         failure: Failure,
+    ) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Answers for deliveries: nobody tried them. They come again after so many milliseconds, and
+    /// this attempt is not counted.
+    fn release(
+        &self,
+        deliveries: &[Delivery],
+        delay_ms: u64,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// Answers for a delivery: it goes to the dead letters with its cause. Its group goes on.
     fn park(
         &self,
-        receipt: Receipt,
+        delivery: &Delivery,
         failure: Failure,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
@@ -173,6 +184,10 @@ pub enum StoreError {
     /// Somebody else wrote the customer or an account since it was loaded. Nothing was written.
     #[error("somebody else committed first")]
     Conflict,
+    /// An item would be larger than the store can hold. Nothing was written, and trying again would
+    /// not help.
+    #[error("the store cannot hold it: {}", .0.code())]
+    TooLarge(Cause),
     /// It could not be read or written. Whether anything was written is unknown.
     #[error("the store is unavailable: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -184,6 +199,7 @@ impl StoreError {
     pub const fn cause(&self) -> Cause {
         match self {
             Self::Duplicate | Self::Conflict => Cause::StoreConflict,
+            Self::TooLarge(cause) => *cause,
             Self::Unavailable(_) => Cause::StoreUnavailable,
         }
     }

@@ -78,21 +78,23 @@ impl Pump {
 
     /// One message; gives its receipt back where the queue can forget it.
     async fn one(&self, delivery: Delivery) -> Option<Receipt> {
-        let Delivery { receipt, message, attempt } = delivery;
+        let Delivery { message, attempt, .. } = &delivery;
         let clock = || self.clock.now();
-        let applied = apply(&self.db, &self.policy, &message, attempt, clock);
+        let applied = apply(&self.db, &self.policy, message, *attempt, clock);
         let verdict = AssertUnwindSafe(applied).catch_unwind().await.unwrap_or_else(|_| {
             let words = "the worker failed in the middle of this event; nothing was written";
-            after_failure(Failure::new(Cause::WorkerPanicked, &words), &message, attempt)
+            after_failure(Failure::new(Cause::WorkerPanicked, &words), message, *attempt)
         });
-        record(&message, &verdict, self.clock.now());
+        record(message, &verdict, self.clock.now());
         let answered = match verdict {
             Verdict::Done(done) => {
                 self.tell(done, message.received_at).await;
-                return Some(receipt);
+                return Some(delivery.receipt);
             }
-            Verdict::Retry { delay_ms, failure } => self.db.retry(receipt, delay_ms, failure).await,
-            Verdict::Park(failure) => self.db.park(receipt, failure).await,
+            Verdict::Retry { delay_ms, failure } => {
+                self.db.retry(&delivery, delay_ms, failure).await
+            }
+            Verdict::Park(failure) => self.db.park(&delivery, failure).await,
         };
         log_unanswered(answered);
         None

@@ -66,7 +66,7 @@ pub async fn lapse_due(
         match lapse_one(db, sockets, policy, clock, user).await {
             // A webhook came in between and decided with the same clock.
             Ok(()) | Err(StoreError::Conflict | StoreError::Duplicate) => {}
-            Err(why @ StoreError::Unavailable(_)) => {
+            Err(why @ (StoreError::TooLarge(_) | StoreError::Unavailable(_))) => {
                 tracing::warn!(user = user.as_str(), error = %why, "a role could not be ended");
             }
         }

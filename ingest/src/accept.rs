@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tierlift_core::{
     event::Head,
-    ports::{Group, Message, Queue, Sent},
+    ports::{Group, Inbox, Message, Sent},
     signature::{self, Secrets},
     time::Timestamp,
 };
@@ -35,7 +35,7 @@ impl Accepted {
 
 /// Verifies a webhook and queues it. `signature` is the value of `Stripe-Signature`, `trace` that
 /// of `traceparent`. When this returns [`Accepted::Queued`], the event is durable.
-pub async fn accept<Q: Queue>(
+pub async fn accept<Q: Inbox>(
     queue: &Q,
     secrets: &Secrets,
     signature: Option<&[u8]>,

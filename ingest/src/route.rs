@@ -17,7 +17,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tierlift_core::{
     limits::{TRACE_MAX_BYTES, WEBHOOK_BODY_MAX_BYTES},
-    ports::Queue,
+    ports::Inbox,
     signature::Secrets,
     time::Clock,
 };
@@ -38,11 +38,11 @@ pub struct Ingest<Q> {
 }
 
 /// The route.
-pub fn router<Q: Queue + 'static>(ingest: Arc<Ingest<Q>>) -> Router {
+pub fn router<Q: Inbox + 'static>(ingest: Arc<Ingest<Q>>) -> Router {
     Router::new().route("/webhooks/stripe", post(webhook::<Q>)).with_state(ingest)
 }
 
-async fn webhook<Q: Queue>(State(ingest): State<Arc<Ingest<Q>>>, request: Request) -> Response {
+async fn webhook<Q: Inbox>(State(ingest): State<Arc<Ingest<Q>>>, request: Request) -> Response {
     let started = Instant::now();
     let result = receive(&ingest, request).await;
     let (word, code) = match &result {
@@ -62,7 +62,7 @@ async fn webhook<Q: Queue>(State(ingest): State<Arc<Ingest<Q>>>, request: Reques
     }
 }
 
-async fn receive<Q: Queue>(ingest: &Ingest<Q>, request: Request) -> Result<Accepted, Error> {
+async fn receive<Q: Inbox>(ingest: &Ingest<Q>, request: Request) -> Result<Accepted, Error> {
     let (head, body) = request.into_parts();
     check_content_type(&head.headers)?;
     let body = tokio::time::timeout(ingest.body_timeout, read(body))

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tierlift_core::{
     cause::{Cause, Failure},
-    decide::{Change, Commit, Decision, Outcome, decide},
+    decide::{Change, Commit, Decision, Origin, Outcome, decide},
     event::Event,
     id::UserId,
     limits::{ATTEMPTS_MAX, CONFLICT_RETRIES_MAX},
@@ -71,7 +71,8 @@ pub async fn apply<S: Store>(
         Ok(event) => event,
         Err(why) => return Verdict::Park(Failure::new(Cause::PayloadMalformed, &why)),
     };
-    match attempt_commits(store, policy, &event, clock).await {
+    let origin = Origin { received_at: message.received_at, trace: message.trace.clone() };
+    match attempt_commits(store, policy, &event, origin, clock).await {
         Ok(verdict) => verdict,
         Err(failure) => after_failure(failure, message, attempt),
     }
@@ -91,6 +92,7 @@ async fn attempt_commits<S: Store>(
     store: &S,
     policy: &Policy,
     event: &Event,
+    origin: Origin,
     clock: impl Fn() -> Timestamp + Send,
 ) -> Result<Verdict, Failure> {
     let mut keys = Keys {
@@ -101,7 +103,7 @@ async fn attempt_commits<S: Store>(
     let mut conflicts = 0;
     loop {
         let loaded = store.load(&keys).await.map_err(|why| Failure::new(why.cause(), &why))?;
-        let commit = match decide(loaded, event, policy, clock()) {
+        let mut commit = match decide(loaded, event, policy, clock()) {
             Decision::Commit(commit) => commit,
             Decision::Duplicate => return Ok(Verdict::Done(Done::Duplicate)),
             Decision::Park(failure) => return Ok(Verdict::Park(failure)),
@@ -110,10 +112,14 @@ async fn attempt_commits<S: Store>(
                 continue;
             }
         };
+        commit.origin = Some(origin.clone());
         let committed = summary(&commit);
         match store.commit(*commit).await {
             Ok(()) => return Ok(Verdict::Done(Done::Committed(committed))),
             Err(StoreError::Duplicate) => return Ok(Verdict::Done(Done::Duplicate)),
+            Err(why @ StoreError::TooLarge(_)) => {
+                return Ok(Verdict::Park(Failure::new(why.cause(), &why)));
+            }
             Err(StoreError::Conflict) if conflicts < CONFLICT_RETRIES_MAX => {
                 conflicts += 1;
                 let delay_ms = conflict_delay_ms(event.id.as_str(), conflicts);

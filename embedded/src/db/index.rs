@@ -142,9 +142,18 @@ impl Index {
 
     /// A delivery failed: its message stays at the head and is visible again at `visible_at`.
     pub(super) fn delay(&mut self, delivery: u64, visible_at: Timestamp) -> Option<i64> {
+        self.put_off(delivery, visible_at, 1)
+    }
+
+    /// A delivery was not tried: the same, and it does not count.
+    pub(super) fn put_back(&mut self, delivery: u64, visible_at: Timestamp) -> Option<i64> {
+        self.put_off(delivery, visible_at, 0)
+    }
+
+    fn put_off(&mut self, delivery: u64, visible_at: Timestamp, failures: u32) -> Option<i64> {
         let group = self.release(delivery)?;
         let head = self.lines.get_mut(&group)?.entries.front_mut()?;
-        head.failures += 1;
+        head.failures += failures;
         head.visible_at = visible_at;
         let seq = head.seq;
         self.queue_up(group);

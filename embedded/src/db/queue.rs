@@ -6,7 +6,7 @@ use tierlift_core::{
     event::Type,
     id::EventId,
     limits::QUEUE_DEPTH_MAX,
-    ports::{DeadLetter, Delivery, Depth, Group, Message, Queue, QueueError, Receipt, Sent},
+    ports::{DeadLetter, Delivery, Depth, Group, Inbox, Message, Queue, QueueError, Receipt, Sent},
     time::Timestamp,
 };
 use tokio::sync::oneshot;
@@ -168,6 +168,18 @@ fn retry(
     Ok(())
 }
 
+fn release(tables: &mut Tables, receipts: &[Receipt], visible_at: Timestamp) -> Result<(), Error> {
+    for receipt in receipts {
+        if let Some(seq) = tables.index.put_back(number(receipt), visible_at) {
+            tables
+                .connection
+                .prepare_cached("UPDATE queue SET visible_at = ?2 WHERE seq = ?1")?
+                .execute((seq, visible_at.as_micros()))?;
+        }
+    }
+    Ok(())
+}
+
 fn park(
     tables: &mut Tables,
     receipt: &Receipt,
@@ -246,11 +258,13 @@ fn depth(connection: &Connection) -> Result<Depth, Error> {
     })
 }
 
-impl Queue for Db {
+impl Inbox for Db {
     async fn send(&self, message: Message) -> Result<Sent, QueueError> {
         self.write(move |tables| send(tables, message)).await?
     }
+}
 
+impl Queue for Db {
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>, QueueError> {
         let (answer, answered) = oneshot::channel();
         // The thread serves whoever waits as soon as there is something, and not before.
@@ -266,17 +280,23 @@ impl Queue for Db {
 
     async fn retry(
         &self,
-        receipt: Receipt,
+        delivery: &Delivery,
         delay_ms: u64,
         failure: Failure,
     ) -> Result<(), QueueError> {
-        let now = self.now();
+        let (now, receipt) = (self.now(), delivery.receipt.clone());
         let visible_at = now.plus_millis(i64::try_from(delay_ms).unwrap_or(i64::MAX));
         Ok(self.write(move |tables| retry(tables, &receipt, visible_at, failure, now)).await?)
     }
 
-    async fn park(&self, receipt: Receipt, failure: Failure) -> Result<(), QueueError> {
-        let now = self.now();
+    async fn release(&self, deliveries: &[Delivery], delay_ms: u64) -> Result<(), QueueError> {
+        let visible_at = self.now().plus_millis(i64::try_from(delay_ms).unwrap_or(i64::MAX));
+        let receipts: Vec<_> = deliveries.iter().map(|out| out.receipt.clone()).collect();
+        Ok(self.write(move |tables| release(tables, &receipts, visible_at)).await?)
+    }
+
+    async fn park(&self, delivery: &Delivery, failure: Failure) -> Result<(), QueueError> {
+        let (now, receipt) = (self.now(), delivery.receipt.clone());
         Ok(self.write(move |tables| park(tables, &receipt, failure, now)).await?)
     }
 

@@ -26,6 +26,8 @@ pub trait Backend: Send + Sync + Sized {
     fn queue(&self) -> &Self::Queue;
     /// Its store.
     fn store(&self) -> &Self::Store;
+    /// How long what it delivered stays invisible if nobody answers for it.
+    fn visibility_timeout(&self) -> Duration;
     /// What its clock shows.
     fn now(&self) -> Timestamp;
     /// Lets so much time pass for it: moves its clock, or waits where the clock is the world's.
@@ -44,6 +46,7 @@ macro_rules! contract_tests {
                 keeps_the_order_within_a_group,
                 lets_other_groups_overtake,
                 brings_a_failed_message_back_after_its_delay,
+                takes_back_what_nobody_tried,
                 holds_a_group_back_while_its_head_waits,
                 parks_with_the_cause_and_lets_the_group_go_on,
                 redrives_a_dead_letter,

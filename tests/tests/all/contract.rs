@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tierlift_core::time::{Clock, Timestamp};
+use tierlift_core::{
+    limits::VISIBILITY_TIMEOUT_SECS,
+    time::{Clock, Timestamp},
+};
 use tierlift_embedded::Db;
 use tierlift_tests::{contract::Backend, contract_tests};
 
@@ -38,6 +41,10 @@ impl Backend for Embedded {
 
     fn store(&self) -> &Db {
         &self.db
+    }
+
+    fn visibility_timeout(&self) -> Duration {
+        Duration::from_secs(VISIBILITY_TIMEOUT_SECS.unsigned_abs())
     }
 
     fn now(&self) -> Timestamp {
