@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use tierlift_core::{
     event::Type,
     id::{CustomerId, EventId},
-    ports::{Group, Message, Queue, Sent},
+    ports::{Group, Inbox, Message, Queue, Sent},
     time::{Clock, Timestamp},
 };
 

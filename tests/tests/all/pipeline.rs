@@ -12,7 +12,7 @@ use tierlift_cli::simulate::{
 use tierlift_core::{
     account::Account,
     decide::{Outcome, assign},
-    ports::{Group, Message, Queue as _, Sent, Store as _},
+    ports::{Group, Inbox as _, Message, Queue as _, Sent, Store as _},
     subscription::Status,
     time::{Clock, Timestamp},
 };
