@@ -1,0 +1,99 @@
+"""Creates the stack of a template on an emulator, and prints its outputs as one line of JSON.
+
+It does what infrastructure/README.md does with the `aws` program: a bucket, the package into it, the
+stack. It speaks to loopback addresses alone, so it never creates anything in an account.
+
+Usage: python deploy.py ENDPOINT PACKAGE TEMPLATE [--stack NAME] [PARAMETER=VALUE…]
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import time
+import urllib.parse
+
+import boto3
+from botocore.config import Config
+
+BUCKET = "tierlift-package"
+# Each try has a prefix of its own, as each release has on AWS.
+PREFIX = f"try-{time.time_ns()}"
+DEADLINE_SECONDS = 60
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("endpoint")
+    parser.add_argument("package", type=pathlib.Path)
+    parser.add_argument("template", type=pathlib.Path)
+    parser.add_argument("--stack", default="tierlift")
+    parser.add_argument("parameters", nargs="*", metavar="PARAMETER=VALUE")
+    given = parser.parse_args()
+    if urllib.parse.urlsplit(given.endpoint).hostname != "127.0.0.1":
+        parser.error(f"{given.endpoint} is not on 127.0.0.1")
+    if wrong := [pair for pair in given.parameters if "=" not in pair]:
+        parser.error(f"no PARAMETER=VALUE: {wrong}")
+    return given
+
+
+def client(service, endpoint):
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(s3={"addressing_style": "path"}),
+    )
+
+
+def upload(s3, package, template):
+    """Puts the zips where the template looks for them; returns the template's own address."""
+    s3.create_bucket(Bucket=BUCKET)
+    zips = sorted(package.glob("*.zip"))
+    if not zips:
+        sys.exit(f"no zip in {package}")
+    for file in [*zips, template]:
+        s3.upload_file(str(file), BUCKET, f"{PREFIX}/{file.name}")
+    return f"{s3.meta.endpoint_url}/{BUCKET}/{PREFIX}/{template.name}"
+
+
+def create(cloudformation, stack, template_url, parameters):
+    cloudformation.create_stack(
+        StackName=stack,
+        TemplateURL=template_url,
+        Capabilities=["CAPABILITY_IAM"],
+        OnFailure="DO_NOTHING",
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    )
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        state = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        if not state["StackStatus"].endswith("_IN_PROGRESS"):
+            return state
+        time.sleep(0.05)
+    return state
+
+
+def events(cloudformation, stack):
+    for event in reversed(cloudformation.describe_stack_events(StackName=stack)["StackEvents"]):
+        reason = event.get("ResourceStatusReason", "")
+        yield f"{event['ResourceStatus']} {event['LogicalResourceId']} {event['ResourceType']} {reason}"
+
+
+def main():
+    given = arguments()
+    s3, cloudformation = (client(service, given.endpoint) for service in ("s3", "cloudformation"))
+    template_url = upload(s3, given.package, given.template)
+    parameters = {"CodeBucket": BUCKET, "CodePrefix": PREFIX, "EmulatorEndpoint": given.endpoint}
+    parameters |= dict(pair.split("=", 1) for pair in given.parameters)
+    state = create(cloudformation, given.stack, template_url, parameters)
+    if state["StackStatus"] != "CREATE_COMPLETE":
+        print(*events(cloudformation, given.stack), sep="\n", file=sys.stderr)
+        sys.exit(f"{given.stack}: {state['StackStatus']}: {state.get('StackStatusReason', '')}")
+    print(json.dumps({output["OutputKey"]: output["OutputValue"] for output in state["Outputs"]}))
+
+
+if __name__ == "__main__":
+    main()

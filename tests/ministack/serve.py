@@ -1,0 +1,178 @@
+"""Serves ministack, an emulator of AWS, on a loopback port with its state in a folder of its own.
+
+Started as a program of its own ministack listens on every interface, keeps files in /tmp, and hands its
+whole environment to the functions it runs. This listens on 127.0.0.1, prints its port once it answers,
+enforces the roles' policies (AUTH), removes what it wrote, and ends when its standard input does: it
+never outlives the test that started it.
+
+Three things that API Gateway, CloudFormation and DynamoDB do and ministack 1.5.33 does not are added in
+memory, because the template and the client rest on them:
+
+- the subprotocol that `$connect` answers is the handshake's;
+- `AWS::ApiGatewayV2::RouteResponse` exists, and a function's answer becomes a frame only on a route that
+  has one;
+- `dynamodb:LeadingKeys` is known to policies, so that a condition on it can fail.
+
+Usage: python serve.py [PORT]
+"""
+
+import atexit
+import contextvars
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+# What a function may see of the environment that a test was started in: nothing that would lead it to
+# a real account.
+KEPT = ("PATH", "HOME", "LANG", "AUTH", "LOG_LEVEL")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def set_environment(port, folder):
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    os.environ.clear()
+    os.environ.update(
+        {
+            "AUTH": "true",
+            "LOG_LEVEL": "WARNING",
+            **kept,
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "IOT_MTLS_ENABLED": "0",
+            "MINISTACK_HOST": "127.0.0.1",
+            "S3_DATA_DIR": os.path.join(folder, "s3"),
+            "STATE_DIR": folder,
+            "TMPDIR": folder,
+        }
+    )
+    tempfile.tempdir = folder
+
+
+def answer_subprotocols(apigateway):
+    """The `Sec-WebSocket-Protocol` of a `$connect` answer goes into the 101."""
+    chosen = contextvars.ContextVar("chosen")
+    invoke, handle = apigateway._invoke_ws_lambda, apigateway.handle_websocket
+
+    async def invoking(api, account, region, route, stage, connection, event_type, *rest, **named):
+        answer = await invoke(api, account, region, route, stage, connection, event_type, *rest, **named)
+        if event_type == "CONNECT":
+            headers = (answer or {}).get("headers") or {}
+            protocols = [value for name, value in headers.items() if name.lower() == "sec-websocket-protocol"]
+            chosen.get().extend(protocols)
+        return answer if event_type != "MESSAGE" else framed(apigateway, api, route, answer)
+
+    async def handling(scope, receive, send, *rest, **named):
+        protocols = []
+        chosen.set(protocols)
+
+        async def sending(message):
+            if message["type"] == "websocket.accept" and protocols:
+                message = {**message, "subprotocol": protocols[0]}
+            await send(message)
+
+        await handle(scope, receive, sending, *rest, **named)
+
+    apigateway._invoke_ws_lambda, apigateway.handle_websocket = invoking, handling
+
+
+def framed(apigateway, api, route, answer):
+    """An answer without its body, unless the route is said to respond."""
+    responds = apigateway._route_responses.get(api, {}).get(route["routeId"])
+    if isinstance(answer, dict) and not (route.get("routeResponseSelectionExpression") and responds):
+        return {**answer, "body": ""}
+    return answer
+
+
+def provision_route_responses(apigateway, provisioners):
+    """`AWS::ApiGatewayV2::RouteResponse`, by the calls that the API itself has for it."""
+
+    def create(_logical_id, properties, _stack):
+        # Here `Ref` of a route is `api/route`; on AWS it is the route's id.
+        api, route = properties["ApiId"], properties["RouteId"].rpartition("/")[2]
+        data = {"routeResponseKey": properties["RouteResponseKey"]}
+        status, _, body = apigateway._create_route_response(api, route, data)[:3]
+        if status >= 400:
+            raise ValueError(body)
+        response = json.loads(body)["routeResponseId"]
+        return f"{api}/{route}/{response}", {"RouteResponseId": response}
+
+    def delete(physical_id, _properties):
+        apigateway._delete_route_response(*physical_id.split("/"))
+
+    handlers = {"create": create, "delete": delete}
+    provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::RouteResponse"] = handlers
+
+
+def leading_keys(body):
+    """The partition keys that a DynamoDB request names, in this project's one attribute for them."""
+    request = json.loads(body or b"{}")
+    keys = [request.get("Key"), request.get("Item")]
+    for item in request.get("TransactItems", []):
+        keys += [part.get("Key", part.get("Item")) for part in item.values()]
+    for table in request.get("RequestItems", {}).values():
+        keys += table["Keys"] if isinstance(table, dict) else []
+    return [key["pk"]["S"] for key in keys if key]
+
+
+def know_leading_keys(iam_actions):
+    context_of = iam_actions.dynamodb_service_context
+
+    def with_keys(body):
+        keys = leading_keys(body)
+        return {**context_of(body), **({"dynamodb:LeadingKeys": keys} if keys else {})}
+
+    iam_actions.dynamodb_service_context = with_keys
+
+
+def announce(port):
+    """Prints the port as soon as the emulator answers there."""
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=1):
+                print(port, flush=True)
+                return
+        except OSError:
+            time.sleep(0.02)
+
+
+def end_with_input():
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main():
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else free_port()
+    folder = tempfile.mkdtemp(prefix="ministack-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    set_environment(port, folder)
+
+    # Only now, since it reads the environment when it is imported.
+    from ministack import app
+    from ministack.core import iam_actions
+    from ministack.services import apigateway
+    from ministack.services.cloudformation import provisioners
+
+    answer_subprotocols(apigateway)
+    provision_route_responses(apigateway, provisioners)
+    know_leading_keys(iam_actions)
+
+    for task, arguments in ((announce, (port,)), (end_with_input, ())):
+        threading.Thread(target=task, args=arguments, daemon=True).start()
+    sys.argv = sys.argv[:1]
+    app.main()
+
+
+if __name__ == "__main__":
+    main()
