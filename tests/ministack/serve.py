@@ -5,12 +5,13 @@ whole environment to the functions it runs. This listens on 127.0.0.1, prints it
 enforces the roles' policies (AUTH), removes what it wrote, and ends when its standard input does: it
 never outlives the test that started it.
 
-Three things that API Gateway, CloudFormation and DynamoDB do and ministack 1.5.33 does not are added in
+Four things that API Gateway, CloudFormation and DynamoDB do and ministack 1.5.33 does not are added in
 memory, because the template and the client rest on them:
 
 - the subprotocol that `$connect` answers is the handshake's;
 - `AWS::ApiGatewayV2::RouteResponse` exists, and a function's answer becomes a frame only on a route that
   has one;
+- the CORS of an HTTP API that a template makes is answered;
 - `dynamodb:LeadingKeys` is known to policies, so that a condition on it can fail.
 
 Usage: python serve.py [PORT]
@@ -115,6 +116,19 @@ def provision_route_responses(apigateway, provisioners):
     provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::RouteResponse"] = handlers
 
 
+def answer_cors(provisioners):
+    """A template's `AllowOrigins` is the API's `allowOrigins`."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
+    create = handlers["create"]
+
+    def creating(logical_id, properties, stack):
+        cors = properties.get("CorsConfiguration") or {}
+        cors = {name[0].lower() + name[1:]: value for name, value in cors.items()}
+        return create(logical_id, {**properties, "CorsConfiguration": cors}, stack)
+
+    handlers["create"] = creating
+
+
 def leading_keys(body):
     """The partition keys that a DynamoDB request names, in this project's one attribute for them."""
     request = json.loads(body or b"{}")
@@ -166,6 +180,7 @@ def main():
 
     answer_subprotocols(apigateway)
     provision_route_responses(apigateway, provisioners)
+    answer_cors(provisioners)
     know_leading_keys(iam_actions)
 
     for task, arguments in ((announce, (port,)), (end_with_input, ())):
