@@ -9,12 +9,14 @@ Usage: python deploy.py ENDPOINT PACKAGE TEMPLATE [--stack NAME] [PARAMETER=VALU
 import argparse
 import json
 import pathlib
+import re
 import sys
 import time
 import urllib.parse
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 BUCKET = "tierlift-package"
 # Each try has a prefix of its own, as each release has on AWS.
@@ -29,7 +31,7 @@ def arguments():
     parser.add_argument("template", type=pathlib.Path)
     parser.add_argument("--stack", default="tierlift")
     parser.add_argument("parameters", nargs="*", metavar="PARAMETER=VALUE")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     if urllib.parse.urlsplit(given.endpoint).hostname != "127.0.0.1":
         parser.error(f"{given.endpoint} is not on 127.0.0.1")
     if wrong := [pair for pair in given.parameters if "=" not in pair]:
@@ -51,9 +53,10 @@ def client(service, endpoint):
 def upload(s3, package, template):
     """Puts the zips where the template looks for them; returns the template's own address."""
     s3.create_bucket(Bucket=BUCKET)
-    zips = sorted(package.glob("*.zip"))
-    if not zips:
-        sys.exit(f"no zip in {package}")
+    # The emulator would make a function without code of a zip that is missing.
+    zips = [package / name for name in re.findall(r"\$\{CodePrefix\}/([a-z-]+\.zip)", template.read_text())]
+    if missing := [str(file) for file in zips if not file.exists()]:
+        sys.exit(f"not there: {missing}")
     for file in [*zips, template]:
         s3.upload_file(str(file), BUCKET, f"{PREFIX}/{file.name}")
     return f"{s3.meta.endpoint_url}/{BUCKET}/{PREFIX}/{template.name}"
@@ -88,7 +91,10 @@ def main():
     template_url = upload(s3, given.package, given.template)
     parameters = {"CodeBucket": BUCKET, "CodePrefix": PREFIX, "EmulatorEndpoint": given.endpoint}
     parameters |= dict(pair.split("=", 1) for pair in given.parameters)
-    state = create(cloudformation, given.stack, template_url, parameters)
+    try:
+        state = create(cloudformation, given.stack, template_url, parameters)
+    except ClientError as refused:
+        sys.exit(f"{given.stack}: {refused}")
     if state["StackStatus"] != "CREATE_COMPLETE":
         print(*events(cloudformation, given.stack), sep="\n", file=sys.stderr)
         sys.exit(f"{given.stack}: {state['StackStatus']}: {state.get('StackStatusReason', '')}")

@@ -18,9 +18,11 @@ Usage: python serve.py [PORT]
 """
 
 import atexit
+import contextlib
 import contextvars
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -162,14 +164,26 @@ def announce(port):
 
 
 def end_with_input():
-    sys.stdin.buffer.read()
+    # Not by `sys.stdin`: its lock, held here, would abort an interpreter that ends by a signal.
+    while os.read(0, 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def end_functions():
+    """Ends the functions that still run: each is a child that waits for its next event."""
+    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            if f"\nPPid:\t{os.getpid()}\n" in status.read_text():
+                os.kill(int(status.parent.name), signal.SIGKILL)
 
 
 def main():
     port = int(sys.argv[1]) if len(sys.argv) > 1 else free_port()
     folder = tempfile.mkdtemp(prefix="ministack-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # Last in, first out: what runs in the folder ends before the folder goes.
+    atexit.register(end_functions)
     set_environment(port, folder)
 
     # Only now, since it reads the environment when it is imported.
