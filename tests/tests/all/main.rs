@@ -7,6 +7,7 @@
     reason = "this is tests: a broken promise should stop it where it breaks"
 )]
 
+mod aws;
 mod bad_input;
 mod cli;
 mod contract;

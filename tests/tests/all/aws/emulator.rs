@@ -1,0 +1,101 @@
+//! An AWS of one's own: ministack as a child process on a loopback port, with its own folder.
+//!
+//! Each test has one: it starts in a third of a second, and so no test can see what another one did.
+//! It ends with its test however that ends, since it reads a pipe that the test holds.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{self, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tierlift_aws::Sdk;
+
+use crate::process::Client;
+
+/// How long it may take to end what it runs and remove what it wrote.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
+/// The root of its account.
+const ROOT: &str = "test";
+
+/// The python of the venv that `make` prepares.
+pub(super) fn python() -> PathBuf {
+    let venv = std::env::var_os("TIERLIFT_VENV");
+    let venv = venv.expect("TIERLIFT_VENV is not set: run `make test-rust`");
+    let python = Path::new(&venv).join("bin/python");
+    assert!(python.exists(), "{} is missing: run `make test-rust`", python.display());
+    python
+}
+
+/// A running emulator.
+pub(crate) struct Emulator {
+    child: process::Child,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Emulator {
+    /// A fresh one, which lets every caller do everything.
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut command = Command::new(python());
+        command.arg("-B").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/ministack/serve.py"));
+        // What it leaves behind if it has to be killed is in a folder that goes with it.
+        command.env("TMPDIR", folder.path()).env("AUTH", "false").env("LOG_LEVEL", "WARNING");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Ok(port) = line.trim().parse::<u16>() else {
+            drop(child.kill());
+            panic!("it said {line:?} and {}", fs::read_to_string(&log).unwrap());
+        };
+        Self { child, address: ([127, 0, 0, 1], port).into(), _folder: folder }
+    }
+
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Clients that speak to it.
+    pub(crate) fn sdk(&self) -> Sdk {
+        sdk_at(self.address)
+    }
+
+    /// One call of an API by its target, such as `AmazonSQS.CreateQueue`; it must succeed.
+    pub(crate) async fn call(&self, target: &str, input: &Value) -> Value {
+        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.0")];
+        let mut client = Client::connect(self.address).await.unwrap();
+        let body = input.to_string();
+        let answer = client.ask("POST", "/", &headers, body.as_bytes()).await.unwrap();
+        assert_eq!(answer.status, 200, "{target} {input}: {}", answer.body);
+        answer.json()
+    }
+}
+
+/// Clients that speak to an emulator behind that address.
+pub(crate) fn sdk_at(address: SocketAddr) -> Sdk {
+    Sdk::at(&format!("http://{address}"), ROOT, ROOT)
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let deadline = Instant::now() + END_TIMEOUT;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                drop(self.child.kill());
+                drop(self.child.wait());
+                return;
+            }
+            sleep(Duration::from_millis(5));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The AWS backend, against emulators of AWS.
+
+mod emulator;
