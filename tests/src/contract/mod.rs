@@ -15,17 +15,17 @@ use tierlift_core::{
 
 /// A backend under test: empty, and alone with its test.
 pub trait Backend: Send + Sync + Sized {
-    /// Its queue.
-    type Queue: Queue;
-    /// Its store.
-    type Store: Store;
-
     /// A new, empty one.
     fn fresh() -> impl Future<Output = Self> + Send;
+}
+
+/// A backend that has a queue.
+pub trait QueueBackend: Backend {
+    /// Its queue.
+    type Queue: Queue;
+
     /// Its queue.
     fn queue(&self) -> &Self::Queue;
-    /// Its store.
-    fn store(&self) -> &Self::Store;
     /// How long what it delivered stays invisible if nobody answers for it.
     fn visibility_timeout(&self) -> Duration;
     /// What its clock shows.
@@ -34,41 +34,63 @@ pub trait Backend: Send + Sync + Sized {
     fn pass(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// Makes a module of tests that hold a backend to the whole contract.
+/// A backend that has a store.
+pub trait StoreBackend: Backend {
+    /// Its store.
+    type Store: Store;
+
+    /// Its store.
+    fn store(&self) -> &Self::Store;
+}
+
+/// Makes a module of tests that hold a backend to the whole contract; or, of a backend that has
+/// only a queue or only a store, to that part: `contract_tests!(name, store of Backend)`.
 #[macro_export]
 macro_rules! contract_tests {
+    ($name:ident, $suite:ident of $backend:ty) => {
+        mod $name {
+            use super::*;
+            $crate::contract_tests!(@$suite $backend);
+        }
+    };
     ($name:ident, $backend:ty) => {
         mod $name {
             use super::*;
-            $crate::contract_tests!(@each $backend, queue:
-                delivers_what_was_sent,
-                keeps_one_message_for_each_event,
-                keeps_the_order_within_a_group,
-                lets_other_groups_overtake,
-                brings_a_failed_message_back_after_its_delay,
-                takes_back_what_nobody_tried,
-                holds_a_group_back_while_its_head_waits,
-                parks_with_the_cause_and_lets_the_group_go_on,
-                redrives_a_dead_letter,
-                brings_an_unanswered_message_back,
-                waits_for_the_first_message,
-                takes_an_answer_twice,
-                carries_large_bodies_untouched,
-                counts_what_it_holds,
-            );
-            $crate::contract_tests!(@each $backend, store:
-                knows_nothing_at_first,
-                reads_back_what_was_committed,
-                commits_an_event_once,
-                refuses_a_customer_that_somebody_else_wrote,
-                refuses_an_account_that_somebody_else_wrote,
-                refuses_two_firsts,
-                writes_all_of_a_commit_or_nothing,
-                loads_the_account_of_the_customers_user,
-                moves_a_grant_between_two_accounts_at_once,
-                serializes_racing_commits,
-            );
+            $crate::contract_tests!(@queue $backend);
+            $crate::contract_tests!(@store $backend);
         }
+    };
+    (@queue $backend:ty) => {
+        $crate::contract_tests!(@each $backend, queue:
+            delivers_what_was_sent,
+            keeps_one_message_for_each_event,
+            keeps_the_order_within_a_group,
+            lets_other_groups_overtake,
+            brings_a_failed_message_back_after_its_delay,
+            takes_back_what_nobody_tried,
+            holds_a_group_back_while_its_head_waits,
+            parks_with_the_cause_and_lets_the_group_go_on,
+            redrives_a_dead_letter,
+            brings_an_unanswered_message_back,
+            waits_for_the_first_message,
+            takes_an_answer_twice,
+            carries_large_bodies_untouched,
+            counts_what_it_holds,
+        );
+    };
+    (@store $backend:ty) => {
+        $crate::contract_tests!(@each $backend, store:
+            knows_nothing_at_first,
+            reads_back_what_was_committed,
+            commits_an_event_once,
+            refuses_a_customer_that_somebody_else_wrote,
+            refuses_an_account_that_somebody_else_wrote,
+            refuses_two_firsts,
+            writes_all_of_a_commit_or_nothing,
+            loads_the_account_of_the_customers_user,
+            moves_a_grant_between_two_accounts_at_once,
+            serializes_racing_commits,
+        );
     };
     (@each $backend:ty, $suite:ident: $($promise:ident,)*) => {
         mod $suite {

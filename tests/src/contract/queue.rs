@@ -11,7 +11,7 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-use super::Backend;
+use super::QueueBackend;
 use crate::facts::{event_id, message};
 
 /// Longer than any backend needs to hand out what is ready; nothing is waited for that long unless
@@ -22,14 +22,14 @@ fn failure() -> Failure {
     Failure::new(Cause::StoreUnavailable, &"the store is away")
 }
 
-async fn send<B: Backend>(backend: &B, event: &str, customer: &str) -> Message {
+async fn send<B: QueueBackend>(backend: &B, event: &str, customer: &str) -> Message {
     let message = message(event, customer, Timestamp::from_millis(backend.now().as_millis()));
     assert_eq!(backend.queue().send(message.clone()).await.unwrap(), Sent::Queued);
     message
 }
 
 /// Receives until there are so many.
-async fn receive<B: Backend>(backend: &B, count: usize) -> Vec<Delivery> {
+async fn receive<B: QueueBackend>(backend: &B, count: usize) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     while deliveries.len() < count {
         let more =
@@ -39,16 +39,16 @@ async fn receive<B: Backend>(backend: &B, count: usize) -> Vec<Delivery> {
     deliveries
 }
 
-async fn receive_one<B: Backend>(backend: &B) -> Delivery {
+async fn receive_one<B: QueueBackend>(backend: &B) -> Delivery {
     receive(backend, 1).await.remove(0)
 }
 
-async fn delete<B: Backend>(backend: &B, delivery: Delivery) {
+async fn delete<B: QueueBackend>(backend: &B, delivery: Delivery) {
     backend.queue().delete(vec![delivery.receipt]).await.unwrap();
 }
 
 /// So many messages and dead letters: at once, or soon where a backend counts approximately.
-async fn holds<B: Backend>(backend: &B, queued: u64, dead: u64) {
+async fn holds<B: QueueBackend>(backend: &B, queued: u64, dead: u64) {
     let mut patience = tokio::time::interval(PATIENCE / 100);
     for _ in 0..100 {
         let depth = backend.queue().depth().await.unwrap();
@@ -65,7 +65,7 @@ fn events(deliveries: &[Delivery]) -> BTreeSet<&str> {
 }
 
 /// Every field comes out as it went in.
-pub async fn delivers_what_was_sent<B: Backend>(backend: &B) {
+pub async fn delivers_what_was_sent<B: QueueBackend>(backend: &B) {
     let sent = Message {
         kind: Type::CheckoutCompleted,
         trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
@@ -79,7 +79,7 @@ pub async fn delivers_what_was_sent<B: Backend>(backend: &B) {
 }
 
 /// Sending an event again while it is queued changes nothing.
-pub async fn keeps_one_message_for_each_event<B: Backend>(backend: &B) {
+pub async fn keeps_one_message_for_each_event<B: QueueBackend>(backend: &B) {
     let first = send(backend, "evt_1", "cus_1").await;
     for _ in 0..3 {
         backend.queue().send(first.clone()).await.unwrap();
@@ -95,7 +95,7 @@ pub async fn keeps_one_message_for_each_event<B: Backend>(backend: &B) {
 }
 
 /// One after another, in the order of sending.
-pub async fn keeps_the_order_within_a_group<B: Backend>(backend: &B) {
+pub async fn keeps_the_order_within_a_group<B: QueueBackend>(backend: &B) {
     let names: Vec<String> = (0..12).map(|n| format!("evt_{n}")).collect();
     for name in &names {
         send(backend, name, "cus_1").await;
@@ -108,7 +108,7 @@ pub async fn keeps_the_order_within_a_group<B: Backend>(backend: &B) {
 }
 
 /// A group whose message is out holds nobody else up.
-pub async fn lets_other_groups_overtake<B: Backend>(backend: &B) {
+pub async fn lets_other_groups_overtake<B: QueueBackend>(backend: &B) {
     send(backend, "evt_a1", "cus_a").await;
     send(backend, "evt_a2", "cus_a").await;
     send(backend, "evt_b1", "cus_b").await;
@@ -118,7 +118,7 @@ pub async fn lets_other_groups_overtake<B: Backend>(backend: &B) {
 }
 
 /// Not before its delay, then with its attempts counted.
-pub async fn brings_a_failed_message_back_after_its_delay<B: Backend>(backend: &B) {
+pub async fn brings_a_failed_message_back_after_its_delay<B: QueueBackend>(backend: &B) {
     send(backend, "evt_1", "cus_1").await;
     for attempt in 1..=3 {
         let delivery = receive_one(backend).await;
@@ -129,7 +129,7 @@ pub async fn brings_a_failed_message_back_after_its_delay<B: Backend>(backend: &
 }
 
 /// It comes again, after its delay, as if it had not been delivered.
-pub async fn takes_back_what_nobody_tried<B: Backend>(backend: &B) {
+pub async fn takes_back_what_nobody_tried<B: QueueBackend>(backend: &B) {
     send(backend, "evt_1", "cus_1").await;
     for _ in 0..3 {
         let delivery = receive_one(backend).await;
@@ -144,7 +144,7 @@ pub async fn takes_back_what_nobody_tried<B: Backend>(backend: &B) {
 }
 
 /// The rest of the group waits behind its failed head, other groups do not.
-pub async fn holds_a_group_back_while_its_head_waits<B: Backend>(backend: &B) {
+pub async fn holds_a_group_back_while_its_head_waits<B: QueueBackend>(backend: &B) {
     send(backend, "evt_a1", "cus_a").await;
     send(backend, "evt_a2", "cus_a").await;
     let head = receive_one(backend).await;
@@ -161,7 +161,7 @@ pub async fn holds_a_group_back_while_its_head_waits<B: Backend>(backend: &B) {
 }
 
 /// The letter says why, and the customer's next event is not blocked.
-pub async fn parks_with_the_cause_and_lets_the_group_go_on<B: Backend>(backend: &B) {
+pub async fn parks_with_the_cause_and_lets_the_group_go_on<B: QueueBackend>(backend: &B) {
     let sent = send(backend, "evt_1", "cus_1").await;
     send(backend, "evt_2", "cus_1").await;
     let delivery = receive_one(backend).await;
@@ -178,7 +178,7 @@ pub async fn parks_with_the_cause_and_lets_the_group_go_on<B: Backend>(backend: 
 }
 
 /// A redriven letter is delivered as new, once, and is no letter any more.
-pub async fn redrives_a_dead_letter<B: Backend>(backend: &B) {
+pub async fn redrives_a_dead_letter<B: QueueBackend>(backend: &B) {
     let sent = send(backend, "evt_1", "cus_1").await;
     let delivery = receive_one(backend).await;
     backend.queue().park(&delivery, failure()).await.unwrap();
@@ -191,7 +191,7 @@ pub async fn redrives_a_dead_letter<B: Backend>(backend: &B) {
 }
 
 /// A receiver that dies loses nothing, and its late answer does not count.
-pub async fn brings_an_unanswered_message_back<B: Backend>(backend: &B) {
+pub async fn brings_an_unanswered_message_back<B: QueueBackend>(backend: &B) {
     send(backend, "evt_1", "cus_1").await;
     let lost = receive_one(backend).await;
     backend.pass(backend.visibility_timeout() + Duration::from_secs(1)).await;
@@ -203,7 +203,7 @@ pub async fn brings_an_unanswered_message_back<B: Backend>(backend: &B) {
 }
 
 /// A receiver that comes first is served by the send that comes after.
-pub async fn waits_for_the_first_message<B: Backend>(backend: &B) {
+pub async fn waits_for_the_first_message<B: QueueBackend>(backend: &B) {
     let received = receive_one(backend);
     let (delivery, ()) = tokio::join!(received, async {
         tokio::task::yield_now().await;
@@ -213,7 +213,7 @@ pub async fn waits_for_the_first_message<B: Backend>(backend: &B) {
 }
 
 /// The second answer does nothing to the message that is out by then.
-pub async fn takes_an_answer_twice<B: Backend>(backend: &B) {
+pub async fn takes_an_answer_twice<B: QueueBackend>(backend: &B) {
     send(backend, "evt_1", "cus_1").await;
     send(backend, "evt_2", "cus_1").await;
     let first = receive_one(backend).await;
@@ -227,7 +227,7 @@ pub async fn takes_an_answer_twice<B: Backend>(backend: &B) {
 }
 
 /// Up to the largest body that a webhook may have, less what a queue needs for its attributes.
-pub async fn carries_large_bodies_untouched<B: Backend>(backend: &B) {
+pub async fn carries_large_bodies_untouched<B: QueueBackend>(backend: &B) {
     let text = "{\"a\":\"é\"}\n".repeat((WEBHOOK_BODY_MAX_BYTES - 1_024) / 11);
     let sent = Message {
         body: Bytes::from(text),
@@ -238,7 +238,7 @@ pub async fn carries_large_bodies_untouched<B: Backend>(backend: &B) {
 }
 
 /// Queued ones until they are deleted, dead ones until they are redriven.
-pub async fn counts_what_it_holds<B: Backend>(backend: &B) {
+pub async fn counts_what_it_holds<B: QueueBackend>(backend: &B) {
     holds(backend, 0, 0).await;
     send(backend, "evt_a", "cus_a").await;
     send(backend, "evt_b", "cus_b").await;

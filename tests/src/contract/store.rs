@@ -11,7 +11,7 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-use super::Backend;
+use super::StoreBackend;
 use crate::facts::{checkout, customer_id, event_id, keys, policy, subscription, user_id};
 
 const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
@@ -26,17 +26,17 @@ fn commit_of(loaded: Loaded, event: &Event) -> Commit {
 }
 
 /// Loads and decides, but does not commit.
-async fn decided<B: Backend>(backend: &B, event: &Event) -> Commit {
+async fn decided<B: StoreBackend>(backend: &B, event: &Event) -> Commit {
     commit_of(backend.store().load(&keys(event)).await.unwrap(), event)
 }
 
-async fn apply<B: Backend>(backend: &B, event: &Event) -> Commit {
+async fn apply<B: StoreBackend>(backend: &B, event: &Event) -> Commit {
     let commit = decided(backend, event).await;
     backend.store().commit(commit.clone()).await.unwrap();
     commit
 }
 
-async fn account<B: Backend>(backend: &B, user: &str) -> Account {
+async fn account<B: StoreBackend>(backend: &B, user: &str) -> Account {
     backend.store().account(&user_id(user)).await.unwrap().expect("an account")
 }
 
@@ -45,7 +45,7 @@ fn upgrade(event: &str) -> Event {
 }
 
 /// Absent is absent, not an error.
-pub async fn knows_nothing_at_first<B: Backend>(backend: &B) {
+pub async fn knows_nothing_at_first<B: StoreBackend>(backend: &B) {
     let loaded = backend.store().load(&keys(&upgrade("evt_1"))).await.unwrap();
     assert!(!loaded.processed);
     assert_eq!(loaded.customer.version, Version(0));
@@ -56,7 +56,7 @@ pub async fn knows_nothing_at_first<B: Backend>(backend: &B) {
 }
 
 /// Every field of all three, with the versions that the commit wrote.
-pub async fn reads_back_what_was_committed<B: Backend>(backend: &B) {
+pub async fn reads_back_what_was_committed<B: StoreBackend>(backend: &B) {
     let commit = apply(backend, &upgrade("evt_1")).await;
     let next = |version: Version| version.next();
     let mut customer = commit.customer.unwrap();
@@ -74,7 +74,7 @@ pub async fn reads_back_what_was_committed<B: Backend>(backend: &B) {
 }
 
 /// The second time it is a duplicate, and nothing moves.
-pub async fn commits_an_event_once<B: Backend>(backend: &B) {
+pub async fn commits_an_event_once<B: StoreBackend>(backend: &B) {
     let commit = apply(backend, &upgrade("evt_1")).await;
     let before = account(backend, "ada").await;
     let again = backend.store().commit(commit).await;
@@ -83,7 +83,7 @@ pub async fn commits_an_event_once<B: Backend>(backend: &B) {
 }
 
 /// A decision on an old customer is refused whole.
-pub async fn refuses_a_customer_that_somebody_else_wrote<B: Backend>(backend: &B) {
+pub async fn refuses_a_customer_that_somebody_else_wrote<B: StoreBackend>(backend: &B) {
     let late = subscription("evt_late", "cus_1", None, Status::PastDue, AT.plus_secs(5));
     let decided_early = decided(backend, &late).await;
     apply(backend, &subscription("evt_1", "cus_1", None, Status::Active, AT)).await;
@@ -94,7 +94,7 @@ pub async fn refuses_a_customer_that_somebody_else_wrote<B: Backend>(backend: &B
 }
 
 /// Two customers of one user: the second decision on the same account is refused.
-pub async fn refuses_an_account_that_somebody_else_wrote<B: Backend>(backend: &B) {
+pub async fn refuses_an_account_that_somebody_else_wrote<B: StoreBackend>(backend: &B) {
     apply(backend, &upgrade("evt_1")).await;
     let other = subscription("evt_2", "cus_2", Some("ada"), Status::Active, AT);
     let decided_early = decided(backend, &other).await;
@@ -108,7 +108,7 @@ pub async fn refuses_an_account_that_somebody_else_wrote<B: Backend>(backend: &B
 }
 
 /// Of two that create the same customer or account, one comes first.
-pub async fn refuses_two_firsts<B: Backend>(backend: &B) {
+pub async fn refuses_two_firsts<B: StoreBackend>(backend: &B) {
     let (one, two) = (upgrade("evt_1"), upgrade("evt_2"));
     let decisions = [decided(backend, &one).await, decided(backend, &two).await];
     let results = join_all(decisions.map(|commit| backend.store().commit(commit))).await;
@@ -117,7 +117,7 @@ pub async fn refuses_two_firsts<B: Backend>(backend: &B) {
 }
 
 /// Where the second account conflicts, neither the first nor the ledger is written.
-pub async fn writes_all_of_a_commit_or_nothing<B: Backend>(backend: &B) {
+pub async fn writes_all_of_a_commit_or_nothing<B: StoreBackend>(backend: &B) {
     apply(backend, &upgrade("evt_1")).await;
     let mut relink = decided_with(backend, &checkout("evt_2", "cus_1", "bob", AT)).await;
     assert_eq!(relink.accounts.len(), 2);
@@ -131,7 +131,7 @@ pub async fn writes_all_of_a_commit_or_nothing<B: Backend>(backend: &B) {
 }
 
 /// An event that names no user still finds whose customer it is.
-pub async fn loads_the_account_of_the_customers_user<B: Backend>(backend: &B) {
+pub async fn loads_the_account_of_the_customers_user<B: StoreBackend>(backend: &B) {
     apply(backend, &upgrade("evt_1")).await;
     let keys = Keys {
         event: event_id("evt_2"),
@@ -144,13 +144,13 @@ pub async fn loads_the_account_of_the_customers_user<B: Backend>(backend: &B) {
     assert_eq!(known, [("ada", true), ("bob", false)]);
 }
 
-async fn decided_with<B: Backend>(backend: &B, event: &Event) -> Commit {
+async fn decided_with<B: StoreBackend>(backend: &B, event: &Event) -> Commit {
     let loaded = backend.store().load(&keys(event)).await.unwrap();
     commit_of(loaded, event)
 }
 
 /// A customer that changes hands takes its grant along.
-pub async fn moves_a_grant_between_two_accounts_at_once<B: Backend>(backend: &B) {
+pub async fn moves_a_grant_between_two_accounts_at_once<B: StoreBackend>(backend: &B) {
     apply(backend, &upgrade("evt_1")).await;
     apply(backend, &checkout("evt_2", "cus_1", "bob", AT)).await;
     assert_eq!(account(backend, "ada").await.role.as_str(), "free");
@@ -158,7 +158,7 @@ pub async fn moves_a_grant_between_two_accounts_at_once<B: Backend>(backend: &B)
 }
 
 /// Many customers of one user at once: each retries until it is in, and none is lost.
-pub async fn serializes_racing_commits<B: Backend>(backend: &B) {
+pub async fn serializes_racing_commits<B: StoreBackend>(backend: &B) {
     let racer = async |n: usize| {
         let (event, customer) = (format!("evt_{n}"), format!("cus_{n}"));
         let event = subscription(&event, &customer, Some("ada"), Status::Active, AT);

@@ -13,7 +13,10 @@ use tierlift_core::{
     time::{Clock, Timestamp},
 };
 use tierlift_embedded::Db;
-use tierlift_tests::{contract::Backend, contract_tests};
+use tierlift_tests::{
+    contract::{Backend, QueueBackend, StoreBackend},
+    contract_tests,
+};
 
 /// A fresh file, and a clock that moves only when told.
 struct Embedded {
@@ -23,9 +26,6 @@ struct Embedded {
 }
 
 impl Backend for Embedded {
-    type Queue = Db;
-    type Store = Db;
-
     async fn fresh() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let micros = Arc::new(AtomicI64::new(Timestamp::from_secs(1_795_000_000).as_micros()));
@@ -34,12 +34,20 @@ impl Backend for Embedded {
         let db = Db::open(&folder.path().join("tierlift.db"), clock).unwrap();
         Self { db, micros, _folder: folder }
     }
+}
 
-    fn queue(&self) -> &Db {
-        &self.db
-    }
+impl StoreBackend for Embedded {
+    type Store = Db;
 
     fn store(&self) -> &Db {
+        &self.db
+    }
+}
+
+impl QueueBackend for Embedded {
+    type Queue = Db;
+
+    fn queue(&self) -> &Db {
         &self.db
     }
 
