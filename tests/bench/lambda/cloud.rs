@@ -39,6 +39,7 @@ struct Memory {
     messages: Vec<Value>,
     items: HashMap<String, Value>,
     changed: Vec<Value>,
+    item_bytes_max: Counts,
     unknown: Vec<String>,
 }
 
@@ -60,6 +61,11 @@ impl Cloud {
     /// The inputs of all `SendMessage` so far.
     pub(crate) fn messages(&self) -> Vec<Value> {
         lock(&self.memory).messages.clone()
+    }
+
+    /// The largest item written of each kind, by DynamoDB's own measure.
+    pub(crate) fn item_bytes_max(&self) -> Counts {
+        lock(&self.memory).item_bytes_max.clone()
     }
 
     /// The account items whose role changed, as written.
@@ -126,7 +132,33 @@ impl Memory {
         if item.get("change").is_some() {
             self.changed.push(item.clone());
         }
-        self.items.insert(text(item, "/pk/S").to_owned(), item.clone());
+        let key = text(item, "/pk/S");
+        let kind = key.split('#').next().unwrap_or_default();
+        let largest = self.item_bytes_max.entry(kind.to_owned()).or_default();
+        *largest = (*largest).max(item_bytes(item));
+        self.items.insert(key.to_owned(), item.clone());
+    }
+}
+
+/// An item's size by the rules of
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
+fn item_bytes(item: &Value) -> usize {
+    let attributes = item.as_object().into_iter().flatten();
+    attributes.map(|(name, value)| name.len() + value_bytes(value)).sum()
+}
+
+fn value_bytes(value: &Value) -> usize {
+    let typed = value.as_object().and_then(|value| value.iter().next());
+    let Some((kind, inner)) = typed else { return 0 };
+    let length = inner.as_str().map_or(0, str::len);
+    match (kind.as_str(), inner) {
+        ("N", _) => length.div_ceil(2) + 1,
+        ("S", _) => length,
+        ("L", Value::Array(all)) => {
+            3 + all.iter().map(|value| 1 + value_bytes(value)).sum::<usize>()
+        }
+        ("M", Value::Object(all)) => 3 + all.len() + item_bytes(inner),
+        _ => 1,
     }
 }
 
@@ -177,4 +209,22 @@ fn found(input: &Value) -> Value {
         })
         .collect();
     json!({"Count": items.len(), "ScannedCount": items.len(), "Items": items})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_as_large_as_dynamodb_says() {
+        let item = json!({
+            "pk": {"S": "USER#ada"},
+            "version": {"N": "12345"},
+            "on": {"BOOL": true},
+            "list": {"L": [{"S": "ab"}, {"N": "1"}]},
+            "map": {"M": {"k": {"S": "v"}}},
+        });
+        // 2+8, 7+4, 2+1, 4+(3+3+3), 3+(3+1+2)
+        assert_eq!(item_bytes(&item), 10 + 11 + 3 + 13 + 9);
+    }
 }

@@ -28,17 +28,19 @@ pub(crate) enum Job {
     Notify,
     Connect,
     Sync,
+    Ping,
     Session,
     Upkeep,
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Ingest,
         Self::Worker,
         Self::Notify,
         Self::Connect,
         Self::Sync,
+        Self::Ping,
         Self::Session,
         Self::Upkeep,
     ];
@@ -51,6 +53,7 @@ impl Job {
             Self::Notify => "notifier-stream",
             Self::Connect => "notifier-gateway, $connect",
             Self::Sync => "notifier-gateway, sync",
+            Self::Ping => "notifier-gateway, ping",
             Self::Session => "session",
             Self::Upkeep => "upkeep",
         }
@@ -58,7 +61,7 @@ impl Job {
 
     fn binary(self) -> &'static str {
         match self {
-            Self::Connect | Self::Sync => "notifier-gateway",
+            Self::Connect | Self::Sync | Self::Ping => "notifier-gateway",
             Self::Ingest | Self::Worker | Self::Notify | Self::Session | Self::Upkeep => {
                 self.name()
             }
@@ -71,7 +74,7 @@ impl Job {
             Self::Ingest => Some("ingest"),
             Self::Worker => Some("worker"),
             Self::Notify => Some("notifier"),
-            Self::Connect | Self::Sync | Self::Session | Self::Upkeep => None,
+            Self::Connect | Self::Sync | Self::Ping | Self::Session | Self::Upkeep => None,
         }
     }
 
@@ -82,7 +85,8 @@ impl Job {
             Self::Worker => cyclic(&cloud.messages(), index).map(payload::queue),
             Self::Notify => cyclic(&cloud.changed(), index).map(payload::stream),
             Self::Connect => payload::connect(index),
-            Self::Sync => Ok(payload::sync()),
+            Self::Sync => Ok(payload::frame("sync", r#"{"action":"sync","revocationId":0}"#)),
+            Self::Ping => Ok(payload::frame("ping", r#"{"action":"ping"}"#)),
             Self::Session => payload::session(index),
             Self::Upkeep => Ok(payload::schedule()),
         }
@@ -91,6 +95,7 @@ impl Job {
     /// Whether the answer, and what was asked of AWS for it, are those of the job done.
     pub(crate) fn check(self, answer: &[u8], asked: &Counts) -> Result<()> {
         let value: Value = serde_json::from_slice(answer).unwrap_or(Value::Null);
+        let shown = String::from_utf8_lossy(answer);
         let ok = value.get("statusCode").is_some_and(|status| *status == 200);
         let failures = value.get("batchItemFailures").and_then(Value::as_array).map_or(0, Vec::len);
         let done = match self {
@@ -98,12 +103,12 @@ impl Job {
             Self::Worker => failures == 0 && asked.contains_key("TransactWriteItems"),
             Self::Notify => failures == 0 && asked.contains_key("PostToConnection"),
             Self::Connect => ok && asked.contains_key("PutItem"),
-            Self::Sync => asked.contains_key("GetItem") || asked.contains_key("BatchGetItem"),
+            Self::Sync => shown.contains("SNAPSHOT"),
+            Self::Ping => shown.contains("PONG"),
             Self::Session => ok,
             Self::Upkeep => asked.contains_key("Query"),
         };
         if !done {
-            let shown = String::from_utf8_lossy(answer);
             bail!("{} did not do its job: {shown}, asked {asked:?}", self.name());
         }
         Ok(())
@@ -229,6 +234,11 @@ impl Function {
     pub(crate) fn memory_peak_bytes(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         peak_of_status(&status).context("/proc/PID/status has no VmHWM")
+    }
+
+    /// How much it has logged so far, in bytes.
+    pub(crate) fn logged_bytes(&self) -> Result<u64> {
+        Ok(fs::metadata(&self.log)?.len())
     }
 
     /// What it wrote last, for when it fails.

@@ -35,6 +35,7 @@ use clap::Parser as _;
 
 use crate::{
     args::{Args, Scale},
+    cloud::Counts,
     function::{Job, Program},
     machine::Machine,
     measure::{Figures, Place},
@@ -52,9 +53,10 @@ fn main() -> Result<()> {
     let dir = env::temp_dir().join(format!("tierlift-bench-lambda-{}", process::id()));
     fs::create_dir(&dir).with_context(|| dir.display().to_string())?;
     let machine = Machine::look(&dir, cores)?;
-    let functions = measure(&programs, &dir, &args.scale());
+    let measured = measure(&programs, &dir, &args.scale());
     fs::remove_dir_all(&dir)?;
-    let report = Report { machine, functions: functions? };
+    let (functions, item_bytes_max) = measured?;
+    let report = Report { machine, functions, item_bytes_max };
     if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&report)?;
         fs::write(file, text).with_context(|| file.display().to_string())?;
@@ -65,7 +67,7 @@ fn main() -> Result<()> {
 
 /// Each job goes over both programs before the next, so that a slow minute of the machine meets both.
 #[expect(clippy::print_stderr, reason = "a run takes a minute and says where it is")]
-fn measure(programs: &[Program], dir: &Path, scale: &Scale) -> Result<Vec<Figures>> {
+fn measure(programs: &[Program], dir: &Path, scale: &Scale) -> Result<(Vec<Figures>, Counts)> {
     let places: Result<Vec<_>> = programs.iter().map(|program| Place::new(dir, program)).collect();
     let places = places?;
     let mut all = Vec::new();
@@ -79,5 +81,6 @@ fn measure(programs: &[Program], dir: &Path, scale: &Scale) -> Result<Vec<Figure
             all.push(measure::job(program, job, place, scale).context(what)?);
         }
     }
-    Ok(all)
+    let ours = places.first().map(|place| place.cloud.item_bytes_max());
+    Ok((all, ours.unwrap_or_default()))
 }

@@ -31,6 +31,8 @@ pub(crate) struct Figures {
     /// Requests to AWS until the function is ready, and of an invocation that is not its first.
     pub(crate) asked_at_start: Counts,
     pub(crate) asked_warm: Counts,
+    /// What it logs for an invocation that is not its first, in bytes.
+    pub(crate) logged_warm_bytes: u64,
 }
 
 /// Where a program's functions send to and keep their logs.
@@ -70,24 +72,38 @@ pub(crate) fn job(program: &Program, job: Job, place: &Place, scale: &Scale) -> 
         last = Some(cold);
     }
     let last = last.context("there was no start")?;
-    let mut warms = Vec::with_capacity(scale.warms);
-    let mut asked_warm = Counts::new();
-    for index in 0..scale.warms {
-        let (ms, asked) = invoke(&last.function, job, place, scale.colds + 1 + index)?;
-        warms.push(ms);
-        asked_warm = asked;
-    }
+    let logged_before = last.function.logged_bytes()?;
+    let warm = warm(&last.function, job, place, scale)?;
+    let logged = last.function.logged_bytes()? - logged_before;
     Ok(Figures {
         program: program.name(),
         job: job.name(),
         ready_ms: median(colds.iter().map(|cold| cold.0).collect()),
         first_ms: median(colds.iter().map(|cold| cold.1).collect()),
-        warm_ms: median(warms),
+        warm_ms: median(warm.ms),
         memory_peak_bytes: memory_peak_bytes.max(last.function.memory_peak_bytes()?),
         size: size::of(&program.files(job)?, &place.dir)?,
         asked_at_start: last.asked_at_start,
-        asked_warm,
+        asked_warm: warm.asked,
+        logged_warm_bytes: logged / u64::try_from(scale.warms)?,
     })
+}
+
+/// The invocations of a function that has had its first.
+struct Warm {
+    ms: Vec<f64>,
+    /// By the last of them.
+    asked: Counts,
+}
+
+fn warm(function: &Function, job: Job, place: &Place, scale: &Scale) -> Result<Warm> {
+    let mut warm = Warm { ms: Vec::with_capacity(scale.warms), asked: Counts::new() };
+    for index in 0..scale.warms {
+        let (ms, asked) = invoke(function, job, place, scale.colds + 1 + index)?;
+        warm.ms.push(ms);
+        warm.asked = asked;
+    }
+    Ok(warm)
 }
 
 fn cold(program: &Program, job: Job, place: &Place, index: usize) -> Result<Cold> {

@@ -168,10 +168,9 @@ pub(crate) fn connect(index: usize) -> Result<Value> {
     Ok(with(socket("$connect", "CONNECT"), &more))
 }
 
-/// A browser asks for what it may have missed.
-pub(crate) fn sync() -> Value {
-    let body = json!({"body": r#"{"action":"sync","revocationId":0}"#});
-    with(socket("sync", "MESSAGE"), &body)
+/// A browser sends a frame of that action.
+pub(crate) fn frame(action: &str, text: &str) -> Value {
+    with(socket(action, "MESSAGE"), &json!({"body": text}))
 }
 
 fn socket(route: &str, kind: &str) -> Value {

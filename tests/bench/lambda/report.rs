@@ -11,12 +11,14 @@ use crate::{cloud::Counts, machine::Machine, measure::Figures};
 pub(crate) struct Report {
     pub(crate) machine: Machine,
     pub(crate) functions: Vec<Figures>,
+    /// The largest items that tierlift wrote, by kind.
+    pub(crate) item_bytes_max: Counts,
 }
 
 const HEAD: &str = "\
-| function | of | ready | sooner than the peer | first invocation | warm | peak memory | program | zip | requests to AWS until ready | for each invocation |
-| --- | --- | --: | --: | --: | --: | --: | --: | --: | --- | --- |
-| *target* | | ≤ 15 ms | ≥ 35× | | | ≤ 16 MB | | ≤ 4 MB | | ingest 1, worker ≤ 2, notifier 1 + 1 a socket |
+| function | of | ready | sooner than the peer | first invocation | warm | peak memory | program | zip | requests to AWS until ready | for each invocation | logged for each |
+| --- | --- | --: | --: | --: | --: | --: | --: | --: | --- | --- | --: |
+| *target* | | ≤ 15 ms | ≥ 35× | | | ≤ 16 MB | | ≤ 4 MB | | ingest 1, worker ≤ 2, notifier 1 + 1 a socket | |
 ";
 
 impl Report {
@@ -27,14 +29,15 @@ impl Report {
             "{HEAD}{rows}\nOn {cores_used} of {cores} cores of {cpu}, Linux {kernel}, load before \
              {load_before}. Medians; peak memory is the highest seen. AWS is a stand-in on \
              127.0.0.1 without TLS that answers at once: these are the functions' own costs, \
-             and Lambda, the network and AWS come on top."
+             and Lambda, the network and AWS come on top. Largest items written, in bytes: {}.",
+            requests(&self.item_bytes_max),
         )
     }
 
     fn row(&self, figures: &Figures) -> String {
         let Figures { program, job, ready_ms, first_ms, warm_ms, .. } = figures;
         format!(
-            "| {job} | {program} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+            "| {job} | {program} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
             millis(*ready_ms),
             self.sooner(figures),
             millis(*first_ms),
@@ -44,6 +47,7 @@ impl Report {
             megabytes(figures.size.zipped_bytes),
             requests(&figures.asked_at_start),
             requests(&figures.asked_warm),
+            megabytes(figures.logged_warm_bytes),
         )
     }
 

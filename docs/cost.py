@@ -1,0 +1,395 @@
+#!/usr/bin/env python3
+"""What tierlift costs on AWS: list prices times quantities, each with where it comes from.
+
+    python3 docs/cost.py                     prints the tables of cost.md
+    python3 docs/cost.py --write docs/cost.md    puts them there, between their markers
+    python3 docs/cost.py --check docs/cost.md    fails where the page says something else
+    python3 -m doctest docs/cost.py              tests the arithmetic
+
+It leaves out free tiers and volume discounts, and it asks nobody: a price that changed is changed here.
+"""
+
+import argparse
+import difflib
+import doctest
+import math
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+MONTH_HOURS = 730
+MILLION = 1_000_000
+AWS = "https://aws.amazon.com"
+
+
+@dataclass(frozen=True)
+class Price:
+    """Dollars for so many of something, as the page says."""
+
+    dollars: float
+    per: int
+    of: str
+    page: str
+
+
+PRICES = {
+    "lambda_request": Price(0.20, MILLION, "invocations", f"{AWS}/lambda/pricing/"),
+    "lambda_gb_s": Price(0.0000133334, 1, "GB-second on arm64, starts included", f"{AWS}/lambda/pricing/"),
+    "http": Price(1.00, MILLION, "HTTP API requests of up to 512 KB", f"{AWS}/api-gateway/pricing/"),
+    "frame": Price(1.00, MILLION, "WebSocket messages of up to 32 KB, either way", f"{AWS}/api-gateway/pricing/"),
+    "socket_minute": Price(0.25, MILLION, "minutes of an open WebSocket", f"{AWS}/api-gateway/pricing/"),
+    "queue": Price(0.50, MILLION, "SQS FIFO requests of up to 64 KB", f"{AWS}/sqs/pricing/"),
+    "write": Price(0.625, MILLION, "DynamoDB write request units", f"{AWS}/dynamodb/pricing/on-demand/"),
+    "read": Price(0.125, MILLION, "DynamoDB read request units", f"{AWS}/dynamodb/pricing/on-demand/"),
+    "stored": Price(0.25, 1, "GB of a table for a month", f"{AWS}/dynamodb/pricing/on-demand/"),
+    "restorable": Price(0.20, 1, "GB of a table with point-in-time recovery for a month", f"{AWS}/dynamodb/pricing/on-demand/"),
+    "logged": Price(0.50, 1, "GB of logs taken in", f"{AWS}/cloudwatch/pricing/"),
+    "log_kept": Price(0.03, 1, "GB of logs kept for a month", f"{AWS}/cloudwatch/pricing/"),
+    "metric": Price(0.30, 1, "custom metric for a month", f"{AWS}/cloudwatch/pricing/"),
+    "alarm": Price(0.10, 1, "alarm for a month", f"{AWS}/cloudwatch/pricing/"),
+    "dashboard": Price(3.00, 1, "dashboard for a month", f"{AWS}/cloudwatch/pricing/"),
+    "secret": Price(0.40, 1, "secret for a month", f"{AWS}/secrets-manager/pricing/"),
+    "secret_read": Price(0.05, 10_000, "reads of a secret", f"{AWS}/secrets-manager/pricing/"),
+    "key": Price(1.00, 1, "KMS key for a month", f"{AWS}/kms/pricing/"),
+    "key_use": Price(0.03, 10_000, "uses of a KMS key", f"{AWS}/kms/pricing/"),
+    "schedule": Price(1.00, MILLION, "scheduled events", f"{AWS}/eventbridge/pricing/"),
+    "sent": Price(0.09, 1, "GB sent to the internet", f"{AWS}/ec2/pricing/on-demand/"),
+    "machine": Price(0.0816, 1, "hour of an m7g.large (2 cores, 8 GB)", f"{AWS}/ec2/pricing/on-demand/"),
+    "disk": Price(0.08, 1, "GB of gp3 disk for a month", f"{AWS}/ebs/pricing/"),
+    "address": Price(0.005, 1, "hour of a public IPv4 address", f"{AWS}/vpc/pricing/"),
+}
+
+# Of each function: memory as in the template, in MB, and how long an invocation takes, in ms. The
+# times are assumed, since waiting for AWS is most of them and no emulator can tell it.
+FUNCTIONS = {
+    "ingest": (512, 15),
+    "worker": (512, 30),
+    "notifier-stream": (512, 25),
+    "notifier-gateway": (256, 10),
+    "session": (256, 10),
+    "upkeep": (256, 100),
+}
+
+# What is stored and sent, in bytes, rounded up; the page says what was measured.
+WEBHOOK_BYTES = 3_500
+CUSTOMER_BYTES = 1_024
+ACCOUNT_BYTES = 1_024
+LEDGER_BYTES = 512
+CONNECTION_BYTES = 256
+LEDGER_MONTHS = 3
+ITEM_OVERHEAD_BYTES = 100
+LOGGED_BYTES = {"api": 350, "ingest": 800, "worker": 900, "notifier-stream": 700, "gateway": 500}
+ANSWERED_BYTES = 1_000
+
+PING_SECONDS = 240
+LIFE_MINUTES = 110
+SECRET_SECONDS = 300
+
+
+def write_units(size_bytes, transaction=False):
+    """One for each KB begun, twice in a transaction.
+
+    >>> write_units(1), write_units(1024), write_units(1025), write_units(1024, transaction=True)
+    (1, 1, 2, 2)
+    """
+    return math.ceil(size_bytes / 1024) * (2 if transaction else 1)
+
+
+def read_units(size_bytes, strong=True):
+    """One for each 4 KB begun, half where a read may be a moment old; an item that is not there counts, too.
+
+    >>> read_units(0), read_units(4096), read_units(4097), read_units(100, strong=False)
+    (1, 1, 2, 0.5)
+    """
+    return max(1, math.ceil(size_bytes / 4096)) * (1 if strong else 0.5)
+
+
+def queue_requests(size_bytes):
+    """One for each 64 KB begun.
+
+    >>> queue_requests(3_500), queue_requests(65_536), queue_requests(65_537)
+    (1, 1, 2)
+    """
+    return max(1, math.ceil(size_bytes / 65_536))
+
+
+def gb_s(function, invocations=1):
+    """GB-seconds of invocations of a function; times are billed by the millisecond, begun ones in full.
+
+    >>> gb_s("ingest"), gb_s("notifier-gateway", 4)
+    (0.0075, 0.01)
+    """
+    memory_mb, ms = FUNCTIONS[function]
+    return memory_mb / 1024 * math.ceil(ms) / 1000 * invocations
+
+
+def gb(size_bytes):
+    return size_bytes / 1e9
+
+
+@dataclass(frozen=True)
+class Line:
+    """So much of something, for one of whatever its table is about."""
+
+    part: str
+    what: str
+    quantity: float
+    price: str
+    why: str
+
+    @property
+    def dollars(self):
+        return self.quantity * PRICES[self.price].dollars / PRICES[self.price].per
+
+
+def invocations(function, count, why):
+    return [
+        Line("Lambda", f"{function}: invocations", count, "lambda_request", why),
+        Line(
+            "Lambda",
+            f"{function}: time",
+            gb_s(function, count),
+            "lambda_gb_s",
+            "{} MB; {} ms, assumed".format(*FUNCTIONS[function]),
+        ),
+    ]
+
+
+def logs(part, what, size_bytes, why):
+    return [
+        Line(part, f"{what}: logs taken in", gb(size_bytes), "logged", why),
+        Line(part, f"{what}: logs kept 30 days", gb(size_bytes), "log_kept", "uncompressed"),
+    ]
+
+
+ITEMS = (CUSTOMER_BYTES, ACCOUNT_BYTES, LEDGER_BYTES)
+EVENT = [
+    Line("API Gateway", "webhook", 1, "http", "3 KB"),
+    *invocations("ingest", 1, "one for each webhook"),
+    Line("SQS", "SendMessage", queue_requests(WEBHOOK_BYTES), "queue", "one request of ingest"),
+    Line("SQS", "ReceiveMessage", queue_requests(WEBHOOK_BYTES), "queue", "Lambda's poller; batches of one, the dearest case"),
+    Line("SQS", "DeleteMessage", 1, "queue", "Lambda's poller; as above"),
+    *invocations("worker", 1, "batches of one"),
+    Line("DynamoDB", "BatchGetItem", sum(map(read_units, ITEMS)), "read", "ledger, customer, account, strongly consistent"),
+    Line(
+        "DynamoDB",
+        "TransactWriteItems",
+        sum(write_units(item, transaction=True) for item in ITEMS),
+        "write",
+        "the same three, each below 1 KB, twice for the transaction",
+    ),
+    Line("DynamoDB", "index of expiries", 2, "write", "an expiry that moves: one entry out, one in; not doubled"),
+    Line(
+        "DynamoDB",
+        "ledger row, 90 days",
+        gb(LEDGER_BYTES + ITEM_OVERHEAD_BYTES) * LEDGER_MONTHS,
+        "stored",
+        "512 bytes and 100 of DynamoDB's own; its deletion by TTL costs nothing",
+    ),
+    Line("DynamoDB", "… restorable", gb(LEDGER_BYTES + ITEM_OVERHEAD_BYTES) * LEDGER_MONTHS, "restorable", "the same"),
+    Line("DynamoDB", "stream", 0, "read", "Lambda reads it for nothing"),
+    *invocations("notifier-stream", 1, "batches of one; only role changes start it"),
+    Line("DynamoDB", "Query of sockets", read_units(CONNECTION_BYTES, strong=False), "read", "the index, eventually consistent"),
+    Line("API Gateway", "notice", 1, "frame", "one open socket"),
+    Line("Network", "answers and notices", gb(ANSWERED_BYTES), "sent", "1 KB with headers"),
+    *logs(
+        "CloudWatch",
+        "all three",
+        sum(LOGGED_BYTES[name] for name in ("api", "ingest", "worker", "notifier-stream")),
+        "access log 350, ingest 800, worker 900, notifier 700 bytes",
+    ),
+]
+
+REFRESH = [
+    Line("API Gateway", "POST /session/refresh", 1, "http", "one tab fetches the new token for all"),
+    *invocations("session", 1, "one"),
+    Line("DynamoDB", "GetItem", read_units(ACCOUNT_BYTES), "read", "the account"),
+    *logs("CloudWatch", "both", LOGGED_BYTES["api"] + LOGGED_BYTES["gateway"], "access log 350, session 500 bytes"),
+]
+
+PINGS_HOUR = 3600 / PING_SECONDS
+LIVES_HOUR = 60 / LIFE_MINUTES
+SOCKET_HOUR = [
+    Line("API Gateway", "open for an hour", 60, "socket_minute", "one"),
+    Line("API Gateway", "ping and PONG", 2 * PINGS_HOUR, "frame", "every 4 minutes (client/src/limits.ts)"),
+    Line("API Gateway", "sync and SNAPSHOT", 2 * LIVES_HOUR, "frame", "a new connection after 105 to 115 minutes"),
+    *invocations("notifier-gateway", PINGS_HOUR + 3 * LIVES_HOUR, "pings; $connect, sync and $disconnect of each connection"),
+    Line("DynamoDB", "connection: put, delete", 4 * LIVES_HOUR, "write", "each with its entry in the index"),
+    Line("DynamoDB", "connection: reads", 2.5 * LIVES_HOUR, "read", "its user's sockets; itself and the account for sync"),
+    *logs("CloudWatch", "gateway", LOGGED_BYTES["gateway"] * (PINGS_HOUR + 3 * LIVES_HOUR), "500 bytes an invocation"),
+]
+
+MINUTES = MONTH_HOURS * 60
+SECRET_READS = 3 * 4 * MONTH_HOURS * 3600 / SECRET_SECONDS
+KEY_CACHED = MONTH_HOURS * 12
+MONTH = [
+    Line("KMS", "key", 1, "key", "one for everything (infrastructure/template.yaml)"),
+    Line("KMS", "uses by SQS", 3 * KEY_CACHED, "key_use", "a data key lasts 5 minutes; AWS's formula for one sender and one receiver"),
+    Line("KMS", "uses by DynamoDB", 6 * KEY_CACHED, "key_use", "six callers, each cached for 5 minutes"),
+    Line("KMS", "uses by Secrets Manager", SECRET_READS, "key_use", "one for each read below"),
+    Line("Secrets Manager", "secrets", 2, "secret", "Stripe's and the tokens'"),
+    Line("Secrets Manager", "reads", SECRET_READS, "secret_read", "every 5 minutes by each instance; 3 functions, 4 instances each"),
+    Line("SQS", "polling an empty queue", 5 * MINUTES * 3, "queue", "5 pollers of 20 s, as for a standard queue; for FIFO AWS names none"),
+    Line("EventBridge", "upkeep's schedule", MINUTES, "schedule", "every minute; at most, since rules may cost nothing"),
+    *invocations("upkeep", MINUTES, "every minute"),
+    Line("DynamoDB", "upkeep's queries", 16 * MINUTES * 0.5, "read", "16 shards"),
+    Line("CloudWatch", "metrics", 20, "metric", "3 of the access log; about 17 of what the functions log"),
+    Line("CloudWatch", "alarms", 18, "alarm", "infrastructure/template.yaml"),
+    Line("CloudWatch", "dashboard", 1, "dashboard", "infrastructure/template.yaml"),
+    *logs("CloudWatch", "upkeep", 500 * MINUTES, "500 bytes a minute"),
+]
+
+DISK_GB = 50
+MACHINE = [
+    Line("EC2", "m7g.large", MONTH_HOURS, "machine", "two cores, as in the README's figures"),
+    Line("EBS", "disk", DISK_GB, "disk", f"{DISK_GB} GB"),
+    Line("VPC", "address", MONTH_HOURS, "address", "one"),
+]
+
+
+# Events and open sockets of a month.
+EXAMPLES = [(10_000, 20), (1_000_000, 2_000), (50_000_000, 50_000)]
+
+
+def total(lines):
+    return sum(line.dollars for line in lines)
+
+
+def example_dollars(events, sockets):
+    """What an example's parts cost in a month.
+
+    >>> example_dollars(0, 0) == [0, 0, 0, total(MONTH)]
+    True
+    >>> of_events, _, of_sockets, _ = example_dollars(1_000_000, 1)
+    >>> math.isclose(of_events, MILLION * total(EVENT)), math.isclose(of_sockets, 730 * total(SOCKET_HOUR))
+    (True, True)
+    """
+    of_sockets = sockets * MONTH_HOURS * total(SOCKET_HOUR)
+    return [events * total(EVENT), events * total(REFRESH), of_sockets, total(MONTH)]
+
+
+def money(dollars):
+    """
+    >>> money(0), money(0.004), money(0.04), money(12.345), money(2345.6)
+    ('0', '0.004', '0.04', '12.35', '2,346')
+    """
+    if dollars == 0:
+        return "0"
+    if dollars < 0.01:
+        return f"{dollars:.1g}"
+    return f"{dollars:,.2f}" if dollars < 1000 else f"{dollars:,.0f}"
+
+
+def quantity(number, price):
+    """With its unit where it has one; what is a fraction of a GB is shown in bytes.
+
+    >>> quantity(3, "queue"), quantity(43_800, "read"), quantity(0.0075, "lambda_gb_s"), quantity(2e-6, "logged")
+    ('3', '43,800', '0.0075 GB-s', '2,000 bytes')
+    """
+    of = PRICES[price].of
+    if of.startswith("GB ") and number < 0.001:
+        return f"{number * 1e9:,.0f} bytes"
+    shown = f"{number:,.0f}" if number >= 1000 or number == int(number) else f"{number:.3g}"
+    return shown + (" GB-s" if of.startswith("GB-s") else " GB" if of.startswith("GB ") else "")
+
+
+def table(head, align, rows):
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, align, *rows])
+
+
+def bill(lines, each, times, unit):
+    """A table of lines, each for one and for `times` of them."""
+    rows = [
+        [line.part, line.what, quantity(line.quantity, line.price), money(line.dollars * times), line.why]
+        for line in lines
+    ]
+    rows.append(["**total**", "", "", f"**{money(total(lines) * times)}**", ""])
+    head = ["part", "what", each, f"$ {unit}", "where the number comes from"]
+    return table(head, ["---", "---", "--:", "--:", "---"], rows)
+
+
+def prices_table():
+    rows = [
+        [price.of, f"{price.dollars:.10f}".rstrip("0").rstrip("."), f"{price.per:,}", f"<{price.page}>"]
+        for price in PRICES.values()
+    ]
+    return table(["what", "$", "for", "page"], ["---", "--:", "--:", "---"], rows)
+
+
+def examples_table():
+    columns = [example_dollars(*example) for example in EXAMPLES]
+    names = ["events: webhook, transaction, notice", "token refreshed after each", "open sockets", "fixed"]
+    rows = [["events a second, on average", *(f"{events / (MONTH_HOURS * 3600):.2g}" for events, _ in EXAMPLES)]]
+    rows += [[name, *map(money, values)] for name, values in zip(names, zip(*columns))]
+    rows.append(["**a month, $**", *(f"**{money(sum(column))}**" for column in columns)])
+    rows.append(["one machine instead, $", *(money(total(MACHINE)) for _ in EXAMPLES)])
+    head = ["", *(f"{events:,} events, {sockets:,} sockets" for events, sockets in EXAMPLES)]
+    return table(head, ["---", *["--:"] * len(EXAMPLES)], rows)
+
+
+def evens_table():
+    left = total(MACHINE) - total(MONTH)
+    events = left / (total(EVENT) + total(REFRESH))
+    sockets = left / (MONTH_HOURS * total(SOCKET_HOUR))
+    rows = [
+        ["events a month, without an open socket", f"{events / MILLION:.1f} million"],
+        ["sockets that are always open, without an event", f"{sockets:,.0f}"],
+    ]
+    return table(["AWS costs as much as the machine at", ""], ["---", "--:"], rows)
+
+
+TABLES = {
+    "prices": prices_table,
+    "event": lambda: bill(EVENT, "for an event", MILLION, "a million events"),
+    "refresh": lambda: bill(REFRESH, "for a refresh", MILLION, "a million refreshes"),
+    "socket": lambda: bill(SOCKET_HOUR, "for an hour", 1000 * MONTH_HOURS, "1,000 sockets for a month"),
+    "month": lambda: bill(MONTH, "for a month", 1, "a month"),
+    "machine": lambda: bill(MACHINE, "for a month", 1, "a month"),
+    "examples": examples_table,
+    "evens": evens_table,
+}
+
+
+def filled(page):
+    """The page with each table between its markers; a marker that names no table is refused.
+
+    >>> filled("<!-- cost:nothing -->x<!-- /cost -->")
+    Traceback (most recent call last):
+    KeyError: 'nothing'
+    """
+    def fill(match):
+        return f"<!-- cost:{match[1]} -->\n{TABLES[match[1]]()}\n<!-- /cost -->"
+
+    return re.sub(r"<!-- cost:(\w+) -->.*?<!-- /cost -->", fill, page, flags=re.DOTALL)
+
+
+def check(path):
+    """Whether the page holds every table, as it is now."""
+    page = path.read_text()
+    missing = [name for name in TABLES if f"<!-- cost:{name} -->" not in page]
+    if missing:
+        sys.exit(f"{path} has no {', '.join(missing)}")
+    expected = filled(page)
+    if page != expected:
+        diff = difflib.unified_diff(page.splitlines(), expected.splitlines(), str(path), "docs/cost.py", lineterm="")
+        sys.exit("\n".join(diff))
+    if doctest.testmod().failed:
+        sys.exit(1)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description="What tierlift costs on AWS.")
+    arguments.add_argument("--check", type=Path, help="fail where this page differs")
+    arguments.add_argument("--write", type=Path, help="put the tables into this page")
+    given = arguments.parse_args()
+    if given.check:
+        check(given.check)
+    elif given.write:
+        given.write.write_text(filled(given.write.read_text()))
+    else:
+        print("\n\n".join(f"{name}\n\n{make()}" for name, make in TABLES.items()))
+
+
+if __name__ == "__main__":
+    main()
