@@ -28,9 +28,9 @@ pub(crate) struct Figures {
     /// The highest of all processes.
     pub(crate) memory_peak_bytes: u64,
     pub(crate) size: Size,
-    /// Requests to AWS until the function is ready, and of an invocation that is not its first.
-    pub(crate) asked_at_start: Counts,
+    /// Requests to AWS of an invocation that is not the first, and those before it beyond that.
     pub(crate) asked_warm: Counts,
+    pub(crate) asked_once: Counts,
     /// What it logs for an invocation that is not its first, in bytes.
     pub(crate) logged_warm_bytes: u64,
 }
@@ -54,7 +54,8 @@ struct Cold {
     function: Function,
     ready_ms: f64,
     first_ms: f64,
-    asked_at_start: Counts,
+    /// Until its first invocation was done.
+    asked: Counts,
 }
 
 /// Measures one job.
@@ -83,7 +84,7 @@ pub(crate) fn job(program: &Program, job: Job, place: &Place, scale: &Scale) -> 
         warm_ms: median(warm.ms),
         memory_peak_bytes: memory_peak_bytes.max(last.function.memory_peak_bytes()?),
         size: size::of(&program.files(job)?, &place.dir)?,
-        asked_at_start: last.asked_at_start,
+        asked_once: beyond(last.asked, &warm.asked),
         asked_warm: warm.asked,
         logged_warm_bytes: logged / u64::try_from(scale.warms)?,
     })
@@ -110,9 +111,21 @@ fn cold(program: &Program, job: Job, place: &Place, index: usize) -> Result<Cold
     place.cloud.take_counts()?;
     let function = Function::start(program, job, &place.cloud, &place.dir)?;
     let ready_ms = function.ready_ms()?;
-    let asked_at_start = place.cloud.take_counts()?;
-    let (first_ms, _) = invoke(&function, job, place, index)?;
-    Ok(Cold { function, ready_ms, first_ms, asked_at_start })
+    let mut asked = place.cloud.take_counts()?;
+    let (first_ms, by_first) = invoke(&function, job, place, index)?;
+    for (operation, count) in by_first {
+        *asked.entry(operation).or_default() += count;
+    }
+    Ok(Cold { function, ready_ms, first_ms, asked })
+}
+
+/// What was asked more often than `usual`.
+fn beyond(mut asked: Counts, usual: &Counts) -> Counts {
+    for (operation, count) in &mut asked {
+        *count = count.saturating_sub(usual.get(operation).copied().unwrap_or(0));
+    }
+    asked.retain(|_, count| *count > 0);
+    asked
 }
 
 fn invoke(function: &Function, job: Job, place: &Place, index: usize) -> Result<(f64, Counts)> {
@@ -122,4 +135,19 @@ fn invoke(function: &Function, job: Job, place: &Place, index: usize) -> Result<
     let asked = place.cloud.take_counts()?;
     job.check(&answer, &asked).with_context(|| function.said())?;
     Ok((after.as_secs_f64() * 1e3, asked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_each_time_is_not_asked_once() {
+        let counts = |all: &[(&str, usize)]| -> Counts {
+            all.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+        };
+        let cold = counts(&[("GetSecretValue", 1), ("Query", 2), ("PutItem", 1)]);
+        let usual = counts(&[("Query", 1), ("PutItem", 1)]);
+        assert_eq!(beyond(cold, &usual), counts(&[("GetSecretValue", 1), ("Query", 1)]));
+    }
 }
