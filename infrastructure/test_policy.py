@@ -5,11 +5,15 @@ Run by `python -m unittest discover -s infrastructure`.
 
 import json
 import pathlib
+import re
 import unittest
 
 from cfnlint.decode import cfn_yaml
 
-TEMPLATE = pathlib.Path(__file__).with_name("template.yaml")
+HERE = pathlib.Path(__file__).resolve().parent
+TEMPLATE = HERE / "template.yaml"
+README = HERE / "README.md"
+LIMITS = HERE.parent / "core/src/limits.rs"
 FUNCTIONS = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Upkeep")
 
 # The rules of the deployment, which four functions decide by.
@@ -84,10 +88,17 @@ def branches(value):
     return [] if value == {"Ref": "AWS::NoValue"} else [value]
 
 
+def limit(name):
+    """A number of core/src/limits.rs."""
+    (value,) = re.findall(rf"pub const {name}: \w+ = ([\d_]+);", LIMITS.read_text())
+    return int(value)
+
+
 class Template(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.resources = cfn_yaml.load(str(TEMPLATE))["Resources"]
+        cls.template = cfn_yaml.load(str(TEMPLATE))
+        cls.resources = cls.template["Resources"]
 
     def of_type(self, kind):
         found = {name: it for name, it in self.resources.items() if it["Type"] == kind}
@@ -170,9 +181,24 @@ class Permissions(Template):
             if any(action.startswith("kms:") for action in listed(statement["Action"])) and name != "Key":
                 self.assertTrue(statement["Condition"]["StringEquals"]["kms:ViaService"], name)
 
-    def test_a_permission_names_who_calls(self):
-        for name, permission in self.of_type("AWS::Lambda::Permission").items():
-            self.assertIn("SourceArn", permission["Properties"], name)
+    def test_a_route_may_call_its_function_and_nothing_else_may(self):
+        gateway = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
+        served = {"IngestIntegration": "Ingest", "SessionIntegration": "Session"}
+        wanted = {
+            ("NotifierGateway", gateway + "${WebSocketApi}/${StageName}/*"),
+            ("Upkeep", "UpkeepSchedule.Arn"),
+        }
+        for route in self.of_type("AWS::ApiGatewayV2::Route").values():
+            if route["Properties"]["ApiId"] == {"Ref": "HttpApi"}:
+                method, path = route["Properties"]["RouteKey"].split()
+                target = re.search(r"\$\{(\w+)\}", route["Properties"]["Target"]["Fn::Sub"])[1]
+                wanted.add((served[target], f"{gateway}${{HttpApi}}/*/{method}{path}"))
+        allowed = set()
+        for permission in self.of_type("AWS::Lambda::Permission").values():
+            source = permission["Properties"]["SourceArn"]
+            source = source.get("Fn::Sub") or ".".join(source["Fn::GetAtt"])
+            allowed.add((permission["Properties"]["FunctionName"]["Ref"], source))
+        self.assertEqual(allowed, wanted)
 
 
 class Functions(Template):
@@ -196,13 +222,19 @@ class Functions(Template):
 
     def test_a_message_stays_hidden_for_six_timeouts(self):
         timeout = self.properties("Worker")["Timeout"]
-        self.assertEqual(self.properties("EventQueue")["VisibilityTimeout"], 6 * timeout)
+        hidden = self.properties("EventQueue")["VisibilityTimeout"]
+        self.assertEqual(hidden, 6 * timeout)
+        self.assertEqual(hidden, limit("VISIBILITY_TIMEOUT_SECS"))
 
     def test_the_redrive_count_covers_whole_batches(self):
         batch = self.properties("WorkerEvents")["BatchSize"]
-        attempts = 5
         received = self.properties("EventQueue")["RedrivePolicy"]["maxReceiveCount"]
-        self.assertEqual(received, attempts * batch)
+        self.assertEqual((batch, received), (limit("SQS_BATCH_MAX"), limit("ATTEMPTS_MAX") * batch))
+
+    def test_a_function_outlives_its_calls(self):
+        for function in FUNCTIONS:
+            timeout_ms = 1000 * self.properties(function)["Timeout"]
+            self.assertGreaterEqual(timeout_ms, 2 * limit("AWS_CALL_TIMEOUT_MS"), function)
 
     def test_an_api_waits_longer_than_its_function_may_take(self):
         pairs = {"IngestIntegration": "Ingest", "SessionIntegration": "Session"}
@@ -255,8 +287,9 @@ class Storage(Template):
         self.assertEqual(values["Mode"], {"Fn::If": ["Live", "live", "test"]})
 
     def test_what_cannot_be_made_again_stays_when_the_stack_goes(self):
-        for name in ("Table", "Key", "WebhookSecret", "JwtSecret"):
-            self.assertEqual(self.resources[name]["DeletionPolicy"], "Retain", name)
+        for name in ("Key", "WebhookSecret", "JwtSecret"):
+            policies = (self.resources[name]["DeletionPolicy"], self.resources[name]["UpdateReplacePolicy"])
+            self.assertEqual(policies, ("RetainExceptOnCreate", "Retain"), name)
 
     def test_everything_at_rest_is_encrypted_with_the_stacks_key(self):
         key = {"Fn::GetAtt": ["Key", "Arn"]}
@@ -336,6 +369,28 @@ class Alarms(Template):
         body, names = self.properties("Dashboard")["DashboardBody"]["Fn::Sub"]
         widgets = json.loads(body.replace("${Search}", names["Search"]))["widgets"]
         self.assertGreater(len(widgets), 8)
+
+
+class Parameters(Template):
+    def test_the_readme_lists_them_with_their_defaults(self):
+        rows = re.findall(r"^\| `(\w+)` \| (.*?) \| ", README.read_text(), re.MULTILINE)
+        defaults = {
+            name: f"`{it['Default']}`" if it.get("Default", "") != "" else "needed" if "Default" not in it else "none"
+            for name, it in self.template["Parameters"].items()
+            if name != "EmulatorEndpoint"
+        }
+        self.assertEqual(dict(rows), defaults)
+
+    def test_each_is_described_limited_and_grouped(self):
+        groups = self.template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        grouped = [name for group in groups for name in group["Parameters"]]
+        self.assertEqual(sorted(grouped), sorted(self.template["Parameters"]))
+        for name, parameter in self.template["Parameters"].items():
+            self.assertIn("Description", parameter, name)
+            self.assertTrue({"AllowedValues", "AllowedPattern", "MinValue"} & set(parameter), name)
+
+    def test_grace_is_what_the_core_allows(self):
+        self.assertEqual(self.template["Parameters"]["GraceDays"]["MaxValue"], limit("GRACE_DAYS_MAX"))
 
 
 if __name__ == "__main__":

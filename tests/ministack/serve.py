@@ -5,14 +5,16 @@ whole environment to the functions it runs. This listens on 127.0.0.1, prints it
 enforces the roles' policies (AUTH), removes what it wrote, and ends when its standard input does: it
 never outlives the test that started it.
 
-Four things that API Gateway, CloudFormation and DynamoDB do and ministack 1.5.33 does not are added in
-memory, because the template and the client rest on them:
+Five things that AWS does and ministack 1.5.33 does not are added in memory, because the template, the
+functions and the client rest on them:
 
 - the subprotocol that `$connect` answers is the handshake's;
 - `AWS::ApiGatewayV2::RouteResponse` exists, and a function's answer becomes a frame only on a route that
   has one;
 - the CORS of an HTTP API that a template makes is answered;
-- `dynamodb:LeadingKeys` is known to policies, so that a condition on it can fail.
+- `dynamodb:LeadingKeys` is known to policies, so that a condition on it can fail;
+- a record of a stream that a function answers as failed comes again. On AWS it does from that record
+  on, here with its whole batch.
 
 Usage: python serve.py [PORT]
 """
@@ -152,6 +154,25 @@ def know_leading_keys(iam_actions):
     iam_actions.dynamodb_service_context = with_keys
 
 
+def repeat_failed_records(lambda_service):
+    """A stream's batch of which something failed is a failed batch."""
+    execute = lambda_service._execute_function
+
+    def executing(function, event, *rest, **named):
+        result = execute(function, event, *rest, **named)
+        records = event.get("Records") if isinstance(event, dict) else None
+        if records and records[0].get("eventSource") == "aws:dynamodb" and failures(result.get("body")):
+            return {**result, "error": True}
+        return result
+
+    lambda_service._execute_function = executing
+
+
+def failures(body):
+    answer = json.loads(body) if isinstance(body, str) and body else body
+    return answer.get("batchItemFailures") if isinstance(answer, dict) else None
+
+
 def announce(port):
     """Prints the port as soon as the emulator answers there."""
     while True:
@@ -189,13 +210,14 @@ def main():
     # Only now, since it reads the environment when it is imported.
     from ministack import app
     from ministack.core import iam_actions
-    from ministack.services import apigateway
+    from ministack.services import apigateway, lambda_svc
     from ministack.services.cloudformation import provisioners
 
     answer_subprotocols(apigateway)
     provision_route_responses(apigateway, provisioners)
     answer_cors(provisioners)
     know_leading_keys(iam_actions)
+    repeat_failed_records(lambda_svc)
 
     for task, arguments in ((announce, (port,)), (end_with_input, ())):
         threading.Thread(target=task, args=arguments, daemon=True).start()
