@@ -1,0 +1,207 @@
+//! Live sockets behind API Gateway: a row of the table for each, and its management API to speak to
+//! them (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html>).
+//!
+//! A row is a hint, not the truth: whether a socket lives, the push to it says. Rows of sockets that
+//! nobody said goodbye for are forgotten at the next push, or when their time is over.
+
+mod once;
+
+use std::{fmt, sync::Arc};
+
+use aws_sdk_apigatewaymanagement::{self as gateway, error::SdkError, primitives::Blob};
+use aws_sdk_dynamodb::{self as dynamodb, types::AttributeValue};
+use tierlift_core::{
+    id::UserId,
+    limits::{CONNECTION_KEPT_SECS, SOCKETS_PER_USER_MAX},
+    ports::{PushError, Pushed, Sockets},
+    time::Timestamp,
+};
+
+use crate::{
+    Sdk,
+    sdk::words,
+    store::{Item, PK, TTL, check, framed, integer, number, text},
+};
+
+pub use once::Once;
+
+const PREFIX: &str = "CONN#";
+/// Whose socket it is.
+const USER: &str = "conn_user";
+/// Since when, in milliseconds since the epoch.
+const CONNECTED_AT: &str = "connected_at";
+/// The index of users' sockets.
+const INDEX: &str = "connections";
+/// Rows of one answer: all that a user may have and one more, so that one answer is the last.
+const PAGE: usize = SOCKETS_PER_USER_MAX + 1;
+/// Answers that are asked for. Nobody has so many sockets who is not up to something.
+const PAGES_MAX: usize = SOCKETS_PER_USER_MAX;
+
+/// API Gateway's name of a socket.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(Arc<str>);
+
+impl ConnectionId {
+    /// The socket of that name.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self(id.into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn key(&self) -> String {
+        format!("{PREFIX}{}", self.0)
+    }
+}
+
+impl fmt::Debug for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The sockets of one WebSocket API.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    rows: dynamodb::Client,
+    gateway: gateway::Client,
+    table: String,
+}
+
+impl Connections {
+    /// Rows in the table of that name, sockets behind the `@connections` endpoint of a stage.
+    #[must_use]
+    pub fn new(sdk: &Sdk, table: impl Into<String>, endpoint: &str) -> Self {
+        let config = gateway::config::Builder::from(sdk.config()).endpoint_url(endpoint).build();
+        Self {
+            rows: dynamodb::Client::new(sdk.config()),
+            gateway: gateway::Client::from_conf(config),
+            table: table.into(),
+        }
+    }
+
+    /// Remembers that a user has opened a socket.
+    pub async fn open(
+        &self,
+        id: &ConnectionId,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<(), PushError> {
+        let attributes = Item::from([
+            (USER.to_owned(), AttributeValue::S(user.to_string())),
+            (CONNECTED_AT.to_owned(), number(now.as_millis())),
+            (TTL.to_owned(), number(now.plus_secs(CONNECTION_KEPT_SECS).as_secs())),
+        ]);
+        let request = self.rows.put_item().table_name(&self.table);
+        request
+            .set_item(Some(framed(id.key(), attributes)))
+            .send()
+            .await
+            .map_err(|why| failed(&why))?;
+        Ok(())
+    }
+
+    /// Who opened a socket, and when; `None` where nobody is known to have.
+    pub async fn holder(
+        &self,
+        id: &ConnectionId,
+    ) -> Result<Option<(UserId, Timestamp)>, PushError> {
+        let request = self.rows.get_item().table_name(&self.table).consistent_read(true);
+        let row = request
+            .key(PK, AttributeValue::S(id.key()))
+            .send()
+            .await
+            .map_err(|why| failed(&why))?
+            .item;
+        let Some(row) = row else { return Ok(None) };
+        check(&row, &id.key()).map_err(|why| PushError(why.into()))?;
+        match (text(&row, USER).map(UserId::new), integer(&row, CONNECTED_AT)) {
+            (Some(Ok(user)), Some(millis)) => Ok(Some((user, Timestamp::from_millis(millis)))),
+            _ => Err(PushError(format!("{} names no user or no time", id.key()).into())),
+        }
+    }
+
+    /// Closes a socket and forgets it. One that is gone already is fine.
+    pub async fn close(&self, id: &ConnectionId) -> Result<(), PushError> {
+        match self.gateway.delete_connection().connection_id(id.as_str()).send().await {
+            Ok(_) => {}
+            Err(why) if is_gone(&why) => {}
+            Err(why) => return Err(failed(&why)),
+        }
+        self.delete(id).await
+    }
+
+    async fn delete(&self, id: &ConnectionId) -> Result<(), PushError> {
+        let request = self.rows.delete_item().table_name(&self.table);
+        request.key(PK, AttributeValue::S(id.key())).send().await.map_err(|why| failed(&why))?;
+        Ok(())
+    }
+
+    /// A page of a user's sockets, and where the next one begins.
+    async fn page(
+        &self,
+        user: &UserId,
+        from: Option<Item>,
+    ) -> Result<(Vec<ConnectionId>, Option<Item>), PushError> {
+        let page = self
+            .rows
+            .query()
+            .table_name(&self.table)
+            .index_name(INDEX)
+            .key_condition_expression("#user = :user")
+            .expression_attribute_names("#user", USER)
+            .expression_attribute_values(":user", AttributeValue::S(user.to_string()))
+            .scan_index_forward(false)
+            .limit(i32::try_from(PAGE).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(from)
+            .send()
+            .await
+            .map_err(|why| failed(&why))?;
+        let ids = page.items().iter().filter_map(|row| text(row, PK)?.strip_prefix(PREFIX));
+        Ok((ids.map(ConnectionId::new).collect(), page.last_evaluated_key))
+    }
+}
+
+impl Sockets for Connections {
+    type Id = ConnectionId;
+
+    /// The newest first, so that those beyond a limit are at the end. The index follows the table
+    /// within moments.
+    async fn of(&self, user: &UserId) -> Result<Vec<ConnectionId>, PushError> {
+        let (mut sockets, mut next) = self.page(user, None).await?;
+        for _ in 1..PAGES_MAX {
+            let Some(from) = next else { break };
+            let more;
+            (more, next) = self.page(user, Some(from)).await?;
+            sockets.extend(more);
+        }
+        Ok(sockets)
+    }
+
+    async fn push(&self, socket: &ConnectionId, text: &str) -> Result<Pushed, PushError> {
+        let request = self.gateway.post_to_connection().connection_id(socket.as_str());
+        match request.data(Blob::new(text)).send().await {
+            Ok(_) => Ok(Pushed::Sent),
+            Err(why) if is_gone(&why) => Ok(Pushed::Gone),
+            Err(why) => Err(failed(&why)),
+        }
+    }
+
+    async fn forget(&self, _: &UserId, socket: &ConnectionId) -> Result<(), PushError> {
+        self.delete(socket).await
+    }
+}
+
+/// 410: there is no such socket any more.
+fn is_gone<E>(why: &SdkError<E>) -> bool {
+    why.raw_response().is_some_and(|answer| answer.status().as_u16() == 410)
+}
+
+fn failed(why: &dyn std::error::Error) -> PushError {
+    PushError(words(why))
+}
