@@ -60,7 +60,7 @@ MAY = {
         "execute-api:ManageConnections",
     },
     "Session": {"dynamodb:GetItem"},
-    "Upkeep": {"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"},
+    "Upkeep": {"dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem"},
 }
 READS_SECRETS = {"Ingest", "NotifierGateway", "Session"}
 

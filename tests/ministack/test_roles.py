@@ -85,6 +85,10 @@ class Calls:
     def put(self, pk):
         return self.item("put_item", Item=key(pk))
 
+    def change(self, pk):
+        change = {"UpdateExpression": "SET seen = :now", "ExpressionAttributeValues": {":now": {"N": "1"}}}
+        return self.item("update_item", Key=key(pk), **change)
+
     def delete(self, pk):
         return self.item("delete_item", Key=key(pk))
 
@@ -174,12 +178,14 @@ class Roles(unittest.TestCase):
             may=[
                 c.load("EVENT#a", "CUSTOMER#a", "USER#a"),
                 c.commit("EVENT#a", "CUSTOMER#a", "USER#a"),
-                c.put("FAILURE#a"),
+                c.load("FAILURE#a", "FAILURE#b"),
+                c.change("FAILURE#a"),
                 c.park,
                 c.hide,
             ],
             may_not=[
                 c.commit("EVENT#b", "CONN#a"),
+                c.change("USER#a"),
                 c.put("CONN#a"),
                 c.delete("USER#a"),
                 c.scan(),
