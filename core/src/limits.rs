@@ -128,9 +128,9 @@ pub const SOCKET_PINGS_MISSED_MAX: u8 = 1;
 pub const SOCKET_CLOSE_TIMEOUT_SECS: u64 = 5;
 /// Sockets that are told of one change at the same time.
 pub const PUSHES_AT_ONCE_MAX: usize = 16;
-/// How long a process remembers what it pushed to a socket, in seconds: longer than a batch of the
+/// How long a process remembers what it pushed to a socket, in seconds: as long as a batch of the
 /// change feed is tried again.
-pub const PUSH_REMEMBERED_SECS: i64 = 15 * 60;
+pub const PUSH_REMEMBERED_SECS: i64 = 2 * 60 * 60;
 /// Pushes that a process remembers.
 pub const PUSHES_REMEMBERED_MAX: usize = 10_000;
 /// Lifetime of an access token, in seconds.
