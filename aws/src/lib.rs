@@ -4,9 +4,28 @@
 //! `main.rs` gets our ports, and hands over a function of our own types. It refuses to decide
 //! anything: what an event means is core's, what a failure means the worker's.
 
+pub mod environment;
 mod sdk;
 
+pub mod secrets;
+
 pub mod queue;
+// pub mod sockets;
 pub mod store;
 
+// pub mod lambda;
+
+use tierlift_core::time::{Clock, Timestamp};
+
+pub use environment::Environment;
 pub use sdk::Sdk;
+
+/// The system's clock.
+#[must_use]
+pub fn clock() -> Clock {
+    Clock::new(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let micros = since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
+        Timestamp::from_micros(micros)
+    })
+}

@@ -76,6 +76,18 @@ pub const AWS_ATTEMPT_TIMEOUT_MS: u64 = 2_000;
 pub const AWS_CALL_TIMEOUT_MS: u64 = 5_000;
 /// Attempts of one call to AWS, the first included.
 pub const AWS_ATTEMPTS_MAX: u32 = 3;
+/// How long the record of a failure may hold up the answer for its message, in milliseconds.
+pub const FAILURE_RECORD_TIMEOUT_MS: u64 = 1_000;
+/// How long SQS waits for a message when a tool receives, in seconds
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
+pub const RECEIVE_WAIT_SECS: u64 = 20;
+/// Longest time that a message may be invisible, in seconds
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>).
+pub const VISIBILITY_MAX_SECS: u64 = 12 * 60 * 60;
+/// How long a look at the dead letters hides them from other lookers if it never ends, in seconds.
+pub const DEAD_LETTERS_HIDDEN_SECS: u64 = 30;
+/// Dead letters that one look goes through.
+pub const DEAD_LETTERS_SEEN_MAX: usize = 10_000;
 /// How old a secret may be that a function keeps, in seconds: so soon a rolled one is known.
 pub const SECRET_AGE_MAX_SECS: u64 = 300;
 /// Shortest time between two looks for a newer secret, in seconds, however many forgeries arrive.
@@ -133,6 +145,10 @@ pub const PUSHES_AT_ONCE_MAX: usize = 16;
 pub const PUSH_REMEMBERED_SECS: i64 = 2 * 60 * 60;
 /// Pushes that a process remembers.
 pub const PUSHES_REMEMBERED_MAX: usize = 10_000;
+/// Roles whose time is over that one round ends; the rest waits for the next.
+pub const LAPSES_OF_ONE_ROUND_MAX: usize = 1_000;
+/// Users that are told at the same time of what a feed brings.
+pub const USERS_TOLD_AT_ONCE_MAX: usize = 8;
 /// Lifetime of an access token, in seconds.
 pub const TOKEN_TTL_SECS: i64 = 15 * 60;
 /// Longest token that is read, in bytes.

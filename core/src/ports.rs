@@ -1,9 +1,9 @@
-//! What the stages need of the world: a queue, a store, sockets. Two backends implement them, the
+//! What the stages need of the world: secrets, a queue, a store, sockets. Two backends implement them, the
 //! embedded one and the AWS one, and one contract suite holds both to the same promises.
 //!
 //! Only our own types cross a port. Every call is safe to make twice.
 
-use std::{fmt, future::Future};
+use std::{fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use crate::{
     decide::{Commit, LedgerEntry, Loaded},
     event::Type,
     id::{CustomerId, EventId, UserId},
+    signature::Secrets,
     time::Timestamp,
 };
 
@@ -37,7 +38,7 @@ pub struct Message {
 
 /// The customer whose events must stay in order; or the event itself where it names no customer.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Group(pub std::sync::Arc<str>);
+pub struct Group(pub Arc<str>);
 
 impl Group {
     /// The group of an event.
@@ -106,6 +107,32 @@ pub enum QueueError {
     /// It could not be reached or written.
     #[error("the queue is unavailable: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why there are no signing secrets at the moment.
+#[derive(Debug, thiserror::Error)]
+#[error("the signing secrets cannot be read: {0}")]
+pub struct SecretsError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Where the webhook's signing secrets are; somebody may roll them while we run.
+pub trait SigningSecrets: Send + Sync {
+    /// Those of now.
+    fn current(&self) -> impl Future<Output = Result<Arc<Secrets>, SecretsError>> + Send;
+
+    /// Newer ones, because none of the known ones fitted; `None` where there are none, or where
+    /// somebody looked only just now.
+    fn renewed(&self) -> impl Future<Output = Option<Arc<Secrets>>> + Send;
+}
+
+/// Secrets that never change while we run.
+impl SigningSecrets for Arc<Secrets> {
+    async fn current(&self) -> Result<Self, SecretsError> {
+        Ok(Self::clone(self))
+    }
+
+    async fn renewed(&self) -> Option<Self> {
+        None
+    }
 }
 
 /// The queue's front, as ingest sees it.

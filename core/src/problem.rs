@@ -30,6 +30,19 @@ pub fn response(status: StatusCode, code: &str, detail: &str) -> Response<String
     response
 }
 
+/// The refusal of a path that nobody serves.
+#[must_use]
+pub fn no_route() -> Response<String> {
+    response(StatusCode::NOT_FOUND, "not_found", "no such route")
+}
+
+/// The refusal of a method that a route does not have.
+#[must_use]
+pub fn other_method() -> Response<String> {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    response(status, "method_not_allowed", "this route has other methods")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

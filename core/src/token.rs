@@ -157,6 +157,12 @@ impl Keys {
         self.secret.as_ref()
     }
 
+    /// The same with another shared secret.
+    #[must_use]
+    pub fn with_secret(self, secret: Secret) -> Self {
+        Self { secret: Some(secret), ..self }
+    }
+
     /// The same with the usable keys of a JWKS document in place of the public ones.
     pub fn with_jwks(self, json: &[u8]) -> Result<Self, KeyError> {
         let set: JwkSet = serde_json::from_slice(json).map_err(KeyError::KeySet)?;

@@ -5,7 +5,6 @@
 mod clock;
 pub mod db;
 mod http;
-mod jwks;
 mod metrics;
 pub mod pump;
 mod server;

@@ -4,17 +4,16 @@
 //! others decide, and all of them share the fsync. What a verdict means for the queue is done here;
 //! what an event means is decided in the worker.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::{FutureExt, future::join_all};
+use futures_util::future::join_all;
 use tierlift_core::{
-    cause::{Cause, Failure},
     policy::Policy,
     ports::{Delivery, Queue, QueueError, Receipt},
     time::{Clock, Timestamp},
 };
 use tierlift_notifier::notify;
-use tierlift_worker::{Committed, Done, Verdict, after_failure, apply, record};
+use tierlift_worker::{Committed, Done, Verdict, attempt};
 use tokio::sync::watch;
 
 use crate::{Registry, db::Db, stop::stopped};
@@ -78,17 +77,10 @@ impl Pump {
 
     /// One message; gives its receipt back where the queue can forget it.
     async fn one(&self, delivery: Delivery) -> Option<Receipt> {
-        let Delivery { message, attempt, .. } = &delivery;
-        let clock = || self.clock.now();
-        let applied = apply(&self.db, &self.policy, message, *attempt, clock);
-        let verdict = AssertUnwindSafe(applied).catch_unwind().await.unwrap_or_else(|_| {
-            let words = "the worker failed in the middle of this event; nothing was written";
-            after_failure(Failure::new(Cause::WorkerPanicked, &words), message, *attempt)
-        });
-        record(message, &verdict, self.clock.now());
+        let verdict = attempt(&self.db, &self.policy, &delivery, &self.clock).await;
         let answered = match verdict {
             Verdict::Done(done) => {
-                self.tell(done, message.received_at).await;
+                self.tell(done, delivery.message.received_at).await;
                 return Some(delivery.receipt);
             }
             Verdict::Retry { delay_ms, failure } => {

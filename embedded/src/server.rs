@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use axum::{Router, http::HeaderValue};
+use axum::Router;
 use tierlift_core::{
     limits::{
         REQUEST_BODY_TIMEOUT_SECS, REQUEST_HEAD_TIMEOUT_SECS, SHUTDOWN_TIMEOUT_SECS,
@@ -17,14 +17,15 @@ use tierlift_core::{
     token::Keys,
 };
 use tierlift_ingest::Ingest;
-use tierlift_session::{Access, Keyring, RequireRole, SourceError, UnknownRole};
+use tierlift_notifier::Origins;
+use tierlift_session::{Access, Keyring, RequireRole, SourceError, UnknownRole, jwks};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 use crate::{
     Registry, db,
     db::Db,
     http::{self, Accepting, Door, Operations, Parts, accept},
-    jwks, metrics, pump,
+    metrics, pump,
     sockets::Talk,
     upkeep,
 };
@@ -138,7 +139,7 @@ pub struct Server {
     db: Db,
     access: Arc<Access<Db>>,
     secrets: Secrets,
-    origins: Vec<HeaderValue>,
+    origins: Origins,
     timeouts: Timeouts,
     host: Router,
 }
@@ -148,10 +149,7 @@ impl Server {
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
         let Settings { data, policy, secrets, keys, jwks_url, allowed_origins, clock, timeouts } =
             settings;
-        let origins = allowed_origins
-            .into_iter()
-            .map(|text| http::origin(&text).ok_or(OpenError::Origin(text)))
-            .collect::<Result<_, _>>()?;
+        let origins = Origins::parse(allowed_origins).map_err(OpenError::Origin)?;
         let keyring = keyring(keys, jwks_url, &clock).await?;
         let db = Db::open(&data, clock.clone())?;
         let livemode = policy.livemode;
@@ -256,7 +254,7 @@ impl Server {
         http::router(Parts {
             ingest: Arc::new(Ingest {
                 queue: db.clone(),
-                secrets,
+                secrets: Arc::new(secrets),
                 clock: clock.clone(),
                 body_timeout: timeouts.request_body,
             }),

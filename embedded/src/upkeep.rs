@@ -2,14 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tierlift_core::{
-    decide::lapse,
-    id::UserId,
-    policy::Policy,
-    ports::{Store, StoreError},
-    time::Clock,
-};
+use tierlift_core::{decide::Change, policy::Policy, time::Clock};
 use tierlift_notifier::notify;
+use tierlift_worker::lapse_one;
 use tokio::{sync::watch, time::interval};
 
 use crate::{
@@ -63,10 +58,9 @@ pub async fn lapse_due(
 ) -> Result<usize, Error> {
     let due = db.lapsed(clock.now(), ROUND_MAX).await?;
     for user in &due {
-        match lapse_one(db, sockets, policy, clock, user).await {
-            // A webhook came in between and decided with the same clock.
-            Ok(()) | Err(StoreError::Conflict | StoreError::Duplicate) => {}
-            Err(why @ (StoreError::TooLarge(_) | StoreError::Unavailable(_))) => {
+        match lapse_one(db, policy, user, clock.now()).await {
+            Ok(changes) => tell(sockets, &changes, clock).await,
+            Err(why) => {
                 tracing::warn!(user = user.as_str(), error = %why, "a role could not be ended");
             }
         }
@@ -74,20 +68,8 @@ pub async fn lapse_due(
     Ok(due.len())
 }
 
-async fn lapse_one(
-    db: &Db,
-    sockets: &Registry,
-    policy: &Policy,
-    clock: &Clock,
-    user: &UserId,
-) -> Result<(), StoreError> {
-    let Some(account) = db.account(user).await? else { return Ok(()) };
-    let Some(commit) = lapse(account, policy, clock.now()) else { return Ok(()) };
-    let changes = commit.changes.clone();
-    db.commit(commit).await?;
-    tracing::info!(user = user.as_str(), changes = changes.len(), "a subscription's time is over");
-    for change in &changes {
+async fn tell(sockets: &Registry, changes: &[Change], clock: &Clock) {
+    for change in changes {
         notify(sockets, change, None, clock).await;
     }
-    Ok(())
 }

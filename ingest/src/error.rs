@@ -4,7 +4,12 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use tierlift_core::{event, limits::WEBHOOK_BODY_MAX_BYTES, ports::QueueError, problem, signature};
+use tierlift_core::{
+    event,
+    limits::WEBHOOK_BODY_MAX_BYTES,
+    ports::{QueueError, SecretsError},
+    problem, signature,
+};
 
 /// Why a webhook is refused. Each has a stable [`Error::code`].
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +32,9 @@ pub enum Error {
     /// It is signed, but no event.
     #[error(transparent)]
     Payload(#[from] event::Error),
+    /// It could not be checked, so Stripe has to keep it.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// It could not be queued, so Stripe has to keep it.
     #[error(transparent)]
     Queue(#[from] QueueError),
@@ -43,6 +51,7 @@ impl Error {
             Self::BodyBroken => "body_broken",
             Self::Signature(why) => why.code(),
             Self::Payload(why) => why.code(),
+            Self::Secrets(_) => "secrets_unavailable",
             Self::Queue(QueueError::Full | QueueError::Unavailable(_)) => "queue_unavailable",
         }
     }
@@ -55,13 +64,14 @@ impl Error {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyBroken | Self::Signature(_) | Self::Payload(_) => StatusCode::BAD_REQUEST,
-            Self::Queue(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Secrets(_) | Self::Queue(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// What is told to whoever sent it. What is wrong inside is in the log alone.
     fn detail(&self) -> String {
         match self {
+            Self::Secrets(_) => "no webhook can be checked now; send it again".to_owned(),
             Self::Queue(_) => "the queue cannot take this webhook now; send it again".to_owned(),
             Self::ContentType
             | Self::BodyTooLarge

@@ -17,8 +17,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tierlift_core::{
     limits::{TRACE_MAX_BYTES, WEBHOOK_BODY_MAX_BYTES},
-    ports::Inbox,
-    signature::Secrets,
+    ports::{Inbox, SigningSecrets},
+    signature,
     time::Clock,
 };
 
@@ -26,11 +26,11 @@ use crate::{Accepted, Error, accept};
 
 /// What the route needs.
 #[derive(Debug)]
-pub struct Ingest<Q> {
+pub struct Ingest<Q, S> {
     /// Where webhooks go.
     pub queue: Q,
     /// With which they are signed.
-    pub secrets: Secrets,
+    pub secrets: S,
     /// When they arrive.
     pub clock: Clock,
     /// How long a body may take to arrive.
@@ -38,11 +38,18 @@ pub struct Ingest<Q> {
 }
 
 /// The route.
-pub fn router<Q: Inbox + 'static>(ingest: Arc<Ingest<Q>>) -> Router {
-    Router::new().route("/webhooks/stripe", post(webhook::<Q>)).with_state(ingest)
+pub fn router<Q, S>(ingest: Arc<Ingest<Q, S>>) -> Router
+where
+    Q: Inbox + 'static,
+    S: SigningSecrets + 'static,
+{
+    Router::new().route("/webhooks/stripe", post(webhook::<Q, S>)).with_state(ingest)
 }
 
-async fn webhook<Q: Inbox>(State(ingest): State<Arc<Ingest<Q>>>, request: Request) -> Response {
+async fn webhook<Q: Inbox, S: SigningSecrets>(
+    State(ingest): State<Arc<Ingest<Q, S>>>,
+    request: Request,
+) -> Response {
     let started = Instant::now();
     let result = receive(&ingest, request).await;
     let (word, code) = match &result {
@@ -62,7 +69,10 @@ async fn webhook<Q: Inbox>(State(ingest): State<Arc<Ingest<Q>>>, request: Reques
     }
 }
 
-async fn receive<Q: Inbox>(ingest: &Ingest<Q>, request: Request) -> Result<Accepted, Error> {
+async fn receive<Q: Inbox, S: SigningSecrets>(
+    ingest: &Ingest<Q, S>,
+    request: Request,
+) -> Result<Accepted, Error> {
     let (head, body) = request.into_parts();
     check_content_type(&head.headers)?;
     let body = tokio::time::timeout(ingest.body_timeout, read(body))
@@ -70,7 +80,17 @@ async fn receive<Q: Inbox>(ingest: &Ingest<Q>, request: Request) -> Result<Accep
         .unwrap_or(Err(Error::BodyTimeout))?;
     let signature = head.headers.get("stripe-signature").map(HeaderValue::as_bytes);
     let (trace, now) = (trace(&head.headers), ingest.clock.now());
-    accept(&ingest.queue, &ingest.secrets, signature, body, trace, now).await
+    let secrets = ingest.secrets.current().await?;
+    let accepted =
+        accept(&ingest.queue, &secrets, signature, body.clone(), trace.clone(), now).await;
+    match accepted {
+        // Somebody may have rolled the secret a moment ago.
+        Err(Error::Signature(signature::Error::Mismatch)) => match ingest.secrets.renewed().await {
+            Some(newer) => accept(&ingest.queue, &newer, signature, body, trace, now).await,
+            None => accepted,
+        },
+        other => other,
+    }
 }
 
 /// The whole body, or why not; a body that says that it is too large is not even begun.

@@ -7,7 +7,11 @@
 mod answer;
 mod close;
 mod notify;
+mod offer;
+mod stream;
 
 pub use answer::{Reply, answer};
 pub use close::Close;
 pub use notify::{Told, notify};
+pub use offer::{Origins, Refused, offered_token};
+pub use stream::{News, tell_all};

@@ -64,15 +64,23 @@ impl Error {
     }
 }
 
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        if let Self::Store(why) = &self {
+impl Error {
+    /// The answer to whoever is not let in.
+    #[must_use]
+    pub fn answer(&self) -> axum::http::Response<String> {
+        if let Self::Store(why) = self {
             tracing::error!(error = %why, "an account cannot be read");
         }
         let mut response = problem::response(self.status(), self.code(), &self.detail());
         if let Some(challenge) = self.challenge() {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        response.into_response()
+        response
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        self.answer().into_response()
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use tierlift_core::{
     limits::JWKS_FETCH_INTERVAL_SECS,
     time::Timestamp,
-    token::{self, Claims, KeyError, Keys},
+    token::{self, Claims, KeyError, Keys, Secret},
 };
 use tokio::sync::Mutex;
 
@@ -61,6 +61,12 @@ impl Keyring {
         Ok(keyring)
     }
 
+    /// Puts a shared secret in the place of the one before: somebody rolled it.
+    pub fn replace_secret(&self, secret: Secret) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        *keys = Arc::new(Keys::clone(&keys).with_secret(secret));
+    }
+
     /// The keys of now.
     #[must_use]
     pub fn keys(&self) -> Arc<Keys> {
@@ -94,8 +100,9 @@ impl Keyring {
     async fn fetch(&self) -> Result<(), SourceError> {
         let Some(source) = &self.source else { return Ok(()) };
         let json = (source.fetch)().await.map_err(SourceError::Fetch)?;
-        let keys = Keys::clone(&self.keys()).with_jwks(&json)?;
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        *keys = Arc::new(Keys::clone(&keys).with_jwks(&json)?);
+        drop(keys);
         Ok(())
     }
 }

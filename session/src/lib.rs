@@ -8,7 +8,10 @@ mod access;
 mod bearer;
 mod error;
 mod guard;
+pub mod jwks;
 mod keyring;
+#[cfg(feature = "lambda")]
+mod rolling;
 mod route;
 
 pub use access::{Access, Issued};
@@ -16,4 +19,6 @@ pub use bearer::bearer;
 pub use error::Error;
 pub use guard::{Guarded, RequireRole, UnknownRole};
 pub use keyring::{Fetch, FetchError, Keyring, SourceError};
+#[cfg(feature = "lambda")]
+pub use rolling::Rolling;
 pub use route::{Refreshed, router};

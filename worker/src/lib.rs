@@ -1,10 +1,13 @@
 //! The worker: load, decide, commit. It takes one message at a time and answers what became of it.
 //!
-//! It never talks to the queue: what a [`Verdict`] means for a message is done by its caller, the
-//! embedded pump or the Lambda's batch. It refuses to guess: what cannot be applied is parked with
+//! Deciding never talks to the queue: what a [`Verdict`] means for a message is done by the caller,
+//! the embedded pump or the [`Worker`] of batches. It refuses to guess: what cannot be applied is parked with
 //! its cause, what may pass is tried again, and nothing is dropped.
 
+mod attempt;
 mod backoff;
+mod batch;
+mod lapse;
 
 use std::time::Duration;
 
@@ -19,7 +22,10 @@ use tierlift_core::{
     time::Timestamp,
 };
 
+pub use attempt::attempt;
 pub use backoff::{conflict_delay_ms, retry_delay_ms};
+pub use batch::Worker;
+pub use lapse::lapse_one;
 
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
@@ -142,11 +148,12 @@ fn summary(commit: &Commit) -> Committed {
 /// Writes what became of a message into the log and the metrics: ids and codes, never a body.
 pub fn record(message: &Message, verdict: &Verdict, now: Timestamp) {
     let (event, group) = (message.event.as_str(), &*message.group.0);
+    let trace = message.trace.as_deref();
     match verdict {
         Verdict::Done(Done::Committed(done)) => {
             let user = done.user.as_ref().map(UserId::as_str);
             let outcome = done.outcome.as_str();
-            tracing::info!(event, customer = group, user, outcome, "processed");
+            tracing::info!(event, customer = group, user, outcome, trace, "processed");
             metrics::counter!("tierlift_events_total", "outcome" => outcome).increment(1);
             if done.ambiguous {
                 metrics::counter!("tierlift_ambiguous_total").increment(1);
@@ -160,17 +167,32 @@ pub fn record(message: &Message, verdict: &Verdict, now: Timestamp) {
                 .record(now.since(message.received_at).as_secs_f64());
         }
         Verdict::Done(Done::Duplicate) => {
-            tracing::debug!(event, customer = group, outcome = "duplicate", "processed");
+            tracing::debug!(event, customer = group, outcome = "duplicate", trace, "processed");
             metrics::counter!("tierlift_events_total", "outcome" => "duplicate").increment(1);
         }
         Verdict::Retry { delay_ms, failure } => {
             let (cause, error) = (failure.cause.code(), &failure.error);
-            tracing::warn!(event, customer = group, cause, error, delay_ms, "will be tried again");
+            tracing::warn!(
+                event,
+                customer = group,
+                cause,
+                error,
+                delay_ms,
+                trace,
+                "will be tried again"
+            );
             metrics::counter!("tierlift_events_total", "outcome" => "retried").increment(1);
         }
         Verdict::Park(failure) => {
             let (cause, error) = (failure.cause.code(), &failure.error);
-            tracing::error!(event, customer = group, cause, error, "parked as a dead letter");
+            tracing::error!(
+                event,
+                customer = group,
+                cause,
+                error,
+                trace,
+                "parked as a dead letter"
+            );
             metrics::counter!("tierlift_events_total", "outcome" => "parked").increment(1);
             metrics::counter!("tierlift_parked_total", "cause" => cause).increment(1);
         }

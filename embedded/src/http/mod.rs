@@ -10,7 +10,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
     http::{
-        HeaderValue, Method, StatusCode,
+        Method, StatusCode,
         header::{AUTHORIZATION, CONTENT_TYPE},
     },
     middleware::{Next, from_fn},
@@ -20,6 +20,7 @@ use tierlift_core::{
     limits::{REQUEST_BODY_MAX_BYTES, REQUEST_TIMEOUT_SECS},
     ports::{Queue, Store},
     problem,
+    signature::Secrets,
 };
 use tierlift_ingest::Ingest;
 use tierlift_session::Access;
@@ -32,11 +33,9 @@ pub(crate) use socket::Door;
 /// How long browsers may remember that an origin is allowed.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
-type Refusal = axum::http::Response<String>;
-
 /// What the routes need, each its own part.
 pub(crate) struct Parts<Q, S> {
-    pub(crate) ingest: Arc<Ingest<Q>>,
+    pub(crate) ingest: Arc<Ingest<Q, Arc<Secrets>>>,
     pub(crate) access: Arc<Access<S>>,
     pub(crate) door: Arc<Door<S>>,
     pub(crate) operations: Arc<Operations<Q>>,
@@ -47,7 +46,7 @@ pub(crate) struct Parts<Q, S> {
 /// All routes. What is none of them is refused like everything else that is refused.
 pub(crate) fn router<Q: Queue + 'static, S: Store + 'static>(parts: Parts<Q, S>) -> Router {
     let cors = CorsLayer::new()
-        .allow_origin(parts.door.origins.clone())
+        .allow_origin(parts.door.origins.listed())
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE])
         .max_age(PREFLIGHT_MAX_AGE);
@@ -56,23 +55,15 @@ pub(crate) fn router<Q: Queue + 'static, S: Store + 'static>(parts: Parts<Q, S>)
         .layer(DefaultBodyLimit::max(REQUEST_BODY_MAX_BYTES))
         .layer(from_fn(within_request_timeout));
     // Given before the layer, so that a preflight gets to the layer and not here.
-    let session = tierlift_session::router(parts.access).method_not_allowed_fallback(other_method);
+    let session = tierlift_session::router(parts.access)
+        .method_not_allowed_fallback(async || problem::other_method());
     tierlift_ingest::router(parts.ingest)
         .merge(session.layer(cors))
         .merge(socket::router(parts.door))
         .merge(operations::router(parts.operations))
         .merge(host)
-        .fallback(no_route)
-        .method_not_allowed_fallback(other_method)
-}
-
-async fn no_route() -> Refusal {
-    problem::response(StatusCode::NOT_FOUND, "not_found", "no such route")
-}
-
-async fn other_method() -> Refusal {
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    problem::response(status, "method_not_allowed", "this route has other methods")
+        .fallback(async || problem::no_route())
+        .method_not_allowed_fallback(async || problem::other_method())
 }
 
 /// The host's routes read their bodies themselves; this bounds how long that may take.
@@ -82,36 +73,4 @@ async fn within_request_timeout(request: Request, next: Next) -> Response {
         let status = StatusCode::REQUEST_TIMEOUT;
         problem::response(status, "request_timeout", "the request took too long").into_response()
     })
-}
-
-/// An origin as browsers write it: `scheme://host[:port]`, and nothing behind it.
-pub(crate) fn origin(text: &str) -> Option<HeaderValue> {
-    let uri: axum::http::Uri = text.parse().ok()?;
-    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
-    let exact = format!("{scheme}://{authority}") == text && !authority.as_str().contains('@');
-    (exact && text == text.to_ascii_lowercase()).then(|| text.parse().ok())?
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_origin_is_a_scheme_a_host_and_perhaps_a_port() {
-        for (text, fits) in [
-            ("https://app.example.com", true),
-            ("http://127.0.0.1:8787", true),
-            ("http://[::1]:8787", true),
-            ("https://app.example.com/", false),
-            ("https://app.example.com/path", false),
-            ("https://App.example.com", false),
-            ("https://user@app.example.com", false),
-            ("app.example.com", false),
-            ("*", false),
-            ("null", false),
-            ("", false),
-        ] {
-            assert_eq!(origin(text).is_some(), fits, "{text}");
-        }
-    }
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use tierlift_core::limits::{JWKS_FETCH_TIMEOUT_SECS, JWKS_MAX_BYTES};
-use tierlift_session::{Fetch, FetchError};
+
+use crate::{Fetch, FetchError};
 
 /// A way to fetch this URL's document. It blocks a thread of the runtime's blocking pool.
-pub(crate) fn fetch(url: String) -> Fetch {
+#[must_use]
+pub fn fetch(url: String) -> Fetch {
     let timeout = Some(Duration::from_secs(JWKS_FETCH_TIMEOUT_SECS));
     let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(timeout).build().into();
     Box::new(move || {

@@ -1,0 +1,82 @@
+//! The Lambda runtime: what an invocation brings becomes our types, and what we answer becomes what
+//! its event source understands.
+//!
+//! A function starts once and then lives from event to event. Nothing outlives an invocation but
+//! clients, and caches with an age. Its log lines are JSON on standard output, and so are its
+//! metrics, in CloudWatch's embedded format and under the names of `GET /metrics`.
+
+mod batch;
+mod http;
+mod schedule;
+mod socket;
+mod stream;
+
+use std::{io, time::Duration};
+
+use lambda_runtime::Context;
+use metrics_cloudwatch_embedded::{Builder, Collector};
+use tierlift_core::time::Clock;
+use tracing::Level;
+
+use crate::{Environment, Sdk};
+
+pub use socket::{SocketEvent, What};
+
+/// Why a function ended.
+pub type Error = lambda_runtime::Error;
+
+/// What is left of an invocation's time for the answer itself.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// A function that has started: it logs, counts, and knows its environment.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// What its environment says.
+    pub environment: Environment,
+    /// What all clients share.
+    pub sdk: Sdk,
+    /// What time it is.
+    pub clock: Clock,
+    metrics: &'static Collector,
+}
+
+impl Function {
+    /// Starts to log and to count.
+    pub fn start() -> Result<Self, Error> {
+        let environment = Environment::of_process();
+        start_log(environment.get("AWS_LAMBDA_LOG_LEVEL"));
+        let name = environment.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("unknown").to_owned();
+        let metrics = Builder::new()
+            .cloudwatch_namespace("tierlift")
+            .with_dimension("function", name)
+            .init()?;
+        Ok(Self { environment, sdk: Sdk::of_lambda(), clock: crate::clock(), metrics })
+    }
+
+    /// Writes what was counted in an invocation.
+    fn flush(&self) {
+        if let Err(why) = self.metrics.flush(io::stdout()) {
+            tracing::warn!(error = %why, "the metrics of this invocation are lost");
+        }
+    }
+}
+
+/// Lambda's JSON log format wants a level and a time; Lambda filters by the level.
+fn start_log(level: Option<&str>) {
+    let level = level.and_then(|word| word.parse().ok()).unwrap_or(Level::INFO);
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_max_level(level)
+        .with_writer(io::stdout)
+        .init();
+}
+
+/// How long the work of an invocation may still take.
+fn time_left(context: &Context) -> Duration {
+    let left = context.deadline().duration_since(std::time::SystemTime::now());
+    left.unwrap_or_default().saturating_sub(RESERVE)
+}

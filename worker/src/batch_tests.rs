@@ -1,0 +1,214 @@
+use std::{collections::BTreeMap, sync::Mutex};
+
+use bytes::Bytes;
+use tierlift_core::{
+    account::Account,
+    customer::Customer,
+    decide::{Commit, LedgerEntry, Loaded},
+    event::Type,
+    id::{CustomerId, EventId, UserId},
+    policy::{Draft, PastDue, UnmappedPrice},
+    ports::{DeadLetter, Depth, Group, Inbox, Keys, Message, Sent, StoreError},
+    time::Timestamp,
+};
+
+use super::*;
+
+/// What the batch answered, in its order: the queue of a Lambda function sees nothing else.
+#[derive(Debug, Default)]
+struct Answers {
+    said: Mutex<Vec<String>>,
+    /// Nothing can be set aside.
+    letters_away: bool,
+}
+
+impl Answers {
+    fn say(&self, what: String) {
+        self.said.lock().unwrap().push(what);
+    }
+}
+
+impl Inbox for Answers {
+    async fn send(&self, _: Message) -> Result<Sent, QueueError> {
+        unreachable!("a worker sends nothing")
+    }
+}
+
+impl Queue for Answers {
+    async fn receive(&self, _: usize) -> Result<Vec<Delivery>, QueueError> {
+        unreachable!("Lambda receives")
+    }
+
+    async fn delete(&self, _: Vec<Receipt>) -> Result<(), QueueError> {
+        unreachable!("Lambda deletes")
+    }
+
+    async fn retry(&self, delivery: &Delivery, _: u64, why: Failure) -> Result<(), QueueError> {
+        self.say(format!("retry {} {}", delivery.receipt.0, why.cause));
+        Ok(())
+    }
+
+    async fn release(&self, deliveries: &[Delivery], _: u64) -> Result<(), QueueError> {
+        let receipts: Vec<_> = deliveries.iter().map(|one| one.receipt.0.as_str()).collect();
+        self.say(format!("release {}", receipts.join(" ")));
+        Ok(())
+    }
+
+    async fn park(&self, delivery: &Delivery, why: Failure) -> Result<(), QueueError> {
+        if self.letters_away {
+            return Err(QueueError::Unavailable("away".into()));
+        }
+        self.say(format!("park {} {}", delivery.receipt.0, why.cause));
+        Ok(())
+    }
+
+    async fn dead_letters(&self, _: usize) -> Result<Vec<DeadLetter>, QueueError> {
+        unreachable!("a worker reads no letters")
+    }
+
+    async fn redrive(&self, _: &EventId) -> Result<bool, QueueError> {
+        unreachable!("a worker redrives nothing")
+    }
+
+    async fn depth(&self) -> Result<Depth, QueueError> {
+        unreachable!("a worker counts nothing")
+    }
+}
+
+/// A store that is away for some customers, panics for `cus_bug`, and never answers for `cus_slow`.
+#[derive(Debug, Default)]
+struct Rows {
+    committed: Mutex<Vec<String>>,
+}
+
+impl Store for Rows {
+    async fn load(&self, keys: &Keys) -> Result<Loaded, StoreError> {
+        match keys.customer.as_str() {
+            "cus_away" => return Err(StoreError::Unavailable("away".into())),
+            "cus_bug" => panic!("a defect"),
+            "cus_slow" => std::future::pending().await,
+            _ => {}
+        }
+        let customer = Customer::new(keys.customer.clone());
+        let accounts = keys.users.iter().map(|user| (user.clone(), None));
+        Ok(Loaded { processed: false, customer, accounts: accounts.collect::<BTreeMap<_, _>>() })
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        if commit.customer.is_some_and(|customer| customer.id.as_str() == "cus_large") {
+            return Err(StoreError::TooLarge(Cause::CustomerTooLarge));
+        }
+        self.committed.lock().unwrap().push(commit.ledger.event.as_str().to_owned());
+        Ok(())
+    }
+
+    async fn account(&self, _: &UserId) -> Result<Option<Account>, StoreError> {
+        Ok(None)
+    }
+
+    async fn customer(&self, _: &CustomerId) -> Result<Option<Customer>, StoreError> {
+        Ok(None)
+    }
+
+    async fn ledger(&self, _: &EventId) -> Result<Option<LedgerEntry>, StoreError> {
+        Ok(None)
+    }
+}
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+fn delivery(event: &str, customer: &str) -> Delivery {
+    let event_id = EventId::new(event).unwrap();
+    let body = format!(
+        r#"{{"id":"{event}","type":"customer.updated","created":1795000000,"livemode":false,
+            "data":{{"object":{{"id":"{customer}","object":"customer",
+            "metadata":{{"user_id":"ada"}}}}}}}}"#
+    );
+    let message = Message {
+        group: Group::of(&event_id, Some(&CustomerId::new(customer).unwrap())),
+        event: event_id,
+        kind: Type::CustomerUpdated,
+        received_at: NOW,
+        trace: None,
+        body: Bytes::from(body),
+    };
+    Delivery { receipt: Receipt(event.to_owned()), message, attempt: 1 }
+}
+
+fn worker(queue: Answers) -> Worker<Answers, Rows> {
+    let policy = Policy::new(Draft {
+        roles: vec!["free".to_owned(), "paid".to_owned()],
+        plans: Vec::new(),
+        livemode: false,
+        past_due: PastDue::Keep,
+        grace_days: 3,
+        unmapped_price: UnmappedPrice::Park,
+    });
+    let (store, policy) = (Rows::default(), Arc::new(policy.unwrap()));
+    Worker { queue, store, policy, clock: Clock::new(|| NOW) }
+}
+
+/// A batch of `event customer` pairs; gives what stays, what was committed, and what was said.
+async fn run(queue: Answers, batch: &[(&str, &str)]) -> [String; 3] {
+    let worker = worker(queue);
+    let deliveries = batch.iter().map(|(event, customer)| delivery(event, customer)).collect();
+    let stays = worker.batch(deliveries, Duration::from_secs(5)).await;
+    let stays: Vec<_> = stays.into_iter().map(|receipt| receipt.0).collect();
+    let committed = worker.store.committed.into_inner().unwrap();
+    let said = worker.queue.said.into_inner().unwrap();
+    [stays.join(" "), committed.join(" "), said.join(", ")]
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_holds_back_its_own_group_and_no_other() {
+    let batch = [("1", "cus_a"), ("2", "cus_away"), ("3", "cus_a"), ("4", "cus_away"), ("5", "c")];
+    let [stays, committed, said] = run(Answers::default(), &batch).await;
+    assert_eq!(stays, "2 4");
+    assert_eq!(committed, "1 3 5");
+    assert_eq!(said, "retry 2 store.unavailable, release 4");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_set_aside_holds_back_nobody() {
+    let mut batch =
+        vec![delivery("1", "cus_a"), delivery("2", "cus_a"), delivery("3", "cus_large")];
+    batch[0].message.body = Bytes::from_static(b"{}");
+    let worker = worker(Answers::default());
+    assert_eq!(worker.batch(batch, Duration::from_secs(5)).await, []);
+    assert_eq!(worker.store.committed.into_inner().unwrap(), ["2"]);
+    let said = worker.queue.said.into_inner().unwrap();
+    assert_eq!(said, ["park 1 payload.malformed", "park 3 customer.too_large"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_set_aside_stays_with_the_rest_of_its_group() {
+    let batch = [("1", "cus_large"), ("2", "cus_large"), ("3", "cus_a")];
+    let queue = Answers { letters_away: true, ..Answers::default() };
+    let [stays, committed, said] = run(queue, &batch).await;
+    assert_eq!((stays.as_str(), committed.as_str()), ("1 2", "3"));
+    assert_eq!(said, "release 1, release 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_defect_is_a_failure_of_its_event_alone() {
+    let [stays, committed, said] = run(Answers::default(), &[("1", "cus_bug"), ("2", "c")]).await;
+    assert_eq!((stays.as_str(), committed.as_str()), ("1", "2"));
+    assert_eq!(said, "retry 1 worker.panicked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_gets_no_answer_in_time_comes_again() {
+    let batch = [("1", "cus_slow"), ("2", "cus_slow"), ("3", "cus_a")];
+    let [stays, committed, said] = run(Answers::default(), &batch).await;
+    assert_eq!((stays.as_str(), committed.as_str()), ("1 2", "3"));
+    assert_eq!(said, "retry 1 store.unavailable, release 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_attempt_is_set_aside() {
+    let mut last = delivery("1", "cus_away");
+    last.attempt = tierlift_core::limits::ATTEMPTS_MAX;
+    let worker = worker(Answers::default());
+    assert_eq!(worker.batch(vec![last], Duration::from_secs(5)).await, []);
+    assert_eq!(worker.queue.said.into_inner().unwrap(), ["park 1 store.unavailable"]);
+}
