@@ -1,27 +1,41 @@
 # make run    start tierlift with its demo on http://127.0.0.1:8787/demo
 # make test   every test; installs what they need first
 # make check  formatting, lints, dependencies, types, and every test
-# make bench  measure tierlift beside a stock peer and print the table
+# make bench  measure tierlift beside a stock peer and print the tables
 # make fmt    format everything
+# make package ARCHITECTURE=x86_64|arm64    the functions for AWS, zipped, and their template
 
 # Built things live outside the checkout, so that a fresh clone starts warm.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tierlift
 TOOLS := $(CACHE)/tools
 NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
+DYNOXIDE_VERSION := 3.2.0
 PYTHON ?= python3
 VENV := $(CACHE)/venv-$(firstword $(shell cksum tests/requirements.txt))
 CLIENT_READY := client/node_modules/.package-lock.json
 RELEASE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 NODE := $(shell command -v node 2>/dev/null)
 
+# The functions for AWS: where they are put, and what they are built for.
+PACKAGE ?= target/package
+ARCHITECTURE ?= arm64
+FUNCTIONS := ingest worker upkeep notifier-stream notifier-gateway session
+STAGES := ingest worker notifier session
+# What the tests deploy is built for this machine.
+TEST_PACKAGE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/test-package
+HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
+
 export PATH := $(TOOLS)/bin:$(PATH)
+export TIERLIFT_VENV := $(VENV)
 export TIERLIFT_LOCALSTRIPE := $(VENV)/bin/localstripe
+export TIERLIFT_DYNOXIDE := $(TOOLS)/bin/dynoxide
+export TIERLIFT_PACKAGE := $(TEST_PACKAGE)
 
 LISTEN ?= 127.0.0.1:8787
 DATA ?= tierlift.db
 
-.PHONY: run test test-rust test-client check lint deny fmt bench demo tools
+.PHONY: run test test-rust test-client test-infrastructure check lint deny fmt bench demo tools package
 
 run: demo
 	cargo run --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
@@ -43,11 +57,18 @@ $(CLIENT_READY): client/package-lock.json
 	cd client && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test: test-rust test-client
+test: test-infrastructure test-rust test-client
 
-test-rust: demo $(TOOLS)/nextest-$(NEXTEST_VERSION) $(VENV)/.ready
+test-rust: demo $(TOOLS)/nextest-$(NEXTEST_VERSION) $(TOOLS)/dynoxide-$(DYNOXIDE_VERSION) $(VENV)/.ready
+	$(MAKE) package PACKAGE=$(TEST_PACKAGE) ARCHITECTURE=$(HOST_ARCHITECTURE)
 	cargo build --workspace --bin tierlift
 	cargo nextest run --workspace
+
+# The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
+test-infrastructure: $(VENV)/.ready
+	$(VENV)/bin/cfn-lint infrastructure/template.yaml
+	$(VENV)/bin/python -B infrastructure/test_policy.py
+	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
 
 test-client: $(CLIENT_READY) demo
 	cargo build --workspace --bin tierlift
@@ -74,6 +95,16 @@ bench: demo
 	cargo run --quiet --release --bin tierlift-bench
 	cd client && TIERLIFT_BIN=$(RELEASE)/tierlift npm run bench
 
+# With zig as the linker, so that the programs run on the C library of Lambda's own Linux.
+package: $(VENV)/.ready
+	PATH=$(VENV)/bin:$$PATH $(VENV)/bin/cargo-lambda lambda build --quiet --profile lambda \
+	  $(STAGES:%=--package tierlift-%) --features $(subst $() ,$(),$(STAGES:%=tierlift-%/lambda,)) --bins \
+	  --output-format zip --lambda-dir $(PACKAGE)/build --$(subst _,-,$(ARCHITECTURE))
+	@$(foreach name,$(FUNCTIONS),mv $(PACKAGE)/build/$(name)/bootstrap.zip $(PACKAGE)/$(name).zip;)
+	@rm -r $(PACKAGE)/build
+	@cp infrastructure/template.yaml $(PACKAGE)/template.yaml
+	@ls -l $(PACKAGE)
+
 tools: $(TOOLS)/nextest-$(NEXTEST_VERSION) $(TOOLS)/deny-$(DENY_VERSION) $(VENV)/.ready
 
 # A tool that is on the machine already will do.
@@ -85,6 +116,12 @@ $(TOOLS)/nextest-$(NEXTEST_VERSION):
 $(TOOLS)/deny-$(DENY_VERSION):
 	@mkdir -p $(TOOLS)
 	cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --version $(DENY_VERSION) --locked --root $(TOOLS)
+	@touch $@
+
+$(TOOLS)/dynoxide-$(DYNOXIDE_VERSION):
+	@mkdir -p $(TOOLS)
+	cargo install dynoxide-rs --version $(DYNOXIDE_VERSION) --locked --root $(TOOLS) \
+	  --no-default-features --features native-sqlite,http-server,cli
 	@touch $@
 
 $(VENV)/.ready: tests/requirements.txt

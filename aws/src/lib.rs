@@ -10,10 +10,10 @@ mod sdk;
 pub mod secrets;
 
 pub mod queue;
-// pub mod sockets;
+pub mod sockets;
 pub mod store;
 
-// pub mod lambda;
+pub mod lambda;
 
 use tierlift_core::time::{Clock, Timestamp};
 

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context as _;
 use tierlift_aws::{lambda::Function, queue::Inbox, secrets::Signing};
 use tierlift_core::limits::REQUEST_BODY_TIMEOUT_SECS;
 use tierlift_ingest::{Ingest, router};
@@ -18,9 +17,12 @@ async fn main() -> anyhow::Result<()> {
         clock: clock.clone(),
         body_timeout: Duration::from_secs(REQUEST_BODY_TIMEOUT_SECS),
     }));
-    let served = function.serve_http(async |request| {
-        let Ok(response) = routes.clone().oneshot(request).await;
-        response
+    let served = function.serve_http(|request| {
+        let answered = routes.clone().oneshot(request);
+        async {
+            let Ok(response) = answered.await;
+            response
+        }
     });
-    served.await.map_err(anyhow::Error::from_boxed).context("Lambda's runtime ended")
+    served.await.map_err(anyhow::Error::from_boxed)
 }

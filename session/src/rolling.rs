@@ -26,7 +26,7 @@ impl Rolling {
     pub async fn open(function: &Function) -> anyhow::Result<Self> {
         let Function { environment, sdk, clock, .. } = function;
         let policy = environment.policy()?;
-        let store = Store::new(sdk, environment.table()?, policy.clone());
+        let store = Store::new(sdk, environment.table()?);
         let secret = of_tokens(environment, sdk, clock)?;
         let keyring = match environment.jwks_url() {
             Some(url) => {

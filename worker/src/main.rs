@@ -11,7 +11,7 @@ async fn main() -> anyhow::Result<()> {
     let (queue, letters) = (environment.queue_url()?, environment.dead_letter_queue_url()?);
     let worker = Worker {
         queue: Queue::new(sdk, queue, letters, table),
-        store: Store::new(sdk, table, policy.clone()),
+        store: Store::new(sdk, table),
         policy,
         clock: function.clock.clone(),
     };

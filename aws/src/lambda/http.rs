@@ -7,15 +7,18 @@ use super::{Error, Function};
 
 impl Function {
     /// Serves requests until Lambda ends the process.
-    pub async fn serve_http<A>(&self, answer: A) -> Result<(), Error>
+    pub async fn serve_http<A, F>(&self, answer: A) -> Result<(), Error>
     where
-        A: AsyncFn(http::Request<Body>) -> Response,
+        A: Fn(http::Request<Body>) -> F,
+        F: Future<Output = Response> + Send,
     {
-        let answer = &answer;
-        lambda_http::run(service_fn(async move |request: Request| {
-            let response = answer(plain(request)).await;
-            self.flush();
-            Ok::<_, Error>(response)
+        lambda_http::run(service_fn(|request: Request| {
+            let answered = answer(plain(request));
+            async move {
+                let response = answered.await;
+                self.flush();
+                Ok::<_, Error>(response)
+            }
         }))
         .await
     }

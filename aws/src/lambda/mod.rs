@@ -29,7 +29,7 @@ pub type Error = lambda_runtime::Error;
 const RESERVE: Duration = Duration::from_millis(500);
 
 /// A function that has started: it logs, counts, and knows its environment.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Function {
     /// What its environment says.
     pub environment: Environment,

@@ -57,7 +57,7 @@ fn socket_event(request: ApiGatewayWebsocketProxyRequest) -> Result<SocketEvent,
         _ if request.is_base64_encoded => What::SaysBytes,
         _ => What::Says(request.body.unwrap_or_default()),
     };
-    Ok(SocketEvent { socket: ConnectionId::new(id), what })
+    Ok(SocketEvent { socket: ConnectionId::new(&id), what })
 }
 
 /// Both maps hold all headers, the second all their values.

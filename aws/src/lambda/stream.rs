@@ -34,8 +34,12 @@ impl Function {
     {
         let tell = &tell;
         lambda_runtime::run(service_fn(async move |event: LambdaEvent<Event>| {
-            let (records, news): (Vec<_>, Vec<_>) =
-                event.payload.records.into_iter().map(|record| (number(&record), news(record))).unzip();
+            let (records, news): (Vec<_>, Vec<_>) = event
+                .payload
+                .records
+                .into_iter()
+                .map(|record| (number(&record), news(record)))
+                .unzip();
             let readable = news.iter().flatten().cloned().collect();
             let mut told = tell(readable).await.into_iter();
             // What cannot be read stays until the event source sets it aside for us to look at.

@@ -133,10 +133,11 @@ impl Connections {
             Err(why) if is_gone(&why) => {}
             Err(why) => return Err(failed(&why)),
         }
-        self.delete(id).await
+        self.remove(id).await
     }
 
-    async fn delete(&self, id: &ConnectionId) -> Result<(), PushError> {
+    /// Forgets a socket.
+    pub async fn remove(&self, id: &ConnectionId) -> Result<(), PushError> {
         let request = self.rows.delete_item().table_name(&self.table);
         request.key(PK, AttributeValue::S(id.key())).send().await.map_err(|why| failed(&why))?;
         Ok(())
@@ -193,7 +194,7 @@ impl Sockets for Connections {
     }
 
     async fn forget(&self, _: &UserId, socket: &ConnectionId) -> Result<(), PushError> {
-        self.delete(socket).await
+        self.remove(socket).await
     }
 }
 

@@ -10,7 +10,7 @@ async fn main() -> anyhow::Result<()> {
     let function = Function::start().map_err(anyhow::Error::from_boxed)?;
     let (environment, clock) = (&function.environment, &function.clock);
     let policy = environment.policy()?;
-    let store = Store::new(&function.sdk, environment.table()?, policy.clone());
+    let store = Store::new(&function.sdk, environment.table()?);
     let served = function.serve_ticks(async || {
         for user in store.lapsed(clock.now(), LAPSES_OF_ONE_ROUND_MAX).await? {
             // One that cannot be ended now is looked at again a minute later.

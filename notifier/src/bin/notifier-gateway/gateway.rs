@@ -8,14 +8,15 @@
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL};
 use tierlift_aws::{
     lambda::{Function, SocketEvent, What},
-    sockets::{ConnectionId, Connections, Holder},
+    sockets::{ConnectionId, Connections},
 };
 use tierlift_core::{
+    id::UserId,
     limits::{SOCKET_FRAME_MAX_BYTES, SOCKETS_PER_USER_MAX},
     notice::{self, ClientFrame, SUBPROTOCOL, Session},
     ports::{PushError, Sockets as _, Store as _},
     problem,
-    time::Clock,
+    time::{Clock, Timestamp},
 };
 use tierlift_notifier::{Close, Origins, Refused, Reply, answer, offered_token};
 use tierlift_session::Rolling;
@@ -81,17 +82,17 @@ impl Gateway {
 
     /// Of too many sockets of one user the oldest are closed. The index may be a moment behind, so
     /// for a moment there may be some more.
-    async fn make_room(&self, user: &tierlift_core::id::UserId, newest: &ConnectionId) {
+    async fn make_room(&self, user: &UserId, newest: &ConnectionId) {
         let Ok(mut sockets) = self.connections.of(user).await else { return };
+        // The newest come first; this one may not be in the index yet.
         sockets.retain(|socket| socket != newest);
-        let surplus = (sockets.len() + 1).saturating_sub(SOCKETS_PER_USER_MAX);
-        for socket in sockets.iter().take(surplus) {
+        for socket in sockets.iter().skip(SOCKETS_PER_USER_MAX - 1) {
             self.close(socket, Close::TooManySockets).await;
         }
     }
 
     async fn reply(&self, socket: &ConnectionId, text: &str) -> Answer {
-        let holder = match self.connections.holder(socket).await {
+        let (user, opened_at) = match self.connections.holder(socket).await {
             Ok(Some(holder)) => holder,
             // Nobody knows whose it is any more; the client connects again.
             Ok(None) => return self.close(socket, Close::GoingAway).await,
@@ -103,10 +104,10 @@ impl Gateway {
         // The token was checked when it opened; what is asked here needs no secret.
         let access = self.rolling.known();
         let now = self.clock.now();
-        match answer(&access.store, &access.policy, &holder.user, text, now).await {
+        match answer(&access.store, &access.policy, &user, text, now).await {
             Reply::Text(text_back) => {
                 if ClientFrame::parse(text) == Some(ClientFrame::Ping) {
-                    self.catch_up(socket, &holder).await;
+                    self.catch_up(socket, &user, opened_at).await;
                 }
                 Response::new(text_back.into_owned())
             }
@@ -115,10 +116,10 @@ impl Gateway {
     }
 
     /// Sends a snapshot where the role changed in the socket's lifetime.
-    async fn catch_up(&self, socket: &ConnectionId, holder: &Holder) {
+    async fn catch_up(&self, socket: &ConnectionId, user: &UserId, opened_at: Timestamp) {
         let access = self.rolling.known();
-        let Ok(Some(account)) = access.store.account(&holder.user).await else { return };
-        if account.role_assigned_at.is_none_or(|at| at < holder.connected_at) {
+        let Ok(Some(account)) = access.store.account(user).await else { return };
+        if account.role_assigned_at.is_none_or(|at| at < opened_at) {
             return;
         }
         let session = Session::of(&account, &access.policy, self.clock.now());
