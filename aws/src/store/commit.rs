@@ -56,9 +56,10 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    /// Everything that a commit writes; refused where an item is larger than a table can hold.
-    pub(super) fn of(commit: &Commit, table: &str) -> Result<Self, StoreError> {
-        let token = token(commit, table);
+    /// Everything that a commit writes, for the call of that number; refused where an item is larger
+    /// than a table can hold.
+    pub(super) fn of(commit: &Commit, table: &str, call: u64) -> Result<Self, StoreError> {
+        let token = token(commit, table, call);
         let mut this = Self { token, puts: Vec::new(), parts: Vec::new() };
         let new = Version::default();
         this.put(table, Place::Ledger, item::of_ledger(&commit.ledger)?, new)?;
@@ -115,10 +116,12 @@ fn put(table: &str, place: Place, item: Item, onto: Version) -> Result<Put, Buil
     .build()
 }
 
-/// Names a commit by all that is in it: a request that is repeated because its answer was lost is
-/// then no second commit, and no two different commits share a name.
-fn token(commit: &Commit, table: &str) -> String {
+/// Names one call by all that is in it, and its number. A request that is repeated because its
+/// answer was lost is then no second commit; no two different commits ever share a name, as they might
+/// by chance; and a commit that is made once more is another call, which finds the ledger's row.
+fn token(commit: &Commit, table: &str, call: u64) -> String {
     let content = Content {
+        call,
         table,
         ledger: &commit.ledger,
         customer: commit.customer.as_ref().map(|customer| (customer.version, customer)),
@@ -133,9 +136,10 @@ fn token(commit: &Commit, table: &str) -> String {
     hex::encode(digest)
 }
 
-/// What a commit consists of; the versions are not part of the aggregates' own text.
+/// What a call consists of; the versions are not part of the aggregates' own text.
 #[derive(Serialize)]
 struct Content<'a> {
+    call: u64,
     table: &'a str,
     ledger: &'a LedgerEntry,
     customer: Option<(Version, &'a Customer)>,

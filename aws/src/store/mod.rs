@@ -11,7 +11,13 @@ mod refused;
 mod size;
 mod told;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use aws_sdk_dynamodb::Client;
 use commit::Transaction;
@@ -38,13 +44,15 @@ const LAPSES_INDEX: &str = "lapses";
 pub struct Store {
     client: Client,
     table: String,
+    /// Commits that were tried, for their tokens.
+    calls: Arc<AtomicU64>,
 }
 
 impl Store {
     /// The store in the table of that name.
     #[must_use]
     pub fn new(sdk: &Sdk, table: impl Into<String>) -> Self {
-        Self { client: Client::new(sdk.config()), table: table.into() }
+        Self { client: Client::new(sdk.config()), table: table.into(), calls: Arc::default() }
     }
 
     /// Users one of whose accesses ended by that time and nobody has looked since: those who wait
@@ -125,7 +133,8 @@ impl ports::Store for Store {
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        let Transaction { token, puts, parts } = Transaction::of(&commit, &self.table)?;
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        let Transaction { token, puts, parts } = Transaction::of(&commit, &self.table, call)?;
         let request = self.client.transact_write_items().client_request_token(token);
         match request.set_transact_items(Some(puts)).send().await {
             Ok(_) => Ok(()),
@@ -153,3 +162,6 @@ impl ports::Store for Store {
 fn unavailable(why: &dyn std::error::Error) -> StoreError {
     StoreError::Unavailable(words(why))
 }
+
+#[cfg(test)]
+mod tests;
