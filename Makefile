@@ -14,6 +14,7 @@ DYNOXIDE_VERSION := 3.2.0
 PYTHON ?= python3
 VENV := $(CACHE)/venv-$(firstword $(shell cksum tests/requirements.txt))
 CLIENT_READY := client/node_modules/.package-lock.json
+PEER_VENV := $(CACHE)/venv-$(firstword $(shell cksum tests/bench/lambda/peer/requirements.txt))
 RELEASE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 NODE := $(shell command -v node 2>/dev/null)
 
@@ -35,7 +36,7 @@ export TIERLIFT_PACKAGE := $(TEST_PACKAGE)
 LISTEN ?= 127.0.0.1:8787
 DATA ?= tierlift.db
 
-.PHONY: run test test-rust test-client test-infrastructure check lint deny fmt bench demo tools package
+.PHONY: run test test-rust test-client test-infrastructure check lint deny fmt bench bench-lambda demo tools package
 
 run: demo
 	cargo run --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
@@ -94,6 +95,14 @@ bench: demo
 	cd tests/bench/peer && npm ci --no-audit --no-fund --loglevel=error
 	cargo run --quiet --release --bin tierlift-bench
 	cd client && TIERLIFT_BIN=$(RELEASE)/tierlift npm run bench
+	$(MAKE) bench-lambda
+
+# The functions for AWS beside the same jobs in Python.
+bench-lambda: $(PEER_VENV)/.ready
+	$(MAKE) package PACKAGE=$(TEST_PACKAGE) ARCHITECTURE=$(HOST_ARCHITECTURE)
+	cargo build --release --bin tierlift-bench-lambda
+	$(RELEASE)/tierlift-bench-lambda --python $(PEER_VENV)/bin/python \
+	  --binaries $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/$(shell uname -m)-unknown-linux-gnu/lambda
 
 # With zig as the linker, so that the programs run on the C library of Lambda's own Linux.
 package: $(VENV)/.ready
@@ -122,6 +131,11 @@ $(TOOLS)/dynoxide-$(DYNOXIDE_VERSION):
 	@mkdir -p $(TOOLS)
 	cargo install dynoxide-rs --version $(DYNOXIDE_VERSION) --locked --root $(TOOLS) \
 	  --no-default-features --features native-sqlite,http-server,cli
+	@touch $@
+
+$(PEER_VENV)/.ready: tests/bench/lambda/peer/requirements.txt
+	$(PYTHON) -m venv $(PEER_VENV)
+	$(PEER_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(VENV)/.ready: tests/requirements.txt
