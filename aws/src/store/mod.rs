@@ -164,4 +164,6 @@ fn unavailable(why: &dyn std::error::Error) -> StoreError {
 }
 
 #[cfg(test)]
+mod round_trip_tests;
+#[cfg(test)]
 mod tests;

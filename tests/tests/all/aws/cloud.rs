@@ -29,13 +29,15 @@ enum Place {
     Real,
 }
 
+/// Whether a real account is wanted.
+pub(super) fn is_real() -> bool {
+    std::env::var("TIERLIFT_TEST_AWS").is_ok_and(|wanted| wanted == "1")
+}
+
 impl Cloud {
     /// A new one, empty.
     pub(super) async fn start() -> Self {
-        let place = match std::env::var("TIERLIFT_TEST_AWS") {
-            Ok(wanted) if wanted == "1" => Place::Real,
-            _ => Place::Emulator(Emulator::start()),
-        };
+        let place = if is_real() { Place::Real } else { Place::Emulator(Emulator::start()) };
         Self::at(place).await
     }
 
@@ -142,14 +144,14 @@ impl Drop for Cloud {
 }
 
 /// What cannot be deleted is named, for somebody to do it.
-fn delete(target: &str, input: &Value) {
+pub(super) fn delete(target: &str, input: &Value) {
     if let Err(why) = real(target, input) {
         eprintln!("{target} {input} failed: {why}");
     }
 }
 
 /// One call by Amazon's own client for Python, since the SDK belongs to the ports.
-fn real(target: &str, input: &Value) -> Result<Value, String> {
+pub(super) fn real(target: &str, input: &Value) -> Result<Value, String> {
     let mut command = Command::new(python());
     command.arg("-B").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/all/aws/real.py"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

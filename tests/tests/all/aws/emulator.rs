@@ -16,7 +16,7 @@ use std::{
 use serde_json::Value;
 use tierlift_aws::Sdk;
 
-use crate::process::Client;
+use crate::process::{Answer, Client};
 
 /// How long it may take to end what it runs and remove what it wrote.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +31,10 @@ pub(super) fn python() -> PathBuf {
     assert!(python.exists(), "{} is missing: run `make test-rust`", python.display());
     python
 }
+
+/// The form of a signature, which emulators want to see and do not check.
+const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/any/aws4_request, \
+                             SignedHeaders=host, Signature=none";
 
 /// A running emulator.
 pub(crate) struct Emulator {
@@ -71,13 +75,22 @@ impl Emulator {
 
     /// One call of an API by its target, such as `AmazonSQS.CreateQueue`; it must succeed.
     pub(crate) async fn call(&self, target: &str, input: &Value) -> Value {
-        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.0")];
-        let mut client = Client::connect(self.address).await.unwrap();
-        let body = input.to_string();
-        let answer = client.ask("POST", "/", &headers, body.as_bytes()).await.unwrap();
+        let answer = ask(self.address, target, input).await;
         assert_eq!(answer.status, 200, "{target} {input}: {}", answer.body);
         answer.json()
     }
+}
+
+/// What an emulator answers to one call of an API by its target.
+pub(super) async fn ask(address: SocketAddr, target: &str, input: &Value) -> Answer {
+    let headers = [
+        ("x-amz-target", target),
+        ("content-type", "application/x-amz-json-1.0"),
+        ("x-amz-date", "20261122T000000Z"),
+        ("authorization", AUTHORIZATION),
+    ];
+    let mut client = Client::connect(address).await.unwrap();
+    client.ask("POST", "/", &headers, input.to_string().as_bytes()).await.unwrap()
 }
 
 /// Clients that speak to an emulator behind that address.

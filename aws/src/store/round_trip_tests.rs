@@ -1,0 +1,187 @@
+//! Whatever can be decided is read back as it was written: customers, accounts and ledger rows out of
+//! made-up lives, with every number that their types have and texts of every script.
+
+use std::collections::BTreeMap;
+
+use proptest::{collection::vec, option, prelude::*};
+use tierlift_core::{
+    account::Account,
+    customer::{Customer, Payment, PaymentState},
+    decide::{Commit, Decision, Loaded, Origin, decide},
+    event::{Event, Fact, Type},
+    fold::{self, Edge},
+    id::{CustomerId, EventId, SubscriptionId, UserId},
+    limits::ID_MAX_BYTES,
+    policy::{Draft, PastDue, Policy, UnmappedPrice},
+    subscription::{Item as Sold, Node, Status},
+    time::Timestamp,
+};
+
+use super::{item, told};
+
+pub(super) fn policy() -> Policy {
+    Policy::new(Draft {
+        roles: ["free", "bezahlt ☂"].map(str::to_owned).to_vec(),
+        plans: vec![("price_pro".to_owned(), "bezahlt ☂".to_owned())],
+        livemode: false,
+        past_due: PastDue::Keep,
+        grace_days: 3,
+        unmapped_price: UnmappedPrice::Ignore,
+    })
+    .unwrap()
+}
+
+/// Few ids, so that events meet; of every length and script.
+fn user() -> impl Strategy<Value = UserId> {
+    let long = "é".repeat(ID_MAX_BYTES / 2);
+    prop_oneof![Just("ada".to_owned()), Just("用户 #1|é".to_owned()), Just(long)]
+        .prop_map(|id| UserId::new(&id).unwrap())
+}
+
+fn word() -> impl Strategy<Value = Option<Box<str>>> {
+    let words = prop_oneof![Just(String::new()), Just("price_pro".to_owned()), ".{0,12}"];
+    option::of(words.prop_map(String::into_boxed_str))
+}
+
+/// Any number that the type has, and more often one near our days.
+fn secs() -> impl Strategy<Value = i64> {
+    prop_oneof![1 => any::<i64>(), 4 => 1_794_900_000..1_795_100_000_i64]
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    prop_oneof![
+        4 => Just("active".to_owned()),
+        2 => Just("past_due".to_owned()),
+        1 => Just("canceled".to_owned()),
+        1 => ".{0,8}",
+    ]
+    .prop_map(|text| Status::parse(&text))
+}
+
+fn sold() -> impl Strategy<Value = Sold> {
+    (word(), word(), word(), option::of(secs()), option::of(any::<u64>())).prop_map(
+        |(price, product, lookup_key, ends_at_secs, quantity)| Sold {
+            price,
+            product,
+            lookup_key,
+            ends_at_secs,
+            quantity,
+        },
+    )
+}
+
+fn node() -> impl Strategy<Value = Node> {
+    (status(), vec(sold(), 0..4), any::<bool>(), any::<bool>(), option::of(user())).prop_map(
+        |(status, mut items, cancel_at_period_end, collection_paused, user)| {
+            items.sort();
+            Node { status, items, cancel_at_period_end, collection_paused, user }
+        },
+    )
+}
+
+fn origin() -> impl Strategy<Value = fold::Origin> {
+    prop_oneof![
+        Just(fold::Origin::Created),
+        Just(fold::Origin::Unknown),
+        node().prop_map(fold::Origin::Node),
+    ]
+}
+
+fn fact(at_secs: i64) -> impl Strategy<Value = Fact> {
+    let id = (0..3_u8).prop_map(|n| SubscriptionId::new(&format!("sub ☂ {n}")).unwrap());
+    let edge = (origin(), node()).prop_map(move |(origin, to)| Edge { at_secs, origin, to });
+    let state = prop_oneof![Just(PaymentState::Pending), Just(PaymentState::Paid)];
+    let payment = state.prop_map(move |state| Payment { at_secs, state });
+    prop_oneof![
+        6 => (id.clone(), edge).prop_map(|(id, edge)| Fact::Subscription { id, edge }),
+        2 => (option::of(user()), option::of((id, payment)))
+            .prop_map(|(user, payment)| Fact::Checkout { user, payment }),
+        2 => option::of(user()).prop_map(|user| Fact::Customer { user }),
+        1 => Just(Fact::CustomerDeleted),
+    ]
+}
+
+fn event() -> impl Strategy<Value = (Event, Timestamp)> {
+    (0..2_u8, secs(), any::<i64>(), any::<u64>()).prop_flat_map(|(customer, created, now, id)| {
+        fact(created).prop_map(move |fact| {
+            let event = Event {
+                id: EventId::new(&format!("evt_☂_{id}")).unwrap(),
+                kind: Type::SubscriptionUpdated,
+                created: Timestamp::from_secs(created),
+                livemode: false,
+                customer: CustomerId::new(&format!("cus é{customer}")).unwrap(),
+                fact,
+            };
+            (event, Timestamp::from_micros(now))
+        })
+    })
+}
+
+/// What was written, as it was read back.
+#[derive(Default)]
+pub(super) struct World {
+    customers: BTreeMap<CustomerId, Customer>,
+    accounts: BTreeMap<UserId, Account>,
+}
+
+impl World {
+    pub(super) fn decide(&self, event: &Event, now: Timestamp) -> Option<Commit> {
+        let known = self.customers.get(&event.customer);
+        let customer = known.cloned().unwrap_or_else(|| Customer::new(event.customer.clone()));
+        let mut accounts = BTreeMap::new();
+        loop {
+            let loaded = Loaded {
+                processed: false,
+                customer: customer.clone(),
+                accounts: BTreeMap::clone(&accounts),
+            };
+            match decide(loaded, event, &policy(), now) {
+                Decision::Load(user) => {
+                    let account = self.accounts.get(&user).cloned();
+                    accounts.insert(user, account);
+                }
+                Decision::Commit(commit) => return Some(*commit),
+                Decision::Duplicate | Decision::Park(_) => return None,
+            }
+        }
+    }
+
+    /// Writes a commit as items and reads them back.
+    pub(super) fn round(&mut self, commit: &Commit) {
+        let entry = &commit.ledger;
+        let row = item::of_ledger(entry).unwrap();
+        assert_eq!(item::to_ledger(row, &entry.event).unwrap(), *entry);
+        if let Some(customer) = &commit.customer {
+            let item = item::of_customer(customer).unwrap();
+            let read = item::to_customer(item, &customer.id).unwrap();
+            assert_eq!(read, Customer { version: customer.version.next(), ..customer.clone() });
+            self.customers.insert(read.id.clone(), read);
+        }
+        for account in &commit.accounts {
+            let item = item::of_account(account, None, entry.processed_at).unwrap();
+            let read = item::to_account(item, &account.user).unwrap();
+            assert_eq!(read, Account { version: account.version.next(), ..account.clone() });
+            self.accounts.insert(read.user.clone(), read);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn whatever_is_decided_is_read_back_as_it_was_written(events in vec(event(), 1..24)) {
+        let mut world = World::default();
+        for (event, now) in events {
+            let Some(mut commit) = world.decide(&event, now) else { continue };
+            let trace = Some("00-☂".to_owned());
+            commit.origin = Some(Origin { received_at: now, trace });
+            for change in &commit.changes {
+                let text = told::text(change, commit.origin.as_ref());
+                let heard = super::change_of(&text).unwrap();
+                prop_assert_eq!(heard, (change.clone(), commit.origin.clone()));
+            }
+            world.round(&commit);
+        }
+    }
+}

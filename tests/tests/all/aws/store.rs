@@ -1,0 +1,227 @@
+//! The store on DynamoDB, held to the contract, and to what one table makes hard.
+
+use serde_json::{Value, json};
+use tierlift_aws::store::Store;
+use tierlift_core::{
+    cause::Cause,
+    decide::{Commit, Decision, LedgerEntry, decide, lapse},
+    event::Event,
+    fold::{Edge, Origin, Record},
+    id::{SubscriptionId, Version},
+    ports::{Store as _, StoreError},
+    subscription::{Node, Status},
+    time::Timestamp,
+};
+use tierlift_tests::{
+    contract::{Backend, StoreBackend},
+    contract_tests,
+    facts::{customer_id, event_id, keys, policy, subscription, user_id},
+};
+
+use super::store_table::Table;
+use crate::process::until;
+
+pub(super) const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+/// A store of a test's own.
+struct OnDynamo {
+    _table: Table,
+    store: Store,
+}
+
+impl Backend for OnDynamo {
+    async fn fresh() -> Self {
+        let table = Table::create().await;
+        let store = table.store().await;
+        Self { _table: table, store }
+    }
+}
+
+impl StoreBackend for OnDynamo {
+    type Store = Store;
+
+    fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+contract_tests!(dynamodb, store of OnDynamo);
+
+/// What an event comes to on what is stored, not committed yet.
+pub(super) async fn decided(store: &Store, event: &Event, now: Timestamp) -> Commit {
+    match decide(store.load(&keys(event)).await.unwrap(), event, &policy(), now) {
+        Decision::Commit(commit) => *commit,
+        other @ (Decision::Duplicate | Decision::Load(_) | Decision::Park(_)) => {
+            panic!("expected a commit, not {other:?}")
+        }
+    }
+}
+
+/// A user pays, for 30 days and 3 of grace.
+pub(super) fn pays(user: &str, at: Timestamp) -> Event {
+    let (event, customer) = (format!("evt_{user}"), format!("cus_{user}"));
+    subscription(&event, &customer, Some(user), Status::Active, at)
+}
+
+async fn users_lapsed(store: &Store, now: Timestamp, max: usize) -> Vec<String> {
+    let users = store.lapsed(now, max).await.unwrap();
+    users.iter().map(|user| user.as_str().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn finds_those_whose_time_is_over_longest_ago_first() {
+    let table = Table::create().await;
+    let store = table.store().await;
+    for (user, days) in [("bob", 1), ("ada", 0), ("eve", 40), ("用户 é", 2)] {
+        let at = AT.plus_days(days);
+        let commit = decided(&store, &pays(user, at), at).await;
+        store.commit(commit).await.unwrap();
+    }
+    let later = AT.plus_days(36);
+    until("the index has them all", async || users_lapsed(&store, later, 9).await.len() == 3).await;
+    assert_eq!(users_lapsed(&store, later, 9).await, ["ada", "bob", "用户 é"]);
+    assert_eq!(users_lapsed(&store, later, 2).await, ["ada", "bob"]);
+    assert_eq!(users_lapsed(&store, AT.plus_days(33), 9).await, ["ada"]);
+    assert!(users_lapsed(&store, AT.plus_days(33).plus_secs(-1), 9).await.is_empty());
+    let account = store.account(&user_id("ada")).await.unwrap().unwrap();
+    store.commit(lapse(account, &policy(), later).unwrap()).await.unwrap();
+    assert_eq!(store.account(&user_id("ada")).await.unwrap().unwrap().role.as_str(), "free");
+    until("one is done", async || users_lapsed(&store, later, 9).await.len() == 2).await;
+    assert_eq!(users_lapsed(&store, later, 9).await, ["bob", "用户 é"]);
+}
+
+fn is_unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>, words: &str) {
+    match result {
+        Err(StoreError::Unavailable(why)) if why.to_string().contains(words) => {}
+        other => panic!("{other:?} instead of {words:?}"),
+    }
+}
+
+/// What somebody else put under an event's key is an error, and never "processed before".
+#[tokio::test]
+async fn a_foreign_item_is_not_a_duplicate() {
+    let table = Table::create().await;
+    let store = table.store().await;
+    let event = pays("ada", AT);
+    let commit = decided(&store, &event, AT).await;
+    for (item, words) in [
+        (
+            json!({ "pk": { "S": "EVENT#evt_ada" }, "colour": { "S": "red" } }),
+            "its shape is missing",
+        ),
+        (json!({ "pk": { "S": "EVENT#evt_ada" }, "shape": { "N": "2" } }), "has shape 2"),
+        (json!({ "pk": { "S": "EVENT#evt_ada" }, "shape": { "N": "1" } }), "cannot be read"),
+    ] {
+        table.put(&item).await.unwrap();
+        is_unavailable(store.commit(commit.clone()).await, words);
+        is_unavailable(store.load(&keys(&event)).await, words);
+        is_unavailable(store.ledger(&event.id).await, words);
+        assert_eq!(table.get("EVENT#evt_ada").await, item);
+    }
+    assert_eq!(store.account(&user_id("ada")).await.unwrap(), None);
+    assert_eq!(store.customer(&customer_id("cus_ada")).await.unwrap(), None);
+}
+
+/// An account that a later version wrote is neither read nor written over.
+#[tokio::test]
+async fn an_item_of_a_later_version_is_left_alone() {
+    let table = Table::create().await;
+    let store = table.store().await;
+    let event = pays("ada", AT);
+    let commit = decided(&store, &event, AT).await;
+    store.commit(commit.clone()).await.unwrap();
+    let mut item = table.get("USER#ada").await;
+    item["shape"] = json!({ "N": "2" });
+    table.put(&item).await.unwrap();
+    is_unavailable(store.account(&user_id("ada")).await, "USER#ada has shape 2");
+    is_unavailable(store.load(&keys(&event)).await, "USER#ada has shape 2");
+    let late = Commit { accounts: commit.accounts, ..decided_as(commit.ledger, "evt_late") };
+    assert!(matches!(store.commit(late).await, Err(StoreError::Conflict)));
+    assert_eq!(table.get("USER#ada").await, item);
+}
+
+fn decided_as(ledger: LedgerEntry, event: &str) -> Commit {
+    let ledger = LedgerEntry { event: event_id(event), ..ledger };
+    Commit { ledger, customer: None, accounts: vec![], changes: vec![], origin: None }
+}
+
+/// The same commit, with a status so long that its customer has that many bytes more.
+pub(super) fn inflated(commit: &Commit, bytes: usize) -> Commit {
+    let mut commit = commit.clone();
+    let customer = commit.customer.as_mut().unwrap();
+    let status = Status::Other("x".repeat(bytes).into());
+    let (cancel_at_period_end, collection_paused) = (false, false);
+    let to = Node { status, items: vec![], cancel_at_period_end, collection_paused, user: None };
+    let mut record = Record::default();
+    record.insert(Edge { at_secs: 1, origin: Origin::Created, to });
+    let id = SubscriptionId::new("sub_long").unwrap();
+    customer.subscriptions.entry(id).or_default().record = record;
+    commit
+}
+
+/// The largest item that is sent is one that the table takes, and a byte more it refuses: what is
+/// measured here is what is measured there.
+async fn measures_as_the_table_does(table: Table) {
+    let store = table.store().await;
+    let commit = decided(&store, &pays("ada", AT), AT).await;
+    // The version is a conflict at every size, so that nothing is written while the limit is found.
+    let is_sent = async |bytes: usize| {
+        let mut tried = inflated(&commit, bytes);
+        tried.accounts[0].version = Version(9);
+        match store.commit(tried).await {
+            Err(StoreError::Conflict) => true,
+            Err(StoreError::TooLarge(Cause::CustomerTooLarge)) => false,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (mut fits, mut exceeds) = (400_000, 410_000);
+    while exceeds - fits > 1 {
+        let middle = usize::midpoint(fits, exceeds);
+        *(if is_sent(middle).await { &mut fits } else { &mut exceeds }) = middle;
+    }
+    store.commit(inflated(&commit, fits)).await.unwrap();
+    let customer = store.customer(&customer_id("cus_ada")).await.unwrap().unwrap();
+    assert_eq!(customer.subscriptions, inflated(&commit, fits).customer.unwrap().subscriptions);
+    let mut item = table.get("CUSTOMER#cus_ada").await;
+    item["x"] = json!({ "S": "" });
+    let refused = table.put(&item).await.unwrap_err();
+    assert!(refused.contains("Item size has exceeded"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_largest_item_is_as_large_as_the_table_allows() {
+    measures_as_the_table_does(Table::create().await).await;
+}
+
+#[tokio::test]
+async fn the_largest_item_is_as_large_as_dynoxide_allows() {
+    measures_as_the_table_does(Table::on_dynoxide().await).await;
+}
+
+/// An operator sees an account's fields in the console, and what the stream and the index go by.
+#[tokio::test]
+async fn an_account_is_written_to_be_read_by_people() {
+    let table = Table::create().await;
+    let store = table.store().await;
+    let commit = decided(&store, &pays("ada", AT), AT).await;
+    store.commit(commit.clone()).await.unwrap();
+    let item = table.get("USER#ada").await;
+    for (attribute, value) in [
+        ("user", json!({ "S": "ada" })),
+        ("role", json!({ "S": "paid" })),
+        ("revocation_id", json!({ "N": "1" })),
+        ("subscription_active", json!({ "BOOL": true })),
+        ("version", json!({ "N": "1" })),
+        ("shape", json!({ "N": "1" })),
+        ("lapses_at", json!({ "N": AT.plus_days(33).as_secs().to_string() })),
+    ] {
+        assert_eq!(item[attribute], value, "{attribute}");
+    }
+    let told = tierlift_aws::store::change_of(item["change"]["S"].as_str().unwrap()).unwrap();
+    assert_eq!(told, (commit.changes[0].clone(), None));
+    let renewal = subscription("evt_2", "cus_ada", Some("ada"), Status::Active, AT.plus_days(30));
+    let commit = decided(&store, &renewal, AT.plus_days(30)).await;
+    assert!(commit.changes.is_empty() && !commit.accounts.is_empty());
+    store.commit(commit).await.unwrap();
+    assert_eq!(table.get("USER#ada").await["change"], Value::Null);
+}
