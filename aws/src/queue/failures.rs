@@ -30,7 +30,7 @@ use crate::{
 
 /// So much of a digest marks a delivery.
 const MARK_BYTES: usize = 12;
-/// Keys of one BatchGetItem
+/// Keys of one `BatchGetItem`
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
 const BATCH_GET_MAX: usize = 100;
 

@@ -9,6 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tierlift_aws::{Sdk, queue::Queue, store::Store};
+use tierlift_core::limits::SQS_RECEIVES_MAX;
 
 use super::emulator::{Emulator, python};
 use crate::process::now;
@@ -38,27 +39,29 @@ impl Cloud {
     /// A new one, empty.
     pub(super) async fn start() -> Self {
         let place = if is_real() { Place::Real } else { Place::Emulator(Emulator::start()) };
-        Self::at(place).await
+        Self::at(place, VISIBILITY_TIMEOUT_SECS).await
     }
 
     /// One in an emulator, whatever is wanted: for what no real account does at a test's bidding.
-    pub(super) async fn emulated() -> Self {
-        Self::at(Place::Emulator(Emulator::start())).await
+    pub(super) async fn emulated(visibility_timeout_secs: u64) -> Self {
+        Self::at(Place::Emulator(Emulator::start()), visibility_timeout_secs).await
     }
 
-    async fn at(place: Place) -> Self {
+    async fn at(place: Place, visibility_timeout_secs: u64) -> Self {
         let table = format!("tierlift-test-{}-{}", now().as_micros(), std::process::id());
         let (queue_url, letters_url) = (String::new(), String::new());
         // It is there before what it will delete, so that nothing stays if the rest fails.
         let mut this = Self { queue_url, letters_url, table, place };
         this.create_table().await;
-        this.letters_url = this.create_queue("dead-letters", &json!({})).await;
+        let hidden = visibility_timeout_secs.to_string();
+        let letters = json!({ "VisibilityTimeout": hidden });
+        this.letters_url = this.create_queue("dead-letters", &letters).await;
         let policy = json!({
             "deadLetterTargetArn": this.arn(&this.letters_url).await,
-            "maxReceiveCount": "50",
+            "maxReceiveCount": SQS_RECEIVES_MAX.to_string(),
         });
-        let policy = json!({ "RedrivePolicy": policy.to_string() });
-        this.queue_url = this.create_queue("events", &policy).await;
+        let events = json!({ "VisibilityTimeout": hidden, "RedrivePolicy": policy.to_string() });
+        this.queue_url = this.create_queue("events", &events).await;
         this
     }
 
@@ -115,7 +118,6 @@ impl Cloud {
             "DeduplicationScope": "messageGroup",
             "FifoThroughputLimit": "perMessageGroupId",
             "MaximumMessageSize": "1048576",
-            "VisibilityTimeout": VISIBILITY_TIMEOUT_SECS.to_string(),
         });
         attributes.as_object_mut().unwrap().extend(besides.as_object().unwrap().clone());
         let name = format!("{}-{kind}.fifo", self.table);

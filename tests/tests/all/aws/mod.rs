@@ -4,6 +4,8 @@ mod cloud;
 mod connections;
 mod dynoxide;
 mod emulator;
+mod faults;
+mod proxy;
 mod queue;
 mod queue_edges;
 mod queue_letters;

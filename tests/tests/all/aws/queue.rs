@@ -14,7 +14,7 @@ use crate::process::now;
 
 /// A queue of a test's own.
 struct OnSqs {
-    cloud: Cloud,
+    _cloud: Cloud,
     queue: Queue,
 }
 
@@ -22,7 +22,7 @@ impl Backend for OnSqs {
     async fn fresh() -> Self {
         let cloud = Cloud::start().await;
         let queue = cloud.queue(&cloud.sdk().await);
-        Self { cloud, queue }
+        Self { _cloud: cloud, queue }
     }
 }
 
