@@ -1,7 +1,7 @@
-"""Creates the stack of a template on an emulator, and prints its outputs as one line of JSON.
+"""Creates or updates the stack of a template on an emulator, and prints its outputs as one line of JSON.
 
 It does what infrastructure/README.md does with the `aws` program: a bucket, the package into it, the
-stack. It speaks to loopback addresses alone, so it never creates anything in an account.
+stack; parameters of a stack that is there stay unless they are named. It speaks to loopback addresses alone, so it never creates anything in an account.
 
 Usage: python deploy.py ENDPOINT PACKAGE TEMPLATE [--stack NAME] [PARAMETER=VALUE…]
 """
@@ -62,14 +62,24 @@ def upload(s3, package, template):
     return f"{s3.meta.endpoint_url}/{BUCKET}/{PREFIX}/{template.name}"
 
 
-def create(cloudformation, stack, template_url, parameters):
-    cloudformation.create_stack(
-        StackName=stack,
-        TemplateURL=template_url,
-        Capabilities=["CAPABILITY_IAM"],
-        OnFailure="DO_NOTHING",
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-    )
+def known(cloudformation, stack):
+    """The parameters of a stack that is there, or None."""
+    try:
+        state = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError:
+        return None
+    return [parameter["ParameterKey"] for parameter in state["Parameters"]]
+
+
+def deploy(cloudformation, stack, template_url, parameters):
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    request = {"StackName": stack, "TemplateURL": template_url, "Capabilities": ["CAPABILITY_IAM"]}
+    before = known(cloudformation, stack)
+    if before is None:
+        cloudformation.create_stack(**request, Parameters=given, OnFailure="DO_NOTHING")
+    else:
+        stay = [{"ParameterKey": key, "UsePreviousValue": True} for key in before if key not in parameters]
+        cloudformation.update_stack(**request, Parameters=given + stay)
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         state = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
@@ -92,10 +102,10 @@ def main():
     parameters = {"CodeBucket": BUCKET, "CodePrefix": PREFIX, "EmulatorEndpoint": given.endpoint}
     parameters |= dict(pair.split("=", 1) for pair in given.parameters)
     try:
-        state = create(cloudformation, given.stack, template_url, parameters)
+        state = deploy(cloudformation, given.stack, template_url, parameters)
     except ClientError as refused:
         sys.exit(f"{given.stack}: {refused}")
-    if state["StackStatus"] != "CREATE_COMPLETE":
+    if state["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         print(*events(cloudformation, given.stack), sep="\n", file=sys.stderr)
         sys.exit(f"{given.stack}: {state['StackStatus']}: {state.get('StackStatusReason', '')}")
     print(json.dumps({output["OutputKey"]: output["OutputValue"] for output in state["Outputs"]}))

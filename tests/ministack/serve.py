@@ -5,14 +5,16 @@ whole environment to the functions it runs. This listens on 127.0.0.1, prints it
 enforces the roles' policies (AUTH), removes what it wrote, and ends when its standard input does: it
 never outlives the test that started it.
 
-Five things that AWS does and ministack 1.5.33 does not are added in memory, because the template, the
+Seven things that AWS does and ministack 1.5.33 does not are added in memory, because the template, the
 functions and the client rest on them:
 
 - the subprotocol that `$connect` answers is the handshake's;
 - `AWS::ApiGatewayV2::RouteResponse` exists, and a function's answer becomes a frame only on a route that
   has one;
 - the CORS of an HTTP API that a template makes is answered;
+- a socket that sends a binary frame is closed with 1003, and no function hears of it;
 - `dynamodb:LeadingKeys` is known to policies, so that a condition on it can fail;
+- a batch of SQS is allowed by the right to do one;
 - a record of a stream that a function answers as failed comes again. On AWS it does from that record
   on, here with its whole batch.
 
@@ -65,8 +67,8 @@ def set_environment(port, folder):
     tempfile.tempdir = folder
 
 
-def answer_subprotocols(apigateway):
-    """The `Sec-WebSocket-Protocol` of a `$connect` answer goes into the 101."""
+def mend_sockets(apigateway):
+    """The `Sec-WebSocket-Protocol` of a `$connect` answer goes into the 101; frames are text."""
     chosen = contextvars.ContextVar("chosen")
     invoke, handle = apigateway._invoke_ws_lambda, apigateway.handle_websocket
 
@@ -87,7 +89,14 @@ def answer_subprotocols(apigateway):
                 message = {**message, "subprotocol": protocols[0]}
             await send(message)
 
-        await handle(scope, receive, sending, *rest, **named)
+        async def receiving():
+            message = await receive()
+            if message.get("bytes") is None:
+                return message
+            await send({"type": "websocket.close", "code": 1003})
+            return {"type": "websocket.disconnect", "code": 1003}
+
+        await handle(scope, receiving, sending, *rest, **named)
 
     apigateway._invoke_ws_lambda, apigateway.handle_websocket = invoking, handling
 
@@ -154,6 +163,17 @@ def know_leading_keys(iam_actions):
     iam_actions.dynamodb_service_context = with_keys
 
 
+def allow_batches(iam_actions):
+    """`sqs:DeleteMessageBatch` is no action of IAM's: `sqs:DeleteMessage` is asked for."""
+    action_of = iam_actions.extract_iam_action
+
+    def of_one(*request):
+        action = action_of(*request)
+        return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+
+    iam_actions.extract_iam_action = of_one
+
+
 def repeat_failed_records(lambda_service):
     """A stream's batch of which something failed is a failed batch."""
     execute = lambda_service._execute_function
@@ -213,10 +233,11 @@ def main():
     from ministack.services import apigateway, lambda_svc
     from ministack.services.cloudformation import provisioners
 
-    answer_subprotocols(apigateway)
+    mend_sockets(apigateway)
     provision_route_responses(apigateway, provisioners)
     answer_cors(provisioners)
     know_leading_keys(iam_actions)
+    allow_batches(iam_actions)
     repeat_failed_records(lambda_svc)
 
     for task, arguments in ((announce, (port,)), (end_with_input, ())):

@@ -68,6 +68,10 @@ class Calls:
         self.park = self.queue(outputs["DeadLetterQueueUrl"])
         hidden = {"QueueUrl": outputs["QueueUrl"], "ReceiptHandle": "none", "VisibilityTimeout": 1}
         self.hide = ("sqs", "change_message_visibility", hidden)
+        self.answer = [
+            self.batch(outputs["QueueUrl"], "delete_message_batch"),
+            self.batch(outputs["QueueUrl"], "change_message_visibility_batch", VisibilityTimeout=1),
+        ]
 
     def secret(self, arn):
         return ("secretsmanager", "get_secret_value", {"SecretId": arn})
@@ -75,6 +79,10 @@ class Calls:
     def queue(self, url):
         message = {"MessageBody": "{}", "MessageGroupId": "group", "MessageDeduplicationId": "one"}
         return ("sqs", "send_message", {"QueueUrl": url, **message})
+
+    def batch(self, url, operation, **arguments):
+        entries = [{"Id": "0", "ReceiptHandle": "none", **arguments}]
+        return ("sqs", operation, {"QueueUrl": url, "Entries": entries})
 
     def item(self, operation, **arguments):
         return ("dynamodb", operation, {"TableName": self.table, **arguments})
@@ -168,7 +176,7 @@ class Roles(unittest.TestCase):
         self.check(
             "ingest",
             may=[c.send, c.webhook_secret],
-            may_not=[c.park, c.hide, c.jwt_secret, c.get("USER#a"), c.put("EVENT#a")],
+            may_not=[c.park, c.hide, *c.answer, c.jwt_secret, c.get("USER#a"), c.put("EVENT#a")],
         )
 
     def test_the_worker_commits_and_parks(self):
@@ -182,6 +190,7 @@ class Roles(unittest.TestCase):
                 c.change("FAILURE#a"),
                 c.park,
                 c.hide,
+                *c.answer,
             ],
             may_not=[
                 c.commit("EVENT#b", "CONN#a"),
