@@ -23,6 +23,7 @@ PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
 FUNCTIONS := ingest worker upkeep notifier-stream notifier-gateway session
 STAGES := ingest worker notifier session
+STAGE_FEATURES := $(STAGES:%=--features tierlift-%/lambda)
 # What the tests deploy is built for this machine.
 TEST_PACKAGE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/test-package
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
@@ -69,6 +70,7 @@ test-rust: demo $(TOOLS)/nextest-$(NEXTEST_VERSION) $(TOOLS)/dynoxide-$(DYNOXIDE
 test-infrastructure: $(VENV)/.ready
 	$(VENV)/bin/cfn-lint infrastructure/template.yaml
 	$(VENV)/bin/python -B infrastructure/test_policy.py
+	$(VENV)/bin/python -B -m unittest discover --start-directory tests/ministack
 	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
 
 test-client: $(CLIENT_READY) demo
@@ -80,7 +82,7 @@ check: lint deny test
 
 lint: $(CLIENT_READY)
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets $(STAGE_FEATURES) -- -D warnings
 	cd client && npm run check
 
 deny: $(TOOLS)/deny-$(DENY_VERSION)
@@ -107,7 +109,7 @@ bench-lambda: $(PEER_VENV)/.ready
 # With zig as the linker, so that the programs run on the C library of Lambda's own Linux.
 package: $(VENV)/.ready
 	PATH=$(VENV)/bin:$$PATH $(VENV)/bin/cargo-lambda lambda build --quiet --profile lambda \
-	  $(STAGES:%=--package tierlift-%) --features $(subst $() ,$(),$(STAGES:%=tierlift-%/lambda,)) --bins \
+	  $(STAGES:%=--package tierlift-%) $(STAGE_FEATURES) --bins \
 	  --output-format zip --lambda-dir $(PACKAGE)/build --$(subst _,-,$(ARCHITECTURE))
 	@$(foreach name,$(FUNCTIONS),mv $(PACKAGE)/build/$(name)/bootstrap.zip $(PACKAGE)/$(name).zip;)
 	@rm -r $(PACKAGE)/build

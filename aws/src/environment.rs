@@ -1,6 +1,6 @@
 //! What a function's environment says: read once, refused with the variable's name and what to set.
 //!
-//! The CloudFormation template sets all of them; the secrets themselves are not here but in
+//! The stack's template sets all of them; the secrets themselves are not here but in
 //! [`crate::secrets`].
 
 use std::{collections::HashMap, sync::Arc};

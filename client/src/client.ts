@@ -13,6 +13,8 @@ import type { TierSnapshot, UpgradeOutcome, User, UserRole } from './types.js';
 export interface TierClientOptions extends TokenHost {
   /** Where the tierlift server answers; the page's own origin when left out. */
   baseUrl?: string;
+  /** Where the socket is opened, if that is another host; `/ws` below `baseUrl` when left out. */
+  socketUrl?: string;
   /** This browser was signed out, here or in another tab: forget the token. */
   onSignOut?: () => void;
   /** The server's roles, lowest first. */

@@ -96,10 +96,10 @@ export class Seat {
   }
 
   #connect(): Connection {
-    const { env, store, userId } = this.#with;
+    const { env, options, store, userId } = this.#with;
     return new Connection({
       env,
-      url: `${this.#base.replace(/^http/, 'ws')}/ws`,
+      url: options.socketUrl ?? `${this.#base.replace(/^http/, 'ws')}/ws`,
       token: this.#tokens.current,
       ask: async () => (await this.profile()).answer,
       revocationId: store.revocationId,

@@ -37,6 +37,16 @@ describe('starting', () => {
     expect(tab.snapshot.connection).toBe('open');
   });
 
+  it('opens its socket below baseUrl, or where the host says', async () => {
+    const tab = stage.browser.open();
+    await stage.pass();
+    expect(tab.socket?.url).toBe('wss://tier.test/ws');
+    const socketUrl = 'wss://sockets.test/live';
+    const other = stage.browser.open('u2', { socketUrl });
+    await stage.pass();
+    expect(other.socket?.url).toBe(socketUrl);
+  });
+
   it('shows who is signed in, or that nobody is', async () => {
     const tab = stage.browser.open();
     const guest = stage.browser.open('u1', { getToken: () => null });

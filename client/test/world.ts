@@ -126,14 +126,16 @@ export class FakeSocket {
   onmessage: Socket['onmessage'] = null;
   onclose: Socket['onclose'] = null;
   readonly sent: unknown[] = [];
+  readonly url: string;
   userId: string | null = null;
   /** A half-open connection: it takes everything and gives nothing. */
   deaf = false;
   private readonly server: Server;
   private over = false;
 
-  constructor(server: Server, protocols: string[]) {
+  constructor(server: Server, url: string, protocols: string[]) {
     this.server = server;
+    this.url = url;
     setTimeout(() => this.dial(protocols[1]?.replace('bearer.', '') ?? ''), server.delay());
   }
 
@@ -330,8 +332,8 @@ export class Tab {
     return {
       origin: 'https://app.test',
       fetch: (url, init) => server.fetch(url, init),
-      socket: (_url, protocols) => {
-        const socket = new FakeSocket(server, protocols);
+      socket: (url, protocols) => {
+        const socket = new FakeSocket(server, url, protocols);
         this.dialed.push(socket);
         return socket;
       },

@@ -125,6 +125,9 @@ pub const JWKS_MAX_BYTES: u64 = 256 * 1024;
 pub const SOCKETS_MAX: usize = 50_000;
 /// Live sockets of one user; one more closes the oldest.
 pub const SOCKETS_PER_USER_MAX: usize = 20;
+/// How long a ping is answered with a snapshot, too, after a role changed, in seconds: two of the
+/// client's pings on API Gateway, which closes a socket after ten silent minutes.
+pub const CATCH_UP_SECS: i64 = 10 * 60;
 /// Largest frame that a client may send, in bytes.
 pub const SOCKET_FRAME_MAX_BYTES: usize = 4 * 1024;
 /// Frames that wait for a slow reader before its socket is cut.

@@ -3,7 +3,7 @@
 //!
 //! A function starts once and then lives from event to event. Nothing outlives an invocation but
 //! clients, and caches with an age. Its log lines are JSON on standard output, and so are its
-//! metrics, in CloudWatch's embedded format and under the names of `GET /metrics`.
+//! metrics, in the embedded metric format and under the names of `GET /metrics`.
 
 mod batch;
 mod http;

@@ -12,6 +12,7 @@ mod bad_input;
 mod cli;
 mod contract;
 mod crash;
+mod dependencies;
 mod docs;
 mod http;
 mod localstripe;

@@ -3,7 +3,7 @@
 //! API Gateway holds the socket; we keep a row that says whose it is. The index by user that a change
 //! is told by may be a moment behind, so a socket that opens while its user's role changes could
 //! miss the notice and get the snapshot of before. Its next ping brings that to light: where the
-//! role changed since the socket opened, a snapshot follows the pong.
+//! role changed lately and since the socket opened, a snapshot follows the pong.
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL};
 use tierlift_aws::{
@@ -12,7 +12,7 @@ use tierlift_aws::{
 };
 use tierlift_core::{
     id::UserId,
-    limits::{SOCKET_FRAME_MAX_BYTES, SOCKETS_PER_USER_MAX},
+    limits::{CATCH_UP_SECS, SOCKET_FRAME_MAX_BYTES, SOCKETS_PER_USER_MAX},
     notice::{self, ClientFrame, SUBPROTOCOL, Session},
     ports::{PushError, Sockets as _, Store as _},
     problem,
@@ -115,14 +115,17 @@ impl Gateway {
         }
     }
 
-    /// Sends a snapshot where the role changed in the socket's lifetime.
+    /// Sends a snapshot where the role changed in the socket's lifetime, and not so long ago that an
+    /// earlier ping has told it.
     async fn catch_up(&self, socket: &ConnectionId, user: &UserId, opened_at: Timestamp) {
         let access = self.rolling.known();
         let Ok(Some(account)) = access.store.account(user).await else { return };
-        if account.role_assigned_at.is_none_or(|at| at < opened_at) {
+        let now = self.clock.now();
+        let is_news = |at: Timestamp| at >= opened_at && now <= at.plus_secs(CATCH_UP_SECS);
+        if !account.role_assigned_at.is_some_and(is_news) {
             return;
         }
-        let session = Session::of(&account, &access.policy, self.clock.now());
+        let session = Session::of(&account, &access.policy, now);
         if let Err(why) = self.connections.push(socket, &notice::snapshot(&session)).await {
             tracing::warn!(?socket, error = %why, "no snapshot after the pong");
         }
