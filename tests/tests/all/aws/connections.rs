@@ -68,7 +68,7 @@ async fn finds_all_sockets_of_a_user() {
         connections.open(&id(&format!("socket {number}")), &ada, at).await.unwrap();
     }
     connections.open(&id("another"), &user_id("bob"), AT).await.unwrap();
-    until("the index has them all", async || connections.of(&ada).await.unwrap().len() == count)
+    until("the index has them all", async || connections.of(&ada).await.unwrap().len() >= count)
         .await;
     let expected: Vec<_> = (0..count).rev().map(|number| id(&format!("socket {number}"))).collect();
     assert_eq!(connections.of(&ada).await.unwrap(), expected);
