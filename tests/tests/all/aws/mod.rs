@@ -2,6 +2,11 @@
 
 mod cloud;
 mod connections;
+mod deploy;
+mod deploy_chain;
+mod deploy_events;
+mod deploy_sockets;
+mod deploy_webhooks;
 mod dynoxide;
 mod emulator;
 mod faults;
@@ -9,6 +14,7 @@ mod proxy;
 mod queue;
 mod queue_edges;
 mod queue_letters;
+mod secrets;
 mod store;
 mod store_faults;
 mod store_table;
