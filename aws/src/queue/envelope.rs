@@ -100,15 +100,16 @@ fn said(
     said
 }
 
-/// What a dead letter says of its failure; `None` where it does not.
-pub(super) fn failure_of(attributes: &Attributes) -> Option<FailureRecord> {
+/// What a dead letter that was sent at that time says of its failure; `None` where it names no
+/// cause. What it had no room for is the least that is true.
+pub(super) fn failure_of(attributes: &Attributes, sent_at: Timestamp) -> Option<FailureRecord> {
     let code = text_of(attributes, CAUSE)?;
     let at = |name| text_of(attributes, name)?.parse().ok().map(Timestamp::from_micros);
     Some(FailureRecord {
         cause: *Cause::ALL.iter().find(|cause| cause.code() == code)?,
-        attempts: text_of(attributes, ATTEMPTS)?.parse().ok()?,
-        first_at: at(FIRST_AT)?,
-        last_at: at(LAST_AT)?,
+        attempts: text_of(attributes, ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(1),
+        first_at: at(FIRST_AT).unwrap_or(sent_at),
+        last_at: at(LAST_AT).unwrap_or(sent_at),
         last_error: text_of(attributes, LAST_ERROR).unwrap_or_default(),
     })
 }

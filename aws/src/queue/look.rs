@@ -138,7 +138,7 @@ impl<'a> Look<'a> {
     }
 
     async fn open(&self, raws: Vec<Raw>) -> Vec<Letter> {
-        let silent = raws.iter().filter(|raw| failure_of(&raw.envelope.attributes).is_none());
+        let silent = raws.iter().filter(|raw| said(raw).is_none());
         let silent: Vec<&str> = silent.map(|raw| raw.id.as_str()).collect();
         let mut known = self.queue.failures.known(&silent).await;
         raws.into_iter().filter_map(|raw| letter(raw, &mut known)).collect()
@@ -169,7 +169,7 @@ fn letter(raw: Raw, known: &mut HashMap<String, Known>) -> Option<Letter> {
         tracing::error!(message = raw.id, "a dead letter is none of ours and stays");
         return None;
     };
-    let failure = failure_of(&raw.envelope.attributes)
+    let failure = said(&raw)
         .or_else(|| known.remove(&raw.id)?.record())
         .unwrap_or_else(|| exhausted(&raw, &message));
     Some(Letter {
@@ -180,6 +180,10 @@ fn letter(raw: Raw, known: &mut HashMap<String, Known>) -> Option<Letter> {
         handle: raw.handle,
         envelope: raw.envelope,
     })
+}
+
+fn said(raw: &Raw) -> Option<FailureRecord> {
+    failure_of(&raw.envelope.attributes, raw.sent_at)
 }
 
 /// Nobody ever answered for it. This look is a delivery, too.

@@ -6,7 +6,7 @@ use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use tierlift_aws::{queue::Queue, store::Store};
 use tierlift_core::{
-    cause::Cause,
+    cause::{Cause, Failure},
     decide::Outcome,
     event::Head,
     limits::AWS_ATTEMPT_TIMEOUT_MS,
@@ -276,4 +276,31 @@ async fn a_webhook_is_one_request_and_a_decision_two() {
     assert!(world.worker.batch(delivery, BATCH_TIME).await.is_empty());
     let two = [("BatchGetItem".to_owned(), 1), ("TransactWriteItems".to_owned(), 1)];
     assert_eq!(world.proxy.counts(), Counts::from(two));
+}
+
+/// SQS says no more than that a parameter is invalid. The body is never what is cut.
+#[tokio::test]
+async fn a_letter_that_is_too_large_says_less_of_its_failure() {
+    let world = World::start().await;
+    let (queue, _) = world.beside();
+    for (refusals, attempts, words) in [(0, 2, true), (1, 2, false), (2, 1, false)] {
+        let event = event(&format!("evt_{refusals}"), "cus_ada", "ada", "active", None);
+        let sent = message(&event);
+        queue.send(sent.clone()).await.unwrap();
+        let failure = || Failure::new(Cause::AccountTooLarge, &"the words of it");
+        queue.retry(&queue.receive(1).await.unwrap()[0], 0, failure()).await.unwrap();
+        let delivery = queue.receive(1).await.unwrap().remove(0);
+        let fault = Fault::Refused(400, "InvalidParameterValue");
+        world.proxy.play(vec![Rule { operation: "SendMessage", calls: 1..=refusals, fault }]);
+        world.worker.queue.park(&delivery, failure()).await.unwrap();
+        let letters = queue.dead_letters(1).await.unwrap();
+        let record = &letters[0].failure;
+        assert_eq!(letters[0].message.body, sent.body);
+        assert_eq!(record.cause, Cause::AccountTooLarge, "{refusals}: {record:?}");
+        assert_eq!(record.attempts, attempts, "{refusals}: {record:?}");
+        assert_eq!(!record.last_error.is_empty(), words, "{refusals}: {record:?}");
+        assert!(queue.redrive(&sent.event).await.unwrap());
+        let delivery = queue.receive(1).await.unwrap().remove(0);
+        queue.delete(vec![delivery.receipt]).await.unwrap();
+    }
 }

@@ -1,6 +1,8 @@
 //! What SQS refuses or does not know, and the queue carries all the same: odd ids, odd bodies,
 //! messages that somebody else put there, and a table that is away.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tierlift_aws::queue::{Batch, Queue, message_id};
@@ -12,9 +14,13 @@ use tierlift_core::{
     time::Timestamp,
 };
 use tierlift_tests::facts::message;
+use tokio::time::timeout;
 
 use super::cloud::Cloud;
 use crate::process::now;
+
+/// Longer than a message stays hidden.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn send(queue: &Queue, event: &str, customer: &str) -> Message {
     let message = message(event, customer, now());
@@ -22,15 +28,16 @@ async fn send(queue: &Queue, event: &str, customer: &str) -> Message {
     message
 }
 
-async fn receive(queue: &Queue, count: usize) -> Vec<Delivery> {
+pub(super) async fn receive(queue: &Queue, count: usize) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     while deliveries.len() < count {
-        deliveries.extend(queue.receive(count - deliveries.len()).await.unwrap());
+        let more = timeout(PATIENCE, queue.receive(count - deliveries.len())).await;
+        deliveries.extend(more.expect("a message should be ready").unwrap());
     }
     deliveries
 }
 
-async fn receive_one(queue: &Queue) -> Delivery {
+pub(super) async fn receive_one(queue: &Queue) -> Delivery {
     receive(queue, 1).await.remove(0)
 }
 

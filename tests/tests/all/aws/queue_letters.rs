@@ -7,12 +7,12 @@ use serde_json::json;
 use tierlift_aws::queue::Queue;
 use tierlift_core::{
     cause::{Cause, Failure, FailureRecord},
-    ports::{DeadLetter, Delivery, Inbox as _, Message, Queue as _},
+    ports::{DeadLetter, Inbox as _, Message, Queue as _},
     time::Timestamp,
 };
 use tierlift_tests::facts::{event_id, message};
 
-use super::cloud::Cloud;
+use super::{cloud::Cloud, queue_edges::receive_one};
 use crate::process::now;
 
 async fn start() -> (Cloud, Queue) {
@@ -25,10 +25,6 @@ async fn send(queue: &Queue, event: &str, customer: &str) -> Message {
     let message = message(event, customer, Timestamp::from_micros(1_795_000_000_123_456));
     queue.send(message.clone()).await.unwrap();
     message
-}
-
-async fn receive_one(queue: &Queue) -> Delivery {
-    queue.receive(1).await.unwrap().remove(0)
 }
 
 async fn letters(queue: &Queue) -> Vec<DeadLetter> {
