@@ -107,6 +107,13 @@ impl Account {
         }
     }
 
+    /// When the account should be looked at again: at the next end of an access that it has.
+    #[must_use]
+    pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+        let ends = self.grants.values().flat_map(Grant::earned);
+        ends.filter_map(|earned| earned.access_until).filter(|until| *until > now).min()
+    }
+
     /// Replaces what a customer earns; says whether that is anything new.
     pub fn set_grant(&mut self, customer: &CustomerId, grant: Grant) -> Result<bool, Error> {
         if grant.is_empty() {

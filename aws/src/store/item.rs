@@ -13,7 +13,6 @@ use tierlift_core::{
     account::Account,
     customer::Customer,
     decide::LedgerEntry,
-    grant::Grant,
     id::{CustomerId, EventId, UserId, Version},
     ports::StoreError,
     time::Timestamp,
@@ -150,7 +149,7 @@ pub(super) fn of_account(
     if let Some(change) = change {
         item.insert(CHANGE.to_owned(), AttributeValue::S(change));
     }
-    if let Some(ends) = next_end(account, now) {
+    if let Some(ends) = account.next_end(now) {
         item.insert(LAPSE_SHARD.to_owned(), number(lapse_shard(&account.user)));
         item.insert(LAPSES_AT.to_owned(), number(ends.as_secs()));
     }
@@ -239,18 +238,6 @@ pub(crate) fn integer<T: std::str::FromStr>(item: &Item, attribute: &str) -> Opt
 /// A number as DynamoDB takes it.
 pub(crate) fn number(number: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(number.into().to_string())
-}
-
-/// When the account should be looked at again: at the next end of an access that it has. Ends are
-/// whole seconds, as Stripe's are.
-fn next_end(account: &Account, now: Timestamp) -> Option<Timestamp> {
-    account
-        .grants
-        .values()
-        .flat_map(Grant::earned)
-        .filter_map(|earned| earned.access_until)
-        .filter(|until| *until > now)
-        .min()
 }
 
 /// The same for a user everywhere and for ever.

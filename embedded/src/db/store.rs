@@ -8,7 +8,6 @@ use tierlift_core::{
     decide::{Commit, LedgerEntry, Loaded},
     id::{CustomerId, EventId, UserId},
     ports::{Keys, Store, StoreError},
-    time::Timestamp,
 };
 
 use super::{Db, Error, cache::version, engine::Tables, rows};
@@ -45,7 +44,7 @@ fn commit(tables: &mut Tables, commit: Commit) -> Result<Result<(), StoreError>,
         cache.wrote_customer(customer);
     }
     for account in commit.accounts {
-        let due = lapses_at(&account, commit.ledger.processed_at);
+        let due = account.next_end(commit.ledger.processed_at);
         rows::write_account(connection, &account, due)?;
         cache.wrote_account(account);
     }
@@ -66,17 +65,6 @@ fn is_conflict(tables: &mut Tables, commit: &Commit) -> Result<bool, Error> {
         stale |= version(stored, |stored| stored.version) != account.version;
     }
     Ok(stale && !rows::is_processed(connection, &commit.ledger.event)?)
-}
-
-/// When the account should be looked at again: at the next end of an access that it has.
-fn lapses_at(account: &Account, now: Timestamp) -> Option<Timestamp> {
-    account
-        .grants
-        .values()
-        .flat_map(tierlift_core::grant::Grant::earned)
-        .filter_map(|earned| earned.access_until)
-        .filter(|until| *until > now)
-        .min()
 }
 
 impl Store for Db {
