@@ -2,7 +2,7 @@
 //! customers do. What it does not send (`customer.subscription.updated`) is sent for it, around the
 //! very object that its API returns.
 
-mod api;
+pub(crate) mod api;
 
 use std::{collections::BTreeMap, pin::Pin, sync::Arc};
 
@@ -27,6 +27,12 @@ const CONFIG: &str = "roles = [\"free\", \"paid\", \"team\"]
 price_pro = \"paid\"
 prod_team = \"team\"
 ";
+
+/// localstripe with the server as its webhook endpoint.
+async fn start(home: &Home, tierlift: &Tierlift) -> Localstripe {
+    let url = format!("http://{}/webhooks/stripe", tierlift.address());
+    Localstripe::start(&home.log(), &url).await
+}
 
 type Life = Pin<Box<dyn Future<Output = Person> + Send>>;
 
@@ -166,7 +172,7 @@ impl Person {
 async fn what_happens_at_stripe_reaches_the_screen_the_session_and_the_ledger() {
     let home = Home::new(CONFIG);
     let tierlift = Arc::new(home.serve());
-    let stripe = Arc::new(Localstripe::start(&home, &tierlift).await);
+    let stripe = Arc::new(start(&home, &tierlift).await);
     let sent = Arc::default();
     let person = async |user: &'static str| {
         let (socket, snapshot) = tierlift.socket(user).await;
@@ -293,7 +299,7 @@ async fn check_any_order(
 async fn a_purchase_waits_for_its_user() {
     let home = Home::new(CONFIG);
     let tierlift = home.serve();
-    let stripe = Localstripe::start(&home, &tierlift).await;
+    let stripe = start(&home, &tierlift).await;
     let (mut socket, _) = tierlift.socket("ada").await;
     let customer = stripe.customer(None, CARD_PAYS).await;
     stripe.subscribe(&customer, "price_pro", &[]).await;

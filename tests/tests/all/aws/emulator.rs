@@ -23,6 +23,9 @@ const END_TIMEOUT: Duration = Duration::from_secs(10);
 /// The root of its account.
 const ROOT: &str = "test";
 
+/// What it says besides its port, in its folder.
+const LOG: &str = "log";
+
 /// The python of the venv that `make` prepares.
 pub(super) fn python() -> PathBuf {
     let venv = std::env::var_os("TIERLIFT_VENV");
@@ -33,25 +36,45 @@ pub(super) fn python() -> PathBuf {
 }
 
 /// The form of a signature, which emulators want to see and do not check.
-const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/any/aws4_request, \
+pub(super) const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/any/aws4_request, \
                              SignedHeaders=host, Signature=none";
 
 /// A running emulator.
 pub(crate) struct Emulator {
     child: process::Child,
     address: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+/// Who may do what.
+#[derive(Clone, Copy)]
+enum Policies {
+    Ignored,
+    Enforced,
 }
 
 impl Emulator {
     /// A fresh one, which lets every caller do everything.
     pub(crate) fn start() -> Self {
+        Self::start_with(Policies::Ignored)
+    }
+
+    /// A fresh one, which lets a function do what its role allows, and its owner everything.
+    pub(super) fn guarded() -> Self {
+        Self::start_with(Policies::Enforced)
+    }
+
+    fn start_with(policies: Policies) -> Self {
+        let auth = match policies {
+            Policies::Ignored => "false",
+            Policies::Enforced => "true",
+        };
         let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("log");
+        let log = folder.path().join(LOG);
         let mut command = Command::new(python());
         command.arg("-B").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/ministack/serve.py"));
         // What it leaves behind if it has to be killed is in a folder that goes with it.
-        command.env("TMPDIR", folder.path()).env("AUTH", "false").env("LOG_LEVEL", "WARNING");
+        command.env("TMPDIR", folder.path()).env("AUTH", auth).env("LOG_LEVEL", "WARNING");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
         let mut line = String::new();
@@ -60,12 +83,17 @@ impl Emulator {
             drop(child.kill());
             panic!("it said {line:?} and {}", fs::read_to_string(&log).unwrap());
         };
-        Self { child, address: ([127, 0, 0, 1], port).into(), _folder: folder }
+        Self { child, address: ([127, 0, 0, 1], port).into(), folder }
     }
 
     /// Where it listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it complained of.
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join(LOG)).unwrap_or_default()
     }
 
     /// Clients that speak to it.

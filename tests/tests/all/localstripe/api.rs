@@ -10,35 +10,34 @@ use serde_json::{Value, json};
 use tierlift_core::event::Type;
 
 use crate::{
-    process::{Answer, Child, Client, Home, Tierlift, now},
+    process::{Answer, Child, Client, now},
     support::WEBHOOK_SECRET,
 };
 
-pub(super) const CARD_PAYS: &str = "4242424242424242";
+pub(crate) const CARD_PAYS: &str = "4242424242424242";
 /// Can be attached, but not charged.
-pub(super) const CARD_DECLINED: &str = "4000000000000341";
+pub(crate) const CARD_DECLINED: &str = "4000000000000341";
 
 /// A running localstripe.
-pub(super) struct Localstripe {
+pub(crate) struct Localstripe {
     child: Child,
     ids: AtomicUsize,
 }
 
 impl Localstripe {
-    /// Starts it with two plans and the server as its webhook endpoint.
-    pub(super) async fn start(home: &Home, tierlift: &Tierlift) -> Self {
+    /// Starts it with two plans and a webhook endpoint.
+    pub(crate) async fn start(log: &Path, webhook_url: &str) -> Self {
         let script = std::env::var_os("TIERLIFT_LOCALSTRIPE");
         let script = script.expect("TIERLIFT_LOCALSTRIPE is not set: run `make test`");
         let python = Path::new(&script).with_file_name("python");
         assert!(python.exists(), "{} is missing: run `make test`", python.display());
         let mut command = Command::new(python);
         command.arg("-B").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/localstripe/serve.py"));
-        let child = Child::start(command, &home.log(), |line| {
+        let child = Child::start(command, log, |line| {
             Some(([127, 0, 0, 1], line.trim().parse().ok()?).into())
         });
         let this = Self { child, ids: 0.into() };
-        let url = format!("http://{}/webhooks/stripe", tierlift.address());
-        let webhook = [("url", &*url), ("secret", WEBHOOK_SECRET)];
+        let webhook = [("url", webhook_url), ("secret", WEBHOOK_SECRET)];
         this.ask("POST", "/_config/webhooks/tierlift", &webhook).await;
         for (plan, product) in [("price_pro", "prod_pro"), ("plan_team_monthly", "prod_team")] {
             this.ask("POST", "/v1/products", &[("id", product), ("name", product)]).await;
@@ -50,7 +49,7 @@ impl Localstripe {
     }
 
     /// One call of its API.
-    pub(super) async fn ask(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
+    pub(crate) async fn ask(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
         let Answer { status, body } = self.try_ask(method, path, form).await;
         assert_eq!(status, 200, "{method} {path}: {body}");
         serde_json::from_str(&body).unwrap_or_default()
@@ -70,7 +69,7 @@ impl Localstripe {
     }
 
     /// A customer with a card, that names its user or does not.
-    pub(super) async fn customer(&self, user: Option<&str>, card: &str) -> String {
+    pub(crate) async fn customer(&self, user: Option<&str>, card: &str) -> String {
         let mut form = vec![
             ("source[object]", "card"),
             ("source[number]", card),
@@ -83,7 +82,7 @@ impl Localstripe {
     }
 
     /// A subscription as a checkout makes one: `subscription_data.metadata` is its metadata.
-    pub(super) async fn subscribe(
+    pub(crate) async fn subscribe(
         &self,
         customer: &str,
         plan: &str,
@@ -93,16 +92,16 @@ impl Localstripe {
         id(&self.ask("POST", "/v1/subscriptions", &form).await)
     }
 
-    pub(super) async fn cancel(&self, subscription: &str) {
+    pub(crate) async fn cancel(&self, subscription: &str) {
         self.ask("DELETE", &format!("/v1/subscriptions/{subscription}"), &[]).await;
     }
 
-    pub(super) async fn subscription(&self, subscription: &str) -> Value {
+    pub(crate) async fn subscription(&self, subscription: &str) -> Value {
         self.ask("GET", &format!("/v1/subscriptions/{subscription}"), &[]).await
     }
 
     /// The event that Stripe would have sent for this change.
-    pub(super) fn updated(&self, object: &Value, previous: &Value) -> Value {
+    pub(crate) fn updated(&self, object: &Value, previous: &Value) -> Value {
         let number = self.ids.fetch_add(1, Ordering::SeqCst);
         json!({
             "id": format!("evt_updated_{number}"), "object": "event",
@@ -112,7 +111,7 @@ impl Localstripe {
     }
 
     /// Every event that tierlift acts on, as its API lists them.
-    pub(super) async fn events(&self) -> Vec<Value> {
+    pub(crate) async fn events(&self) -> Vec<Value> {
         let list = self.ask("GET", "/v1/events?limit=1000", &[]).await;
         assert_eq!(list["has_more"], false);
         let all = list["data"].as_array().unwrap().iter();
@@ -131,11 +130,11 @@ fn id(object: &Value) -> String {
     object["id"].as_str().unwrap().to_owned()
 }
 
-pub(super) fn kind(event: &Value) -> Option<Type> {
+pub(crate) fn kind(event: &Value) -> Option<Type> {
     Type::parse(event["type"].as_str().unwrap())
 }
 
-pub(super) fn customer_of(event: &Value) -> &str {
+pub(crate) fn customer_of(event: &Value) -> &str {
     let object = &event["data"]["object"];
     object["customer"].as_str().or(object["id"].as_str()).unwrap()
 }

@@ -1,0 +1,92 @@
+//! Webhooks at the deployed API: what is refused, what is taken, and by which secret.
+
+use tierlift_core::{limits::WEBHOOK_BODY_MAX_BYTES, ports::Store as _, signature::sign};
+use tierlift_tests::facts::event_id;
+
+use super::deploy::{Stack, subscribed};
+use crate::{
+    process::{now, until},
+    support::WEBHOOK_SECRET,
+};
+
+/// An event whose body has that many bytes.
+fn sized(event: &str, user: &str, bytes: usize) -> Vec<u8> {
+    let mut body = subscribed(event, user);
+    // Not all of it is ASCII.
+    body["data"]["object"]["description"] = "Abo für 5 € 🎉 ".into();
+    let padding = bytes - body.to_string().len() - r#","padding":"""#.len();
+    body["padding"] = "x".repeat(padding).into();
+    let body = body.to_string().into_bytes();
+    assert_eq!(body.len(), bytes);
+    body
+}
+
+#[tokio::test]
+async fn a_webhook_is_refused_with_its_code() {
+    let stack = Stack::start().await;
+    let body = subscribed("evt_1", "ada").to_string().into_bytes();
+    let good = sign(WEBHOOK_SECRET, &body, now());
+    let other = sign(WEBHOOK_SECRET, b"{}", now());
+    let old = sign(WEBHOOK_SECRET, &body, now().plus_secs(-301));
+    for (signature, kind, status, code) in [
+        ("", "application/json", 400, "signature.missing"),
+        ("t=1", "application/json", 400, "signature.no_v1"),
+        (&other, "application/json", 400, "signature.mismatch"),
+        (&old, "application/json", 400, "signature.expired"),
+        (&good, "text/plain", 415, "content_type_unsupported"),
+        (&good, "application/json; charset=utf-8", 200, ""),
+    ] {
+        let request = stack.webhook_request(&body, signature).header("content-type", kind);
+        stack.send(request).await.assert(status, code);
+    }
+    let forged = stack.webhook(&body, "whsec_other").await;
+    forged.assert(400, "signature.mismatch");
+    stack.webhook(b"no JSON", WEBHOOK_SECRET).await.assert(400, "payload.malformed");
+    let large = sized("evt_large", "bob", WEBHOOK_BODY_MAX_BYTES + 1);
+    stack.webhook(&large, WEBHOOK_SECRET).await.assert(413, "body_too_large");
+    let mut uninteresting = subscribed("evt_2", "ada");
+    uninteresting["type"] = "invoice.paid".into();
+    let answer = stack.webhook(uninteresting.to_string().as_bytes(), WEBHOOK_SECRET).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"ignored"}"#));
+}
+
+#[tokio::test]
+async fn a_body_is_taken_up_to_the_limit_and_in_either_form() {
+    let stack = Stack::start().await;
+    let store = stack.store();
+    let whole = sized("evt_whole", "ada", WEBHOOK_BODY_MAX_BYTES);
+    stack.webhook(&whole, WEBHOOK_SECRET).await.assert(200, "");
+    // Without a content type the API hands it over in base64.
+    let encoded = sized("evt_encoded", "bob", 5_000);
+    let signature = sign(WEBHOOK_SECRET, &encoded, now());
+    stack.send(stack.webhook_request(&encoded, &signature)).await.assert(200, "");
+    for event in ["evt_whole", "evt_encoded"] {
+        until(&format!("{event} is in the ledger"), async || {
+            store.ledger(&event_id(event)).await.unwrap().is_some()
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_rolled_secret_works_without_a_deploy() {
+    let stack = Stack::start().await;
+    let post = async |event: &str, secret: &str| {
+        let body = subscribed(event, "ada").to_string();
+        stack.webhook(body.as_bytes(), secret).await
+    };
+    post("evt_1", WEBHOOK_SECRET).await.assert(200, "");
+    stack.roll_webhook_secret(&format!("whsec_new,{WEBHOOK_SECRET}")).await;
+    // It looks for a newer one when none fits, but not all the time.
+    until("the new one is known", async || post("evt_2", "whsec_new").await.status == 200).await;
+    post("evt_3", WEBHOOK_SECRET).await.assert(200, "");
+    post("evt_4", "whsec_other").await.assert(400, "signature.mismatch");
+    until("the function that was there before said so", async || {
+        let rolled = |line: &serde_json::Value| line["message"] == "the secret was rolled";
+        stack.log("ingest").await.iter().any(rolled)
+    })
+    .await;
+    let secrets = stack.log("ingest").await;
+    let said = serde_json::to_string(&secrets).unwrap();
+    assert!(!said.contains("whsec_"), "a secret stands in the log: {said}");
+}
