@@ -86,7 +86,7 @@ async fn rolls_without_a_deploy(keeper: Keeper) {
     let (emulator, hand) = (Emulator::start(), Hand::new());
     let arn = keeper.put(&emulator, "whsec_old\n", true).await;
     let signing = signing(&emulator, &arn, &hand);
-    assert!(fits(&*signing.current().await.unwrap(), "whsec_old"));
+    assert!(fits(&signing.current().await.unwrap(), "whsec_old"));
 
     keeper.put(&emulator, "whsec_old, whsec_new", false).await;
     assert!(signing.renewed().await.is_none(), "it was read a moment ago");
@@ -97,9 +97,9 @@ async fn rolls_without_a_deploy(keeper: Keeper) {
     assert!(signing.renewed().await.is_none(), "there is nothing newer");
 
     keeper.put(&emulator, "whsec_new", false).await;
-    assert!(fits(&*signing.current().await.unwrap(), "whsec_old"), "it is not old enough to look");
+    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "it is not old enough to look");
     hand.pass(SECRET_AGE_MAX_SECS);
-    assert!(!fits(&*signing.current().await.unwrap(), "whsec_old"));
+    assert!(!fits(&signing.current().await.unwrap(), "whsec_old"));
 }
 
 #[tokio::test]
@@ -121,10 +121,10 @@ async fn an_old_secret_stays_while_no_newer_can_be_read_and_none_is_an_error() {
     let address = emulator.address();
     Keeper::SecretsManager.put(&emulator, " , ", false).await;
     hand.pass(SECRET_AGE_MAX_SECS);
-    assert!(fits(&*signing.current().await.unwrap(), "whsec_old"), "the new text is of no use");
+    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "the new text is of no use");
     drop(emulator);
     hand.pass(SECRET_AGE_MAX_SECS);
-    assert!(fits(&*signing.current().await.unwrap(), "whsec_old"), "nobody answers");
+    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "nobody answers");
 
     let environment = Environment::from([("STRIPE_WEBHOOK_SECRET_ARN", arn.as_str())]);
     let fresh = Signing::of(&environment, &sdk_at(address), &hand.clock()).unwrap();
