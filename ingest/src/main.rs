@@ -17,12 +17,9 @@ async fn main() -> anyhow::Result<()> {
         clock: clock.clone(),
         body_timeout: Duration::from_secs(REQUEST_BODY_TIMEOUT_SECS),
     }));
-    let served = function.serve_http(|request| {
-        let answered = routes.clone().oneshot(request);
-        async {
-            let Ok(response) = answered.await;
-            response
-        }
+    let served = function.serve_http(async |request| {
+        let Ok(response) = routes.clone().oneshot(request).await;
+        response
     });
     served.await.map_err(anyhow::Error::from_boxed)
 }

@@ -8,15 +8,12 @@ use tower::ServiceExt as _;
 async fn main() -> anyhow::Result<()> {
     let function = Function::start().map_err(anyhow::Error::from_boxed)?;
     let rolling = Rolling::open(&function).await?;
-    let rolling = &rolling;
-    let served = function.serve_http(|request| async move {
-        match rolling.access().await {
-            Ok(access) => {
-                let Ok(response) = router(access.clone()).oneshot(request).await;
-                response
-            }
-            Err(why) => why.answer().map(Into::into),
+    let served = function.serve_http(async |request| match rolling.access().await {
+        Ok(access) => {
+            let Ok(response) = router(access.clone()).oneshot(request).await;
+            response
         }
+        Err(why) => why.answer().map(Into::into),
     });
     served.await.map_err(anyhow::Error::from_boxed)
 }

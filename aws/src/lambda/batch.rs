@@ -39,3 +39,7 @@ fn response(stay: Vec<String>) -> SqsBatchResponse {
     }
     response
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

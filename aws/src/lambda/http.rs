@@ -1,43 +1,94 @@
 //! Requests of an HTTP API (payload version 2) or of a function URL, which have the same shape.
+//!
+//! No route of ours looks at a query or a cookie, so neither is read: whatever a stranger puts there
+//! reaches nobody.
 
-use axum::{body::Body, http, response::Response};
-use lambda_http::{Request, RequestExt as _, service_fn};
+use std::collections::HashMap;
 
-use super::{Error, Function};
+use aws_smithy_types::base64;
+use axum::{
+    body::{Body, to_bytes},
+    http::{Method, Request, Uri},
+    response::Response,
+};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde::Deserialize;
+
+use super::{Answer, Error, Function, header};
+
+/// A request
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    raw_path: Option<String>,
+    headers: Option<HashMap<String, String>>,
+    request_context: Context,
+    body: Option<String>,
+    is_base64_encoded: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Context {
+    http: Line,
+    stage: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    method: String,
+}
 
 impl Function {
     /// Serves requests until Lambda ends the process.
-    pub async fn serve_http<A, F>(&self, answer: A) -> Result<(), Error>
+    pub async fn serve_http<A>(&self, answer: A) -> Result<(), Error>
     where
-        A: Fn(http::Request<Body>) -> F,
-        F: Future<Output = Response> + Send,
+        A: AsyncFn(Request<Body>) -> Response,
     {
-        lambda_http::run(service_fn(|request: Request| {
-            let answered = answer(plain(request));
-            async move {
-                let response = answered.await;
-                self.flush();
-                Ok::<_, Error>(response)
-            }
+        let answer = &answer;
+        lambda_runtime::run(service_fn(async move |event: LambdaEvent<Event>| {
+            // In a box, since the compiler gives up on futures that hold so many others.
+            let response = Box::pin(answer(event.payload.read()?)).await;
+            let answer = written(response).await;
+            self.flush();
+            answer
         }))
         .await
     }
 }
 
-/// The request as it was sent: without the API's stage, which is put before the path.
-fn plain(request: Request) -> http::Request<Body> {
-    let path = request.raw_http_path().to_owned();
-    let stage = match request.request_context_ref() {
-        Some(lambda_http::request::RequestContext::ApiGatewayV2(context)) => context.stage.clone(),
-        _ => None,
-    };
-    let prefix = format!("/{}", stage.unwrap_or_default());
-    let path = match path.strip_prefix(&prefix) {
-        Some(rest) if rest.starts_with('/') && prefix.len() > 1 => rest,
-        _ => &path,
-    };
-    let uri = path.parse().unwrap_or_default();
-    let mut plain = request.map(Body::new);
-    *plain.uri_mut() = uri;
-    plain
+impl Event {
+    /// The request as it was sent: without the API's stage, which is put before the path.
+    fn read(self) -> Result<Request<Body>, Error> {
+        let path = self.raw_path.unwrap_or_default();
+        let body = match (self.body, self.is_base64_encoded) {
+            (Some(text), Some(true)) => base64::decode(text)?,
+            (body, _) => body.unwrap_or_default().into_bytes(),
+        };
+        let mut request = Request::new(Body::from(body));
+        *request.method_mut() = Method::from_bytes(self.request_context.http.method.as_bytes())?;
+        // No route is where no path is.
+        *request.uri_mut() = without_stage(&path, self.request_context.stage.as_deref())
+            .parse::<Uri>()
+            .unwrap_or_default();
+        let headers = self.headers.unwrap_or_default();
+        *request.headers_mut() =
+            headers.iter().filter_map(|(name, value)| header(name, value)).collect();
+        Ok(request)
+    }
 }
+
+fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
+    let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+    rest.filter(|rest| rest.starts_with('/')).unwrap_or(path)
+}
+
+async fn written(response: Response) -> Result<Answer, Error> {
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await?;
+    Ok(Answer::new(&head, Some(String::from_utf8(body.into())?)))
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

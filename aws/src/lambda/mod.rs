@@ -6,15 +6,19 @@
 //! metrics, in the embedded metric format and under the names of `GET /metrics`.
 
 mod batch;
+#[cfg(test)]
+mod events;
 mod http;
 mod schedule;
 mod socket;
 mod stream;
 
-use std::{io, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
+use axum::http::{HeaderName, HeaderValue, response};
 use lambda_runtime::Context;
 use metrics_cloudwatch_embedded::{Builder, Collector};
+use serde::Serialize;
 use tierlift_core::time::Clock;
 use tracing::Level;
 
@@ -73,6 +77,37 @@ fn start_log(level: Option<&str>) {
         .with_max_level(level)
         .with_writer(io::stdout)
         .init();
+}
+
+/// What API Gateway makes a response of.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    status_code: u16,
+    headers: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    is_base64_encoded: bool,
+}
+
+impl Answer {
+    /// All that we answer is text; of a header with several values there is one line.
+    fn new(head: &response::Parts, body: Option<String>) -> Self {
+        let mut headers = BTreeMap::<String, String>::new();
+        for (name, value) in &head.headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let known = headers.entry(name.as_str().to_owned());
+            known
+                .and_modify(|line| *line = format!("{line}, {value}"))
+                .or_insert(value.into_owned());
+        }
+        Self { status_code: head.status.as_u16(), headers, body, is_base64_encoded: false }
+    }
+}
+
+/// What cannot be a header is none; one more or less is no reason to turn somebody away.
+fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    Some((name.parse().ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?))
 }
 
 /// How long the work of an invocation may still take.

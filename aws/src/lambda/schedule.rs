@@ -22,3 +22,16 @@ impl Function {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_tick_brings_it_is_a_tick() {
+        let ticks = crate::lambda::events::read(include_str!("events/schedule.json"));
+        for tick in ticks.iter().map(String::as_str).chain(["{}", "null", "[1]"]) {
+            serde_json::from_str::<IgnoredAny>(tick).unwrap();
+        }
+    }
+}

@@ -1,9 +1,10 @@
 //! The table's stream: committed role changes come in, and those that could not be told are given
 //! back, to come again.
+//!
+//! Of a record only what is needed is read, so that nothing else that stands in it can stop a change.
 
-use aws_lambda_events::dynamodb::{Event, EventRecord};
 use lambda_runtime::{LambdaEvent, service_fn};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tierlift_core::decide::{Change, Origin};
 
 use super::{Error, Function};
@@ -12,14 +13,46 @@ use crate::store::change_of;
 /// A committed change, as the stream brings it, and the webhook that caused it, if one did.
 type News = (Change, Option<Origin>);
 
+/// A batch of the stream
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>).
+#[derive(Debug, Deserialize)]
+struct Batch {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Record {
+    dynamodb: Row,
+}
+
+/// What a record says of the item that was written.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Row {
+    sequence_number: Option<String>,
+    new_image: Option<Account>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Account {
+    change: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Text {
+    s: Option<String>,
+}
+
 /// A stream is read in order: all from the first of these on comes again.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Response {
     batch_item_failures: Vec<Failure>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Failure {
     item_identifier: String,
@@ -33,41 +66,44 @@ impl Function {
         T: AsyncFn(Vec<News>) -> Vec<bool>,
     {
         let tell = &tell;
-        lambda_runtime::run(service_fn(async move |event: LambdaEvent<Event>| {
-            let (records, news): (Vec<_>, Vec<_>) = event
-                .payload
-                .records
-                .into_iter()
-                .map(|record| (number(&record), news(record)))
-                .unzip();
-            let readable = news.iter().flatten().cloned().collect();
-            let mut told = tell(readable).await.into_iter();
-            // What cannot be read stays until the event source sets it aside for us to look at.
-            let done = news.iter().map(|one| one.is_some() && told.next().unwrap_or(false));
-            let failed = records.into_iter().zip(done).filter(|(_, done)| !done);
-            let failures = failed.map(|(number, _)| Failure { item_identifier: number }).collect();
+        lambda_runtime::run(service_fn(async move |event: LambdaEvent<Batch>| {
+            let response = told(event.payload, tell).await;
             self.flush();
-            Ok::<_, Error>(Response { batch_item_failures: failures })
+            Ok::<_, Error>(response)
         }))
         .await
     }
 }
 
-fn number(record: &EventRecord) -> String {
-    record.change.sequence_number.clone().unwrap_or_default()
+async fn told(batch: Batch, tell: &impl AsyncFn(Vec<News>) -> Vec<bool>) -> Response {
+    let news: Vec<_> = batch.records.iter().map(|record| record.dynamodb.news()).collect();
+    let mut told = tell(news.iter().flatten().cloned().collect()).await.into_iter();
+    // What cannot be read stays until the event source sets it aside for us to look at.
+    let done = news.iter().map(|one| one.is_some() && told.next().unwrap_or(false));
+    let failed = batch.records.into_iter().zip(done).filter(|(_, done)| !done);
+    // Lambda takes a failure without a number for a failure of all.
+    let number = |record: Record| record.dynamodb.sequence_number.unwrap_or_default();
+    let failure = |(record, _)| Failure { item_identifier: number(record) };
+    Response { batch_item_failures: failed.map(failure).collect() }
 }
 
-fn news(record: EventRecord) -> Option<News> {
-    let attribute = record.change.new_image.into_inner().remove("change");
-    let Some(serde_dynamo::AttributeValue::S(text)) = attribute else {
-        tracing::error!(record = record.event_id, "no change in a stream record");
-        return None;
-    };
-    match change_of(&text) {
-        Ok(news) => Some(news),
-        Err(why) => {
-            tracing::error!(record = record.event_id, error = %why, "a change cannot be read");
-            None
+impl Row {
+    /// The change that was committed with the item, if it can be read.
+    fn news(&self) -> Option<News> {
+        let record = self.sequence_number.as_deref();
+        let change = self.new_image.as_ref().and_then(|account| account.change.as_ref());
+        let Some(text) = change.and_then(|change| change.s.as_deref()) else {
+            tracing::error!(record, "no change in a stream record");
+            return None;
+        };
+        let news = change_of(text);
+        if let Err(why) = &news {
+            tracing::error!(record, error = %why, "a change cannot be read");
         }
+        news.ok()
     }
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

@@ -75,35 +75,44 @@ impl<'a> Look<'a> {
     }
 
     /// Sends the event's letter back, and removes every letter of it. A resend of the event may have
-    /// failed, too, so there may be several.
+    /// failed, too, so there may be several. All are seen before one is sent: what fails again is a
+    /// letter again within moments, and that one must stay.
     pub(super) async fn redrive(&mut self, event: &EventId) -> Result<bool, QueueError> {
-        let mut sent = false;
+        let letters = self.all_of(event).await?;
+        let Some(latest) = letters.iter().max_by_key(|letter| letter.sent_at) else {
+            return self.none_of_all();
+        };
+        self.queue.resend(latest).await?;
+        for letter in &letters {
+            self.remove(letter).await?;
+        }
+        Ok(true)
+    }
+
+    async fn all_of(&mut self, event: &EventId) -> Result<Vec<Letter>, QueueError> {
+        let mut found = Vec::new();
         loop {
             let letters = self.next().await?;
             if letters.is_empty() {
-                return self.all_seen(sent);
+                return Ok(found);
             }
             for letter in letters {
-                if letter.dead.message.event != *event {
+                if letter.dead.message.event == *event {
+                    found.push(letter);
+                } else {
                     self.adopt(&letter).await;
-                    continue;
                 }
-                if !sent {
-                    self.queue.resend(&letter).await?;
-                    sent = true;
-                }
-                self.remove(&letter).await?;
             }
         }
     }
 
     /// That there is no such letter can be said only if all were seen.
-    fn all_seen(&self, sent: bool) -> Result<bool, QueueError> {
-        if !sent && self.seen.len() >= DEAD_LETTERS_SEEN_MAX {
+    fn none_of_all(&self) -> Result<bool, QueueError> {
+        if self.seen.len() >= DEAD_LETTERS_SEEN_MAX {
             let words = format!("not among the first {DEAD_LETTERS_SEEN_MAX} dead letters");
             return Err(QueueError::Unavailable(words.into()));
         }
-        Ok(sent)
+        Ok(false)
     }
 
     /// Everything that was seen and is still there comes back.
