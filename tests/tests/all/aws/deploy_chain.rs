@@ -89,6 +89,9 @@ async fn a_stale_token_is_replaced(stack: &Stack) {
     assert_eq!(answer.headers["access-control-allow-origin"], ORIGIN);
     let session = answer.json();
     assert_eq!((&session["role"], &session["subscriptionActive"]), (&json!("paid"), &json!(true)));
+    // What no route asks for stops none.
+    let odd = stack.session_request("GET", "?a=<b>|\"^", fresh);
+    stack.send(odd).await.assert(200, "");
     let stranger = stack.session_request("GET", "", "");
     stack.send(stranger).await.assert(401, "token_missing");
 }
