@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 BUCKET = "tierlift-package"
-# Each try has a prefix of its own, as each release has on AWS.
+# Each try has a prefix of its own, as each release has on AWS, unless another is named.
 PREFIX = f"try-{time.time_ns()}"
 DEADLINE_SECONDS = 60
 
@@ -50,7 +50,7 @@ def client(service, endpoint):
     )
 
 
-def upload(s3, package, template):
+def upload(s3, package, template, prefix):
     """Puts the zips where the template looks for them; returns the template's own address."""
     s3.create_bucket(Bucket=BUCKET)
     # The emulator would make a function without code of a zip that is missing.
@@ -58,8 +58,8 @@ def upload(s3, package, template):
     if missing := [str(file) for file in zips if not file.exists()]:
         sys.exit(f"not there: {missing}")
     for file in [*zips, template]:
-        s3.upload_file(str(file), BUCKET, f"{PREFIX}/{file.name}")
-    return f"{s3.meta.endpoint_url}/{BUCKET}/{PREFIX}/{template.name}"
+        s3.upload_file(str(file), BUCKET, f"{prefix}/{file.name}")
+    return f"{s3.meta.endpoint_url}/{BUCKET}/{prefix}/{template.name}"
 
 
 def known(cloudformation, stack):
@@ -98,9 +98,9 @@ def events(cloudformation, stack):
 def main():
     given = arguments()
     s3, cloudformation = (client(service, given.endpoint) for service in ("s3", "cloudformation"))
-    template_url = upload(s3, given.package, given.template)
     parameters = {"CodeBucket": BUCKET, "CodePrefix": PREFIX, "EmulatorEndpoint": given.endpoint}
     parameters |= dict(pair.split("=", 1) for pair in given.parameters)
+    template_url = upload(s3, given.package, given.template, parameters["CodePrefix"])
     try:
         state = deploy(cloudformation, given.stack, template_url, parameters)
     except ClientError as refused:

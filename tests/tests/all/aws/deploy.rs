@@ -61,16 +61,16 @@ fn deploy(emulator: &Emulator, template: &Path, parameters: &[&str]) -> Value {
 
 impl Stack {
     pub(super) async fn start() -> Self {
-        Self::start_from(&template()).await
+        Self::start_from(&template(), &[]).await
     }
 
-    /// From another template than the packaged one.
-    pub(super) async fn start_from(template: &Path) -> Self {
+    /// From another template than the packaged one, and with further parameters.
+    pub(super) async fn start_from(template: &Path, more: &[&str]) -> Self {
         let emulator = Emulator::guarded();
         let origins = format!("AllowedOrigins={ORIGIN}");
         let architecture = std::env::consts::ARCH.replace("aarch64", "arm64");
         let architecture = format!("Architecture={architecture}");
-        let parameters = [&PARAMETERS[..], &[&origins, &architecture]].concat();
+        let parameters = [&PARAMETERS[..], &[&origins, &architecture], more].concat();
         let outputs = deploy(&emulator, template, &parameters);
         let input = json!({ "SecretId": outputs["JwtSecretArn"] });
         let made = emulator.call("secretsmanager.GetSecretValue", &input).await;
