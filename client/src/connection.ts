@@ -121,6 +121,8 @@ export class Connection {
     socket.onopen = () => this.#dispatch({ type: 'opened', now: Date.now() });
     socket.onclose = ({ code }) => this.#dispatch({ type: 'closed', code, now: Date.now() });
     socket.onmessage = ({ data }) => {
+      // Where its function fails, API Gateway says so in a frame of its own: that is no answer.
+      if (!String(data).includes('"v":1')) return;
       this.#dispatch({ type: 'frame' });
       this.#options.onFrame(data);
     };

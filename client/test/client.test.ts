@@ -140,6 +140,20 @@ describe('connection', () => {
     expect(stage.server.sockets.size).toBe(1);
   });
 
+  it('takes a gateway’s word that its function failed for no answer', async () => {
+    const [tab] = await stage.tabs(1);
+    const socket = tab!.socket!;
+    await stage.pass(limits.PING_EVERY_MS - 1_000);
+    socket.deaf = true;
+    const data = '{"message":"Internal server error","connectionId":"a=","requestId":"b="}';
+    const failing = setInterval(() => {
+      socket.onmessage?.call(null as never, { data } as MessageEvent);
+    }, 500);
+    await stage.pass(limits.REPLY_MS_MAX + 4_000);
+    clearInterval(failing);
+    expect(tab!.dialed).toHaveLength(2);
+  });
+
   it('moves to a new socket before the gateway ends the old one', async () => {
     const [tab] = await stage.tabs(1);
     await stage.pass(limits.LIFETIME_MS_MIN + limits.LIFETIME_MS_SPREAD);

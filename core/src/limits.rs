@@ -115,7 +115,7 @@ pub const REQUEST_BODY_TIMEOUT_SECS: u64 = 10;
 /// How long a shutdown waits for requests, commits and sockets, in seconds.
 pub const SHUTDOWN_TIMEOUT_SECS: u64 = 20;
 /// How long an issuer may take to send its key set, in seconds.
-pub const JWKS_FETCH_TIMEOUT_SECS: u64 = 10;
+pub const JWKS_FETCH_TIMEOUT_SECS: u64 = 3;
 /// Shortest time between two fetches of an issuer's key set, in seconds.
 pub const JWKS_FETCH_INTERVAL_SECS: i64 = 60;
 /// Largest key set that is read, in bytes.
@@ -125,6 +125,9 @@ pub const JWKS_MAX_BYTES: u64 = 256 * 1024;
 pub const SOCKETS_MAX: usize = 50_000;
 /// Live sockets of one user; one more closes the oldest.
 pub const SOCKETS_PER_USER_MAX: usize = 20;
+/// How long a decision may take to be committed, in seconds, a function's lifetime and some skew of
+/// clocks included.
+pub const COMMIT_SECS_MAX: i64 = 15;
 /// How long a ping is answered with a snapshot, too, after a role changed, in seconds: two of the
 /// client's pings on API Gateway, which closes a socket after ten silent minutes.
 pub const CATCH_UP_SECS: i64 = 10 * 60;
@@ -145,7 +148,7 @@ pub const SOCKET_CLOSE_TIMEOUT_SECS: u64 = 5;
 pub const PUSHES_AT_ONCE_MAX: usize = 16;
 /// How long a process remembers what it pushed to a socket, in seconds: as long as a batch of the
 /// change feed is tried again.
-pub const PUSH_REMEMBERED_SECS: i64 = 2 * 60 * 60;
+pub const PUSH_REMEMBERED_SECS: i64 = 20 * 60;
 /// Pushes that a process remembers.
 pub const PUSHES_REMEMBERED_MAX: usize = 10_000;
 /// Roles whose time is over that one round ends; the rest waits for the next.

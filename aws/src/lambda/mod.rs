@@ -29,9 +29,6 @@ pub use socket::{SocketEvent, What};
 /// Why a function ended.
 pub type Error = lambda_runtime::Error;
 
-/// What is left of an invocation's time for the answer itself.
-const RESERVE: Duration = Duration::from_millis(500);
-
 /// A function that has started: it logs, counts, and knows its environment.
 #[derive(Clone)]
 pub struct Function {
@@ -96,7 +93,12 @@ impl Answer {
         let mut headers = BTreeMap::<String, String>::new();
         for (name, value) in &head.headers {
             let value = String::from_utf8_lossy(value.as_bytes());
-            let known = headers.entry(name.as_str().to_owned());
+            // API Gateway's pages know this one in this spelling alone.
+            let name = match name.as_str() {
+                "sec-websocket-protocol" => "Sec-WebSocket-Protocol",
+                other => other,
+            };
+            let known = headers.entry(name.to_owned());
             known
                 .and_modify(|line| *line = format!("{line}, {value}"))
                 .or_insert(value.into_owned());
@@ -110,8 +112,8 @@ fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     Some((name.parse().ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?))
 }
 
-/// How long the work of an invocation may still take.
-fn time_left(context: &Context) -> Duration {
+/// How long the work of an invocation may still take, where its end takes so much.
+fn time_left(context: &Context, reserve: Duration) -> Duration {
     let left = context.deadline().duration_since(std::time::SystemTime::now());
-    left.unwrap_or_default().saturating_sub(RESERVE)
+    left.unwrap_or_default().saturating_sub(reserve)
 }

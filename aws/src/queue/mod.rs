@@ -19,7 +19,7 @@ use aws_sdk_sqs::{
     operation::send_message::SendMessageError,
     types::QueueAttributeName,
 };
-use futures_util::future::try_join;
+use futures_util::future::{join, try_join};
 use tierlift_core::{
     cause::Failure,
     id::EventId,
@@ -136,13 +136,13 @@ impl ports::Queue for Queue {
         failure: Failure,
     ) -> Result<(), QueueError> {
         let (id, handle) = raw::parts(&delivery.receipt);
-        self.failures.failed(id, handle, &failure, self.clock.now()).await;
-        self.hidden(std::slice::from_ref(delivery), delay_ms).await
+        let recorded = self.failures.failed(id, handle, &failure, self.clock.now());
+        let hidden = self.hidden(std::slice::from_ref(delivery), delay_ms);
+        join(recorded, hidden).await.1
     }
 
     async fn release(&self, deliveries: &[Delivery], delay_ms: u64) -> Result<(), QueueError> {
-        self.uncounted(deliveries).await;
-        self.hidden(deliveries, delay_ms).await
+        join(self.uncounted(deliveries), self.hidden(deliveries, delay_ms)).await.1
     }
 
     async fn park(&self, delivery: &Delivery, failure: Failure) -> Result<(), QueueError> {

@@ -12,7 +12,7 @@ use tierlift_aws::{
 };
 use tierlift_core::{
     id::UserId,
-    limits::{CATCH_UP_SECS, SOCKET_FRAME_MAX_BYTES, SOCKETS_PER_USER_MAX},
+    limits::{CATCH_UP_SECS, COMMIT_SECS_MAX, SOCKET_FRAME_MAX_BYTES, SOCKETS_PER_USER_MAX},
     notice::{self, ClientFrame, SUBPROTOCOL, Session},
     ports::{PushError, Sockets as _, Store as _},
     problem,
@@ -121,7 +121,10 @@ impl Gateway {
         let access = self.rolling.known();
         let Ok(Some(account)) = access.store.account(user).await else { return };
         let now = self.clock.now();
-        let is_news = |at: Timestamp| at >= opened_at && now <= at.plus_secs(CATCH_UP_SECS);
+        // A role is assigned when it is decided; the commit and another host's clock may be later.
+        let is_news = |at: Timestamp| {
+            at.plus_secs(COMMIT_SECS_MAX) >= opened_at && now <= at.plus_secs(CATCH_UP_SECS)
+        };
         if !account.role_assigned_at.is_some_and(is_news) {
             return;
         }
