@@ -89,7 +89,7 @@ fn an_answer_is_a_handshake_or_a_frame_or_nothing() {
     let opened = Response::builder().header("sec-websocket-protocol", "tierlift.v1");
     let opened = json(opened.body(String::new()).unwrap());
     assert_eq!(opened["statusCode"], 200);
-    assert_eq!(opened["headers"], json!({ "sec-websocket-protocol": "tierlift.v1" }));
+    assert_eq!(opened["headers"], json!({ "Sec-WebSocket-Protocol": "tierlift.v1" }));
     assert_eq!(opened["body"], Value::Null);
     let mut refused = Response::new("why".to_owned());
     *refused.status_mut() = StatusCode::UNAUTHORIZED;
