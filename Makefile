@@ -21,7 +21,7 @@ NODE := $(shell command -v node 2>/dev/null)
 # The functions for AWS: where they are put, and what they are built for.
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
-FUNCTIONS := ingest worker upkeep notifier-stream notifier-gateway session
+FUNCTIONS := ingest worker expiry notifier-stream notifier-gateway session
 STAGES := ingest worker notifier session
 STAGE_FEATURES := $(STAGES:%=--features tierlift-%/lambda)
 # What the tests deploy is built for this machine.

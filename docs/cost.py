@@ -68,7 +68,7 @@ FUNCTIONS = {
     "notifier-stream": (512, 25),
     "notifier-gateway": (256, 10),
     "session": (256, 10),
-    "upkeep": (256, 100),
+    "expiry": (256, 100),
 }
 
 # What is stored, sent and logged, in bytes, as the bench of the functions measures it, rounded up. A
@@ -233,9 +233,9 @@ MONTH = [
     Line("Secrets Manager", "secrets", 2, "secret", "Stripe's and the tokens'"),
     Line("Secrets Manager", "reads", SECRET_READS, "secret_read", "every 5 minutes by each instance; 3 functions, 4 instances each"),
     Line("SQS", "polling an empty queue", 5 * MINUTES * 3, "queue", "5 pollers of 20 s, as for a standard queue; for FIFO AWS names none"),
-    Line("EventBridge", "upkeep's schedule", MINUTES, "schedule", "every minute; at most, since rules may cost nothing"),
-    *invocations("upkeep", MINUTES, "every minute"),
-    Line("DynamoDB", "upkeep's queries", 16 * MINUTES * 0.5, "read", "16 shards"),
+    Line("EventBridge", "expiry's schedule", MINUTES, "schedule", "every minute; at most, since rules may cost nothing"),
+    *invocations("expiry", MINUTES, "every minute"),
+    Line("DynamoDB", "expiry's queries", 16 * MINUTES * 0.5, "read", "16 shards"),
     Line("CloudWatch", "metrics", 20, "metric", "3 of the access log; about 17 of what the functions log"),
     Line("CloudWatch", "alarms", 18, "alarm", "infrastructure/template.yaml"),
     Line("CloudWatch", "dashboard", 1, "dashboard", "infrastructure/template.yaml"),

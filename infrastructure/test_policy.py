@@ -14,7 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = HERE / "template.yaml"
 README = HERE / "README.md"
 LIMITS = HERE.parent / "core/src/limits.rs"
-FUNCTIONS = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Upkeep")
+FUNCTIONS = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
 
 # The rules of the deployment, which four functions decide by.
 RULES = {"ROLES", "PLANS", "LIVEMODE", "PAST_DUE", "GRACE_DAYS", "UNMAPPED_PRICE"}
@@ -25,7 +25,7 @@ VARIABLES = {
     "NotifierStream": {"TABLE", "CONNECTIONS_ENDPOINT"},
     "NotifierGateway": {"TABLE", "CONNECTIONS_ENDPOINT", "ALLOWED_ORIGINS"} | TOKENS | RULES,
     "Session": {"TABLE"} | TOKENS | RULES,
-    "Upkeep": {"TABLE"} | RULES,
+    "Expiry": {"TABLE"} | RULES,
 }
 
 # Actions by function, and nothing else.
@@ -60,7 +60,7 @@ MAY = {
         "execute-api:ManageConnections",
     },
     "Session": {"dynamodb:GetItem"},
-    "Upkeep": {"dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem"},
+    "Expiry": {"dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem"},
 }
 READS_SECRETS = {"Ingest", "NotifierGateway", "Session"}
 
@@ -186,7 +186,7 @@ class Permissions(Template):
         served = {"IngestIntegration": "Ingest", "SessionIntegration": "Session"}
         wanted = {
             ("NotifierGateway", gateway + "${WebSocketApi}/${StageName}/*"),
-            ("Upkeep", "UpkeepSchedule.Arn"),
+            ("Expiry", "ExpirySchedule.Arn"),
         }
         for route in self.of_type("AWS::ApiGatewayV2::Route").values():
             if route["Properties"]["ApiId"] == {"Ref": "HttpApi"}:
@@ -244,8 +244,8 @@ class Functions(Template):
             self.assertLess(wait_ms, 29_000)
 
     def test_upkeep_ends_before_it_starts_again(self):
-        self.assertEqual(self.properties("UpkeepSchedule")["ScheduleExpression"], "rate(1 minute)")
-        self.assertLess(self.properties("Upkeep")["Timeout"], 60)
+        self.assertEqual(self.properties("ExpirySchedule")["ScheduleExpression"], "rate(1 minute)")
+        self.assertLess(self.properties("Expiry")["Timeout"], 60)
 
     def test_sources_report_single_failures_and_give_up_into_a_queue(self):
         for name, source in self.of_type("AWS::Lambda::EventSourceMapping").items():

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tierlift_core::policy::{self, Draft, PastDue, Policy, UnmappedPrice};
+use tierlift_core::policy::{self, PastDue, Policy, PolicyConfig, UnmappedPrice};
 
 /// Why a function cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +94,7 @@ impl Environment {
 
     /// What earns what.
     pub fn policy(&self) -> Result<Arc<Policy>, Error> {
-        let draft = Draft {
+        let draft = PolicyConfig {
             roles: list(self.get("TIERLIFT_ROLES").unwrap_or("free,paid"))
                 .map(str::to_owned)
                 .collect(),
@@ -218,10 +218,10 @@ mod tests {
             ("TIERLIFT_PLANS", "price_a=gold", "earns role \"gold\", which is not one of roles"),
             ("TIERLIFT_ROLES", "a,a", "role \"a\" is not usable"),
         ] {
-            let why = Environment::from([(name, value)]).policy().unwrap_err().to_string();
-            assert!(why.contains(words), "{why}");
+            let error = Environment::from([(name, value)]).policy().unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
         }
-        let why = Environment::default().table().unwrap_err().to_string();
-        assert_eq!(why, "TIERLIFT_TABLE is not set; set it to the name of the DynamoDB table");
+        let error = Environment::default().table().unwrap_err().to_string();
+        assert_eq!(error, "TIERLIFT_TABLE is not set; set it to the name of the DynamoDB table");
     }
 }

@@ -111,9 +111,9 @@ fn trust_in_mozilla() -> TrustStore {
 }
 
 /// An error of the SDK with all that it says: alone it says only "service error".
-pub(crate) fn words(why: &dyn std::error::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    let mut words = why.to_string();
-    let mut source = why.source();
+pub(crate) fn words(error: &dyn std::error::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    let mut words = error.to_string();
+    let mut source = error.source();
     while let Some(inner) = source {
         let _ = write!(words, ": {inner}");
         source = inner.source();

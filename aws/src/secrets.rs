@@ -10,12 +10,13 @@ use aws_sdk_secretsmanager as secretsmanager;
 use aws_sdk_ssm as ssm;
 use axum::http::{Response, StatusCode};
 use tierlift_core::{
+    codes::Code,
     limits::{SECRET_AGE_MAX_SECS, SECRET_LOOK_INTERVAL_SECS},
     ports::{SecretsError, SigningSecrets},
-    problem,
-    signature::Secrets,
+    stripe::signature::Secrets,
     time::{Clock, Timestamp},
     token,
+    wire::problem,
 };
 use tokio::sync::Mutex;
 
@@ -33,12 +34,12 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It was read, and is no use.
-    #[error("the secret {from} is of no use: {why}")]
+    #[error("the secret {from} is of no use: {error}")]
     Unusable {
         /// Where it is kept.
         from: String,
         /// Why.
-        why: String,
+        error: String,
     },
 }
 
@@ -48,7 +49,7 @@ impl Error {
     pub fn answer(&self) -> Response<String> {
         tracing::error!(error = %self, "a secret is missing");
         let detail = "a secret cannot be read now; try again";
-        problem::response(StatusCode::SERVICE_UNAVAILABLE, "secrets_unavailable", detail)
+        problem::response(StatusCode::SERVICE_UNAVAILABLE, Code::SecretsUnavailable, detail)
     }
 }
 
@@ -120,18 +121,18 @@ impl<T> Vault<T> {
         }
         match (self.read(now).await, &mut *kept) {
             (Ok(read), kept) => Ok(Arc::clone(&kept.insert(read).value)),
-            (Err(why), Some(known)) => {
-                tracing::error!(error = %why, "the old secret stays");
+            (Err(error), Some(known)) => {
+                tracing::error!(%error, "the old secret stays");
                 known.read_at = now;
                 Ok(Arc::clone(&known.value))
             }
-            (Err(why), None) => Err(why),
+            (Err(error), None) => Err(error),
         }
     }
 
     /// Looks for a newer secret, because the known one did not fit; `None` where there is none, or
     /// where somebody looked only just now.
-    pub async fn renewed(&self) -> Option<Arc<T>> {
+    pub async fn refreshed(&self) -> Option<Arc<T>> {
         let mut kept = self.kept.lock().await;
         let (known, now) = (kept.as_mut()?, self.clock.now());
         if !known.is_older(SECRET_LOOK_INTERVAL_SECS, now) {
@@ -145,8 +146,8 @@ impl<T> Vault<T> {
                 *known = read;
                 Some(Arc::clone(&known.value))
             }
-            Err(why) => {
-                tracing::error!(error = %why, "the old secret stays");
+            Err(error) => {
+                tracing::error!(%error, "the old secret stays");
                 None
             }
         }
@@ -160,7 +161,7 @@ impl<T> Vault<T> {
             .await
             .map_err(|source| Error::Unreadable { from: from(), source })?;
         let value =
-            (self.parse)(text.trim()).map_err(|why| Error::Unusable { from: from(), why })?;
+            (self.parse)(text.trim()).map_err(|error| Error::Unusable { from: from(), error })?;
         Ok(Kept { text, value: Arc::new(value), read_at: now })
     }
 }
@@ -195,11 +196,11 @@ impl Source {
             Self::Environment { text, .. } => return Ok(text.clone()),
             Self::SecretsManager { client, arn } => {
                 let got = client.get_secret_value().secret_id(arn).send().await;
-                got.map_err(|why| words(&why))?.secret_string
+                got.map_err(|error| words(&error))?.secret_string
             }
             Self::ParameterStore { client, arn } => {
                 let get = client.get_parameter().name(arn).with_decryption(true);
-                let got = get.send().await.map_err(|why| words(&why))?;
+                let got = get.send().await.map_err(|error| words(&error))?;
                 got.parameter.and_then(|parameter| parameter.value)
             }
         };
@@ -219,7 +220,7 @@ impl Signing {
         clock: &Clock,
     ) -> Result<Self, environment::Error> {
         const NAMES: [&str; 2] = ["STRIPE_WEBHOOK_SECRET_ARN", "STRIPE_WEBHOOK_SECRET"];
-        let parse = |text: &str| Secrets::parse(text).map_err(|why| why.to_string());
+        let parse = |text: &str| Secrets::parse(text).map_err(|error| error.to_string());
         let vault = Vault::of(environment, sdk, clock, NAMES, parse)?;
         let meaning = "the ARN of the secret that holds the endpoint's signing secret, whsec_…";
         vault.map(Self).ok_or(environment::Error::Missing { name: NAMES[0], meaning })
@@ -228,11 +229,11 @@ impl Signing {
 
 impl SigningSecrets for Signing {
     async fn current(&self) -> Result<Arc<Secrets>, SecretsError> {
-        self.0.current().await.map_err(|why| SecretsError(why.into()))
+        self.0.current().await.map_err(|error| SecretsError(error.into()))
     }
 
-    async fn renewed(&self) -> Option<Arc<Secrets>> {
-        self.0.renewed().await
+    async fn refreshed(&self) -> Option<Arc<Secrets>> {
+        self.0.refreshed().await
     }
 }
 
@@ -243,6 +244,6 @@ pub fn of_tokens(
     clock: &Clock,
 ) -> Result<Option<Vault<token::Secret>>, environment::Error> {
     const NAMES: [&str; 2] = ["TIERLIFT_JWT_SECRET_ARN", "TIERLIFT_JWT_SECRET"];
-    let parse = |text: &str| token::Secret::new(text).map_err(|why| why.to_string());
+    let parse = |text: &str| token::Secret::new(text).map_err(|error| error.to_string());
     Vault::of(environment, sdk, clock, NAMES, parse)
 }

@@ -7,7 +7,7 @@ use std::{fmt, ops::Range};
 
 use tierlift_core::{
     limits::{GRACE_DAYS_MAX, ROLE_NAME_MAX_BYTES, ROLES_MAX},
-    policy::{Draft, OPERATOR, PastDue, UnmappedPrice},
+    policy::{OPERATOR, PastDue, PolicyConfig, UnmappedPrice},
 };
 use toml::{
     Spanned,
@@ -18,7 +18,7 @@ use toml::{
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Roles, plans and what lateness means.
-    pub draft: Draft,
+    pub draft: PolicyConfig,
     /// Origins whose pages may use the session routes and sockets.
     pub allowed_origins: Vec<String>,
     /// Where the issuer of access tokens publishes its keys.
@@ -28,7 +28,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            draft: Draft {
+            draft: PolicyConfig {
                 roles: vec!["free".to_owned(), "paid".to_owned()],
                 plans: Vec::new(),
                 livemode: false,
@@ -69,7 +69,7 @@ impl Config {
         let mut config = Self::default();
         match DeTable::parse(text) {
             Ok(table) => reader.root(table.get_ref(), &mut config),
-            Err(why) => reader.fault(&why.span().unwrap_or(0..0), why.message().to_owned()),
+            Err(error) => reader.fault(&error.span().unwrap_or(0..0), error.message().to_owned()),
         }
         if reader.faults.is_empty() {
             return Ok(config);
@@ -111,7 +111,7 @@ impl Reader<'_> {
         }
     }
 
-    fn policy(&mut self, value: Value<'_, '_>, draft: &mut Draft) {
+    fn policy(&mut self, value: Value<'_, '_>, draft: &mut PolicyConfig) {
         let Some(table) = self.table("policy", "past_due = \"keep\"", value) else { return };
         for (key, value) in table {
             match key.get_ref().as_ref() {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use tierlift_core::{signature::Secrets, token};
+use tierlift_core::{stripe::signature::Secrets, token};
 
 /// The demo's webhook secret. Everybody knows it, so a demo listens on loopback only.
 pub(crate) const DEMO_WEBHOOK_SECRET: &str = "whsec_demo";
@@ -35,7 +35,7 @@ pub(crate) fn webhook_secrets(list: Option<&str>) -> Result<Secrets, String> {
              whsec_… (Stripe: Workbench, Webhooks, the endpoint, Signing secret)"
         ));
     };
-    Secrets::parse(list).map_err(|why| format!("{WEBHOOK_SECRET_VAR}: {why}"))
+    Secrets::parse(list).map_err(|error| format!("{WEBHOOK_SECRET_VAR}: {error}"))
 }
 
 /// The same for a deployment, where the demo's secret would let everybody sign.
@@ -55,9 +55,9 @@ pub(crate) fn jwt_secret(
     has_jwks: bool,
 ) -> Result<Option<token::Secret>, String> {
     match secret {
-        Some(secret) => {
-            token::Secret::new(secret).map(Some).map_err(|why| format!("{JWT_SECRET_VAR}: {why}"))
-        }
+        Some(secret) => token::Secret::new(secret)
+            .map(Some)
+            .map_err(|error| format!("{JWT_SECRET_VAR}: {error}")),
         None if has_jwks => Ok(None),
         None => Err(format!(
             "{JWT_SECRET_VAR} is not set and the configuration names no jwks_url; set the variable to \
@@ -75,8 +75,10 @@ pub(crate) fn demo_jwt_secret(data: &Path) -> anyhow::Result<String> {
             bail!("{} is cut short; remove it, and a new secret is made", path.display())
         }
         Ok(secret) => Ok(secret.trim().to_owned()),
-        Err(why) if why.kind() == io::ErrorKind::NotFound => write_new(&path).with_context(read),
-        Err(why) => Err(why).with_context(read),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            write_new(&path).with_context(read)
+        }
+        Err(error) => Err(error).with_context(read),
     }
 }
 

@@ -25,7 +25,7 @@ const BUFFER_MAX_BYTES: usize = 1024 * 1024;
 /// Starts logging. Lines are written until the guard is dropped.
 pub(crate) fn start(filter: Option<&str>) -> Result<Guard, Failure> {
     let filter = EnvFilter::try_new(filter.unwrap_or("info"))
-        .map_err(|why| Failure::Usage(format!("--log (or RUST_LOG): {why}")))?;
+        .map_err(|error| Failure::Usage(format!("--log (or RUST_LOG): {error}")))?;
     let lines = Lines::new(io::stderr());
     let guard = lines.write_regularly().map_err(anyhow::Error::from)?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);

@@ -13,8 +13,8 @@ use std::{
 
 use anyhow::Context as _;
 use tierlift_core::{
-    policy::{Draft, Policy},
-    signature::Secrets,
+    policy::{Policy, PolicyConfig},
+    stripe::signature::Secrets,
     token,
 };
 use tierlift_embedded::{Server, Settings, Timeouts, system_clock};
@@ -42,7 +42,7 @@ struct Plan {
     data: PathBuf,
     policy: Arc<Policy>,
     secrets: Secrets,
-    keys: token::Keys,
+    keys: token::TokenKeys,
     jwks_url: Option<String>,
     allowed_origins: Vec<String>,
     /// What the demo sells, where this is one.
@@ -164,9 +164,9 @@ fn plan(
     let config = configuration(args.config.as_deref(), &mut missing);
     let has_jwks = config.as_ref().is_some_and(|config| config.jwks_url.is_some());
     let secrets =
-        credentials::private_webhook_secrets(secrets).map_err(|why| missing.push(why)).ok();
+        credentials::private_webhook_secrets(secrets).map_err(|error| missing.push(error)).ok();
     let secret =
-        credentials::jwt_secret(jwt_secret, has_jwks).map_err(|why| missing.push(why)).ok();
+        credentials::jwt_secret(jwt_secret, has_jwks).map_err(|error| missing.push(error)).ok();
     let (Some(config), Some(secrets), Some(secret), true) =
         (config, secrets, secret, missing.is_empty())
     else {
@@ -176,7 +176,7 @@ fn plan(
         data: args.data,
         policy: policy(config.draft)?,
         secrets,
-        keys: token::Keys::new(secret),
+        keys: token::TokenKeys::new(secret),
         jwks_url: config.jwks_url,
         allowed_origins: config.allowed_origins,
         offer: None,
@@ -204,8 +204,8 @@ fn configuration(named: Option<&Path>, missing: &mut Vec<String>) -> Option<Conf
             ));
             None
         }
-        Err(why) => {
-            missing.push(why.to_string());
+        Err(error) => {
+            missing.push(error.to_string());
             None
         }
     }
@@ -216,16 +216,16 @@ fn read(named: Option<&Path>) -> Result<Option<Config>, Failure> {
     let path = named.unwrap_or(Path::new(CONFIG_FILE));
     let shown = path.display().to_string();
     match fs::read_to_string(path) {
-        Ok(text) => {
-            Config::parse(&shown, &text).map(Some).map_err(|why| Failure::Usage(why.to_string()))
-        }
-        Err(why) if named.is_none() && why.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(why) => Err(Failure::Usage(format!("{shown}: {why}"))),
+        Ok(text) => Config::parse(&shown, &text)
+            .map(Some)
+            .map_err(|error| Failure::Usage(error.to_string())),
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::Usage(format!("{shown}: {error}"))),
     }
 }
 
-fn policy(draft: Draft) -> Result<Arc<Policy>, Failure> {
-    Policy::new(draft).map(Arc::new).map_err(|why| Failure::Usage(why.to_string()))
+fn policy(draft: PolicyConfig) -> Result<Arc<Policy>, Failure> {
+    Policy::new(draft).map(Arc::new).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// The plan of a demo: what is not set is made up, for nobody else can reach it.
@@ -254,7 +254,7 @@ fn demo_plan(args: args::Serve) -> Result<Plan, Failure> {
     let jwt_secret = credentials::demo_jwt_secret(&args.data)?;
     Ok(Plan {
         secrets: credentials::webhook_secrets(Some(&secrets)).map_err(Failure::Usage)?,
-        keys: token::Keys::new(
+        keys: token::TokenKeys::new(
             credentials::jwt_secret(Some(&jwt_secret), false).map_err(Failure::Usage)?,
         ),
         data: args.data,

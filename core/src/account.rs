@@ -8,24 +8,31 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    grant::{Earned, Grant},
+    grant::{Entitlement, Grant},
     id::{CustomerId, EventId, RevocationId, UserId, Version},
     limits::CUSTOMERS_PER_USER_MAX,
     policy::{Policy, Role},
     time::Timestamp,
 };
 
-/// What a user may do at one moment, and by what.
+/// What is shown of a user's subscriptions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Whether some subscription gives access.
+    #[serde(rename = "active", skip_serializing_if = "std::ops::Not::not", default)]
+    pub subscription_active: bool,
+    /// The end of the paid period of the best subscription.
+    #[serde(rename = "expires", skip_serializing_if = "Option::is_none", default)]
+    pub subscription_expires_at: Option<Timestamp>,
+}
+
+/// What a user may do at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
     /// The role.
     pub role: Role,
-    /// Some subscription gives access.
-    pub subscription_active: bool,
-    /// Until when the best subscription is paid for.
-    pub subscription_expires_at: Option<Timestamp>,
-    /// When this stops being true unless something happens before.
-    pub lapses_at: Option<Timestamp>,
+    /// What is shown of their subscriptions.
+    pub standing: Standing,
 }
 
 /// Why a grant cannot be taken in.
@@ -54,12 +61,9 @@ pub struct Account {
     /// The role given by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manual_role: Option<Role>,
-    /// Some subscription gives access.
+    /// What was shown of the subscriptions when last committed.
     #[serde(default)]
-    pub subscription_active: bool,
-    /// Until when the best subscription is paid for.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub subscription_expires_at: Option<Timestamp>,
+    pub standing: Standing,
     /// When the role last changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub role_assigned_at: Option<Timestamp>,
@@ -82,8 +86,7 @@ impl Account {
             revoked_before: RevocationId::default(),
             grants: BTreeMap::new(),
             manual_role: None,
-            subscription_active: false,
-            subscription_expires_at: None,
+            standing: Standing::default(),
             role_assigned_at: None,
             role_assigned_by: None,
             version: Version::default(),
@@ -94,24 +97,23 @@ impl Account {
     #[must_use]
     pub fn effective(&self, policy: &Policy, now: Timestamp) -> Effective {
         let best = self.best(policy, now);
-        let earned = best.map_or(policy.lowest(), |earned| &earned.role);
+        let earned = best.map_or(policy.lowest(), |entitlement| &entitlement.role);
         let role = match &self.manual_role {
             Some(manual) if policy.compare(manual, earned).is_gt() => manual,
             _ => earned,
         };
-        Effective {
-            role: role.clone(),
+        let standing = Standing {
             subscription_active: best.is_some(),
-            subscription_expires_at: best.and_then(|earned| earned.expires_at),
-            lapses_at: best.and_then(|earned| earned.access_until),
-        }
+            subscription_expires_at: best.and_then(|entitlement| entitlement.expires_at),
+        };
+        Effective { role: role.clone(), standing }
     }
 
-    /// When the account should be looked at again: at the next end of an access that it has.
+    /// The next time at which an entitlement expires: the account must be settled again then.
     #[must_use]
-    pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
-        let ends = self.grants.values().flat_map(Grant::earned);
-        ends.filter_map(|earned| earned.access_until).filter(|until| *until > now).min()
+    pub fn next_expiry(&self, now: Timestamp) -> Option<Timestamp> {
+        let ends = self.grants.values().flat_map(Grant::entitlements);
+        ends.filter_map(|entitlement| entitlement.access_until).filter(|until| *until > now).min()
     }
 
     /// Replaces what a customer earns; says whether that is anything new.
@@ -133,8 +135,7 @@ impl Account {
     /// changed.
     pub fn settle(&mut self, policy: &Policy, now: Timestamp, by: &EventId) -> Option<Role> {
         let effective = self.effective(policy, now);
-        self.subscription_active = effective.subscription_active;
-        self.subscription_expires_at = effective.subscription_expires_at;
+        self.standing = effective.standing;
         if effective.role == self.role {
             return None;
         }
@@ -145,14 +146,10 @@ impl Account {
     }
 
     /// The highest role that a grant gives now; of equals the longest-lasting.
-    fn best(&self, policy: &Policy, now: Timestamp) -> Option<&Earned> {
-        self.grants.values().flat_map(Grant::earned).filter(|earned| earned.lasts(now)).max_by(
-            |a, b| {
-                policy
-                    .compare(&a.role, &b.role)
-                    .then_with(|| a.duration_key().cmp(&b.duration_key()))
-            },
-        )
+    fn best(&self, policy: &Policy, now: Timestamp) -> Option<&Entitlement> {
+        let all = self.grants.values().flat_map(Grant::entitlements);
+        all.filter(|entitlement| entitlement.is_active(now))
+            .max_by(|a, b| policy.compare(&a.role, &b.role).then_with(|| a.compare_duration(b)))
     }
 }
 

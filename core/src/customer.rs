@@ -9,41 +9,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Event, Fact},
     fold::{Arrival, Edge, Record, State},
     id::{CustomerId, SubscriptionId, UserId, Version},
     limits::SUBSCRIPTIONS_MAX,
+    payment::{Payment, PaymentState},
+    stripe::event::{Event, Fact},
     subscription::Status,
 };
-
-/// What became of a checkout's payment. Delayed methods (debits, transfers) decide days later
-/// (<https://docs.stripe.com/payments/checkout/fulfill-orders#delayed-notification>).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentState {
-    /// The checkout completed with `payment_status: unpaid`.
-    Pending,
-    /// It failed.
-    Failed,
-    /// It came.
-    Paid,
-}
-
-/// A checkout's payment and when that was said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payment {
-    /// `created` of the event, in seconds since the epoch.
-    pub at_secs: i64,
-    /// What it said.
-    pub state: PaymentState,
-}
-
-impl Payment {
-    /// A decision beats waiting, whenever it was sent; of two decisions the later counts.
-    fn rank(self) -> (bool, i64, PaymentState) {
-        (self.state != PaymentState::Pending, self.at_secs, self.state)
-    }
-}
 
 /// One subscription as its customer knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,27 +51,27 @@ pub struct Links {
     pub manual: Option<UserId>,
     /// `client_reference_id` of the latest checkout that had one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub checkout: Option<Said<UserId>>,
+    pub checkout: Option<Latest<UserId>>,
     /// `metadata.user_id` of the customer itself, or its absence, at the latest event.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub customer: Option<Said<Option<UserId>>>,
+    pub customer: Option<Latest<Option<UserId>>>,
 }
 
-/// Something said at a second. The later counts; within one second the greater, so that the order
-/// of arrival does not.
+/// A last-writer-wins register: the value of the latest second. Within one second the greater value
+/// counts, so that the order of arrival does not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Said<T> {
+pub struct Latest<T> {
     /// `created`, in seconds since the epoch.
     pub at_secs: i64,
-    /// What was said.
-    pub what: T,
+    /// The value at that second.
+    pub value: T,
 }
 
-fn keep_later<T: Ord>(known: &mut Option<Said<T>>, said: Said<T>) -> Arrival {
-    if known.as_ref().is_some_and(|known| *known >= said) {
+fn keep_latest<T: Ord>(known: &mut Option<Latest<T>>, new: Latest<T>) -> Arrival {
+    if known.as_ref().is_some_and(|known| *known >= new) {
         return Arrival::Stale;
     }
-    *known = Some(said);
+    *known = Some(new);
     Arrival::Remembered
 }
 
@@ -149,21 +121,19 @@ impl Customer {
         match &event.fact {
             Fact::Subscription { id, edge } => self.subscription(id, edge.clone()),
             Fact::Checkout { user, payment } => {
-                let linked = match user {
-                    Some(user) => {
-                        let said = Said { at_secs, what: user.clone() };
-                        keep_later(&mut self.links.checkout, said)
-                    }
-                    None => Arrival::Stale,
-                };
+                let linked = user.as_ref().map_or(Arrival::Stale, |user| {
+                    let latest = Latest { at_secs, value: user.clone() };
+                    keep_latest(&mut self.links.checkout, latest)
+                });
                 let paid = match payment {
                     Some((id, payment)) => self.pay(id, *payment)?,
                     None => Arrival::Stale,
                 };
-                Ok(if paid == Arrival::Remembered { paid } else { linked })
+                Ok(linked.or(paid))
             }
             Fact::Customer { user } => {
-                Ok(keep_later(&mut self.links.customer, Said { at_secs, what: user.clone() }))
+                let latest = Latest { at_secs, value: user.clone() };
+                Ok(keep_latest(&mut self.links.customer, latest))
             }
             Fact::CustomerDeleted => {
                 let known = std::mem::replace(&mut self.deleted, true);
@@ -177,8 +147,8 @@ impl Customer {
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
         let links = &self.links;
-        let checkout = || links.checkout.as_ref().map(|said| said.what.clone());
-        let own = || links.customer.as_ref().and_then(|said| said.what.clone());
+        let checkout = || links.checkout.as_ref().map(|latest| latest.value.clone());
+        let own = || links.customer.as_ref().and_then(|latest| latest.value.clone());
         links.manual.clone().or_else(checkout).or_else(|| self.user_by_subscription()).or_else(own)
     }
 
@@ -204,7 +174,7 @@ impl Customer {
 
     fn pay(&mut self, id: &SubscriptionId, payment: Payment) -> Result<Arrival, Error> {
         let known = &mut self.entry(id)?.payment;
-        if known.is_some_and(|known| known.rank() >= payment.rank()) {
+        if known.is_some_and(|known| !payment.supersedes(known)) {
             return Ok(Arrival::Stale);
         }
         *known = Some(payment);

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::{
-    event::Type,
-    fold::Origin,
+    fold::Before,
     id::EventId,
+    stripe::event::Type,
     subscription::{Node, Status},
     time::Timestamp,
 };
@@ -27,8 +27,7 @@ fn event(text: &str) -> Event {
         }
         id => {
             let ended = id.strip_prefix('!');
-            let origin = if ended.is_some() { Origin::Ended } else { Origin::Created };
-            let status = Status::Active;
+            let status = if ended.is_some() { Status::Canceled } else { Status::Active };
             let to = Node {
                 status,
                 items: vec![],
@@ -36,7 +35,7 @@ fn event(text: &str) -> Event {
                 collection_paused: false,
                 user,
             };
-            let edge = Edge { at_secs, origin, to };
+            let edge = Edge { at_secs, before: Before::Created, to: to.into() };
             let id = sub(ended.unwrap_or(id));
             (Type::SubscriptionCreated, Fact::Subscription { id, edge })
         }

@@ -3,18 +3,18 @@
 use super::*;
 
 #[test]
-fn own_ids_of_two_long_users_differ() {
+fn system_event_ids_of_two_long_users_differ() {
     let same = "x".repeat(ID_MAX_BYTES - 1);
     let id = |user: String, kind| {
         let account = Account::new(UserId::new(&user).unwrap(), &policy());
-        own(account, kind, &policy(), NOW).unwrap().ledger.event
+        system_commit(account, kind, &policy(), NOW).unwrap().ledger.event
     };
     let ids = [
-        id(format!("{same}a"), Own::Lapse),
-        id(format!("{same}b"), Own::Lapse),
-        id(format!("{same}b"), Own::Assign),
-        id("a".to_owned(), Own::Lapse),
-        id("1.a".to_owned(), Own::Lapse),
+        id(format!("{same}a"), SystemEvent::AccessExpired),
+        id(format!("{same}b"), SystemEvent::AccessExpired),
+        id(format!("{same}b"), SystemEvent::RoleAssigned),
+        id("a".to_owned(), SystemEvent::AccessExpired),
+        id("1.a".to_owned(), SystemEvent::AccessExpired),
     ];
     assert_eq!(std::collections::BTreeSet::from(ids.clone()).len(), ids.len(), "{ids:?}");
 }
@@ -31,7 +31,7 @@ fn limits_park_what_is_too_much_and_let_ends_through() {
     let parked: Vec<_> =
         (0..came.len()).filter(|n| came[*n] != Came::To(Outcome::Applied)).collect();
     assert_eq!(parked, [SUBSCRIPTIONS_MAX]);
-    assert_eq!(came[SUBSCRIPTIONS_MAX], Came::Parked(Cause::CustomerTooLarge));
+    assert_eq!(came[SUBSCRIPTIONS_MAX], Came::Parked(Code::CustomerTooLarge));
     let customer = store.customer(&CustomerId::new("cus_1").unwrap());
     assert!(!customer.subscriptions.contains_key("sub_007"), "the ended one made room");
 
@@ -41,7 +41,7 @@ fn limits_park_what_is_too_much_and_let_ends_through() {
     }
     stripe.end("sub_0");
     let came: Vec<_> = stripe.sent.iter().map(|b| store.deliver(b, &policy, NOW)).collect();
-    assert_eq!(came[CUSTOMERS_PER_USER_MAX], Came::Parked(Cause::AccountTooLarge));
+    assert_eq!(came[CUSTOMERS_PER_USER_MAX], Came::Parked(Code::AccountTooLarge));
     assert_eq!(came[CUSTOMERS_PER_USER_MAX + 1], Came::To(Outcome::Applied));
     // With room again it is applied at its redrive.
     let again = store.deliver(&stripe.sent[CUSTOMERS_PER_USER_MAX], &policy, NOW);

@@ -6,7 +6,7 @@
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::*;
-use crate::customer::PaymentState;
+use crate::payment::PaymentState;
 
 const CUSTOMERS: [&str; 2] = ["cus_a", "cus_b"];
 const USERS: [&str; 2] = ["ada", "bob"];
@@ -240,7 +240,7 @@ fn end_of(store: &Store, policy: &Policy) -> (Vec<Customer>, Vec<Account>) {
         let user = UserId::new(user).unwrap();
         let known = store.account(&user).unwrap_or_else(|| Account::new(user, policy));
         Account {
-            revocation_id: RevocationId::default(),
+            revocation_id: crate::id::RevocationId::default(),
             role_assigned_at: None,
             role_assigned_by: None,
             version: Version::default(),
@@ -261,7 +261,7 @@ proptest! {
         (past_due, late) in (prop_oneof![Just(PastDue::Keep), Just(PastDue::Revoke)], any::<bool>()),
         operator in any::<bool>(),
     ) {
-        let policy = Policy::new(crate::policy::Draft { past_due, ..draft() }).unwrap();
+        let policy = Policy::new(crate::policy::PolicyConfig { past_due, ..config() }).unwrap();
         // Late is after the grace of everything past due, and before every period's end.
         let now = Timestamp::from_secs(START + if late { 10 * DAY } else { 2 * DAY });
         let truth = Truth::of(&story);

@@ -15,7 +15,7 @@ use crate::{
     limits::{CUSTOMERS_PER_USER_MAX, ID_MAX_BYTES, SUBSCRIPTIONS_MAX},
     policy::{
         PastDue,
-        tests::{draft, policy},
+        tests::{config, policy},
     },
 };
 
@@ -230,13 +230,14 @@ fn a_relink_moves_the_grant_and_tells_both() {
 fn what_cannot_be_applied_is_set_aside_with_its_cause() {
     let unmapped = |status| Sub { price: "price_unknown", ..adas("sub_1", status) };
     let policy_of = |livemode, past_due, unmapped_price| {
-        Policy::new(crate::policy::Draft { livemode, past_due, unmapped_price, ..draft() }).unwrap()
+        Policy::new(crate::policy::PolicyConfig { livemode, past_due, unmapped_price, ..config() })
+            .unwrap()
     };
     let park = policy_of(false, PastDue::Keep, UnmappedPrice::Park);
     let ignore = policy_of(false, PastDue::Keep, UnmappedPrice::Ignore);
     let revoke = policy_of(false, PastDue::Revoke, UnmappedPrice::Park);
     let live = policy_of(true, PastDue::Keep, UnmappedPrice::Park);
-    let parked = Came::Parked(Cause::PlanUnmapped);
+    let parked = Came::Parked(Code::PlanUnmapped);
     let applied = Came::To(Outcome::Applied);
     let mut ends = Stripe::default();
     ends.create(adas("sub_1", "active"));
@@ -262,7 +263,7 @@ fn what_cannot_be_applied_is_set_aside_with_its_cause() {
         (one(unmapped("unpaid")), &park, vec![applied]),
         (one(unmapped("canceled")), &park, vec![applied]),
         (one(unmapped("active")), &ignore, vec![applied]),
-        (one(adas("sub_1", "active")), &live, vec![Came::Parked(Cause::LivemodeMismatch)]),
+        (one(adas("sub_1", "active")), &live, vec![Came::Parked(Code::LivemodeMismatch)]),
         (empty.sent, &park, vec![parked]),
         // What nobody can map can still end.
         (ends.sent, &park, vec![applied, parked, applied]),
@@ -273,7 +274,7 @@ fn what_cannot_be_applied_is_set_aside_with_its_cause() {
         assert_eq!(got, expected, "{bodies:?}");
         let parks = expected.iter().filter(|came| matches!(came, Came::Parked(_))).count();
         assert_eq!(store.ledger.len(), expected.len() - parks, "parked is not processed");
-        let warned = store.ledger.values().any(|row| row.cause == Some(Cause::PlanUnmapped));
+        let warned = store.ledger.values().any(|row| row.cause == Some(Code::PlanUnmapped));
         assert_eq!(warned, policy.unmapped_price == UnmappedPrice::Ignore, "{bodies:?}");
     }
 }
@@ -282,8 +283,8 @@ fn what_cannot_be_applied_is_set_aside_with_its_cause() {
 fn a_parked_event_is_applied_once_the_map_is_mended() {
     let (mut stripe, mut store) = (Stripe::default(), Store::default());
     stripe.create(Sub { price: "price_new", ..adas("sub_1", "active") });
-    assert_eq!(store.deliver(&stripe.sent[0], &policy(), NOW), Came::Parked(Cause::PlanUnmapped));
-    let mut mended = draft();
+    assert_eq!(store.deliver(&stripe.sent[0], &policy(), NOW), Came::Parked(Code::PlanUnmapped));
+    let mut mended = config();
     mended.plans.push(("price_new".to_owned(), "pro".to_owned()));
     let mended = Policy::new(mended).unwrap();
     assert_eq!(store.deliver(&stripe.sent[0], &mended, NOW), Came::To(Outcome::Applied));
@@ -340,7 +341,12 @@ fn a_stale_event_brings_no_older_grant_back() {
     stripe.end("sub_1");
     store.deliver(&stripe.sent[3], &policy, NOW);
     let (body, ada) = (stripe.sent[2].as_bytes(), UserId::new("ada").unwrap());
-    let event = Event::parse(EventId::new("evt_2").unwrap(), Type::CustomerUpdated, body).unwrap();
+    let event = Event::parse(
+        EventId::new("evt_2").unwrap(),
+        crate::stripe::event::Type::CustomerUpdated,
+        body,
+    )
+    .unwrap();
     let accounts = [(ada.clone(), store.account(&ada))].into();
     let loaded = Loaded { processed: false, customer, accounts };
     let Decision::Commit(commit) = decide(loaded, &event, &policy, NOW) else { panic!() };
@@ -355,16 +361,16 @@ fn time_alone_ends_a_role_after_its_grace() {
     let ada = UserId::new("ada").unwrap();
     let account = || store.account(&ada).unwrap();
     let over = Timestamp::from_secs(START + 33 * DAY);
-    assert_eq!(account().effective(&policy, NOW).lapses_at, Some(over));
+    assert_eq!(account().next_expiry(NOW), Some(over));
     for (now, role) in [(NOW, "paid"), (over.plus_millis(-1), "paid"), (over, "free")] {
         assert_eq!(account().effective(&policy, now).role.as_str(), role);
     }
-    let commit = lapse(account(), &policy, over).unwrap();
-    assert_eq!(commit.ledger.event.as_str(), "tierlift.lapse.2.ada");
-    assert_eq!(commit.ledger.kind.as_str(), "tierlift.lapse");
+    let commit = expire(account(), &policy, over).unwrap();
+    assert_eq!(commit.ledger.event.as_str(), "tierlift.access.expired.2.ada");
+    assert_eq!(commit.ledger.kind.as_str(), "tierlift.access.expired");
     assert_eq!(commit.changes.len(), 1);
     let change = &commit.changes[0];
-    assert!(!change.upgraded && !change.subscription_active);
+    assert!(!change.upgraded && !change.standing.subscription_active);
     assert_eq!((change.previous_role.as_str(), change.role.as_str()), ("paid", "free"));
     let mut store = store.clone();
     store.commit(commit, &policy, over);
@@ -383,7 +389,7 @@ fn a_role_by_hand_is_above_every_webhook() {
     let give = |store: &mut Store, role: Option<&str>| {
         let account = store.account(&ada).unwrap_or_else(|| Account::new(ada.clone(), &policy));
         let commit = assign(account, role.map(Role::new), &policy, NOW)?;
-        assert_eq!(commit.ledger.kind, EntryKind::Own(Own::Assign));
+        assert_eq!(commit.ledger.kind, crate::ledger::EntryKind::System(SystemEvent::RoleAssigned));
         store.commit(commit, &policy, NOW);
         Some(store.role("ada").0)
     };

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::event::Head;
+use crate::stripe::event::Head;
 
 /// A subscription as Stripe has it.
 #[derive(Clone)]
@@ -143,7 +143,7 @@ impl Stripe {
 pub(super) enum Came {
     To(Outcome),
     Again,
-    Parked(Cause),
+    Parked(Code),
     Ignored,
 }
 
@@ -175,7 +175,7 @@ impl Store {
             return Came::Ignored;
         };
         let Ok(event) = Event::parse(id, kind, body.as_bytes()) else {
-            return Came::Parked(Cause::PayloadMalformed);
+            return Came::Parked(Code::PayloadMalformed);
         };
         assert_eq!(customer.as_ref(), Some(&event.customer));
         let mut accounts = BTreeMap::new();
@@ -200,7 +200,7 @@ impl Store {
     }
 
     pub(super) fn commit(&mut self, commit: Commit, policy: &Policy, now: Timestamp) -> Outcome {
-        let Commit { ledger, customer, accounts, changes, origin: _ } = commit;
+        let Commit { ledger, customer, accounts, changes, context: _ } = commit;
         let outcome = ledger.outcome;
         assert_eq!((ledger.processed_at, ledger.expires_at), (now, now.plus_days(90)));
         let mut expected_changes = Vec::new();
@@ -254,7 +254,7 @@ pub(super) fn check_step(
         assert_eq!(after.role_assigned_by, before.role_assigned_by);
         assert_eq!(after.role_assigned_at, before.role_assigned_at);
     }
-    if ledger.kind != EntryKind::Own(Own::Assign) {
+    if ledger.kind != crate::ledger::EntryKind::System(SystemEvent::RoleAssigned) {
         assert_eq!(after.manual_role, before.manual_role, "not a webhook's business");
     }
     if ledger.user.as_ref() == Some(&after.user) {

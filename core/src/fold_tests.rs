@@ -1,12 +1,12 @@
 //! Tests of `fold`. A row is a text: `10 +A` is created as A in second 10, `10 A>B` an update,
-//! `10 =A` an event that only says where it is, `10 !A` a deletion.
+//! `10 =A` an event that only says where it is.
 
 use std::collections::HashSet;
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::*;
-use crate::subscription::Item;
+use crate::subscription::{Item, Status};
 
 /// A letter's node; they sort as the letters do. `C` and `X` are terminal.
 fn node(letter: &str) -> Node {
@@ -38,17 +38,15 @@ fn build(status: Status, price: &str, ends: Option<i64>, quantity: Option<u64>) 
 
 fn edge(text: &str) -> Edge {
     let (second, what) = text.split_once(' ').unwrap();
-    let (origin, to) = if let Some(to) = what.strip_prefix('+') {
-        (Origin::Created, to)
+    let (before, to) = if let Some(to) = what.strip_prefix('+') {
+        (Before::Created, to)
     } else if let Some(to) = what.strip_prefix('=') {
-        (Origin::Unknown, to)
-    } else if let Some(to) = what.strip_prefix('!') {
-        (Origin::Ended, to)
+        (Before::Unknown, to)
     } else {
-        let (from, to) = what.split_once('>').unwrap();
-        (Origin::Node(node(from)), to)
+        let (before, to) = what.split_once('>').unwrap();
+        (Before::Node(node(before).into()), to)
     };
-    Edge { at_secs: second.parse().unwrap(), origin, to: node(to) }
+    Edge { at_secs: second.parse().unwrap(), before, to: node(to).into() }
 }
 
 fn edges(text: &str) -> Vec<Edge> {
@@ -106,7 +104,7 @@ fn one_second_ends_where_its_edges_end() {
         ("10 A>B, 10 P>U, 10 B>P", "U since 10"),
         ("9 +A, 10 A>B, 10 B>A", "A since 9"),
         ("9 +A, 10 =P", "P since 10"),
-        ("9 +A, 10 A>P, 10 !C, 11 =A", "C since 10"),
+        ("9 +A, 10 A>P, 10 =C, 11 =A", "C since 10"),
         ("10 A>B, 10 P>Q", "Q? since 10"),
         ("10 A>B, 10 P>Q, 10 Q>A", "B since 10"),
         // A source has no edge in; what follows it in its second does.
@@ -156,16 +154,14 @@ fn a_status_is_since_the_second_that_it_last_changed_in() {
 #[test]
 fn nothing_revives_what_has_ended() {
     for (events, expected) in [
-        ("10 +A, 20 !C, 30 =A, 40 A>B", "C since 20"),
+        ("10 +A, 20 =C, 30 =A, 40 A>B", "C since 20"),
         ("10 +A, 20 A>C, 30 =A", "C since 20"),
         ("10 +A, 20 A>X, 30 X>A", "X since 20"),
-        ("10 +A, 10 !C", "C since 10"),
-        ("10 +A, 10 A>B, 10 B>P, 10 !C", "C since 10"),
+        ("10 +A, 10 =C", "C since 10"),
+        ("10 +A, 10 A>B, 10 B>P, 10 =C", "C since 10"),
         // The later end counts, and of one second the greater.
-        ("10 !C, 20 C>C", "C since 20"),
-        ("10 !C, 10 =X", "X since 10"),
-        // `deleted` ends it even if its object still says otherwise.
-        ("10 +A, 20 !A", "C since 20"),
+        ("10 =C, 20 C>C", "C since 20"),
+        ("10 =C, 10 =X", "X since 10"),
     ] {
         check(events, expected);
         let mut ended = record(&edges(events));
@@ -181,7 +177,7 @@ fn nothing_revives_what_has_ended() {
 #[test]
 fn an_end_is_taken_in_after_everything_was_settled() {
     let mut long = record(&ladder(1, 40));
-    assert_eq!(long.insert(edge("1 !C")), Arrival::Remembered);
+    assert_eq!(long.insert(edge("1 =C")), Arrival::Remembered);
     assert_eq!(*long.state().unwrap().node, node("C"));
 }
 
@@ -191,8 +187,9 @@ fn ladder(per_second: usize, steps: usize) -> Vec<Edge> {
     let second = |step: usize| 100 + i64::try_from(step / per_second).unwrap();
     (0..steps)
         .map(|step| {
-            let origin = if step == 0 { Origin::Created } else { Origin::Node(at(step - 1)) };
-            Edge { at_secs: second(step), origin, to: at(step) }
+            let before =
+                if step == 0 { Before::Created } else { Before::Node(at(step - 1).into()) };
+            Edge { at_secs: second(step), before, to: at(step).into() }
         })
         .collect()
 }
@@ -205,13 +202,13 @@ fn rung(record: &Record) -> u64 {
 fn beyond_sixteen_the_oldest_second_is_settled_and_older_events_are_stale() {
     let climb = ladder(1, 40);
     let mut long = record(&climb);
-    assert_eq!((rung(&long), long.moves.len()), (39, EVENTS_REMEMBERED_MAX));
+    assert_eq!((rung(&long), long.edges.len()), (39, EVENTS_REMEMBERED_MAX));
     assert_eq!(long.settled.as_ref().unwrap().at_secs, 123);
     let full = bytes(&long);
     for (at_secs, arrival) in
         [(100, Arrival::Stale), (123, Arrival::Stale), (124, Arrival::Remembered)]
     {
-        let late = Edge { at_secs, origin: Origin::Unknown, to: node("P") };
+        let late = Edge { at_secs, before: Before::Unknown, to: node("P").into() };
         assert_eq!(long.insert(late), arrival, "{at_secs}");
         assert_eq!(bytes(&long) == full, arrival == Arrival::Stale, "{at_secs}");
     }
@@ -237,26 +234,53 @@ fn one_second_remembers_64_events_and_then_is_settled() {
     let mut climb = ladder(1_000, 64);
     climb.reverse();
     let mut full = record(&climb);
-    assert_eq!((rung(&full), full.moves.len()), (63, EVENTS_OF_ONE_SECOND_MAX));
+    assert_eq!((rung(&full), full.edges.len()), (63, EVENTS_OF_ONE_SECOND_MAX));
     let more = ladder(1_000, 70);
     assert_eq!(full.insert(more[64].clone()), Arrival::Remembered);
-    assert_eq!((rung(&full), full.moves.len(), full.nodes.len()), (64, 0, 0));
+    assert_eq!((rung(&full), full.edges.len()), (64, 0));
     assert_eq!(full.insert(more[65].clone()), Arrival::Stale);
-    let next = Edge { at_secs: 101, origin: Origin::Unknown, to: node("P") };
+    let next = Edge { at_secs: 101, before: Before::Unknown, to: node("P").into() };
     assert_eq!(full.insert(next), Arrival::Remembered);
     assert_eq!(*full.state().unwrap().node, node("P"));
 }
 
+/// A stored node of that status.
+fn stored(status: &str) -> String {
+    format!(r#"{{"status":"{status}","items":[]}}"#)
+}
+
 #[test]
-fn a_record_of_broken_places_is_no_panic() {
-    for json in [r#"{"moves":[[1,-1,7]]}"#, r#"{"moves":[[1,9,9],[1,-2,65535]],"nodes":[]}"#, r"{}"]
-    {
-        let mut broken: Record = serde_json::from_str(json).unwrap();
-        assert_eq!(broken.state(), None, "{json}");
-        broken.insert(edge("5 +A"));
-        assert_eq!(*broken.state().unwrap().node, node("A"), "{json}");
+fn a_damaged_record_is_refused() {
+    let (live, over) = (stored("active"), stored("canceled"));
+    let settled = |node: &str| format!(r#""settled":{{"at_secs":5,"node":{node},"since_secs":5}}"#);
+    let ended = |node: &str| format!(r#""ended":{{"at_secs":5,"node":{node}}}"#);
+    let many = vec![r"[1,-1,0]"; 65].join(",");
+    for (json, error) in [
+        (r#"{"edges":[[1,-1,7]]}"#.to_owned(), "edge names node 7, and there are 0"),
+        (format!(r#"{{"nodes":[{live}],"edges":[[1,9,0]]}}"#), "edge names node 9"),
+        (format!(r#"{{"nodes":[{live}],"edges":[[1,-3,0]]}}"#), "edge names node -3"),
+        (format!(r#"{{"nodes":[{live}],"edges":[[2,-1,0],[1,-1,0]]}}"#), "not in order"),
+        (format!(r#"{{"nodes":[{live}],"edges":[{many}]}}"#), "65 edges are remembered"),
+        (format!(r#"{{"nodes":[{over}],"edges":[[1,-1,0]]}}"#), "is terminal"),
+        (format!("{{{}}}", settled(&over)), "is terminal"),
+        (
+            format!(r#"{{"nodes":[{live}],"edges":[[5,-1,0]],{}}}"#, settled(&live)),
+            "settled second",
+        ),
+        (format!("{{{}}}", ended(&live)), "end is not terminal"),
+        (format!("{{{},{}}}", ended(&over), settled(&live)), "remembered beside it"),
+    ] {
+        let refused = serde_json::from_str::<Record>(&json).unwrap_err().to_string();
+        assert!(refused.contains(error), "{json}: {refused}");
     }
-    assert!(serde_json::from_str::<Record>(r#"{"moves":[[1,-3,0]]}"#).is_err());
+    for json in [
+        r"{}".to_owned(),
+        format!(r#"{{"nodes":[{live}],"edges":[[6,-1,0]],{}}}"#, settled(&live)),
+        format!("{{{}}}", ended(&over)),
+    ] {
+        let record: Record = serde_json::from_str(&json).unwrap();
+        assert_eq!(bytes(&record), json);
+    }
 }
 
 /// One step of a life: seconds until it, which field changes, and to what.
@@ -284,19 +308,19 @@ fn changed(node: &Node, field: u8, value: usize) -> Node {
 /// A life in its true order, and where it ends. `run_max` bounds the events of one second.
 fn life(steps: &[Step], end: Option<i64>, run_max: usize) -> (Vec<Edge>, Node) {
     let (mut at_secs, mut now, mut run) = (100, node("A"), 1);
-    let mut edges = vec![Edge { at_secs, origin: Origin::Created, to: now.clone() }];
+    let mut edges = vec![Edge { at_secs, before: Before::Created, to: now.clone().into() }];
     for (pause, field, value) in steps {
         let pause = if run >= run_max { 1.max(*pause) } else { *pause };
         run = if pause == 0 { run + 1 } else { 1 };
         at_secs += pause;
         let next = changed(&now, *field, *value);
-        let origin = Origin::Node(std::mem::replace(&mut now, next.clone()));
-        edges.push(Edge { at_secs, origin, to: next });
+        let before = Before::Node(std::mem::replace(&mut now, next.clone()).into());
+        edges.push(Edge { at_secs, before, to: next.into() });
     }
     if let Some(pause) = end {
         now.status = Status::Canceled;
-        let to = now.clone();
-        edges.push(Edge { at_secs: at_secs + pause, origin: Origin::Ended, to });
+        let to = now.clone().into();
+        edges.push(Edge { at_secs: at_secs + pause, before: Before::Unknown, to });
     }
     (edges, now)
 }
@@ -332,12 +356,11 @@ proptest! {
     ) {
         let (edges, truth) = life(&steps, None, 4);
         let mut order: Vec<_> = edges.iter().zip(&keys).enumerate().collect();
-        order.sort_by_key(|(place, (_, key))| (place / 5, **key));
+        order.sort_by_key(|(index, (_, key))| (index / 5, **key));
         let mut record = Record::default();
         for (_, (edge, _)) in order {
             prop_assert_eq!(record.insert(edge.clone()), Arrival::Remembered);
-            prop_assert!(record.moves.len() <= EVENTS_REMEMBERED_MAX);
-            prop_assert!(record.nodes.len() <= 2 * EVENTS_REMEMBERED_MAX);
+            prop_assert!(record.edges.len() <= EVENTS_REMEMBERED_MAX);
         }
         prop_assert_eq!(record.state().unwrap().node, &truth);
     }
@@ -364,19 +387,19 @@ proptest! {
         let edges: Vec<_> = picks
             .iter()
             .map(|(at_secs, from, to)| {
-                let origin = match from {
-                    0 => Origin::Created,
-                    1 => Origin::Unknown,
-                    from => Origin::Node(letters[*from].clone()),
+                let before = match from {
+                    0 => Before::Created,
+                    1 => Before::Unknown,
+                    from => Before::Node(letters[*from].clone().into()),
                 };
-                Edge { at_secs: *at_secs, origin, to: letters[*to].clone() }
+                Edge { at_secs: *at_secs, before, to: letters[*to].clone().into() }
             })
             .collect();
         let mut order: Vec<_> = edges.iter().zip(&keys).collect();
         order.sort_by_key(|(_, key)| **key);
         let shuffled = record(order.iter().map(|(edge, _)| *edge));
         prop_assert_eq!(bytes(&shuffled), bytes(&record(&edges)));
-        let named: HashSet<_> = edges.iter().map(|edge| &edge.to).collect();
+        let named: HashSet<_> = edges.iter().map(|edge| &*edge.to).collect();
         prop_assert!(named.contains(&shuffled.state().unwrap().node));
     }
 }

@@ -1,5 +1,7 @@
 //! A grant: what one customer's subscriptions earn under the policy, and until when.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,9 +12,9 @@ use crate::{
     time::Timestamp,
 };
 
-/// A role and how long it is earned.
+/// A role that a subscription earns, with its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Earned {
+pub struct Entitlement {
     /// The role.
     pub role: Role,
     /// Until when it is paid for; `None` where Stripe names no end.
@@ -23,29 +25,37 @@ pub struct Earned {
     pub access_until: Option<Timestamp>,
 }
 
-impl Earned {
+impl Entitlement {
     /// Whether it gives access at that time.
     #[must_use]
-    pub fn lasts(&self, now: Timestamp) -> bool {
+    pub fn is_active(&self, now: Timestamp) -> bool {
         self.access_until.is_none_or(|until| until > now)
     }
 
-    /// A key by which the longer-lasting is the greater.
+    /// Whether it lasts longer than another; no end is the longest.
     #[must_use]
-    pub fn duration_key(&self) -> (bool, Option<Timestamp>, bool, Option<Timestamp>) {
-        (self.access_until.is_none(), self.access_until, self.expires_at.is_none(), self.expires_at)
+    pub fn outlasts(&self, other: &Self) -> bool {
+        self.compare_duration(other).is_gt()
+    }
+
+    /// Orders entitlements by how long they last.
+    pub(crate) fn compare_duration(&self, other: &Self) -> Ordering {
+        let key = |it: &Self| {
+            (it.access_until.is_none(), it.access_until, it.expires_at.is_none(), it.expires_at)
+        };
+        key(self).cmp(&key(other))
     }
 }
 
 /// What one customer's subscriptions earn: for each role the longest-lasting, lowest role first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Grant(Vec<Earned>);
+pub struct Grant(Vec<Entitlement>);
 
 impl Grant {
     /// The grant of a customer.
     #[must_use]
-    pub fn of(customer: &Customer, policy: &Policy) -> Self {
+    pub fn from_customer(customer: &Customer, policy: &Policy) -> Self {
         let mut grant = Self::default();
         if customer.deleted {
             return grant;
@@ -54,8 +64,8 @@ impl Grant {
             if subscription.is_unpaid(state) {
                 continue;
             }
-            if let Some(earned) = earned(state, policy) {
-                grant.add(earned);
+            if let Some(entitlement) = entitlement(state, policy) {
+                grant.add(entitlement);
             }
         }
         grant.0.sort_by(|a, b| policy.compare(&a.role, &b.role).then(a.role.cmp(&b.role)));
@@ -68,14 +78,14 @@ impl Grant {
         self.0.is_empty()
     }
 
-    /// What it earns.
-    pub fn earned(&self) -> impl Iterator<Item = &Earned> {
+    /// Its entitlements.
+    pub fn entitlements(&self) -> impl Iterator<Item = &Entitlement> {
         self.0.iter()
     }
 
-    fn add(&mut self, new: Earned) {
+    fn add(&mut self, new: Entitlement) {
         match self.0.iter_mut().find(|known| known.role == new.role) {
-            Some(known) if known.duration_key() >= new.duration_key() => {}
+            Some(known) if !new.outlasts(known) => {}
             Some(known) => *known = new,
             None => self.0.push(new),
         }
@@ -101,12 +111,12 @@ pub const fn gives_access(status: &Status, policy: &Policy) -> bool {
 #[must_use]
 pub fn is_unmapped(node: &Node, policy: &Policy) -> bool {
     gives_access(&node.status, policy)
-        && node.items.iter().all(|item| policy.earned_by(item).is_none())
+        && node.items.iter().all(|item| policy.role_for_item(item).is_none())
 }
 
-/// What one subscription earns: its highest item's role, until the earliest end of the items that
+/// The entitlement of one subscription: its highest item's role, until the earliest end of the items that
 /// earn it.
-fn earned(state: State<'_>, policy: &Policy) -> Option<Earned> {
+fn entitlement(state: State<'_>, policy: &Policy) -> Option<Entitlement> {
     let node = state.node;
     if !gives_access(&node.status, policy) {
         return None;
@@ -114,12 +124,12 @@ fn earned(state: State<'_>, policy: &Policy) -> Option<Earned> {
     let role = node
         .items
         .iter()
-        .filter_map(|item| policy.earned_by(item))
+        .filter_map(|item| policy.role_for_item(item))
         .max_by(|a, b| policy.compare(a, b))?;
     let ends = node
         .items
         .iter()
-        .filter(|item| policy.earned_by(item) == Some(role))
+        .filter(|item| policy.role_for_item(item) == Some(role))
         .filter_map(|item| item.ends_at_secs)
         .min();
     let paid_until = match node.status {
@@ -136,7 +146,7 @@ fn earned(state: State<'_>, policy: &Policy) -> Option<Earned> {
     };
     let expires_at = paid_until.map(Timestamp::from_secs);
     let access_until = expires_at.map(|at| at.plus_days(i64::from(policy.grace_days)));
-    Some(Earned { role: role.clone(), expires_at, access_until })
+    Some(Entitlement { role: role.clone(), expires_at, access_until })
 }
 
 #[cfg(test)]

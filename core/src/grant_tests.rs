@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::{
-    customer::{Payment, PaymentState, Subscription},
-    fold::{Edge, Origin, Record},
+    customer::Subscription,
+    fold::{Before, Edge, Record},
     id::{CustomerId, SubscriptionId},
-    policy::{Draft, tests::draft},
+    payment::{Payment, PaymentState},
+    policy::{PolicyConfig, tests::config},
     subscription::Item,
 };
 
@@ -33,7 +34,7 @@ fn subscription(text: &str) -> Subscription {
         user: None,
     };
     let mut record = Record::default();
-    record.insert(Edge { at_secs: SINCE, origin: Origin::Created, to });
+    record.insert(Edge { at_secs: SINCE, before: Before::Created, to: to.into() });
     Subscription { record, payment: None }
 }
 
@@ -48,19 +49,20 @@ fn customer(subscriptions: &[&str]) -> Customer {
 
 /// A grant as `role@expiry+days of grace`, lowest role first.
 fn show(grant: &Grant) -> String {
-    let one = |earned: &Earned| {
-        let (Some(expires), Some(until)) = (earned.expires_at, earned.access_until) else {
-            assert_eq!(earned.expires_at.or(earned.access_until), None);
-            return format!("{}@-", earned.role);
+    let one = |entitlement: &Entitlement| {
+        let (Some(expires), Some(until)) = (entitlement.expires_at, entitlement.access_until)
+        else {
+            assert_eq!(entitlement.expires_at.or(entitlement.access_until), None);
+            return format!("{}@-", entitlement.role);
         };
         let grace = (until.as_millis() - expires.as_millis()) / (DAY * 1_000);
-        format!("{}@{}+{grace}", earned.role, expires.as_secs())
+        format!("{}@{}+{grace}", entitlement.role, expires.as_secs())
     };
-    grant.earned().map(one).collect::<Vec<_>>().join(" ")
+    grant.entitlements().map(one).collect::<Vec<_>>().join(" ")
 }
 
 fn policy(past_due: PastDue, grace_days: u32) -> Policy {
-    Policy::new(Draft { past_due, grace_days, ..draft() }).unwrap()
+    Policy::new(PolicyConfig { past_due, grace_days, ..config() }).unwrap()
 }
 
 #[test]
@@ -95,12 +97,12 @@ fn a_customer_earns_the_best_of_each_role() {
         (&["past_due:pro_monthly@9000", "active:price_paid@9000"], "paid@9000+3 pro@1000+3"),
     ] {
         let mut customer = customer(subscriptions);
-        let grant = Grant::of(&customer, &policy(PastDue::Keep, 3));
+        let grant = Grant::from_customer(&customer, &policy(PastDue::Keep, 3));
         assert_eq!(show(&grant), expected, "{subscriptions:?}");
         assert_eq!(grant.is_empty(), expected.is_empty());
         customer.deleted = true;
         assert!(
-            Grant::of(&customer, &policy(PastDue::Keep, 3)).is_empty(),
+            Grant::from_customer(&customer, &policy(PastDue::Keep, 3)).is_empty(),
             "deleted: {subscriptions:?}"
         );
     }
@@ -116,7 +118,7 @@ fn the_policy_says_what_lateness_means() {
         (PastDue::Keep, 0, "active", "paid@5000+0"),
     ] {
         let customer = customer(&[&format!("{status}:price_paid@5000")]);
-        let grant = Grant::of(&customer, &policy(past_due, grace_days));
+        let grant = Grant::from_customer(&customer, &policy(past_due, grace_days));
         assert_eq!(show(&grant), expected, "{past_due:?} {grace_days} {status}");
     }
 }
@@ -140,7 +142,7 @@ fn a_checkouts_payment_holds_the_role_back() {
         for subscription in customer.subscriptions.values_mut() {
             subscription.payment = Some(Payment { at_secs, state });
         }
-        let grant = Grant::of(&customer, &policy(PastDue::Keep, 3));
+        let grant = Grant::from_customer(&customer, &policy(PastDue::Keep, 3));
         assert_eq!(!grant.is_empty(), earns, "{status} {state:?} {at_secs}");
     }
 }
@@ -151,8 +153,12 @@ fn access_lasts_to_the_millisecond_before_its_end() {
     for (access_until, now, lasts) in
         [(at(10), 9, true), (at(10), 10, false), (at(10), 11, false), (None, i64::MAX, true)]
     {
-        let earned = Earned { role: Role::new("paid"), expires_at: at(5), access_until };
-        assert_eq!(earned.lasts(Timestamp::from_millis(now)), lasts, "{access_until:?} {now}");
+        let entitlement = Entitlement { role: Role::new("paid"), expires_at: at(5), access_until };
+        assert_eq!(
+            entitlement.is_active(Timestamp::from_millis(now)),
+            lasts,
+            "{access_until:?} {now}"
+        );
     }
 }
 

@@ -4,27 +4,29 @@
 //! no environment, no file and no socket, and it needs no runtime. Bytes, state and time come in,
 //! values go out. The modules stand in the order of the data.
 
+pub mod codes;
 pub mod id;
 pub mod limits;
 pub mod time;
 
-pub mod event;
-mod json;
-mod payload;
-pub mod signature;
+pub mod stripe;
+
+pub mod fold;
+pub mod payment;
+pub mod subscription;
 
 pub mod customer;
-pub mod fold;
-pub mod subscription;
 
 pub mod account;
 pub mod grant;
 pub mod policy;
 
-pub mod cause;
+pub mod change;
 pub mod decide;
-pub mod notice;
-pub mod problem;
+pub mod failure;
+pub mod ledger;
+
 pub mod token;
+pub mod wire;
 
 pub mod ports;

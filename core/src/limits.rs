@@ -152,10 +152,19 @@ pub const PUSH_REMEMBERED_SECS: i64 = 20 * 60;
 /// Pushes that a process remembers.
 pub const PUSHES_REMEMBERED_MAX: usize = 10_000;
 /// Roles whose time is over that one round ends; the rest waits for the next.
-pub const LAPSES_OF_ONE_ROUND_MAX: usize = 1_000;
+pub const EXPIRIES_PER_ROUND_MAX: usize = 1_000;
 /// Users that are told at the same time of what a feed brings.
-pub const USERS_TOLD_AT_ONCE_MAX: usize = 8;
+pub const USERS_NOTIFIED_AT_ONCE_MAX: usize = 8;
 /// Lifetime of an access token, in seconds.
 pub const TOKEN_TTL_SECS: i64 = 15 * 60;
 /// Longest token that is read, in bytes.
 pub const TOKEN_MAX_BYTES: usize = 8 * 1024;
+
+/// Consumers of the embedded queue, each with a batch in hand.
+pub const CONSUMERS: usize = 4;
+/// Messages that an embedded consumer takes at once.
+pub const CONSUMER_BATCH_MAX: usize = 32;
+/// Time between two rounds of maintenance, in seconds.
+pub const MAINTENANCE_INTERVAL_SECS: u64 = 5;
+/// Ledger rows that one transaction deletes at most.
+pub const LEDGER_ROWS_PRUNED_AT_ONCE_MAX: usize = 1_000;

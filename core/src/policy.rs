@@ -105,9 +105,9 @@ pub enum Error {
     GraceDays(u32),
 }
 
-/// What the host wrote, before it is checked.
+/// A policy as the host configures it, before it is checked.
 #[derive(Clone, Debug)]
-pub struct Draft {
+pub struct PolicyConfig {
     /// Role names, lowest first.
     pub roles: Vec<String>,
     /// Price id, product id or lookup key → role name.
@@ -139,26 +139,26 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Checks a draft.
-    pub fn new(draft: Draft) -> Result<Self, Error> {
-        if draft.roles.is_empty() || draft.roles.len() > ROLES_MAX {
-            return Err(Error::RoleCount(draft.roles.len()));
+    /// Checks a config.
+    pub fn new(config: PolicyConfig) -> Result<Self, Error> {
+        if config.roles.is_empty() || config.roles.len() > ROLES_MAX {
+            return Err(Error::RoleCount(config.roles.len()));
         }
-        if draft.grace_days > GRACE_DAYS_MAX {
-            return Err(Error::GraceDays(draft.grace_days));
+        if config.grace_days > GRACE_DAYS_MAX {
+            return Err(Error::GraceDays(config.grace_days));
         }
-        let mut roles: Vec<Role> = Vec::with_capacity(draft.roles.len());
-        for name in &draft.roles {
+        let mut roles: Vec<Role> = Vec::with_capacity(config.roles.len());
+        for name in &config.roles {
             let taken = roles.iter().any(|role| role.as_str() == name) || name == OPERATOR;
             if taken || name.is_empty() || name.len() > ROLE_NAME_MAX_BYTES {
                 return Err(Error::RoleName(name.clone()));
             }
             roles.push(Role::new(name));
         }
-        let mut plans = HashMap::with_capacity(draft.plans.len());
-        for (plan, name) in draft.plans {
+        let mut plans = HashMap::with_capacity(config.plans.len());
+        for (plan, name) in config.plans {
             let Some(role) = roles.iter().find(|role| role.as_str() == name) else {
-                return Err(Error::PlanRole { plan, role: name, roles: draft.roles.join(", ") });
+                return Err(Error::PlanRole { plan, role: name, roles: config.roles.join(", ") });
             };
             plans.insert(plan.into_boxed_str(), role.clone());
         }
@@ -166,10 +166,10 @@ impl Policy {
             roles,
             operator: Role::new(OPERATOR),
             plans,
-            livemode: draft.livemode,
-            past_due: draft.past_due,
-            grace_days: draft.grace_days,
-            unmapped_price: draft.unmapped_price,
+            livemode: config.livemode,
+            past_due: config.past_due,
+            grace_days: config.grace_days,
+            unmapped_price: config.unmapped_price,
         })
     }
 
@@ -204,7 +204,7 @@ impl Policy {
 
     /// The role that an item earns: by its price id, else its product id, else its lookup key.
     #[must_use]
-    pub fn earned_by(&self, item: &Item) -> Option<&Role> {
+    pub fn role_for_item(&self, item: &Item) -> Option<&Role> {
         [&item.price, &item.product, &item.lookup_key]
             .into_iter()
             .flatten()
@@ -222,8 +222,8 @@ impl Policy {
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) fn draft() -> Draft {
-        Draft {
+    pub(crate) fn config() -> PolicyConfig {
+        PolicyConfig {
             roles: ["free", "paid", "pro"].map(str::to_owned).to_vec(),
             plans: [("price_paid", "paid"), ("prod_pro", "pro"), ("pro_monthly", "pro")]
                 .map(|(plan, role)| (plan.to_owned(), role.to_owned()))
@@ -236,15 +236,15 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn policy() -> Policy {
-        Policy::new(draft()).unwrap()
+        Policy::new(config()).unwrap()
     }
 
     #[test]
     fn refuses_what_cannot_be_meant() {
-        let with = |change: fn(&mut Draft)| {
-            let mut draft = draft();
-            change(&mut draft);
-            Policy::new(draft).unwrap_err()
+        let with = |change: fn(&mut PolicyConfig)| {
+            let mut config = config();
+            change(&mut config);
+            Policy::new(config).unwrap_err()
         };
         assert_eq!(with(|d| d.roles.clear()), Error::RoleCount(0));
         assert_eq!(with(|d| d.roles.push("paid".into())), Error::RoleName("paid".into()));
@@ -273,7 +273,7 @@ pub(crate) mod tests {
             ..Item::default()
         };
         let policy = policy();
-        let earned = |item| policy.earned_by(&item).map(Role::as_str).map(str::to_owned);
+        let earned = |item| policy.role_for_item(&item).map(Role::as_str).map(str::to_owned);
         assert_eq!(earned(item("price_paid", "prod_pro", "pro_monthly")).unwrap(), "paid");
         assert_eq!(earned(item("price_x", "prod_pro", "x")).unwrap(), "pro");
         assert_eq!(earned(item("price_x", "prod_x", "pro_monthly")).unwrap(), "pro");

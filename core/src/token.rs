@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::Account,
+    codes::Code,
     id::{RevocationId, UserId},
     limits::{TOKEN_MAX_BYTES, TOKEN_TTL_SECS},
     time::Timestamp,
@@ -41,14 +42,14 @@ pub enum Error {
 }
 
 impl Error {
-    /// The stable code for answers, logs and metrics.
+    /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Missing => "token_missing",
-            Self::Invalid | Self::UnknownKey | Self::Revoked => "token_invalid",
-            Self::Expired => "token_expired",
-            Self::Stale => "token_stale",
+            Self::Missing => Code::TokenMissing,
+            Self::Invalid | Self::UnknownKey | Self::Revoked => Code::TokenInvalid,
+            Self::Expired => Code::TokenExpired,
+            Self::Stale => Code::TokenStale,
         }
     }
 }
@@ -133,18 +134,18 @@ struct PublicKey {
 
 /// The keys that a token may be signed with.
 #[derive(Clone, Default)]
-pub struct Keys {
+pub struct TokenKeys {
     secret: Option<Secret>,
     public: Vec<PublicKey>,
 }
 
-impl std::fmt::Debug for Keys {
+impl std::fmt::Debug for TokenKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Keys(secret: {}, public: {})", self.secret.is_some(), self.public.len())
+        write!(f, "TokenKeys(secret: {}, public: {})", self.secret.is_some(), self.public.len())
     }
 }
 
-impl Keys {
+impl TokenKeys {
     /// Keys with a shared secret, or none.
     #[must_use]
     pub const fn new(secret: Option<Secret>) -> Self {

@@ -10,8 +10,8 @@ const SECRET: &str = "a secret that is only for these tests";
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 const EXP: i64 = 1_700_000_100;
 
-fn keys() -> Keys {
-    Keys::new(Some(Secret::new(SECRET).unwrap()))
+fn keys() -> TokenKeys {
+    TokenKeys::new(Some(Secret::new(SECRET).unwrap()))
 }
 
 fn signed(secret: &[u8], algorithm: Algorithm, claims: &Value) -> String {
@@ -90,7 +90,7 @@ fn only_our_secret_and_our_algorithm_count() {
     let body = good.split('.').nth(1).unwrap();
     let modulus = vectors().jwks["keys"][0]["n"].as_str().unwrap().to_owned();
     let both = keys().with_jwks(vectors().jwks.to_string().as_bytes()).unwrap();
-    let public = Keys::default().with_jwks(vectors().jwks.to_string().as_bytes()).unwrap();
+    let public = TokenKeys::default().with_jwks(vectors().jwks.to_string().as_bytes()).unwrap();
     for (what, keys, token, expected) in [
         ("ours", &keys(), good.clone(), "ok"),
         ("ours, beside public keys", &both, good.clone(), "ok"),
@@ -107,7 +107,7 @@ fn only_our_secret_and_our_algorithm_count() {
             hs(&"x".repeat(32), Algorithm::HS256),
             "unknown key",
         ),
-        ("no keys at all", &Keys::default(), good.clone(), "invalid"),
+        ("no keys at all", &TokenKeys::default(), good.clone(), "invalid"),
         ("two parts", &keys(), "a.b".to_owned(), "invalid"),
         ("four parts", &keys(), format!("{good}.x"), "invalid"),
         ("blank around", &keys(), format!(" {good}"), "invalid"),
@@ -125,8 +125,8 @@ fn only_our_secret_and_our_algorithm_count() {
 #[test]
 fn tokens_of_an_issuer_with_a_key_set() {
     let Vectors { jwks, vectors } = vectors();
-    let keys = Keys::default().with_jwks(jwks.to_string().as_bytes()).unwrap();
-    assert_eq!(format!("{keys:?}"), "Keys(secret: false, public: 3)");
+    let keys = TokenKeys::default().with_jwks(jwks.to_string().as_bytes()).unwrap();
+    assert_eq!(format!("{keys:?}"), "TokenKeys(secret: false, public: 3)");
     for Vector { what, expected, token } in vectors {
         let got = keys.verify(&token, NOW);
         assert_eq!(word(&got), expected, "{what}");
@@ -158,7 +158,7 @@ fn key_sets_without_a_usable_key_are_refused() {
         ("<html>".to_owned(), false),
         (String::new(), false),
     ] {
-        let got = Keys::default().with_jwks(jwks.as_bytes());
+        let got = TokenKeys::default().with_jwks(jwks.as_bytes());
         assert_eq!(got.is_ok(), usable, "{jwks}: {:?}", got.err());
     }
     assert!(matches!(Secret::new(&"x".repeat(31)), Err(KeyError::SecretTooShort(31))));

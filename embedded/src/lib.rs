@@ -3,14 +3,14 @@
 //! It implements core's ports and wires the stages to them in one process. It names no cloud.
 
 mod clock;
+pub mod consumer;
 pub mod db;
 mod http;
+pub mod maintenance;
 mod metrics;
-pub mod pump;
 mod server;
 mod sockets;
 mod stop;
-pub mod upkeep;
 
 pub use clock::system_clock;
 pub use db::Db;

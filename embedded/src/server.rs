@@ -12,9 +12,9 @@ use tierlift_core::{
         SOCKET_CLOSE_TIMEOUT_SECS, SOCKET_PING_INTERVAL_SECS,
     },
     policy::Policy,
-    signature::Secrets,
+    stripe::signature::Secrets,
     time::Clock,
-    token::Keys,
+    token::TokenKeys,
 };
 use tierlift_ingest::Ingest;
 use tierlift_notifier::Origins;
@@ -22,12 +22,11 @@ use tierlift_session::{Access, Keyring, RequireRole, SourceError, UnknownRole, j
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 use crate::{
-    Registry, db,
+    Registry, consumer, db,
     db::Db,
     http::{self, Accepting, Door, Operations, Parts, accept},
-    metrics, pump,
+    maintenance, metrics,
     sockets::Talk,
-    upkeep,
 };
 
 /// What a server is opened from.
@@ -40,7 +39,7 @@ pub struct Settings {
     /// With which webhooks are signed.
     pub secrets: Secrets,
     /// With which tokens are signed; besides those of the key set.
-    pub keys: Keys,
+    pub keys: TokenKeys,
     /// Where the key set of the tokens' issuer is, if somebody else issues them.
     pub jwks_url: Option<String>,
     /// Origins whose pages may call and open sockets, as browsers write them.
@@ -126,9 +125,9 @@ const fn mode(livemode: bool) -> &'static str {
 /// Why a server stopped before it was told to.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The pumps ended, so webhooks would pile up: the data file cannot be read any more.
+    /// All consumers ended, so webhooks would pile up: the data file cannot be read any more.
     #[error("the queue cannot be read any more; see the log for why")]
-    Pump,
+    Consumers,
     /// The shutdown took longer than it may. What was acknowledged is durable all the same.
     #[error("requests, commits or sockets did not end in time; what was acknowledged is durable")]
     ShutdownTimeout,
@@ -191,8 +190,8 @@ impl Server {
     ) -> Result<(), RunError> {
         let (db, sockets, timeouts) = (self.db.clone(), Registry::default(), self.timeouts);
         let (stop, stopping) = watch::channel(false);
-        let mut pumps = self.start_pumps(&sockets, &stopping);
-        let mut keepers = self.start_keepers(&sockets, &stopping);
+        let mut consumers = self.spawn_consumers(&sockets, &stopping);
+        let mut background_tasks = self.spawn_background_tasks(&sockets, &stopping);
         let accepting = Accepting {
             listener,
             router: self.into_router(&sockets),
@@ -204,39 +203,43 @@ impl Server {
         let until = async {
             tokio::select! {
                 () = shutdown => {}
-                _ = pumps.join_next() => outcome = Err(RunError::Pump),
+                _ = consumers.join_next() => outcome = Err(RunError::Consumers),
             }
         };
         let in_flight = accept(accepting, until).await;
         let ended = timeout(timeouts.shutdown, async {
             in_flight.finish().await;
             let _ = stop.send(true);
-            while pumps.join_next().await.is_some() {}
+            while consumers.join_next().await.is_some() {}
             sockets.close();
             sockets.emptied().await;
-            while keepers.join_next().await.is_some() {}
-            if let Err(why) = db.flush().await {
-                tracing::error!(error = %why, "the last jobs are not durable; they come again");
+            while background_tasks.join_next().await.is_some() {}
+            if let Err(error) = db.flush().await {
+                tracing::error!(%error, "the last jobs are not durable; they come again");
             }
         });
         outcome.and(ended.await.map_err(|_| RunError::ShutdownTimeout))
     }
 
     /// What the server cannot run without.
-    fn start_pumps(&self, sockets: &Registry, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
+    fn spawn_consumers(&self, sockets: &Registry, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
         let (db, policy) = (self.db.clone(), Arc::clone(&self.access.policy));
         let clock = self.access.clock.clone();
         let mut tasks = JoinSet::new();
-        tasks.spawn(pump::run(db, sockets.clone(), policy, clock, stopping.clone()));
+        tasks.spawn(consumer::run(db, sockets.clone(), policy, clock, stopping.clone()));
         tasks
     }
 
     /// What happens by the clock.
-    fn start_keepers(&self, sockets: &Registry, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
+    fn spawn_background_tasks(
+        &self,
+        sockets: &Registry,
+        stopping: &watch::Receiver<bool>,
+    ) -> JoinSet<()> {
         let (db, policy) = (self.db.clone(), Arc::clone(&self.access.policy));
         let clock = self.access.clock.clone();
         let mut tasks = JoinSet::new();
-        tasks.spawn(upkeep::run(db, sockets.clone(), policy, clock, stopping.clone()));
+        tasks.spawn(maintenance::run(db, sockets.clone(), policy, clock, stopping.clone()));
         tasks.spawn(sockets.clone().keep_alive(self.timeouts.socket_ping, stopping.clone()));
         tasks.spawn(metrics::keep_up(metrics::handle(), stopping.clone()));
         tasks
@@ -276,7 +279,11 @@ impl Server {
     }
 }
 
-async fn keyring(keys: Keys, url: Option<String>, clock: &Clock) -> Result<Keyring, OpenError> {
+async fn keyring(
+    keys: TokenKeys,
+    url: Option<String>,
+    clock: &Clock,
+) -> Result<Keyring, OpenError> {
     match url {
         Some(url) => Keyring::fetched(keys, jwks::fetch(url.clone()), clock.now())
             .await

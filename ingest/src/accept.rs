@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use tierlift_core::{
-    event::Head,
-    ports::{Group, Inbox, Message, Sent},
-    signature::{self, Secrets},
+    ports::{Enqueue, Enqueued, Group, Message},
+    stripe::{
+        event::Head,
+        signature::{self, Secrets},
+    },
     time::Timestamp,
 };
 
@@ -35,7 +37,7 @@ impl Accepted {
 
 /// Verifies a webhook and queues it. `signature` is the value of `Stripe-Signature`, `trace` that
 /// of `traceparent`. When this returns [`Accepted::Queued`], the event is durable.
-pub async fn accept<Q: Inbox>(
+pub async fn accept<Q: Enqueue>(
     queue: &Q,
     secrets: &Secrets,
     signature: Option<&[u8]>,
@@ -47,10 +49,10 @@ pub async fn accept<Q: Inbox>(
     let Head::Wanted { id, kind, customer } = Head::parse(&body)? else {
         return Ok(Accepted::Ignored);
     };
-    let group = Group::of(&id, customer.as_ref());
+    let group = Group::new(&id, customer.as_ref());
     let message = Message { event: id, kind, group, received_at: now, trace, body };
-    match queue.send(message).await? {
-        Sent::Queued => Ok(Accepted::Queued),
-        Sent::Duplicate => Ok(Accepted::Duplicate),
+    match queue.enqueue(message).await? {
+        Enqueued::Queued => Ok(Accepted::Queued),
+        Enqueued::Duplicate => Ok(Accepted::Duplicate),
     }
 }

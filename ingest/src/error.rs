@@ -5,10 +5,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tierlift_core::{
-    event,
+    codes::Code,
     limits::WEBHOOK_BODY_MAX_BYTES,
     ports::{QueueError, SecretsError},
-    problem, signature,
+    stripe::{self, signature},
+    wire::problem,
 };
 
 /// Why a webhook is refused. Each has a stable [`Error::code`].
@@ -25,13 +26,13 @@ pub enum Error {
     BodyTimeout,
     /// The connection failed in the middle of the body.
     #[error("the body ended early")]
-    BodyBroken,
+    BodyIncomplete,
     /// It is not signed by Stripe, or not lately.
     #[error(transparent)]
     Signature(#[from] signature::Error),
     /// It is signed, but no event.
     #[error(transparent)]
-    Payload(#[from] event::Error),
+    Payload(#[from] stripe::Error),
     /// It could not be checked, so Stripe has to keep it.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
@@ -41,18 +42,18 @@ pub enum Error {
 }
 
 impl Error {
-    /// The stable code for answers, logs and metrics.
+    /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> Code {
         match self {
-            Self::ContentType => "content_type_unsupported",
-            Self::BodyTooLarge => "body_too_large",
-            Self::BodyTimeout => "body_timeout",
-            Self::BodyBroken => "body_broken",
-            Self::Signature(why) => why.code(),
-            Self::Payload(why) => why.code(),
-            Self::Secrets(_) => "secrets_unavailable",
-            Self::Queue(QueueError::Full | QueueError::Unavailable(_)) => "queue_unavailable",
+            Self::ContentType => Code::ContentTypeUnsupported,
+            Self::BodyTooLarge => Code::BodyTooLarge,
+            Self::BodyTimeout => Code::BodyTimeout,
+            Self::BodyIncomplete => Code::BodyIncomplete,
+            Self::Signature(error) => error.code(),
+            Self::Payload(error) => error.code(),
+            Self::Secrets(_) => Code::SecretsUnavailable,
+            Self::Queue(QueueError::Full | QueueError::Unavailable(_)) => Code::QueueUnavailable,
         }
     }
 
@@ -63,7 +64,7 @@ impl Error {
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyBroken | Self::Signature(_) | Self::Payload(_) => StatusCode::BAD_REQUEST,
+            Self::BodyIncomplete | Self::Signature(_) | Self::Payload(_) => StatusCode::BAD_REQUEST,
             Self::Secrets(_) | Self::Queue(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -76,7 +77,7 @@ impl Error {
             Self::ContentType
             | Self::BodyTooLarge
             | Self::BodyTimeout
-            | Self::BodyBroken
+            | Self::BodyIncomplete
             | Self::Signature(_)
             | Self::Payload(_) => self.to_string(),
         }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tierlift_aws::{lambda::Function, queue::Inbox, secrets::Signing};
+use tierlift_aws::{lambda::Function, queue::Producer, secrets::Signing};
 use tierlift_core::limits::REQUEST_BODY_TIMEOUT_SECS;
 use tierlift_ingest::{Ingest, router};
 use tower::ServiceExt as _;
@@ -12,7 +12,7 @@ async fn main() -> anyhow::Result<()> {
     let function = Function::start().map_err(anyhow::Error::from_boxed)?;
     let (environment, sdk, clock) = (&function.environment, &function.sdk, &function.clock);
     let routes = router(Arc::new(Ingest {
-        queue: Inbox::new(sdk, environment.queue_url()?),
+        queue: Producer::new(sdk, environment.queue_url()?),
         secrets: Signing::of(environment, sdk, clock)?,
         clock: clock.clone(),
         body_timeout: Duration::from_secs(REQUEST_BODY_TIMEOUT_SECS),

@@ -17,8 +17,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tierlift_core::{
     limits::{TRACE_MAX_BYTES, WEBHOOK_BODY_MAX_BYTES},
-    ports::{Inbox, SigningSecrets},
-    signature,
+    ports::{Enqueue, SigningSecrets},
+    stripe::signature,
     time::Clock,
 };
 
@@ -40,13 +40,13 @@ pub struct Ingest<Q, S> {
 /// The route.
 pub fn router<Q, S>(ingest: Arc<Ingest<Q, S>>) -> Router
 where
-    Q: Inbox + 'static,
+    Q: Enqueue + 'static,
     S: SigningSecrets + 'static,
 {
     Router::new().route("/webhooks/stripe", post(webhook::<Q, S>)).with_state(ingest)
 }
 
-async fn webhook<Q: Inbox, S: SigningSecrets>(
+async fn webhook<Q: Enqueue, S: SigningSecrets>(
     State(ingest): State<Arc<Ingest<Q, S>>>,
     request: Request,
 ) -> Response {
@@ -54,7 +54,7 @@ async fn webhook<Q: Inbox, S: SigningSecrets>(
     let result = receive(&ingest, request).await;
     let (word, code) = match &result {
         Ok(accepted) => (accepted.as_str(), "ok"),
-        Err(why) => ("rejected", why.code()),
+        Err(error) => ("rejected", error.code().as_str()),
     };
     metrics::counter!("tierlift_webhooks_total", "result" => word, "code" => code).increment(1);
     match result {
@@ -62,14 +62,14 @@ async fn webhook<Q: Inbox, S: SigningSecrets>(
             metrics::histogram!("tierlift_ack_seconds").record(started.elapsed());
             answer(accepted)
         }
-        Err(why) => {
-            tracing::warn!(code, error = %why, "webhook refused");
-            why.into_response()
+        Err(error) => {
+            tracing::warn!(code, %error, "webhook refused");
+            error.into_response()
         }
     }
 }
 
-async fn receive<Q: Inbox, S: SigningSecrets>(
+async fn receive<Q: Enqueue, S: SigningSecrets>(
     ingest: &Ingest<Q, S>,
     request: Request,
 ) -> Result<Accepted, Error> {
@@ -85,7 +85,8 @@ async fn receive<Q: Inbox, S: SigningSecrets>(
         accept(&ingest.queue, &secrets, signature, body.clone(), trace.clone(), now).await;
     match accepted {
         // Somebody may have rolled the secret a moment ago.
-        Err(Error::Signature(signature::Error::Mismatch)) => match ingest.secrets.renewed().await {
+        Err(Error::Signature(signature::Error::Mismatch)) => match ingest.secrets.refreshed().await
+        {
             Some(newer) => accept(&ingest.queue, &newer, signature, body, trace, now).await,
             None => accepted,
         },
@@ -100,8 +101,8 @@ async fn read(body: Body) -> Result<Bytes, Error> {
     }
     match Limited::new(body, WEBHOOK_BODY_MAX_BYTES).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
-        Err(why) if why.is::<LengthLimitError>() => Err(Error::BodyTooLarge),
-        Err(_) => Err(Error::BodyBroken),
+        Err(error) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge),
+        Err(_) => Err(Error::BodyIncomplete),
     }
 }
 

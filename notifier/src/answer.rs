@@ -5,10 +5,13 @@ use std::borrow::Cow;
 use tierlift_core::{
     account::Account,
     id::UserId,
-    notice::{self, ClientFrame, Session},
     policy::Policy,
     ports::Store,
     time::Timestamp,
+    wire::{
+        frame::{self, ClientFrame},
+        session::Session,
+    },
 };
 
 use crate::Close;
@@ -35,7 +38,7 @@ pub async fn answer<S: Store>(
 ) -> Reply {
     match ClientFrame::parse(text) {
         None => Reply::Close(Close::FrameInvalid),
-        Some(ClientFrame::Ping) => Reply::Text(Cow::Borrowed(notice::pong())),
+        Some(ClientFrame::Ping) => Reply::Text(Cow::Borrowed(frame::pong())),
         Some(ClientFrame::Sync { .. }) => snapshot(store, policy, user, now).await,
     }
 }
@@ -44,10 +47,10 @@ async fn snapshot<S: Store>(store: &S, policy: &Policy, user: &UserId, now: Time
     match store.account(user).await {
         Ok(known) => {
             let account = known.unwrap_or_else(|| Account::new(user.clone(), policy));
-            Reply::Text(Cow::Owned(notice::snapshot(&Session::of(&account, policy, now))))
+            Reply::Text(Cow::Owned(frame::snapshot(&Session::new(&account, policy, now))))
         }
-        Err(why) => {
-            tracing::error!(user = user.as_str(), error = %why, "no snapshot");
+        Err(error) => {
+            tracing::error!(user = user.as_str(), %error, "no snapshot");
             Reply::Close(Close::StoreUnavailable)
         }
     }

@@ -2,12 +2,12 @@
 
 use futures_util::{StreamExt, stream};
 use tierlift_core::{
-    decide::Change,
+    change::Change,
     id::UserId,
     limits::PUSHES_AT_ONCE_MAX,
-    notice,
     ports::{PushError, Pushed, Sockets},
     time::{Clock, Timestamp},
+    wire::frame,
 };
 
 /// What became of a notice, by sockets.
@@ -29,14 +29,14 @@ pub async fn notify<S: Sockets>(
     received_at: Option<Timestamp>,
     clock: &Clock,
 ) -> Told {
-    let live = match sockets.of(&change.user).await {
+    let live = match sockets.for_user(&change.user).await {
         Ok(live) => live,
-        Err(why) => return unreachable_sockets(change, &why),
+        Err(error) => return unreachable_sockets(change, &error),
     };
     if live.is_empty() {
         return Told::default();
     }
-    let text = notice::notice(change);
+    let text = frame::notice(change);
     let (text, user) = (text.as_str(), &change.user);
     let told = stream::iter(live)
         .map(|socket| async move { tell(sockets, user, &socket, text).await })
@@ -59,21 +59,21 @@ async fn tell<S: Sockets>(sockets: &S, user: &UserId, socket: &S::Id, text: &str
     match sockets.push(socket, text).await {
         Ok(Pushed::Sent) => Push::Sent,
         Ok(Pushed::Gone) => {
-            if let Err(why) = sockets.forget(user, socket).await {
-                tracing::warn!(user = user.as_str(), ?socket, error = %why, "not forgotten");
+            if let Err(error) = sockets.forget(user, socket).await {
+                tracing::warn!(user = user.as_str(), ?socket, %error, "not forgotten");
             }
             Push::Gone
         }
-        Err(why) => {
-            tracing::warn!(user = user.as_str(), ?socket, error = %why, "not told");
+        Err(error) => {
+            tracing::warn!(user = user.as_str(), ?socket, %error, "not told");
             Push::Failed
         }
     }
 }
 
-fn unreachable_sockets(change: &Change, why: &PushError) -> Told {
+fn unreachable_sockets(change: &Change, error: &PushError) -> Told {
     let (user, event) = (change.user.as_str(), change.event.as_str());
-    tracing::error!(user, event, error = %why, "nobody told of a change");
+    tracing::error!(user, event, %error, "nobody told of a change");
     metrics::counter!("tierlift_notices_total", "result" => "failed").increment(1);
     Told { failed: 1, ..Told::default() }
 }

@@ -7,8 +7,9 @@ use http::{
     HeaderMap, HeaderValue, Response, StatusCode, Uri,
     header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL},
 };
-use tierlift_core::{
-    notice::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL},
+use tierlift_core::codes::Code;
+use tierlift_core::wire::{
+    frame::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL},
     problem,
 };
 
@@ -28,8 +29,8 @@ impl Refused {
     #[must_use]
     pub fn answer(self) -> Response<String> {
         let (status, code) = match self {
-            Self::Origin => (StatusCode::FORBIDDEN, "origin_refused"),
-            Self::Subprotocol => (StatusCode::BAD_REQUEST, "subprotocol_required"),
+            Self::Origin => (StatusCode::FORBIDDEN, Code::OriginRefused),
+            Self::Subprotocol => (StatusCode::BAD_REQUEST, Code::SubprotocolRequired),
         };
         problem::response(status, code, &self.to_string())
     }

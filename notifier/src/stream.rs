@@ -2,8 +2,8 @@
 
 use futures_util::{StreamExt, stream};
 use tierlift_core::{
-    decide::{Change, Origin},
-    limits::USERS_TOLD_AT_ONCE_MAX,
+    change::{Change, DeliveryContext},
+    limits::USERS_NOTIFIED_AT_ONCE_MAX,
     ports::Sockets,
     time::Clock,
 };
@@ -16,7 +16,7 @@ pub struct News {
     /// The change.
     pub change: Change,
     /// The webhook that caused it, if one did.
-    pub origin: Option<Origin>,
+    pub origin: Option<DeliveryContext>,
 }
 
 /// Tells all of them; says for each, in the order given, whether every live socket knows it. What
@@ -33,7 +33,7 @@ pub async fn tell_all<S: Sockets>(sockets: &S, news: Vec<News>, clock: &Clock) -
     let mut told = vec![false; count];
     let mut done = stream::iter(users)
         .map(|news| async move { tell_user(sockets, news, clock).await })
-        .buffer_unordered(USERS_TOLD_AT_ONCE_MAX);
+        .buffer_unordered(USERS_NOTIFIED_AT_ONCE_MAX);
     while let Some(places) = done.next().await {
         for place in places {
             if let Some(told) = told.get_mut(place) {

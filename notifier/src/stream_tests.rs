@@ -1,7 +1,8 @@
 use std::sync::Mutex;
 
 use tierlift_core::{
-    decide::Change,
+    account::Standing,
+    change::Change,
     id::{EventId, RevocationId, UserId},
     policy::Role,
     ports::{PushError, Pushed},
@@ -20,7 +21,7 @@ struct Fleet {
 impl Sockets for Fleet {
     type Id = String;
 
-    async fn of(&self, user: &UserId) -> Result<Vec<String>, PushError> {
+    async fn for_user(&self, user: &UserId) -> Result<Vec<String>, PushError> {
         Ok(vec![user.as_str().to_owned()])
     }
 
@@ -46,8 +47,7 @@ fn news(user: &str, revocation_id: u64) -> News {
         role: Role::new("paid"),
         upgraded: true,
         revocation_id: RevocationId(revocation_id),
-        subscription_active: true,
-        subscription_expires_at: None,
+        standing: Standing { subscription_active: true, subscription_expires_at: None },
         event: EventId::new("evt_1").unwrap(),
         at: Timestamp::from_secs(1_795_000_000),
     };

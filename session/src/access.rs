@@ -7,11 +7,11 @@ use tierlift_core::{
     account::Account,
     id::UserId,
     limits::TOKEN_TTL_SECS,
-    notice::Session,
     policy::{Policy, Role},
     ports::Store,
     time::Clock,
     token::{self, Claims, check_fresh, check_refreshable},
+    wire::session::Session,
 };
 
 use crate::{Error, Keyring};
@@ -75,7 +75,7 @@ impl<S: Store> Access<S> {
     }
 
     fn session_of(&self, account: &Account) -> Session {
-        Session::of(account, &self.policy, self.clock.now())
+        Session::new(account, &self.policy, self.clock.now())
     }
 
     /// Whose token it is: valid and not revoked, but perhaps stale.

@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
     response::{IntoResponse, Response},
 };
-use tierlift_core::{policy::Role, ports::StoreError, problem, token};
+use tierlift_core::{codes::Code, policy::Role, ports::StoreError, token, wire::problem};
 
 /// Why somebody is not let in. Each has a stable [`Error::code`].
 #[derive(Debug, thiserror::Error)]
@@ -24,14 +24,14 @@ pub enum Error {
 }
 
 impl Error {
-    /// The stable code for answers, logs and metrics.
+    /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Token(why) => why.code(),
-            Self::RoleRequired(_) => "role_required",
-            Self::RefreshUnavailable => "refresh_unavailable",
-            Self::Store(_) => "store_unavailable",
+            Self::Token(error) => error.code(),
+            Self::RoleRequired(_) => Code::RoleRequired,
+            Self::RefreshUnavailable => Code::RefreshUnavailable,
+            Self::Store(_) => Code::StoreUnavailable,
         }
     }
 
@@ -68,8 +68,8 @@ impl Error {
     /// The answer to whoever is not let in.
     #[must_use]
     pub fn answer(&self) -> axum::http::Response<String> {
-        if let Self::Store(why) = self {
-            tracing::error!(error = %why, "an account cannot be read");
+        if let Self::Store(error) = self {
+            tracing::error!(%error, "an account cannot be read");
         }
         let mut response = problem::response(self.status(), self.code(), &self.detail());
         if let Some(challenge) = self.challenge() {

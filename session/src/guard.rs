@@ -14,9 +14,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tierlift_core::{
-    notice::Session,
     policy::{Policy, Role},
     ports::Store,
+    wire::session::Session,
 };
 use tower::{Layer, Service};
 
@@ -101,7 +101,7 @@ where
         Box::pin(async move {
             let session: Session = match access.require(bearer(request.headers()), &role).await {
                 Ok(session) => session,
-                Err(why) => return Ok(why.into_response()),
+                Err(error) => return Ok(error.into_response()),
             };
             request.extensions_mut().insert(session);
             inner.call(request).await.map(IntoResponse::into_response)

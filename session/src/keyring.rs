@@ -11,7 +11,7 @@ use std::{
 use tierlift_core::{
     limits::JWKS_FETCH_INTERVAL_SECS,
     time::Timestamp,
-    token::{self, Claims, KeyError, Keys, Secret},
+    token::{self, Claims, KeyError, Secret, TokenKeys},
 };
 use tokio::sync::Mutex;
 
@@ -31,12 +31,12 @@ pub enum SourceError {
     Fetch(#[source] FetchError),
     /// It was fetched, and is unusable.
     #[error(transparent)]
-    Keys(#[from] KeyError),
+    TokenKeys(#[from] KeyError),
 }
 
 /// The keys of now.
 pub struct Keyring {
-    keys: RwLock<Arc<Keys>>,
+    keys: RwLock<Arc<TokenKeys>>,
     source: Option<Source>,
 }
 
@@ -49,12 +49,16 @@ struct Source {
 impl Keyring {
     /// Keys that never change.
     #[must_use]
-    pub fn fixed(keys: Keys) -> Self {
+    pub fn fixed(keys: TokenKeys) -> Self {
         Self { keys: RwLock::new(Arc::new(keys)), source: None }
     }
 
     /// Keys with an issuer's key set, which is fetched here for the first time.
-    pub async fn fetched(keys: Keys, fetch: Fetch, now: Timestamp) -> Result<Self, SourceError> {
+    pub async fn fetched(
+        keys: TokenKeys,
+        fetch: Fetch,
+        now: Timestamp,
+    ) -> Result<Self, SourceError> {
         let source = Source { fetch, began: Mutex::new(now) };
         let keyring = Self { source: Some(source), ..Self::fixed(keys) };
         keyring.fetch().await?;
@@ -64,12 +68,12 @@ impl Keyring {
     /// Puts a shared secret in the place of the one before: somebody rolled it.
     pub fn replace_secret(&self, secret: Secret) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        *keys = Arc::new(Keys::clone(&keys).with_secret(secret));
+        *keys = Arc::new(TokenKeys::clone(&keys).with_secret(secret));
     }
 
     /// The keys of now.
     #[must_use]
-    pub fn keys(&self) -> Arc<Keys> {
+    pub fn keys(&self) -> Arc<TokenKeys> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -93,7 +97,7 @@ impl Keyring {
         *began = now;
         match self.fetch().await {
             Ok(()) => tracing::info!("the key set was fetched again"),
-            Err(why) => tracing::error!(error = %why, "the old key set stays"),
+            Err(error) => tracing::error!(%error, "the old key set stays"),
         }
     }
 
@@ -101,7 +105,7 @@ impl Keyring {
         let Some(source) = &self.source else { return Ok(()) };
         let json = (source.fetch)().await.map_err(SourceError::Fetch)?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        *keys = Arc::new(Keys::clone(&keys).with_jwks(&json)?);
+        *keys = Arc::new(TokenKeys::clone(&keys).with_jwks(&json)?);
         drop(keys);
         Ok(())
     }

@@ -13,7 +13,7 @@ async fn main() -> anyhow::Result<()> {
             let Ok(response) = router(access.clone()).oneshot(request).await;
             response
         }
-        Err(why) => why.answer().map(Into::into),
+        Err(error) => error.answer().map(Into::into),
     });
     served.await.map_err(anyhow::Error::from_boxed)
 }

@@ -8,7 +8,7 @@ use tierlift_aws::{
     secrets::{self, Vault, of_tokens},
     store::Store,
 };
-use tierlift_core::token::{Keys, Secret};
+use tierlift_core::token::{Secret, TokenKeys};
 
 use crate::{Access, Keyring, jwks};
 
@@ -30,13 +30,14 @@ impl Rolling {
         let secret = of_tokens(environment, sdk, clock)?;
         let keyring = match environment.jwks_url() {
             Some(url) => {
-                Keyring::fetched(Keys::default(), jwks::fetch(url.to_owned()), clock.now()).await?
+                Keyring::fetched(TokenKeys::default(), jwks::fetch(url.to_owned()), clock.now())
+                    .await?
             }
             None if secret.is_none() => anyhow::bail!(
                 "neither TIERLIFT_JWT_SECRET_ARN nor TIERLIFT_JWKS_URL is set, so no token could \
                  be checked"
             ),
-            None => Keyring::fixed(Keys::default()),
+            None => Keyring::fixed(TokenKeys::default()),
         };
         let access = Arc::new(Access { store, policy, keyring, clock: clock.clone() });
         Ok(Self { access, secret, known: Mutex::default() })

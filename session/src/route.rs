@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::Serialize;
-use tierlift_core::{notice::Session, ports::Store};
+use tierlift_core::{ports::Store, wire::session::Session};
 
 use crate::{Access, Error, Issued, bearer};
 

@@ -16,7 +16,7 @@ from deploy import client
 
 HERE = pathlib.Path(__file__).parent
 TEMPLATE = HERE.parents[1] / "infrastructure" / "template.yaml"
-FUNCTIONS = ("ingest", "worker", "notifier-stream", "notifier-gateway", "session", "upkeep")
+FUNCTIONS = ("ingest", "worker", "notifier-stream", "notifier-gateway", "session", "expiry")
 
 # A function that makes the calls in its event and answers what each came to. It speaks the Lambda
 # runtime API as a compiled one does: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
@@ -115,7 +115,7 @@ class Calls:
         return self.query("connections", "conn_user", {"S": user})
 
     def due(self):
-        return self.query("lapses", "lapse_shard", {"N": "0"})
+        return self.query("expiry", "expiry_shard", {"N": "0"})
 
     def query(self, index, name, value):
         return self.item(
@@ -249,7 +249,7 @@ class Roles(unittest.TestCase):
     def test_upkeep_finds_and_ends_what_is_over(self):
         c = self.calls
         self.check(
-            "upkeep",
+            "expiry",
             may=[c.due(), c.get("USER#a"), c.commit("EVENT#c", "USER#a")],
             may_not=[c.put("CUSTOMER#a"), c.put("CONN#a"), c.delete("USER#a"), c.sockets_of("a"), c.send, c.jwt_secret],
         )

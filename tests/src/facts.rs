@@ -1,11 +1,11 @@
 //! Small facts that tests are made of: ids, messages, events, a policy.
 
 use tierlift_core::{
-    event::{Event, Fact, Type},
-    fold::{Edge, Origin},
+    fold::{Before, Edge},
     id::{CustomerId, EventId, SubscriptionId, UserId},
-    policy::{Draft, PastDue, Policy, UnmappedPrice},
-    ports::{Group, Keys, Message},
+    policy::{PastDue, Policy, PolicyConfig, UnmappedPrice},
+    ports::{Group, LoadKeys, Message},
+    stripe::event::{Event, Fact, Type},
     subscription::{Item, Node, Status},
     time::Timestamp,
 };
@@ -13,7 +13,7 @@ use tierlift_core::{
 /// The policy `free < paid`, `price_pro` earns `paid`.
 #[must_use]
 pub fn policy() -> Policy {
-    Policy::new(Draft {
+    Policy::new(PolicyConfig {
         roles: vec!["free".to_owned(), "paid".to_owned()],
         plans: vec![("price_pro".to_owned(), "paid".to_owned())],
         livemode: false,
@@ -47,7 +47,7 @@ pub fn user_id(id: &str) -> UserId {
 pub fn message(event: &str, customer: &str, received_at: Timestamp) -> Message {
     let event = event_id(event);
     Message {
-        group: Group::of(&event, Some(&customer_id(customer))),
+        group: Group::new(&event, Some(&customer_id(customer))),
         body: format!("{{\"id\":\"{event}\"}}").into(),
         event,
         kind: Type::SubscriptionUpdated,
@@ -82,7 +82,7 @@ pub fn subscription(
         customer: customer_id(customer),
         fact: Fact::Subscription {
             id: SubscriptionId::new(&format!("sub_of_{customer}")).unwrap(),
-            edge: Edge { at_secs: at.as_secs(), origin: Origin::Unknown, to },
+            edge: Edge { at_secs: at.as_secs(), before: Before::Unknown, to: to.into() },
         },
     }
 }
@@ -102,8 +102,8 @@ pub fn checkout(event: &str, customer: &str, user: &str, at: Timestamp) -> Event
 
 /// The keys to load for an event.
 #[must_use]
-pub fn keys(event: &Event) -> Keys {
-    Keys {
+pub fn keys(event: &Event) -> LoadKeys {
+    LoadKeys {
         event: event.id.clone(),
         customer: event.customer.clone(),
         users: event.fact.user().cloned().into_iter().collect(),

@@ -1,18 +1,19 @@
-//! One attempt at one delivery, whatever happens in it: a verdict, told to the log and the metrics.
+//! One attempt at one delivery: it always ends in a verdict, which is logged and counted.
 
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
 use tierlift_core::{
-    cause::{Cause, Failure},
+    codes::Code,
+    failure::Failure,
     policy::Policy,
     ports::{Delivery, Store},
     time::Clock,
 };
 
-use crate::{Verdict, after_failure, apply, record};
+use crate::{Verdict, apply, record};
 
-/// Applies a delivery. A defect that panics is a failure like others.
+/// Applies a delivery. A panic is a failure like others.
 pub async fn attempt<S: Store>(
     store: &S,
     policy: &Policy,
@@ -22,8 +23,8 @@ pub async fn attempt<S: Store>(
     let Delivery { message, attempt, .. } = delivery;
     let applied = apply(store, policy, message, *attempt, || clock.now());
     let verdict = AssertUnwindSafe(applied).catch_unwind().await.unwrap_or_else(|_| {
-        let words = "the worker failed in the middle of this event; nothing was written";
-        after_failure(Failure::new(Cause::WorkerPanicked, &words), message, *attempt)
+        let message_text = "the worker panicked while it applied this event; nothing was written";
+        Verdict::after_failure(Failure::new(Code::WorkerPanicked, &message_text), message, *attempt)
     });
     record(message, &verdict, clock.now());
     verdict

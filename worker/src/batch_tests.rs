@@ -4,37 +4,32 @@ use bytes::Bytes;
 use tierlift_core::{
     account::Account,
     customer::Customer,
-    decide::{Commit, LedgerEntry, Loaded},
-    event::Type,
+    decide::{Commit, Loaded},
     id::{CustomerId, EventId, UserId},
-    policy::{Draft, PastDue, UnmappedPrice},
-    ports::{DeadLetter, Depth, Group, Inbox, Keys, Message, Sent, StoreError},
+    ledger::LedgerEntry,
+    policy::{PastDue, PolicyConfig, UnmappedPrice},
+    ports::{Group, LoadKeys, Message, QueueError, StoreError},
+    stripe::event::Type,
     time::Timestamp,
 };
 
 use super::*;
 
-/// What the batch answered, in its order: the queue of a Lambda function sees nothing else.
+/// A queue that notes how deliveries were settled, in order.
 #[derive(Debug, Default)]
-struct Answers {
-    said: Mutex<Vec<String>>,
-    /// Nothing can be set aside.
-    letters_away: bool,
+struct SettledLog {
+    entries: Mutex<Vec<String>>,
+    /// Parking fails.
+    dead_letters_away: bool,
 }
 
-impl Answers {
-    fn say(&self, what: String) {
-        self.said.lock().unwrap().push(what);
+impl SettledLog {
+    fn note(&self, entry: String) {
+        self.entries.lock().unwrap().push(entry);
     }
 }
 
-impl Inbox for Answers {
-    async fn send(&self, _: Message) -> Result<Sent, QueueError> {
-        unreachable!("a worker sends nothing")
-    }
-}
-
-impl Queue for Answers {
+impl Queue for SettledLog {
     async fn receive(&self, _: usize) -> Result<Vec<Delivery>, QueueError> {
         unreachable!("Lambda receives")
     }
@@ -43,35 +38,23 @@ impl Queue for Answers {
         unreachable!("Lambda deletes")
     }
 
-    async fn retry(&self, delivery: &Delivery, _: u64, why: Failure) -> Result<(), QueueError> {
-        self.say(format!("retry {} {}", delivery.receipt.0, why.cause));
+    async fn retry(&self, delivery: &Delivery, _: u64, error: Failure) -> Result<(), QueueError> {
+        self.note(format!("retry {} {}", delivery.receipt.0, error.cause));
         Ok(())
     }
 
     async fn release(&self, deliveries: &[Delivery], _: u64) -> Result<(), QueueError> {
         let receipts: Vec<_> = deliveries.iter().map(|one| one.receipt.0.as_str()).collect();
-        self.say(format!("release {}", receipts.join(" ")));
+        self.note(format!("release {}", receipts.join(" ")));
         Ok(())
     }
 
-    async fn park(&self, delivery: &Delivery, why: Failure) -> Result<(), QueueError> {
-        if self.letters_away {
+    async fn park(&self, delivery: &Delivery, error: Failure) -> Result<(), QueueError> {
+        if self.dead_letters_away {
             return Err(QueueError::Unavailable("away".into()));
         }
-        self.say(format!("park {} {}", delivery.receipt.0, why.cause));
+        self.note(format!("park {} {}", delivery.receipt.0, error.cause));
         Ok(())
-    }
-
-    async fn dead_letters(&self, _: usize) -> Result<Vec<DeadLetter>, QueueError> {
-        unreachable!("a worker reads no letters")
-    }
-
-    async fn redrive(&self, _: &EventId) -> Result<bool, QueueError> {
-        unreachable!("a worker redrives nothing")
-    }
-
-    async fn depth(&self) -> Result<Depth, QueueError> {
-        unreachable!("a worker counts nothing")
     }
 }
 
@@ -82,7 +65,7 @@ struct Rows {
 }
 
 impl Store for Rows {
-    async fn load(&self, keys: &Keys) -> Result<Loaded, StoreError> {
+    async fn load(&self, keys: &LoadKeys) -> Result<Loaded, StoreError> {
         match keys.customer.as_str() {
             "cus_away" => return Err(StoreError::Unavailable("away".into())),
             "cus_bug" => panic!("a defect"),
@@ -96,7 +79,7 @@ impl Store for Rows {
 
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         if commit.customer.is_some_and(|customer| customer.id.as_str() == "cus_large") {
-            return Err(StoreError::TooLarge(Cause::CustomerTooLarge));
+            return Err(StoreError::TooLarge(Code::CustomerTooLarge));
         }
         self.committed.lock().unwrap().push(commit.ledger.event.as_str().to_owned());
         Ok(())
@@ -113,6 +96,10 @@ impl Store for Rows {
     async fn ledger(&self, _: &EventId) -> Result<Option<LedgerEntry>, StoreError> {
         Ok(None)
     }
+
+    async fn expired(&self, _: Timestamp, _: usize) -> Result<Vec<UserId>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
@@ -125,7 +112,7 @@ fn delivery(event: &str, customer: &str) -> Delivery {
             "metadata":{{"user_id":"ada"}}}}}}}}"#
     );
     let message = Message {
-        group: Group::of(&event_id, Some(&CustomerId::new(customer).unwrap())),
+        group: Group::new(&event_id, Some(&CustomerId::new(customer).unwrap())),
         event: event_id,
         kind: Type::CustomerUpdated,
         received_at: NOW,
@@ -135,8 +122,8 @@ fn delivery(event: &str, customer: &str) -> Delivery {
     Delivery { receipt: Receipt(event.to_owned()), message, attempt: 1 }
 }
 
-fn worker(queue: Answers) -> Worker<Answers, Rows> {
-    let policy = Policy::new(Draft {
+fn worker(queue: SettledLog) -> Worker<SettledLog, Rows> {
+    let policy = Policy::new(PolicyConfig {
         roles: vec!["free".to_owned(), "paid".to_owned()],
         plans: Vec::new(),
         livemode: false,
@@ -149,20 +136,20 @@ fn worker(queue: Answers) -> Worker<Answers, Rows> {
 }
 
 /// A batch of `event customer` pairs; gives what stays, what was committed, and what was said.
-async fn run(queue: Answers, batch: &[(&str, &str)]) -> [String; 3] {
+async fn run(queue: SettledLog, batch: &[(&str, &str)]) -> [String; 3] {
     let worker = worker(queue);
     let deliveries = batch.iter().map(|(event, customer)| delivery(event, customer)).collect();
     let stays = worker.batch(deliveries, Duration::from_secs(5)).await;
     let stays: Vec<_> = stays.into_iter().map(|receipt| receipt.0).collect();
     let committed = worker.store.committed.into_inner().unwrap();
-    let said = worker.queue.said.into_inner().unwrap();
+    let said = worker.queue.entries.into_inner().unwrap();
     [stays.join(" "), committed.join(" "), said.join(", ")]
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_fails_holds_back_its_own_group_and_no_other() {
     let batch = [("1", "cus_a"), ("2", "cus_away"), ("3", "cus_a"), ("4", "cus_away"), ("5", "c")];
-    let [stays, committed, said] = run(Answers::default(), &batch).await;
+    let [stays, committed, said] = run(SettledLog::default(), &batch).await;
     assert_eq!(stays, "2 4");
     assert_eq!(committed, "1 3 5");
     assert_eq!(said, "retry 2 store.unavailable, release 4");
@@ -173,17 +160,17 @@ async fn what_is_set_aside_holds_back_nobody() {
     let mut batch =
         vec![delivery("1", "cus_a"), delivery("2", "cus_a"), delivery("3", "cus_large")];
     batch[0].message.body = Bytes::from_static(b"{}");
-    let worker = worker(Answers::default());
+    let worker = worker(SettledLog::default());
     assert_eq!(worker.batch(batch, Duration::from_secs(5)).await, []);
     assert_eq!(worker.store.committed.into_inner().unwrap(), ["2"]);
-    let said = worker.queue.said.into_inner().unwrap();
+    let said = worker.queue.entries.into_inner().unwrap();
     assert_eq!(said, ["park 1 payload.malformed", "park 3 customer.too_large"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_set_aside_stays_with_the_rest_of_its_group() {
     let batch = [("1", "cus_large"), ("2", "cus_large"), ("3", "cus_a")];
-    let queue = Answers { letters_away: true, ..Answers::default() };
+    let queue = SettledLog { dead_letters_away: true, ..SettledLog::default() };
     let [stays, committed, said] = run(queue, &batch).await;
     assert_eq!((stays.as_str(), committed.as_str()), ("1 2", "3"));
     assert_eq!(said, "release 1, release 2");
@@ -191,7 +178,8 @@ async fn what_cannot_be_set_aside_stays_with_the_rest_of_its_group() {
 
 #[tokio::test(start_paused = true)]
 async fn a_defect_is_a_failure_of_its_event_alone() {
-    let [stays, committed, said] = run(Answers::default(), &[("1", "cus_bug"), ("2", "c")]).await;
+    let [stays, committed, said] =
+        run(SettledLog::default(), &[("1", "cus_bug"), ("2", "c")]).await;
     assert_eq!((stays.as_str(), committed.as_str()), ("1", "2"));
     assert_eq!(said, "retry 1 worker.panicked");
 }
@@ -199,7 +187,7 @@ async fn a_defect_is_a_failure_of_its_event_alone() {
 #[tokio::test(start_paused = true)]
 async fn what_gets_no_answer_in_time_comes_again() {
     let batch = [("1", "cus_slow"), ("2", "cus_slow"), ("3", "cus_a")];
-    let [stays, committed, said] = run(Answers::default(), &batch).await;
+    let [stays, committed, said] = run(SettledLog::default(), &batch).await;
     assert_eq!((stays.as_str(), committed.as_str()), ("1 2", "3"));
     assert_eq!(said, "retry 1 store.unavailable, release 2");
 }
@@ -208,7 +196,7 @@ async fn what_gets_no_answer_in_time_comes_again() {
 async fn the_last_attempt_is_set_aside() {
     let mut last = delivery("1", "cus_away");
     last.attempt = tierlift_core::limits::ATTEMPTS_MAX;
-    let worker = worker(Answers::default());
+    let worker = worker(SettledLog::default());
     assert_eq!(worker.batch(vec![last], Duration::from_secs(5)).await, []);
-    assert_eq!(worker.queue.said.into_inner().unwrap(), ["park 1 store.unavailable"]);
+    assert_eq!(worker.queue.entries.into_inner().unwrap(), ["park 1 store.unavailable"]);
 }

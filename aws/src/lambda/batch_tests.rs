@@ -1,4 +1,4 @@
-use tierlift_core::event::Type;
+use tierlift_core::stripe::event::Type;
 
 use super::*;
 use crate::{Sdk, lambda::events};

@@ -100,8 +100,8 @@ async fn a_header_is_kept_byte_for_byte() {
 
 #[test]
 fn what_is_no_request_is_refused_in_words() {
-    let why = serde_json::from_str::<Event>(include_str!("events/schedule.json")).unwrap_err();
-    assert!(why.to_string().contains("missing field `requestContext`"), "{why}");
+    let error = serde_json::from_str::<Event>(include_str!("events/schedule.json")).unwrap_err();
+    assert!(error.to_string().contains("missing field `requestContext`"), "{error}");
     for (pointer, odd) in [("/body", "no base64"), ("/requestContext/http/method", "NO METHOD")] {
         let mut event = json_of(include_str!("events/http_base64.json"));
         *event.pointer_mut(pointer).unwrap() = odd.into();

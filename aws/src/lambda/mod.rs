@@ -56,8 +56,8 @@ impl Function {
 
     /// Writes what was counted in an invocation.
     fn flush(&self) {
-        if let Err(why) = self.metrics.flush(io::stdout()) {
-            tracing::warn!(error = %why, "the metrics of this invocation are lost");
+        if let Err(error) = self.metrics.flush(io::stdout()) {
+            tracing::warn!(%error, "the metrics of this invocation are lost");
         }
     }
 }

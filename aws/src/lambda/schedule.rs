@@ -17,7 +17,7 @@ impl Function {
         lambda_runtime::run(service_fn(async move |_: LambdaEvent<IgnoredAny>| {
             let done = work().await;
             self.flush();
-            done.map_err(|why| Error::from(why))
+            done.map_err(|error| Error::from(error))
         }))
         .await
     }

@@ -5,8 +5,8 @@ use super::*;
 use crate::lambda::events;
 
 fn read(json: &str) -> Result<SocketEvent, String> {
-    let event: Event = serde_json::from_str(json).map_err(|why| why.to_string())?;
-    event.read().map_err(|why| why.to_string())
+    let event: Event = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    event.read().map_err(|error| error.to_string())
 }
 
 #[test]
@@ -76,11 +76,11 @@ fn what_is_no_event_of_a_socket_is_refused_in_words() {
         (json!({ "connectionId": "a" }), "an event of an unknown type: None"),
         (json!({ "connectionId": "a", "eventType": "SHOUT" }), "unknown type: Some(\"SHOUT\")"),
     ] {
-        let why = read(&json!({ "requestContext": context }).to_string()).unwrap_err();
-        assert!(why.contains(words), "{why}");
+        let error = read(&json!({ "requestContext": context }).to_string()).unwrap_err();
+        assert!(error.contains(words), "{error}");
     }
-    let why = read(include_str!("events/schedule.json")).unwrap_err();
-    assert!(why.contains("missing field `requestContext`"), "{why}");
+    let error = read(include_str!("events/schedule.json")).unwrap_err();
+    assert!(error.contains("missing field `requestContext`"), "{error}");
 }
 
 #[test]

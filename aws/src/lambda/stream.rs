@@ -5,13 +5,13 @@
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
-use tierlift_core::decide::{Change, Origin};
+use tierlift_core::change::{Change, DeliveryContext};
 
 use super::{Error, Function};
 use crate::store::change_of;
 
 /// A committed change, as the stream brings it, and the webhook that caused it, if one did.
-type News = (Change, Option<Origin>);
+type News = (Change, Option<DeliveryContext>);
 
 /// A batch of the stream
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>).
@@ -97,8 +97,8 @@ impl Row {
             return None;
         };
         let news = change_of(text);
-        if let Err(why) = &news {
-            tracing::error!(record, error = %why, "a change cannot be read");
+        if let Err(error) = &news {
+            tracing::error!(record, %error, "a change cannot be read");
         }
         news.ok()
     }

@@ -29,7 +29,7 @@ pub(super) enum Answer {
 impl Queue {
     pub(super) async fn deleted(&self, receipts: &[Receipt]) -> Result<(), QueueError> {
         let handles: Vec<&str> = receipts.iter().map(|receipt| parts(receipt).1).collect();
-        self.answer(&self.inbox.url, Answer::Delete, &handles).await
+        self.answer(&self.producer.url, Answer::Delete, &handles).await
     }
 
     /// Deliveries come again after that time.
@@ -39,7 +39,7 @@ impl Queue {
         delay_ms: u64,
     ) -> Result<(), QueueError> {
         let handles: Vec<&str> = deliveries.iter().map(|out| parts(&out.receipt).1).collect();
-        self.answer(&self.inbox.url, Answer::HideSecs(secs(delay_ms)), &handles).await
+        self.answer(&self.producer.url, Answer::HideSecs(secs(delay_ms)), &handles).await
     }
 
     /// Deliveries that nobody tried are no attempts.
@@ -99,10 +99,10 @@ impl Queue {
             let entry = DeleteMessageBatchRequestEntry::builder().id(place.to_string());
             entry.receipt_handle(*handle).build()
         });
-        let entries = entries.collect::<Result<_, _>>().map_err(|why| unavailable(&why))?;
-        let request = self.inbox.sqs.delete_message_batch().queue_url(url);
+        let entries = entries.collect::<Result<_, _>>().map_err(|error| unavailable(&error))?;
+        let request = self.producer.sqs.delete_message_batch().queue_url(url);
         let done = request.set_entries(Some(entries)).send().await;
-        Ok(done.map_err(|why| unavailable(&why))?.failed)
+        Ok(done.map_err(|error| unavailable(&error))?.failed)
     }
 
     async fn hide_ten(
@@ -115,10 +115,10 @@ impl Queue {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(place.to_string());
             entry.receipt_handle(*handle).visibility_timeout(secs).build()
         });
-        let entries = entries.collect::<Result<_, _>>().map_err(|why| unavailable(&why))?;
-        let request = self.inbox.sqs.change_message_visibility_batch().queue_url(url);
+        let entries = entries.collect::<Result<_, _>>().map_err(|error| unavailable(&error))?;
+        let request = self.producer.sqs.change_message_visibility_batch().queue_url(url);
         let done = request.set_entries(Some(entries)).send().await;
-        Ok(done.map_err(|why| unavailable(&why))?.failed)
+        Ok(done.map_err(|error| unavailable(&error))?.failed)
     }
 }
 

@@ -3,11 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_sqs::{primitives::Blob, types::MessageAttributeValue};
-use tierlift_core::{
-    cause::{Cause, FailureRecord},
-    ports::Message,
-    time::Timestamp,
-};
+use tierlift_core::{codes::Code, failure::FailureRecord, ports::Message, time::Timestamp};
 
 use super::text::{is_carried, to_body};
 
@@ -85,7 +81,7 @@ fn said(
 ) -> Vec<(&'static str, Option<MessageAttributeValue>)> {
     let micros = |at: Timestamp| number(at.as_micros().to_string());
     let mut said = vec![
-        (CAUSE, text(record.cause.code())),
+        (CAUSE, text(record.cause.as_str())),
         (ATTEMPTS, number(record.attempts.to_string())),
         (FIRST_AT, micros(record.first_at)),
         (LAST_AT, micros(record.last_at)),
@@ -106,7 +102,7 @@ pub(super) fn failure_of(attributes: &Attributes, sent_at: Timestamp) -> Option<
     let code = text_of(attributes, CAUSE)?;
     let at = |name| text_of(attributes, name)?.parse().ok().map(Timestamp::from_micros);
     Some(FailureRecord {
-        cause: *Cause::ALL.iter().find(|cause| cause.code() == code)?,
+        cause: *Code::ALL.iter().find(|cause| cause.as_str() == code)?,
         attempts: text_of(attributes, ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(1),
         first_at: at(FIRST_AT).unwrap_or(sent_at),
         last_at: at(LAST_AT).unwrap_or(sent_at),

@@ -17,7 +17,8 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tierlift_core::{
-    cause::{Cause, Failure, FailureRecord},
+    codes::Code,
+    failure::{Failure, FailureRecord},
     limits::{FAILURE_KEPT_DAYS, FAILURE_RECORD_TIMEOUT_MS},
     time::Timestamp,
 };
@@ -50,7 +51,7 @@ pub(super) struct Known {
     /// Deliveries that nobody tried.
     pub(super) released: u32,
     attempts: u32,
-    cause: Option<Cause>,
+    cause: Option<Code>,
     first_at: Timestamp,
     last_at: Timestamp,
     last_error: String,
@@ -76,8 +77,8 @@ impl Failures {
         for read in reads {
             match read {
                 Ok(read) => known.extend(read),
-                Err(why) => tracing::warn!(
-                    error = %why,
+                Err(error) => tracing::warn!(
+                    %error,
                     "records of failures cannot be read; deliveries count as attempts"
                 ),
             }
@@ -92,7 +93,7 @@ impl Failures {
             .consistent_read(true)
             .build()?;
         let request = self.client.batch_get_item().request_items(&self.table, wanted);
-        let answer = request.send().await.map_err(|why| words(&why))?;
+        let answer = request.send().await.map_err(|error| words(&error))?;
         let items = answer.responses.into_iter().flatten().flat_map(|(_, items)| items);
         let mut known: HashMap<String, Item> =
             items.filter_map(|item| Some((text(&item, PK)?.to_owned(), item))).collect();
@@ -102,7 +103,7 @@ impl Failures {
             check(&item, &key)
                 .map_err(Error::from)
                 .and_then(|()| Ok(serde_dynamo::from_item(item)?))
-                .inspect_err(|why| tracing::warn!(key, error = %why, "a record cannot be read"))
+                .inspect_err(|error| tracing::warn!(key, %error, "a record cannot be read"))
                 .ok()
                 .map(|known| ((*id).to_owned(), known))
         });
@@ -113,7 +114,7 @@ impl Failures {
     pub(super) async fn failed(&self, id: &str, handle: &str, failure: &Failure, now: Timestamp) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let set = Item::from([
-            ("cause".to_owned(), text(failure.cause.code())),
+            ("cause".to_owned(), text(failure.cause.as_str())),
             ("last_error".to_owned(), text(&failure.error)),
             ("last_at".to_owned(), number(now.as_micros())),
         ]);
@@ -130,8 +131,8 @@ impl Failures {
     }
 
     async fn count(&self, id: &str, handle: &str, end: End, now: Timestamp) {
-        if let Err(why) = in_time(self.update(id, handle, end, now)).await {
-            tracing::warn!(message = id, error = %why, "the record of a failure is not written");
+        if let Err(error) = in_time(self.update(id, handle, end, now)).await {
+            tracing::warn!(message = id, %error, "the record of a failure is not written");
         }
     }
 
@@ -153,8 +154,8 @@ impl Failures {
         match updated {
             Ok(_) => Ok(()),
             // It was counted before, and the answer was lost.
-            Err(why) if is_counted(&why) => Ok(()),
-            Err(why) => Err(words(&why)),
+            Err(error) if is_counted(&error) => Ok(()),
+            Err(error) => Err(words(&error)),
         }
     }
 }
@@ -225,8 +226,8 @@ impl Update {
 }
 
 /// The delivery's mark stands there already.
-fn is_counted(why: &SdkError<UpdateItemError>) -> bool {
-    why.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception)
+fn is_counted(error: &SdkError<UpdateItemError>) -> bool {
+    error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception)
 }
 
 async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

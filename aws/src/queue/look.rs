@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use tierlift_core::{
-    cause::{Cause, FailureRecord},
+    codes::Code,
+    failure::FailureRecord,
     id::EventId,
     limits::{DEAD_LETTERS_HIDDEN_SECS, DEAD_LETTERS_SEEN_MAX, SQS_BATCH_MAX},
     ports::{DeadLetter, Message, QueueError},
@@ -89,6 +90,15 @@ impl<'a> Look<'a> {
         Ok(true)
     }
 
+    /// The event's latest letter.
+    pub(super) async fn find(&mut self, event: &EventId) -> Result<Option<Letter>, QueueError> {
+        let letters = self.all_of(event).await?;
+        match letters.into_iter().max_by_key(|letter| letter.sent_at) {
+            Some(latest) => Ok(Some(latest)),
+            None => self.none_of_all().map(|_| None),
+        }
+    }
+
     async fn all_of(&mut self, event: &EventId) -> Result<Vec<Letter>, QueueError> {
         let mut found = Vec::new();
         loop {
@@ -119,8 +129,8 @@ impl<'a> Look<'a> {
     pub(super) async fn end(self) {
         let handles: Vec<&str> = self.seen.iter().map(String::as_str).collect();
         let put_back = self.queue.answer(&self.queue.letters, Answer::HideSecs(0), &handles).await;
-        if let Err(why) = put_back {
-            tracing::warn!(error = %why, "dead letters stay hidden for a while");
+        if let Err(error) = put_back {
+            tracing::warn!(%error, "dead letters stay hidden for a while");
         }
     }
 
@@ -163,8 +173,8 @@ impl<'a> Look<'a> {
             self.queue.post(event, &letter.id, &letter.envelope, failure).await?;
             self.remove(letter).await
         };
-        if let Err(why) = adopted.await {
-            tracing::warn!(event, error = %why, "a letter that SQS moved stays in its group");
+        if let Err(error) = adopted.await {
+            tracing::warn!(event, %error, "a letter that SQS moved stays in its group");
         }
     }
 
@@ -198,7 +208,7 @@ fn said(raw: &Raw) -> Option<FailureRecord> {
 /// Nobody ever answered for it. This look is a delivery, too.
 fn exhausted(raw: &Raw, message: &Message) -> FailureRecord {
     FailureRecord {
-        cause: Cause::DeliveryExhausted,
+        cause: Code::DeliveryExhausted,
         attempts: raw.receives.saturating_sub(1).max(1),
         first_at: message.received_at,
         last_at: raw.sent_at.max(message.received_at),

@@ -21,9 +21,9 @@ use aws_sdk_sqs::{
 };
 use futures_util::future::{join, try_join};
 use tierlift_core::{
-    cause::Failure,
+    failure::Failure,
     id::EventId,
-    ports::{self, DeadLetter, Delivery, Depth, Message, QueueError, Receipt, Sent},
+    ports::{self, DeadLetter, Delivery, Depth, Enqueued, Message, QueueError, Receipt},
     time::Clock,
 };
 
@@ -33,9 +33,9 @@ use envelope::Envelope;
 use failures::Failures;
 use text::sqs_id;
 
-/// The queue's front: all that ingest needs.
+/// The producer's side of the queue: all that ingest needs.
 #[derive(Clone, Debug)]
-pub struct Inbox {
+pub struct Producer {
     sqs: Client,
     url: String,
 }
@@ -43,7 +43,7 @@ pub struct Inbox {
 /// The queue, its dead letters, and the table that knows why they are dead.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    inbox: Inbox,
+    producer: Producer,
     letters: String,
     failures: Failures,
     clock: Clock,
@@ -64,7 +64,7 @@ pub fn message_id(receipt: &Receipt) -> &str {
     raw::parts(receipt).0
 }
 
-impl Inbox {
+impl Producer {
     /// The queue at that URL.
     #[must_use]
     pub fn new(sdk: &Sdk, queue_url: impl Into<String>) -> Self {
@@ -83,7 +83,7 @@ impl Queue {
         table: impl Into<String>,
     ) -> Self {
         Self {
-            inbox: Inbox::new(sdk, queue_url),
+            producer: Producer::new(sdk, queue_url),
             letters: dead_letter_queue_url.into(),
             failures: Failures::new(sdk, table.into()),
             clock: clock(),
@@ -105,18 +105,18 @@ async fn send(
     request.set_message_attributes(Some(envelope.attributes)).send().await.map(|_| ())
 }
 
-impl ports::Inbox for Inbox {
-    async fn send(&self, message: Message) -> Result<Sent, QueueError> {
+impl ports::Enqueue for Producer {
+    async fn enqueue(&self, message: Message) -> Result<Enqueued, QueueError> {
         let (group, event, envelope) = (&message.group.0, &message.event, Envelope::of(&message));
         let sent = send(&self.sqs, &self.url, group, event.as_str(), envelope).await;
         // SQS does not say whether it had the message already.
-        sent.map(|()| Sent::Queued).map_err(|why| unavailable(&why))
+        sent.map(|()| Enqueued::Queued).map_err(|error| unavailable(&error))
     }
 }
 
-impl ports::Inbox for Queue {
-    async fn send(&self, message: Message) -> Result<Sent, QueueError> {
-        ports::Inbox::send(&self.inbox, message).await
+impl ports::Enqueue for Queue {
+    async fn enqueue(&self, message: Message) -> Result<Enqueued, QueueError> {
+        ports::Enqueue::enqueue(&self.producer, message).await
     }
 }
 
@@ -148,9 +148,15 @@ impl ports::Queue for Queue {
     async fn park(&self, delivery: &Delivery, failure: Failure) -> Result<(), QueueError> {
         self.parked(delivery, failure).await
     }
+}
 
-    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>, QueueError> {
+impl ports::DeadLetters for Queue {
+    async fn list(&self, max: usize) -> Result<Vec<DeadLetter>, QueueError> {
         self.dead(max).await
+    }
+
+    async fn get(&self, event: &EventId) -> Result<Option<DeadLetter>, QueueError> {
+        self.dead_one(event).await
     }
 
     async fn redrive(&self, event: &EventId) -> Result<bool, QueueError> {
@@ -159,7 +165,7 @@ impl ports::Queue for Queue {
 
     async fn depth(&self) -> Result<Depth, QueueError> {
         let (queued, dead) =
-            try_join(self.count(&self.inbox.url), self.count(&self.letters)).await?;
+            try_join(self.count(&self.producer.url), self.count(&self.letters)).await?;
         // How old its oldest message is SQS tells CloudWatch alone.
         Ok(Depth { queued, dead, oldest_received_at: None })
     }
@@ -169,14 +175,14 @@ impl Queue {
     /// What a queue holds, approximately: ready, out, and delayed.
     async fn count(&self, url: &str) -> Result<u64, QueueError> {
         let request = self
-            .inbox
+            .producer
             .sqs
             .get_queue_attributes()
             .queue_url(url)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesDelayed);
-        let answer = request.send().await.map_err(|why| unavailable(&why))?;
+        let answer = request.send().await.map_err(|error| unavailable(&error))?;
         let counts = answer.attributes.unwrap_or_default();
         Ok(counts.values().filter_map(|count| count.parse::<u64>().ok()).sum())
     }
@@ -184,13 +190,13 @@ impl Queue {
 
 /// What happened, with all that it says. Among it is `OverLimit`, when 120,000 messages are out: to a
 /// receiver that is a queue which gives nothing, and not one that is full.
-fn unavailable(why: &(dyn std::error::Error + 'static)) -> QueueError {
-    QueueError::Unavailable(words(why))
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> QueueError {
+    QueueError::Unavailable(words(error))
 }
 
 /// The code of an error, in the new protocol's words.
-fn code<E: ProvideErrorMetadata, R>(why: &SdkError<E, R>) -> &str {
-    bare(why.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default())
+fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
+    bare(error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default())
 }
 
 /// Without the namespace of the old protocol, and without the suffix of the new one.

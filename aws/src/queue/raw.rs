@@ -8,9 +8,9 @@ use aws_sdk_sqs::{
     types::{Message as Received, MessageAttributeValue, MessageSystemAttributeName},
 };
 use tierlift_core::{
-    event::{Head, Type},
     id::EventId,
     ports::{Group, Message, Receipt},
+    stripe::event::{Head, Type},
     time::Timestamp,
 };
 
@@ -100,7 +100,7 @@ impl Raw {
         let body = from_body(&self.envelope.body)?;
         match Head::parse(&body).ok()? {
             Head::Wanted { id, kind, customer } => Some(Message {
-                group: Group::of(&id, customer.as_ref()),
+                group: Group::new(&id, customer.as_ref()),
                 event: id,
                 kind,
                 received_at: self.sent_at,

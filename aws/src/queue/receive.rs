@@ -40,8 +40,8 @@ impl Queue {
                 match self.take_one(0).await {
                     Ok(more) if more.is_empty() => break,
                     Ok(more) => raws.extend(more),
-                    Err(why) => {
-                        tracing::warn!(error = %why, "fewer messages were received than wanted");
+                    Err(error) => {
+                        tracing::warn!(%error, "fewer messages were received than wanted");
                         break;
                     }
                 }
@@ -52,13 +52,13 @@ impl Queue {
     }
 
     async fn take_one(&self, wait_secs: u64) -> Result<Vec<Raw>, QueueError> {
-        self.take(Ask { url: &self.inbox.url, max: 1, wait_secs, hide_secs: None }).await
+        self.take(Ask { url: &self.producer.url, max: 1, wait_secs, hide_secs: None }).await
     }
 
     pub(super) async fn take(&self, ask: Ask<'_>) -> Result<Vec<Raw>, QueueError> {
         let small = |number: u64| i32::try_from(number).unwrap_or(i32::MAX);
         let request = self
-            .inbox
+            .producer
             .sqs
             .receive_message()
             .queue_url(ask.url)
@@ -71,7 +71,7 @@ impl Queue {
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
         let patient = Builder::new().timeout_config(patience(ask.wait_secs));
         let answer = request.customize().config_override(patient).send().await;
-        let messages = answer.map_err(|why| unavailable(&why))?.messages;
+        let messages = answer.map_err(|error| unavailable(&error))?.messages;
         Ok(messages.unwrap_or_default().into_iter().map(Raw::received).collect())
     }
 
@@ -92,8 +92,8 @@ impl Queue {
     async fn set_aside(&self, foreign: Vec<Raw>) -> Vec<String> {
         let moved = join_all(foreign.iter().map(async |raw| {
             let moved = self.park_foreign(raw).await;
-            if let Err(why) = &moved {
-                tracing::error!(message = raw.id, error = %why, "a foreign message stays");
+            if let Err(error) = &moved {
+                tracing::error!(message = raw.id, %error, "a foreign message stays");
             }
             moved.is_err()
         }))

@@ -102,7 +102,7 @@ impl Connections {
             .set_item(Some(framed(id.key(), attributes)))
             .send()
             .await
-            .map_err(|why| failed(&why))?;
+            .map_err(|error| failed(&error))?;
         Ok(())
     }
 
@@ -116,10 +116,10 @@ impl Connections {
             .key(PK, AttributeValue::S(id.key()))
             .send()
             .await
-            .map_err(|why| failed(&why))?
+            .map_err(|error| failed(&error))?
             .item;
         let Some(row) = row else { return Ok(None) };
-        check(&row, &id.key()).map_err(|why| PushError(why.into()))?;
+        check(&row, &id.key()).map_err(|error| PushError(error.into()))?;
         match (text(&row, USER).map(UserId::new), integer(&row, CONNECTED_AT)) {
             (Some(Ok(user)), Some(millis)) => Ok(Some((user, Timestamp::from_millis(millis)))),
             _ => Err(PushError(format!("{} names no user or no time", id.key()).into())),
@@ -130,8 +130,8 @@ impl Connections {
     pub async fn close(&self, id: &ConnectionId) -> Result<(), PushError> {
         match self.gateway.delete_connection().connection_id(id.as_str()).send().await {
             Ok(_) => {}
-            Err(why) if is_gone(&why) => {}
-            Err(why) => return Err(failed(&why)),
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(failed(&error)),
         }
         self.remove(id).await
     }
@@ -139,7 +139,11 @@ impl Connections {
     /// Forgets a socket.
     pub async fn remove(&self, id: &ConnectionId) -> Result<(), PushError> {
         let request = self.rows.delete_item().table_name(&self.table);
-        request.key(PK, AttributeValue::S(id.key())).send().await.map_err(|why| failed(&why))?;
+        request
+            .key(PK, AttributeValue::S(id.key()))
+            .send()
+            .await
+            .map_err(|error| failed(&error))?;
         Ok(())
     }
 
@@ -162,7 +166,7 @@ impl Connections {
             .set_exclusive_start_key(from)
             .send()
             .await
-            .map_err(|why| failed(&why))?;
+            .map_err(|error| failed(&error))?;
         let ids = page.items().iter().filter_map(|row| text(row, PK)?.strip_prefix(PREFIX));
         Ok((ids.map(ConnectionId::new).collect(), page.last_evaluated_key))
     }
@@ -173,7 +177,7 @@ impl Sockets for Connections {
 
     /// The newest first, so that those beyond a limit are at the end. The index follows the table
     /// within moments.
-    async fn of(&self, user: &UserId) -> Result<Vec<ConnectionId>, PushError> {
+    async fn for_user(&self, user: &UserId) -> Result<Vec<ConnectionId>, PushError> {
         let (mut sockets, mut next) = self.page(user, None).await?;
         for _ in 1..PAGES_MAX {
             let Some(from) = next else { break };
@@ -188,8 +192,8 @@ impl Sockets for Connections {
         let request = self.gateway.post_to_connection().connection_id(socket.as_str());
         match request.data(Blob::new(text)).send().await {
             Ok(_) => Ok(Pushed::Sent),
-            Err(why) if is_gone(&why) => Ok(Pushed::Gone),
-            Err(why) => Err(failed(&why)),
+            Err(error) if is_gone(&error) => Ok(Pushed::Gone),
+            Err(error) => Err(failed(&error)),
         }
     }
 
@@ -199,10 +203,10 @@ impl Sockets for Connections {
 }
 
 /// 410: there is no such socket any more.
-fn is_gone<E>(why: &SdkError<E>) -> bool {
-    why.raw_response().is_some_and(|answer| answer.status().as_u16() == 410)
+fn is_gone<E>(error: &SdkError<E>) -> bool {
+    error.raw_response().is_some_and(|answer| answer.status().as_u16() == 410)
 }
 
-fn failed(why: &dyn std::error::Error) -> PushError {
-    PushError(words(why))
+fn failed(error: &dyn std::error::Error) -> PushError {
+    PushError(words(error))
 }

@@ -76,8 +76,8 @@ impl<Id: Clone + Eq + Hash> Lately<Id> {
 impl<S: Sockets<Id: Eq + Hash>> Sockets for Once<S> {
     type Id = S::Id;
 
-    async fn of(&self, user: &UserId) -> Result<Vec<S::Id>, PushError> {
-        self.sockets.of(user).await
+    async fn for_user(&self, user: &UserId) -> Result<Vec<S::Id>, PushError> {
+        self.sockets.for_user(user).await
     }
 
     async fn push(&self, socket: &S::Id, text: &str) -> Result<Pushed, PushError> {

@@ -15,7 +15,7 @@ struct Counting {
 impl Sockets for Counting {
     type Id = u32;
 
-    async fn of(&self, _: &UserId) -> Result<Vec<u32>, PushError> {
+    async fn for_user(&self, _: &UserId) -> Result<Vec<u32>, PushError> {
         Ok(vec![0, 1, 2])
     }
 
@@ -99,7 +99,7 @@ async fn memory_has_a_limit() {
 async fn the_rest_is_left_to_the_sockets() {
     let (once, _) = once();
     let user = UserId::new("ada").unwrap();
-    assert_eq!(once.of(&user).await.unwrap(), [0, 1, 2]);
+    assert_eq!(once.for_user(&user).await.unwrap(), [0, 1, 2]);
     once.forget(&user, &1).await.unwrap();
     assert_eq!(*once.sockets.forgotten.lock().unwrap(), [1]);
 }

@@ -8,10 +8,12 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tierlift_core::{
     account::Account,
-    cause::Cause,
+    change::{Change, DeliveryContext},
+    codes::Code,
     customer::Customer,
-    decide::{Change, Commit, LedgerEntry, Origin},
+    decide::Commit,
     id::Version,
+    ledger::LedgerEntry,
     limits::ITEM_MAX_BYTES,
     ports::StoreError,
 };
@@ -35,11 +37,11 @@ pub(super) enum Place {
 
 impl Place {
     /// The cause where its item is too large. A ledger row cannot be: it consists of a few ids.
-    pub(super) const fn too_large(self) -> Option<Cause> {
+    pub(super) const fn too_large(self) -> Option<Code> {
         match self {
             Self::Ledger => None,
-            Self::Customer => Some(Cause::CustomerTooLarge),
-            Self::Account => Some(Cause::AccountTooLarge),
+            Self::Customer => Some(Code::CustomerTooLarge),
+            Self::Account => Some(Code::AccountTooLarge),
         }
     }
 }
@@ -69,7 +71,7 @@ impl Transaction {
         }
         for account in &commit.accounts {
             let change = commit.changes.iter().find(|change| change.user == account.user);
-            let change = change.map(|change| told::text(change, commit.origin.as_ref()));
+            let change = change.map(|change| told::text(change, commit.context.as_ref()));
             let item = item::of_account(account, change, commit.ledger.processed_at)?;
             this.put(table, Place::Account, item, account.version)?;
         }
@@ -89,7 +91,7 @@ impl Transaction {
         {
             return Err(StoreError::TooLarge(cause));
         }
-        let put = put(table, place, item, onto).map_err(|why| unavailable(&why))?;
+        let put = put(table, place, item, onto).map_err(|error| unavailable(&error))?;
         self.puts.push(TransactWriteItem::builder().put(put).build());
         self.parts.push((place, bytes));
         Ok(())
@@ -127,7 +129,7 @@ fn token(commit: &Commit, table: &str, call: u64) -> String {
         customer: commit.customer.as_ref().map(|customer| (customer.version, customer)),
         accounts: commit.accounts.iter().map(|account| (account.version, account)).collect(),
         changes: &commit.changes,
-        origin: commit.origin.as_ref(),
+        context: commit.context.as_ref(),
     };
     let mut digest = Sha256::new();
     // Our own types always have a JSON text, and a digest takes everything.
@@ -145,5 +147,5 @@ struct Content<'a> {
     customer: Option<(Version, &'a Customer)>,
     accounts: Vec<(Version, &'a Account)>,
     changes: &'a [Change],
-    origin: Option<&'a Origin>,
+    context: Option<&'a DeliveryContext>,
 }

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use tierlift_core::{
     account::Account,
     customer::Customer,
-    decide::LedgerEntry,
     id::{CustomerId, EventId, UserId, Version},
+    ledger::LedgerEntry,
     ports::StoreError,
     time::Timestamp,
 };
@@ -30,11 +30,11 @@ pub(super) const VERSION: &str = "version";
 /// What the notifier is told of, in the stream: JSON, where the write changed the role.
 const CHANGE: &str = "change";
 /// Which part of the index of ends an account stands in.
-pub(super) const LAPSE_SHARD: &str = "lapse_shard";
+pub(super) const EXPIRY_SHARD: &str = "expiry_shard";
 /// When an access of the account ends next, in seconds since the epoch.
-pub(super) const LAPSES_AT: &str = "lapses_at";
+pub(super) const NEXT_EXPIRY_AT: &str = "next_expiry_at";
 /// Parts of the index of ends, so that no part of it is written by everybody.
-pub(super) const LAPSE_SHARDS: u8 = 16;
+pub(super) const EXPIRY_SHARDS: u8 = 16;
 
 /// How items are laid out. It goes up when an older program would misread them.
 const SHAPE: u64 = 1;
@@ -60,19 +60,19 @@ pub(crate) enum Error {
         attribute: &'static str,
     },
     /// Its fields are not those of its kind.
-    #[error("{key} cannot be read: {why}")]
+    #[error("{key} cannot be read: {error}")]
     Malformed {
         /// The item's key.
         key: String,
         /// What is wrong.
         #[source]
-        why: serde_dynamo::Error,
+        error: serde_dynamo::Error,
     },
 }
 
 impl From<Error> for StoreError {
-    fn from(why: Error) -> Self {
-        Self::Unavailable(why.into())
+    fn from(error: Error) -> Self {
+        Self::Corrupt(error.to_string())
     }
 }
 
@@ -149,9 +149,9 @@ pub(super) fn of_account(
     if let Some(change) = change {
         item.insert(CHANGE.to_owned(), AttributeValue::S(change));
     }
-    if let Some(ends) = account.next_end(now) {
-        item.insert(LAPSE_SHARD.to_owned(), number(lapse_shard(&account.user)));
-        item.insert(LAPSES_AT.to_owned(), number(ends.as_secs()));
+    if let Some(ends) = account.next_expiry(now) {
+        item.insert(EXPIRY_SHARD.to_owned(), number(expiry_shard(&account.user)));
+        item.insert(NEXT_EXPIRY_AT.to_owned(), number(ends.as_secs()));
     }
     Ok(item)
 }
@@ -165,8 +165,8 @@ pub(super) fn of_ledger(entry: &LedgerEntry) -> Result<Item, Error> {
 
 fn of<T: Kind>(value: &T) -> Result<Item, Error> {
     let key = key_of::<T>(value.id());
-    let fields =
-        serde_dynamo::to_item(value).map_err(|why| Error::Malformed { key: key.clone(), why })?;
+    let fields = serde_dynamo::to_item(value)
+        .map_err(|error| Error::Malformed { key: key.clone(), error })?;
     Ok(framed(key, fields))
 }
 
@@ -200,7 +200,7 @@ fn to<T: Kind>(item: Item, id: &str) -> Result<T, Error> {
     match serde_dynamo::from_item::<_, T>(item) {
         Ok(value) if value.id() == id => Ok(value),
         Ok(_) => Err(Error::Foreign { key, attribute: "id" }),
-        Err(why) => Err(Error::Malformed { key, why }),
+        Err(error) => Err(Error::Malformed { key, error }),
     }
 }
 
@@ -241,8 +241,8 @@ pub(crate) fn number(number: impl Into<i128>) -> AttributeValue {
 }
 
 /// The same for a user everywhere and for ever.
-fn lapse_shard(user: &UserId) -> u8 {
+fn expiry_shard(user: &UserId) -> u8 {
     let digest: [u8; 32] = Sha256::digest(user.as_str()).into();
     let [first, ..] = digest;
-    first % LAPSE_SHARDS
+    first % EXPIRY_SHARDS
 }

@@ -25,9 +25,10 @@ use futures_util::future::try_join_all;
 use tierlift_core::{
     account::Account,
     customer::Customer,
-    decide::{Commit, LedgerEntry, Loaded},
+    decide::{Commit, Loaded},
     id::{CustomerId, EventId, UserId},
-    ports::{self, Keys, StoreError},
+    ledger::LedgerEntry,
+    ports::{self, LoadKeys, StoreError},
     time::Timestamp,
 };
 
@@ -37,7 +38,7 @@ pub(crate) use item::{Item, PK, TTL, check, framed, integer, number, text};
 pub use told::change_of;
 
 /// The index of ends.
-const LAPSES_INDEX: &str = "lapses";
+const EXPIRY_INDEX: &str = "expiry";
 
 /// Customers, accounts and the ledger in one table.
 #[derive(Clone, Debug)]
@@ -55,20 +56,8 @@ impl Store {
         Self { client: Client::new(sdk.config()), table: table.into(), calls: Arc::default() }
     }
 
-    /// Users one of whose accesses ended by that time and nobody has looked since: those who wait
-    /// longest, at most `max`. The index follows the table within moments, so an account may be
-    /// named that was looked at just now.
-    pub async fn lapsed(&self, now: Timestamp, max: usize) -> Result<Vec<UserId>, StoreError> {
-        let shards = (0..item::LAPSE_SHARDS).map(|shard| self.lapsed_shard(shard, now, max));
-        let mut due: Vec<(i64, UserId)> =
-            try_join_all(shards).await?.into_iter().flatten().collect();
-        due.sort();
-        due.truncate(max);
-        Ok(due.into_iter().map(|(_, user)| user).collect())
-    }
-
     /// Keys are small: what is asked for fits into one page, and what does not comes another time.
-    async fn lapsed_shard(
+    async fn expired_shard(
         &self,
         shard: u8,
         now: Timestamp,
@@ -78,24 +67,25 @@ impl Store {
             .client
             .query()
             .table_name(&self.table)
-            .index_name(LAPSES_INDEX)
+            .index_name(EXPIRY_INDEX)
             .key_condition_expression("#shard = :shard AND #at <= :now")
-            .expression_attribute_names("#shard", item::LAPSE_SHARD)
-            .expression_attribute_names("#at", item::LAPSES_AT)
+            .expression_attribute_names("#shard", item::EXPIRY_SHARD)
+            .expression_attribute_names("#at", item::NEXT_EXPIRY_AT)
             .expression_attribute_values(":shard", number(shard))
             .expression_attribute_values(":now", number(now.as_secs()))
             .limit(i32::try_from(max).unwrap_or(i32::MAX).max(1))
             .send()
             .await
-            .map_err(|why| unavailable(&why))?;
-        Ok(page.items().iter().filter_map(lapse).collect())
+            .map_err(|error| unavailable(&error))?;
+        Ok(page.items().iter().filter_map(expiry).collect())
     }
 }
 
 /// Who is due since when. What is not an account of ours must not keep the others waiting.
-fn lapse(item: &Item) -> Option<(i64, UserId)> {
+fn expiry(item: &Item) -> Option<(i64, UserId)> {
     let key = text(item, PK).unwrap_or_default();
-    let due = item::user_of(key).and_then(|user| Some((integer(item, item::LAPSES_AT)?, user)));
+    let due =
+        item::user_of(key).and_then(|user| Some((integer(item, item::NEXT_EXPIRY_AT)?, user)));
     if due.is_none() {
         tracing::error!(key, "the index of ends names what is not an account");
     }
@@ -103,7 +93,7 @@ fn lapse(item: &Item) -> Option<(i64, UserId)> {
 }
 
 impl ports::Store for Store {
-    async fn load(&self, keys: &Keys) -> Result<Loaded, StoreError> {
+    async fn load(&self, keys: &LoadKeys) -> Result<Loaded, StoreError> {
         let ledger = item::ledger_key(&keys.event);
         let customer = item::customer_key(&keys.customer);
         let users: BTreeSet<&UserId> = keys.users.iter().collect();
@@ -138,7 +128,7 @@ impl ports::Store for Store {
         let request = self.client.transact_write_items().client_request_token(token);
         match request.set_transact_items(Some(puts)).send().await {
             Ok(_) => Ok(()),
-            Err(why) => Err(refused::reading(&why, &commit.ledger.event, &parts)),
+            Err(error) => Err(refused::reading(&error, &commit.ledger.event, &parts)),
         }
     }
 
@@ -156,11 +146,22 @@ impl ports::Store for Store {
         let item = self.get(item::ledger_key(event)).await?;
         Ok(item.map(|item| item::to_ledger(item, event)).transpose()?)
     }
+
+    /// The index follows the table within moments, so an account may be named that was settled just
+    /// now.
+    async fn expired(&self, now: Timestamp, max: usize) -> Result<Vec<UserId>, StoreError> {
+        let shards = (0..item::EXPIRY_SHARDS).map(|shard| self.expired_shard(shard, now, max));
+        let mut due: Vec<(i64, UserId)> =
+            try_join_all(shards).await?.into_iter().flatten().collect();
+        due.sort();
+        due.truncate(max);
+        Ok(due.into_iter().map(|(_, user)| user).collect())
+    }
 }
 
 /// What happened, with all that it says.
-fn unavailable(why: &dyn std::error::Error) -> StoreError {
-    StoreError::Unavailable(words(why))
+fn unavailable(error: &dyn std::error::Error) -> StoreError {
+    StoreError::Unavailable(words(error))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ impl Store {
     pub(super) async fn get(&self, key: String) -> Result<Option<item::Item>, StoreError> {
         let request = self.client.get_item().table_name(&self.table).consistent_read(true);
         let answer = request.key(item::PK, AttributeValue::S(key)).send().await;
-        Ok(answer.map_err(|why| unavailable(&why))?.item)
+        Ok(answer.map_err(|error| unavailable(&error))?.item)
     }
 
     /// The items under these keys, by key; absent ones are left out. What DynamoDB did not get to is
@@ -53,9 +53,9 @@ impl Store {
             .set_keys(Some(keys.iter().map(key).collect()))
             .consistent_read(true)
             .build()
-            .map_err(|why| unavailable(&why))?;
+            .map_err(|error| unavailable(&error))?;
         let request = self.client.batch_get_item().request_items(&self.table, wanted);
-        let answer = request.send().await.map_err(|why| unavailable(&why))?;
+        let answer = request.send().await.map_err(|error| unavailable(&error))?;
         for item in answer.responses.into_iter().flatten().flat_map(|(_, items)| items) {
             if let Some(key) = item::text(&item, item::PK) {
                 found.insert(key.to_owned(), item);

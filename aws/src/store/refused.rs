@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{CancellationReason, error::TransactionCanceledException},
 };
-use tierlift_core::{cause::Cause, id::EventId, ports::StoreError};
+use tierlift_core::{codes::Code, id::EventId, ports::StoreError};
 
 use super::{
     commit::Place,
@@ -15,11 +15,11 @@ use super::{
 
 /// What it came to. `parts` are the items that were sent, in their order.
 pub(super) fn reading(
-    why: &SdkError<TransactWriteItemsError>,
+    error: &SdkError<TransactWriteItemsError>,
     event: &EventId,
     parts: &[(Place, usize)],
 ) -> StoreError {
-    let Some(error) = why.as_service_error() else { return unavailable(why) };
+    let Some(error) = error.as_service_error() else { return unavailable(error) };
     if let TransactWriteItemsError::TransactionCanceledException(cancelled) = error {
         return of_cancelled(cancelled, event, parts);
     }
@@ -27,7 +27,7 @@ pub(super) fn reading(
     let largest = parts.iter().max_by_key(|(_, bytes)| bytes).map(|(place, _)| *place);
     match largest.and_then(|place| too_large(place, error.code(), error.message())) {
         Some(cause) => StoreError::TooLarge(cause),
-        None => unavailable(why),
+        None => unavailable(error),
     }
 }
 
@@ -49,7 +49,7 @@ fn of_cancelled(
             StoreError::Duplicate => 0,
             StoreError::Conflict => 1,
             StoreError::TooLarge(_) => 2,
-            StoreError::Unavailable(_) => 3,
+            StoreError::Corrupt(_) | StoreError::Unavailable(_) => 3,
         })
         .unwrap_or_else(|| unavailable(cancelled))
 }
@@ -75,14 +75,14 @@ fn of_reason(place: Place, reason: &CancellationReason, event: &EventId) -> Opti
 fn processed(event: &EventId, known: Option<&Item>) -> StoreError {
     match known.map(|item| item::to_ledger(item.clone(), event)) {
         Some(Ok(_)) => StoreError::Duplicate,
-        Some(Err(why)) => why.into(),
+        Some(Err(error)) => error.into(),
         None => StoreError::Conflict,
     }
 }
 
 /// The cause where the words are those of an item above the limit. Neither code has a reason of its
 /// own for that.
-fn too_large(place: Place, code: Option<&str>, message: Option<&str>) -> Option<Cause> {
+fn too_large(place: Place, code: Option<&str>, message: Option<&str>) -> Option<Code> {
     let invalid = matches!(code, Some("ValidationError" | "ValidationException"));
     let size = message.is_some_and(|message| message.starts_with("Item size"));
     (invalid && size).then(|| place.too_large()).flatten()

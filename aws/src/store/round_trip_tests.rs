@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use proptest::{collection::vec, option, prelude::*};
 use tierlift_core::{
     account::Account,
-    customer::{Customer, Payment, PaymentState},
-    decide::{Commit, Decision, Loaded, Origin, decide},
-    event::{Event, Fact, Type},
+    change::DeliveryContext,
+    customer::Customer,
+    decide::{Commit, Decision, Loaded, decide},
     fold::{self, Edge},
     id::{CustomerId, EventId, SubscriptionId, UserId},
     limits::ID_MAX_BYTES,
-    policy::{Draft, PastDue, Policy, UnmappedPrice},
+    payment::{Payment, PaymentState},
+    policy::{PastDue, Policy, PolicyConfig, UnmappedPrice},
+    stripe::event::{Event, Fact, Type},
     subscription::{Item as Sold, Node, Status},
     time::Timestamp,
 };
@@ -20,7 +22,7 @@ use tierlift_core::{
 use super::{item, told};
 
 pub(super) fn policy() -> Policy {
-    Policy::new(Draft {
+    Policy::new(PolicyConfig {
         roles: ["free", "bezahlt ☂"].map(str::to_owned).to_vec(),
         plans: vec![("price_pro".to_owned(), "bezahlt ☂".to_owned())],
         livemode: false,
@@ -79,17 +81,18 @@ fn node() -> impl Strategy<Value = Node> {
     )
 }
 
-fn origin() -> impl Strategy<Value = fold::Origin> {
+fn before() -> impl Strategy<Value = fold::Before> {
     prop_oneof![
-        Just(fold::Origin::Created),
-        Just(fold::Origin::Unknown),
-        node().prop_map(fold::Origin::Node),
+        Just(fold::Before::Created),
+        Just(fold::Before::Unknown),
+        node().prop_map(|node| fold::Before::Node(node.into())),
     ]
 }
 
 fn fact(at_secs: i64) -> impl Strategy<Value = Fact> {
     let id = (0..3_u8).prop_map(|n| SubscriptionId::new(&format!("sub ☂ {n}")).unwrap());
-    let edge = (origin(), node()).prop_map(move |(origin, to)| Edge { at_secs, origin, to });
+    let edge =
+        (before(), node()).prop_map(move |(before, to)| Edge { at_secs, before, to: to.into() });
     let state = prop_oneof![Just(PaymentState::Pending), Just(PaymentState::Paid)];
     let payment = state.prop_map(move |state| Payment { at_secs, state });
     prop_oneof![
@@ -175,11 +178,11 @@ proptest! {
         for (event, now) in events {
             let Some(mut commit) = world.decide(&event, now) else { continue };
             let trace = Some("00-☂".to_owned());
-            commit.origin = Some(Origin { received_at: now, trace });
+            commit.context = Some(DeliveryContext { received_at: now, trace });
             for change in &commit.changes {
-                let text = told::text(change, commit.origin.as_ref());
+                let text = told::text(change, commit.context.as_ref());
                 let heard = super::change_of(&text).unwrap();
-                prop_assert_eq!(heard, (change.clone(), commit.origin.clone()));
+                prop_assert_eq!(heard, (change.clone(), commit.context.clone()));
             }
             world.round(&commit);
         }

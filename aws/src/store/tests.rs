@@ -3,14 +3,16 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use tierlift_core::{
     account::Account,
-    cause::Cause,
-    decide::{Commit, EntryKind, Origin, assign},
-    event::{Event, Fact, Type},
+    change::DeliveryContext,
+    codes::Code,
+    decide::{Commit, assign},
     fold::{self, Edge},
     id::{CustomerId, EventId, SubscriptionId, UserId, Version},
+    ledger::EntryKind,
     limits::ITEM_MAX_BYTES,
     policy::Role,
     ports::StoreError,
+    stripe::event::{Event, Fact, Type},
     subscription::{Item as Sold, Node, Status},
     time::Timestamp,
 };
@@ -37,7 +39,7 @@ fn upgrade(event: &str) -> Commit {
         collection_paused: false,
         user: Some(UserId::new("ada").unwrap()),
     };
-    let edge = Edge { at_secs: at.as_secs(), origin: fold::Origin::Created, to };
+    let edge = Edge { at_secs: at.as_secs(), before: fold::Before::Created, to: to.into() };
     let event = Event {
         id: EventId::new(event).unwrap(),
         kind: Type::SubscriptionCreated,
@@ -80,7 +82,8 @@ fn an_account_stands_in_the_index_of_ends_while_it_has_one() {
     let until = at.plus_days(33);
     let place = |now| {
         let item = item::of_account(account, None, now).unwrap();
-        item::integer::<u8>(&item, "lapse_shard").zip(item::integer::<i64>(&item, "lapses_at"))
+        item::integer::<u8>(&item, "expiry_shard")
+            .zip(item::integer::<i64>(&item, "next_expiry_at"))
     };
     assert_eq!(place(at), Some((13, until.as_secs())));
     assert_eq!(place(until.plus_secs(-1)), Some((13, until.as_secs())));
@@ -124,7 +127,7 @@ fn refuses_what_it_does_not_understand() {
     };
     let number = |n: u8| item::number(n);
     let text = |text: &str| AttributeValue::S(text.to_owned());
-    for (words, why) in [
+    for (words, error) in [
         ("EVENT#evt_1 has shape 2", bent(|row| drop(row.insert("shape".into(), item::number(2))))),
         ("its shape is missing", bent(|row| drop(row.remove("shape")))),
         ("its shape is missing", bent(|row| drop(row.insert("shape".into(), item::number(0))))),
@@ -138,7 +141,7 @@ fn refuses_what_it_does_not_understand() {
         ("cannot be read", bent(|row| drop(row.remove("outcome")))),
         ("cannot be read", bent(|row| drop(row.insert("kind".into(), item::number(1))))),
     ] {
-        assert!(why.contains(words), "{why}");
+        assert!(error.contains(words), "{error}");
     }
     let customer = commit.customer.as_ref().unwrap();
     for (attribute, value) in [
@@ -180,7 +183,8 @@ fn a_token_names_all_that_is_committed() {
         bent(|commit| commit.ledger.kind = EntryKind::Event(Type::CheckoutCompleted)),
         bent(|commit| commit.ledger.processed_at = Timestamp::from_micros(1)),
         bent(|commit| {
-            commit.origin = Some(Origin { received_at: Timestamp::from_micros(1), trace: None });
+            commit.context =
+                Some(DeliveryContext { received_at: Timestamp::from_micros(1), trace: None });
         }),
     ];
     let all = tokens.len();
@@ -205,7 +209,7 @@ fn an_item_above_the_limit_is_not_sent() {
         customer.subscriptions.clear();
         let mut record = fold::Record::default();
         let to = Node { status: Status::Other("x".repeat(length).into()), ..node.clone() };
-        record.insert(Edge { at_secs: 1, origin: fold::Origin::Created, to });
+        record.insert(Edge { at_secs: 1, before: fold::Before::Created, to: to.into() });
         let id = SubscriptionId::new("sub_1").unwrap();
         customer.subscriptions.entry(id).or_default().record = record;
         size::bytes(&item::of_customer(customer).unwrap())
@@ -216,11 +220,11 @@ fn an_item_above_the_limit_is_not_sent() {
     assert_eq!(sent.parts[1], (Place::Customer, ITEM_MAX_BYTES));
     filled(&mut commit, ITEM_MAX_BYTES - rest + 1);
     let refused = Transaction::of(&commit, "table", 0).unwrap_err();
-    assert!(matches!(refused, StoreError::TooLarge(Cause::CustomerTooLarge)), "{refused:?}");
+    assert!(matches!(refused, StoreError::TooLarge(Code::CustomerTooLarge)), "{refused:?}");
     let mut commit = upgrade("evt_1");
     commit.accounts[0].manual_role = Some(Role::new(&"x".repeat(ITEM_MAX_BYTES)));
     let refused = Transaction::of(&commit, "table", 0).unwrap_err();
-    assert!(matches!(refused, StoreError::TooLarge(Cause::AccountTooLarge)), "{refused:?}");
+    assert!(matches!(refused, StoreError::TooLarge(Code::AccountTooLarge)), "{refused:?}");
 }
 
 /// What an operator did is a commit like any other.

@@ -9,7 +9,8 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use rust_embed::{Embed, EmbeddedFile};
-use tierlift_core::problem;
+use tierlift_core::codes::Code;
+use tierlift_core::wire::problem;
 
 /// The files that the client's build makes. Their names under `assets/` carry their content's hash.
 #[derive(Embed)]
@@ -43,7 +44,8 @@ pub(super) fn plain_page() -> Response {
 pub(super) fn file(path: &str) -> Response {
     let Some(file) = Built::get(path) else {
         let detail = format!("the demo has no file {path:?}");
-        return problem::response(StatusCode::NOT_FOUND, "not_found", &detail).into_response();
+        return problem::response(StatusCode::NOT_FOUND, Code::RouteNotFound, &detail)
+            .into_response();
     };
     answer(path, file)
 }

@@ -9,7 +9,7 @@ mod routes;
 
 use std::net::SocketAddr;
 
-use tierlift_core::policy::Draft;
+use tierlift_core::policy::PolicyConfig;
 use tierlift_embedded::Server;
 
 use crate::{credentials::DEMO_WEBHOOK_SECRET, simulate::send::Target};
@@ -27,7 +27,7 @@ pub(crate) struct Offer {
 
 impl Offer {
     /// The plan that earns most; where there is none, `price_pro` becomes one.
-    pub(crate) fn of(draft: &mut Draft) -> Result<Self, String> {
+    pub(crate) fn of(draft: &mut PolicyConfig) -> Result<Self, String> {
         if draft.plans.is_empty() {
             let usual = draft.roles.iter().find(|role| *role == ROLE);
             let role = usual.or(draft.roles.last()).cloned().unwrap_or_default();

@@ -124,8 +124,8 @@ impl Stage {
         let sent = tokio::task::spawn_blocking(move || target.deliver(&events)).await;
         match sent {
             Ok(Ok(summary)) => Ok(summary.sent),
-            Ok(Err(why)) => Err(Error::Refused(why)),
-            Err(why) => Err(Error::Refused(why.into())),
+            Ok(Err(error)) => Err(Error::Refused(error)),
+            Err(error) => Err(Error::Refused(error.into())),
         }
     }
 

@@ -11,7 +11,12 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use tierlift_core::{id::UserId, limits::REQUEST_BODY_MAX_BYTES, notice::Session, problem};
+use tierlift_core::{
+    codes::Code,
+    id::UserId,
+    limits::REQUEST_BODY_MAX_BYTES,
+    wire::{problem, session::Session},
+};
 use tierlift_embedded::Db;
 use tierlift_session::RequireRole;
 
@@ -50,7 +55,7 @@ async fn asset(Path(file): Path<String>) -> Response {
 }
 
 /// Why a request is refused before anything happens. Each has a stable code.
-struct Refusal(StatusCode, &'static str, String);
+struct Refusal(StatusCode, Code, String);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -60,35 +65,36 @@ impl IntoResponse for Refusal {
 }
 
 impl From<JsonRejection> for Refusal {
-    fn from(why: JsonRejection) -> Self {
-        let code = match why.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => "content_type_invalid",
-            _ => "body_invalid",
+    fn from(error: JsonRejection) -> Self {
+        let code = match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::ContentTypeUnsupported,
+            _ => Code::BodyInvalid,
         };
         // A body of the wrong shape is as bad a request as one that is no JSON.
-        let status = match why.status() {
+        let status = match error.status() {
             StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
             status => status,
         };
-        Self(status, code, why.body_text())
+        Self(status, code, error.body_text())
     }
 }
 
 impl From<Error> for Refusal {
-    fn from(why: Error) -> Self {
-        let (status, code) = match &why {
-            Error::NoSubscription(_) => (StatusCode::CONFLICT, "no_subscription"),
-            Error::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
-            Error::Refused(_) => (StatusCode::BAD_GATEWAY, "webhook_refused"),
+    fn from(error: Error) -> Self {
+        let (status, code) = match &error {
+            Error::NoSubscription(_) => (StatusCode::CONFLICT, Code::SubscriptionMissing),
+            Error::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::StoreUnavailable),
+            Error::Refused(_) => (StatusCode::BAD_GATEWAY, Code::WebhookRefused),
         };
-        Self(status, code, why.to_string())
+        Self(status, code, error.to_string())
     }
 }
 
 fn user(text: &str) -> Result<UserId, Refusal> {
-    let invalid = |why| Refusal(StatusCode::BAD_REQUEST, "user_invalid", format!("userId: {why}"));
-    UserId::new(text).map_err(|why| invalid(why.to_string()))
+    let invalid =
+        |error| Refusal(StatusCode::BAD_REQUEST, Code::UserInvalid, format!("userId: {error}"));
+    UserId::new(text).map_err(|error| invalid(error.to_string()))
 }
 
 #[derive(Deserialize)]
@@ -105,7 +111,7 @@ async fn login(
     let user = user(&login.user_id)?;
     Ok(match stage.access.issue(&user).await {
         Ok(issued) => Json(issued).into_response(),
-        Err(why) => why.into_response(),
+        Err(error) => error.into_response(),
     })
 }
 
@@ -134,7 +140,7 @@ async fn simulate(
             let detail = format!(
                 "action {other:?} is unknown; allowed: upgrade, downgrade, past_due, storm, slow"
             );
-            return Err(Refusal(StatusCode::BAD_REQUEST, "action_unknown", detail));
+            return Err(Refusal(StatusCode::BAD_REQUEST, Code::ActionUnknown, detail));
         }
     };
     Ok((StatusCode::ACCEPTED, Json(json!({ "status": "sent", "events": events }))).into_response())
@@ -144,18 +150,18 @@ async fn simulate(
 async fn slowly(stage: Arc<Stage>, user: UserId, delay_ms: u64) -> Result<usize, Refusal> {
     if delay_ms > DELAY_MAX_MS {
         let detail = format!("delayMs is at most {DELAY_MAX_MS}, not {delay_ms}");
-        return Err(Refusal(StatusCode::BAD_REQUEST, "delay_invalid", detail));
+        return Err(Refusal(StatusCode::BAD_REQUEST, Code::DelayInvalid, detail));
     }
     let Ok(waiting) = Arc::clone(&stage.waiting).try_acquire_owned() else {
         let detail = format!("{SLOW_MAX} slow upgrades are waiting; try again when some are done");
-        return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "too_many_slow", detail));
+        return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, Code::DelaysExhausted, detail));
     };
     let events = stage.upgrade_size(&user).await?;
     tokio::spawn(async move {
         let _waiting = waiting;
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-        if let Err(why) = stage.play(&user, Action::Upgrade).await {
-            tracing::warn!(user = %user, error = %why, "a slow upgrade did not happen");
+        if let Err(error) = stage.play(&user, Action::Upgrade).await {
+            tracing::warn!(user = %user, %error, "a slow upgrade did not happen");
         }
     });
     Ok(events)

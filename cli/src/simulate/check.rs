@@ -12,6 +12,7 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tierlift_core::{
+    codes::Code,
     id::{RevocationId, UserId},
     time::Timestamp,
     token,
@@ -112,7 +113,7 @@ impl Check<'_> {
     fn token(&self, agent: &Agent, user: &str) -> Result<Option<String>, Failure> {
         if let Some(secret) = self.jwt_secret {
             let secret = token::Secret::new(secret)
-                .map_err(|why| Failure::Usage(format!("--jwt-secret: {why}")))?;
+                .map_err(|error| Failure::Usage(format!("--jwt-secret: {error}")))?;
             let user = UserId::new(user).map_err(anyhow::Error::from)?;
             let now = Timestamp::from_millis(now_millis());
             return Ok(Some(secret.mint(&user, RevocationId::default(), now)));
@@ -154,7 +155,7 @@ impl Check<'_> {
             return Ok(Asked::Session(serde_json::from_str(&text)?));
         }
         let problem: Value = serde_json::from_str(&text).unwrap_or_default();
-        if problem.get("code").and_then(Value::as_str) == Some("token_stale") {
+        if problem.get("code").and_then(Value::as_str) == Some(Code::TokenStale.as_str()) {
             return Ok(Asked::Stale);
         }
         bail!("{url}: {}: {text}; is the token secret the server's?", answer.status());

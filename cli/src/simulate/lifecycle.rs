@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tierlift_core::{event::Type, subscription::Status};
+use tierlift_core::{stripe::event::Type, subscription::Status};
 
 use super::{ids::Random, object};
 

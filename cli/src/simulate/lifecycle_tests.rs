@@ -1,7 +1,7 @@
 use tierlift_core::{
-    event::{Event as Read, Fact, Head},
-    fold::{Origin, Record},
+    fold::{Before, Record},
     id::EventId,
+    stripe::event::{Event as Read, Fact, Head},
 };
 
 use super::*;
@@ -58,15 +58,15 @@ fn each_step_is_an_edge_from_the_state_before_it() {
     let mut before = None;
     for event in &events {
         let Fact::Subscription { edge, .. } = read(event).fact else { panic!("a subscription") };
-        match &edge.origin {
-            Origin::Created => assert_eq!(before, None),
-            Origin::Node(node) => assert_eq!(Some(node), before.as_ref()),
-            Origin::Unknown | Origin::Ended => panic!("an edge has an origin"),
+        match &edge.before {
+            Before::Created => assert_eq!(before, None),
+            Before::Node(node) => assert_eq!(Some(node), before.as_ref()),
+            Before::Unknown => panic!("an edge says where it began"),
         }
         before = Some(edge.to.clone());
         record.insert(edge);
         let state = record.state().unwrap();
-        assert_eq!(before.as_ref(), Some(state.node));
+        assert_eq!(before.as_deref(), Some(state.node));
         assert!(!state.ambiguous);
     }
 }
@@ -80,5 +80,5 @@ fn an_end_is_deleted_and_is_the_end() {
     assert_eq!(end.kind, Type::SubscriptionDeleted);
     assert_eq!(end.created_secs, 1_800_000_000, "time does not go backwards");
     let Fact::Subscription { edge, .. } = read(&end).fact else { panic!("a subscription") };
-    assert_eq!((edge.origin, edge.to.status), (Origin::Ended, Status::Canceled));
+    assert_eq!((&edge.before, &edge.to.status), (&Before::Unknown, &Status::Canceled));
 }

@@ -111,7 +111,7 @@ pub(crate) struct Args {
 }
 
 fn user(text: &str) -> Result<String, String> {
-    tierlift_core::id::UserId::new(text).map(|id| id.to_string()).map_err(|why| why.to_string())
+    tierlift_core::id::UserId::new(text).map(|id| id.to_string()).map_err(|error| error.to_string())
 }
 
 /// What a run sends and where it should end.

@@ -31,8 +31,8 @@ impl Memory {
         let known = match fs::read(&path) {
             Ok(json) => serde_json::from_slice(&json)
                 .with_context(|| format!("{} cannot be read; remove it", path.display()))?,
-            Err(why) if why.kind() == io::ErrorKind::NotFound => Known::default(),
-            Err(why) => return Err(anyhow::Error::from(why).context(shown(&path)).into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Known::default(),
+            Err(error) => return Err(anyhow::Error::from(error).context(shown(&path)).into()),
         };
         Ok(Self { path, known })
     }

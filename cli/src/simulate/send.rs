@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
-use tierlift_core::{signature, time::Timestamp};
+use tierlift_core::{stripe::signature, time::Timestamp};
 use ureq::Agent;
 
 use super::{lifecycle::Event, now_millis};
@@ -117,9 +117,9 @@ impl Target {
             }
             match self.deliver_one(agent, event) {
                 Ok(one) => summary = summary.plus(one),
-                Err(why) => {
+                Err(error) => {
                     stop.store(true, Ordering::Relaxed);
-                    return Err(why);
+                    return Err(error);
                 }
             }
         }
@@ -140,8 +140,8 @@ impl Target {
         }
         match self.post(agent, event)? {
             Posted::Answered(one) => Ok(one),
-            Posted::Again(why) => {
-                Err(why.context(format!("{}: no answer in {TRIES_MAX} tries", self.url)))
+            Posted::Again(error) => {
+                Err(error.context(format!("{}: no answer in {TRIES_MAX} tries", self.url)))
             }
         }
     }
@@ -157,10 +157,10 @@ impl Target {
             .send(&event.body[..]);
         let mut answer = match answer {
             Ok(answer) => answer,
-            Err(why @ (ureq::Error::BadUri(_) | ureq::Error::Http(_))) => {
-                return Err(why).with_context(|| self.url.clone());
+            Err(error @ (ureq::Error::BadUri(_) | ureq::Error::Http(_))) => {
+                return Err(error).with_context(|| self.url.clone());
             }
-            Err(why) => return Ok(Posted::Again(why.into())),
+            Err(error) => return Ok(Posted::Again(error.into())),
         };
         let status = answer.status();
         let text = answer.body_mut().read_to_string().unwrap_or_default();
@@ -260,7 +260,7 @@ mod tests {
         });
         match (done, expected) {
             (Ok(summary), Ok(expected)) => assert_eq!(summary, expected),
-            (Err(why), Err(words)) => assert!(format!("{why:#}").contains(words), "{why:#}"),
+            (Err(error), Err(words)) => assert!(format!("{error:#}").contains(words), "{error:#}"),
             (done, expected) => panic!("{done:?}, not {expected:?}"),
         }
         let expected: Vec<_> = delivered.iter().map(|place| events[*place].body.clone()).collect();

@@ -1,7 +1,10 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use proptest::prelude::*;
-use tierlift_core::{event::Fact, fold::Origin, subscription::Node};
+use tierlift_core::{fold::Before, stripe::event::Fact, subscription::Node};
 
 use super::*;
 use crate::simulate::world::{World, read};
@@ -60,13 +63,14 @@ fn ten_thousand_events_end_as_they_should() {
 #[test]
 fn every_subscription_is_one_chain_of_edges() {
     let storm = Plan { shuffle: false, ..plan(900, 0, 5) }.storm();
-    let mut before: BTreeMap<String, (i64, Node)> = BTreeMap::new();
+    let mut before: BTreeMap<String, (i64, Arc<Node>)> = BTreeMap::new();
     for event in &storm.deliveries {
         let Fact::Subscription { id, edge } = read(event).fact else { continue };
-        let known = before.insert(id.to_string(), (edge.at_secs, edge.to));
-        match (&edge.origin, known) {
-            (Origin::Created, None) | (Origin::Ended, Some(_)) => {}
-            (Origin::Node(node), Some((at_secs, last))) => {
+        let known = before.insert(id.to_string(), (edge.at_secs, Arc::clone(&edge.to)));
+        match (&edge.before, known) {
+            (Before::Created, None) => {}
+            (Before::Unknown, Some(_)) if edge.to.status.is_terminal() => {}
+            (Before::Node(node), Some((at_secs, last))) => {
                 assert_eq!((node, at_secs <= edge.at_secs), (&last, true));
             }
             other => panic!("{id}: {other:?}"),

@@ -6,9 +6,9 @@ use tierlift_core::{
     account::Account,
     customer::Customer,
     decide::{Decision, Loaded, decide},
-    event::Event as Read,
     id::{CustomerId, EventId, UserId},
     policy::Policy,
+    stripe::event::Event as Read,
     time::Timestamp,
 };
 

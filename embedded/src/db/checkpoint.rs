@@ -50,8 +50,8 @@ impl Checkpoints {
 
 fn run(connection: &Connection, woken: &Receiver<()>) {
     while woken.recv().is_ok() {
-        if let Err(why) = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)") {
-            tracing::debug!(error = %why, "the log was not copied; the writer will");
+        if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)") {
+            tracing::debug!(%error, "the log was not copied; the writer will");
         }
     }
 }

@@ -62,8 +62,8 @@ pub(super) fn run(
         }
         queue::serve_waiting(&mut tables, clock.now());
     }
-    if let Err(why) = tables.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-        tracing::debug!(error = %why, "the log stays beside the file and is read at the next start");
+    if let Err(error) = tables.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        tracing::debug!(%error, "the log stays beside the file and is read at the next start");
     }
 }
 
@@ -102,8 +102,8 @@ fn batch(tables: &mut Tables, first: Job, jobs: &Receiver<Job>, clock: &Clock) -
         return 0;
     }
     let outcome = outcome.and_then(|()| execute(tables, "COMMIT"));
-    if let Err(why) = &outcome {
-        roll_back(tables, why, clock.now());
+    if let Err(error) = &outcome {
+        roll_back(tables, error, clock.now());
     }
     let wrote = replies.len();
     for reply in replies {
@@ -118,16 +118,16 @@ fn execute(tables: &Tables, sql: &str) -> Result<(), Error> {
 }
 
 /// After a lost transaction the index in memory is read anew from what is durable.
-fn roll_back(tables: &mut Tables, why: &Error, now: Timestamp) {
-    tracing::error!(error = %why, "a transaction was rolled back; nothing of it was acknowledged");
+fn roll_back(tables: &mut Tables, error: &Error, now: Timestamp) {
+    tracing::error!(%error, "a transaction was rolled back; nothing of it was acknowledged");
     if !tables.connection.is_autocommit()
-        && let Err(why) = execute(tables, "ROLLBACK")
+        && let Err(error) = execute(tables, "ROLLBACK")
     {
-        tracing::error!(error = %why, "the roll-back failed");
+        tracing::error!(%error, "the roll-back failed");
     }
     tables.cache.clear();
     match queue::load_index(&tables.connection) {
         Ok(index) => tables.index.replace(index, now),
-        Err(why) => tracing::error!(error = %why, "the queue cannot be read"),
+        Err(error) => tracing::error!(%error, "the queue cannot be read"),
     }
 }

@@ -38,8 +38,8 @@ impl Drop for Lock {
     /// Closing alone is not enough: a child process that is being started holds a copy of the file
     /// for a moment, and the lock with it.
     fn drop(&mut self) {
-        if let Err(why) = self.0.unlock() {
-            tracing::debug!(error = %why, "the lock ends with the file's last copy");
+        if let Err(error) = self.0.unlock() {
+            tracing::debug!(%error, "the lock ends with the file's last copy");
         }
     }
 }

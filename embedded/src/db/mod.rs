@@ -22,7 +22,6 @@ use std::{
 };
 
 use tierlift_core::{
-    id::UserId,
     ports::{QueueError, StoreError},
     time::{Clock, Timestamp},
 };
@@ -101,25 +100,28 @@ pub enum Error {
 }
 
 /// A row that is not what was written.
-fn corrupt(why: impl std::fmt::Display) -> Error {
-    Error::Corrupt(why.to_string())
+fn corrupt(error: impl std::fmt::Display) -> Error {
+    Error::Corrupt(error.to_string())
 }
 
 impl From<rusqlite::Error> for Error {
-    fn from(why: rusqlite::Error) -> Self {
-        Self::Sql(Arc::new(why))
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(Arc::new(error))
     }
 }
 
 impl From<Error> for QueueError {
-    fn from(why: Error) -> Self {
-        Self::Unavailable(Box::new(why))
+    fn from(error: Error) -> Self {
+        Self::Unavailable(Box::new(error))
     }
 }
 
 impl From<Error> for StoreError {
-    fn from(why: Error) -> Self {
-        Self::Unavailable(Box::new(why))
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Corrupt(row) => Self::Corrupt(row),
+            Error::Sql(_) | Error::Closed => Self::Unavailable(Box::new(error)),
+        }
     }
 }
 
@@ -172,11 +174,6 @@ impl Db {
     /// Returns when everything that was sent before is durable.
     pub async fn flush(&self) -> Result<(), Error> {
         self.write(|_| Ok(())).await
-    }
-
-    /// Users whose role's time is over at `now`, at most `max`.
-    pub async fn lapsed(&self, now: Timestamp, max: usize) -> Result<Vec<UserId>, Error> {
-        self.read_committed(move |connection| rows::lapsed(connection, now, max)).await
     }
 
     /// Forgets ledger rows whose time is over; says how many.

@@ -2,11 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use tierlift_core::{
-    cause::{Failure, FailureRecord},
-    event::Type,
+    failure::{Failure, FailureRecord},
     id::EventId,
     limits::QUEUE_DEPTH_MAX,
-    ports::{DeadLetter, Delivery, Depth, Group, Inbox, Message, Queue, QueueError, Receipt, Sent},
+    ports::{
+        DeadLetter, DeadLetters, Delivery, Depth, Enqueue, Enqueued, Group, Message, Queue,
+        QueueError, Receipt,
+    },
+    stripe::event::Type,
     time::Timestamp,
 };
 use tokio::sync::oneshot;
@@ -21,7 +24,7 @@ use super::{
 pub(super) fn load_index(connection: &Connection) -> Result<Index, Error> {
     let mut index = Index::default();
     let mut statement = connection.prepare(
-        "SELECT seq, customer, visible_at, failure ->> 'attempts' FROM queue ORDER BY seq",
+        "SELECT seq, message_group, visible_at, failure ->> 'attempts' FROM queue ORDER BY seq",
     )?;
     let mut rows = statement.query(())?;
     while let Some(row) = rows.next()? {
@@ -51,7 +54,7 @@ fn take(tables: &mut Tables, max: usize, now: Timestamp) -> Vec<Delivery> {
     let read = |taken: Taken| {
         let seq = taken.seq;
         delivery(&tables.connection, taken)
-            .inspect_err(|why| tracing::error!(seq, error = %why, "a message cannot be read"))
+            .inspect_err(|error| tracing::error!(seq, %error, "a message cannot be read"))
             .ok()
     };
     taken.into_iter().filter_map(read).collect()
@@ -62,14 +65,14 @@ fn delivery(connection: &Connection, taken: Taken) -> Result<Delivery, Error> {
         Some(kept) => *kept,
         None => connection
             .prepare_cached(
-                "SELECT event, kind, customer, received_at, trace, body FROM queue WHERE seq = ?1",
+                "SELECT event, kind, message_group, received_at, trace, body FROM queue WHERE seq = ?1",
             )?
             .query_one((taken.seq,), |row| Ok(message(row)))??,
     };
     Ok(Delivery { receipt: Receipt(taken.delivery.to_string()), message, attempt: taken.attempt })
 }
 
-/// A message out of the columns event, kind, customer, `received_at`, trace, body.
+/// A message out of the columns event, kind, `message_group`, `received_at`, trace, body.
 fn message(row: &Row<'_>) -> Result<Message, Error> {
     let event = row.get_ref(0)?.as_str().map_err(corrupt)?;
     let kind = row.get_ref(1)?.as_str().map_err(corrupt)?;
@@ -87,17 +90,17 @@ fn group(row: &Row<'_>, column: usize) -> Result<Group, Error> {
     Ok(Group(row.get_ref(column)?.as_str().map_err(corrupt)?.into()))
 }
 
-pub(super) fn send(
+pub(super) fn enqueue(
     tables: &mut Tables,
     message: Message,
-) -> Result<Result<Sent, QueueError>, Error> {
+) -> Result<Result<Enqueued, QueueError>, Error> {
     if tables.index.len() >= QUEUE_DEPTH_MAX {
         return Ok(Err(QueueError::Full));
     }
     let written = tables
         .connection
         .prepare_cached(
-            "INSERT INTO queue (event, kind, customer, received_at, trace, body)
+            "INSERT INTO queue (event, kind, message_group, received_at, trace, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (event) DO NOTHING",
         )?
         .execute((
@@ -109,13 +112,13 @@ pub(super) fn send(
             &message.body[..],
         ))?;
     if written == 0 {
-        return Ok(Ok(Sent::Duplicate));
+        return Ok(Ok(Enqueued::Duplicate));
     }
     let seq = tables.connection.last_insert_rowid();
     let group = message.group.clone();
     let message = Some(Box::new(message));
     tables.index.push(group, Entry { seq, failures: 0, visible_at: Timestamp::default(), message });
-    Ok(Ok(Sent::Queued))
+    Ok(Ok(Enqueued::Queued))
 }
 
 /// A receipt's delivery number; a foreign receipt answers for nothing.
@@ -192,8 +195,8 @@ fn park(
         .connection
         .prepare_cached(
             "INSERT OR REPLACE INTO dead_letters
-                 (event, kind, customer, received_at, trace, failure, body)
-             SELECT event, kind, customer, received_at, trace, ?2, body FROM queue WHERE seq = ?1",
+                 (event, kind, message_group, received_at, trace, failure, body)
+             SELECT event, kind, message_group, received_at, trace, ?2, body FROM queue WHERE seq = ?1",
         )?
         .execute((seq, failure))?;
     remove(&tables.connection, seq)?;
@@ -202,18 +205,18 @@ fn park(
 }
 
 fn redrive(tables: &mut Tables, event: &EventId) -> Result<Result<bool, QueueError>, Error> {
-    let letter = tables
+    let message = tables
         .connection
         .prepare_cached(
-            "SELECT event, kind, customer, received_at, trace, body FROM dead_letters
+            "SELECT event, kind, message_group, received_at, trace, body FROM dead_letters
              WHERE event = ?1",
         )?
         .query_row((event.as_str(),), |row| Ok(message(row)))
         .optional()?
         .transpose()?;
-    let Some(letter) = letter else { return Ok(Ok(false)) };
+    let Some(message) = message else { return Ok(Ok(false)) };
     // A resend of the same event may be in the queue already: then that one will do.
-    if let Err(full) = send(tables, letter)? {
+    if let Err(full) = enqueue(tables, message)? {
         return Ok(Err(full));
     }
     tables
@@ -223,21 +226,37 @@ fn redrive(tables: &mut Tables, event: &EventId) -> Result<Result<bool, QueueErr
     Ok(Ok(true))
 }
 
-fn dead_letters(connection: &Connection, max: usize) -> Result<Vec<DeadLetter>, Error> {
+fn list(connection: &Connection, max: usize) -> Result<Vec<DeadLetter>, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT event, kind, customer, received_at, trace, body, failure FROM dead_letters
+        "SELECT event, kind, message_group, received_at, trace, body, failure FROM dead_letters
          ORDER BY seq LIMIT ?1",
     )?;
     let mut rows = statement.query((i64::try_from(max).unwrap_or(i64::MAX),))?;
-    let mut letters = Vec::new();
+    let mut dead_letters = Vec::new();
     while let Some(row) = rows.next()? {
-        let failure = row.get_ref(6)?.as_str().map_err(corrupt)?;
-        letters.push(DeadLetter {
-            message: message(row)?,
-            failure: serde_json::from_str(failure).map_err(corrupt)?,
-        });
+        dead_letters.push(dead_letter(row)?);
     }
-    Ok(letters)
+    Ok(dead_letters)
+}
+
+fn get(connection: &Connection, event: &EventId) -> Result<Option<DeadLetter>, Error> {
+    connection
+        .prepare_cached(
+            "SELECT event, kind, message_group, received_at, trace, body, failure
+             FROM dead_letters WHERE event = ?1",
+        )?
+        .query_row((event.as_str(),), |row| Ok(dead_letter(row)))
+        .optional()?
+        .transpose()
+}
+
+/// A dead letter out of a message's columns and its failure record.
+fn dead_letter(row: &Row<'_>) -> Result<DeadLetter, Error> {
+    let failure = row.get_ref(6)?.as_str().map_err(corrupt)?;
+    Ok(DeadLetter {
+        message: message(row)?,
+        failure: serde_json::from_str(failure).map_err(corrupt)?,
+    })
 }
 
 fn depth(connection: &Connection) -> Result<Depth, Error> {
@@ -258,9 +277,9 @@ fn depth(connection: &Connection) -> Result<Depth, Error> {
     })
 }
 
-impl Inbox for Db {
-    async fn send(&self, message: Message) -> Result<Sent, QueueError> {
-        self.write(move |tables| send(tables, message)).await?
+impl Enqueue for Db {
+    async fn enqueue(&self, message: Message) -> Result<Enqueued, QueueError> {
+        self.write(move |tables| enqueue(tables, message)).await?
     }
 }
 
@@ -299,9 +318,16 @@ impl Queue for Db {
         let (now, receipt) = (self.now(), delivery.receipt.clone());
         Ok(self.write(move |tables| park(tables, &receipt, failure, now)).await?)
     }
+}
 
-    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>, QueueError> {
-        Ok(self.read_committed(move |connection| dead_letters(connection, max)).await?)
+impl DeadLetters for Db {
+    async fn list(&self, max: usize) -> Result<Vec<DeadLetter>, QueueError> {
+        Ok(self.read_committed(move |connection| list(connection, max)).await?)
+    }
+
+    async fn get(&self, event: &EventId) -> Result<Option<DeadLetter>, QueueError> {
+        let event = event.clone();
+        Ok(self.read_committed(move |connection| get(connection, &event)).await?)
     }
 
     async fn redrive(&self, event: &EventId) -> Result<bool, QueueError> {

@@ -7,10 +7,10 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 use tierlift_core::{
     account::Account,
-    cause::Cause,
+    codes::Code,
     customer::Customer,
-    decide::{EntryKind, LedgerEntry, Outcome},
     id::{CustomerId, EventId, RevocationId, UserId, Version},
+    ledger::{EntryKind, LedgerEntry, Outcome},
     policy::Role,
     time::Timestamp,
 };
@@ -82,32 +82,32 @@ pub(super) fn write_customer(connection: &Connection, customer: &Customer) -> Re
 pub(super) fn write_account(
     connection: &Connection,
     account: &Account,
-    lapses_at: Option<Timestamp>,
+    next_expiry_at: Option<Timestamp>,
 ) -> Result<(), Error> {
     let state = serde_json::to_string(account).map_err(corrupt)?;
     connection
         .prepare_cached(
-            "INSERT INTO accounts (user, version, lapses_at, state) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO accounts (user, version, next_expiry_at, state) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (user) DO UPDATE SET
-                 version = excluded.version, lapses_at = excluded.lapses_at,
+                 version = excluded.version, next_expiry_at = excluded.next_expiry_at,
                  state = excluded.state",
         )?
         .execute((
             account.user.as_str(),
             number(account.version.next()),
-            lapses_at.map(Timestamp::as_micros),
+            next_expiry_at.map(Timestamp::as_micros),
             state,
         ))?;
     Ok(())
 }
 
-pub(super) fn lapsed(
+pub(super) fn expired(
     connection: &Connection,
     now: Timestamp,
     max: usize,
 ) -> Result<Vec<UserId>, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT user FROM accounts WHERE lapses_at <= ?1 ORDER BY lapses_at LIMIT ?2",
+        "SELECT user FROM accounts WHERE next_expiry_at <= ?1 ORDER BY next_expiry_at LIMIT ?2",
     )?;
     let mut rows = statement.query((now.as_micros(), i64::try_from(max).unwrap_or(i64::MAX)))?;
     let mut users = Vec::new();
@@ -132,7 +132,7 @@ pub(super) fn write_ledger(connection: &Connection, entry: &LedgerEntry) -> Resu
             entry.customer.as_ref().map(CustomerId::as_str),
             entry.user.as_ref().map(UserId::as_str),
             entry.outcome.as_str(),
-            entry.cause.map(Cause::code),
+            entry.cause.map(Code::as_str),
             entry.ambiguous,
             entry.from_role.as_ref().map(Role::as_str),
             entry.to_role.as_ref().map(Role::as_str),
@@ -177,7 +177,7 @@ fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Error> {
         customer: text(2)?.map(CustomerId::new).transpose().map_err(corrupt)?,
         user: text(3)?.map(UserId::new).transpose().map_err(corrupt)?,
         outcome: named::<Outcome>(needed(4)?)?,
-        cause: text(5)?.map(named::<Cause>).transpose()?,
+        cause: text(5)?.map(named::<Code>).transpose()?,
         ambiguous: row.get(6)?,
         from_role: text(7)?.map(Role::new),
         to_role: text(8)?.map(Role::new),

@@ -13,7 +13,7 @@ use super::OpenError;
 const APPLICATION_ID: i64 = 0x746c_6674;
 
 /// Each step brings a file from the version of its place to the next.
-const MIGRATIONS: &[&str] = &[V1, V2];
+const MIGRATIONS: &[&str] = &[V1];
 
 const V1: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -21,7 +21,7 @@ const V1: &str = "
         seq         INTEGER PRIMARY KEY,
         event       TEXT    NOT NULL UNIQUE,
         kind        TEXT    NOT NULL,
-        customer    TEXT    NOT NULL,
+        message_group TEXT  NOT NULL,
         received_at INTEGER NOT NULL,
         visible_at  INTEGER NOT NULL DEFAULT 0,
         trace       TEXT,
@@ -34,7 +34,7 @@ const V1: &str = "
         seq         INTEGER PRIMARY KEY,
         event       TEXT    NOT NULL UNIQUE,
         kind        TEXT    NOT NULL,
-        customer    TEXT    NOT NULL,
+        message_group TEXT  NOT NULL,
         received_at INTEGER NOT NULL,
         trace       TEXT,
         failure     TEXT    NOT NULL,
@@ -50,10 +50,10 @@ const V1: &str = "
     CREATE TABLE accounts (
         user      TEXT    PRIMARY KEY,
         version   INTEGER NOT NULL,
-        lapses_at INTEGER,
+        next_expiry_at INTEGER,
         state     TEXT    NOT NULL
     ) STRICT;
-    CREATE INDEX accounts_by_lapse ON accounts (lapses_at) WHERE lapses_at IS NOT NULL;
+    CREATE INDEX accounts_by_expiry ON accounts (next_expiry_at) WHERE next_expiry_at IS NOT NULL;
 
     -- One row for each processed event. Rows are written in the order of processing, so the oldest
     -- are found by rowid when their time is over.
@@ -72,10 +72,8 @@ const V1: &str = "
         processed_at  INTEGER NOT NULL,
         expires_at    INTEGER NOT NULL
     ) STRICT;
-";
 
-const V2: &str = "
-    -- One row: whether all this comes of live events or of test ones.
+    -- One row: whether this file holds live events or test events.
     CREATE TABLE deployment (livemode INTEGER NOT NULL) STRICT;
 ";
 

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use tierlift_core::{
     account::Account,
     customer::Customer,
-    decide::{Commit, LedgerEntry, Loaded},
+    decide::{Commit, Loaded},
     id::{CustomerId, EventId, UserId},
-    ports::{Keys, Store, StoreError},
+    ledger::LedgerEntry,
+    ports::{LoadKeys, Store, StoreError},
+    time::Timestamp,
 };
 
 use super::{Db, Error, cache::version, engine::Tables, rows};
 
-fn load(tables: &mut Tables, keys: &Keys) -> Result<Loaded, Error> {
+fn load(tables: &mut Tables, keys: &LoadKeys) -> Result<Loaded, Error> {
     let Tables { connection, cache, .. } = tables;
     let processed = rows::is_processed(connection, &keys.event)?;
     let customer = cache
@@ -44,8 +46,8 @@ fn commit(tables: &mut Tables, commit: Commit) -> Result<Result<(), StoreError>,
         cache.wrote_customer(customer);
     }
     for account in commit.accounts {
-        let due = account.next_end(commit.ledger.processed_at);
-        rows::write_account(connection, &account, due)?;
+        let next_expiry_at = account.next_expiry(commit.ledger.processed_at);
+        rows::write_account(connection, &account, next_expiry_at)?;
         cache.wrote_account(account);
     }
     Ok(Ok(()))
@@ -68,7 +70,7 @@ fn is_conflict(tables: &mut Tables, commit: &Commit) -> Result<bool, Error> {
 }
 
 impl Store for Db {
-    async fn load(&self, keys: &Keys) -> Result<Loaded, StoreError> {
+    async fn load(&self, keys: &LoadKeys) -> Result<Loaded, StoreError> {
         let keys = keys.clone();
         Ok(self.peek(move |tables| load(tables, &keys)).await?)
     }
@@ -90,5 +92,9 @@ impl Store for Db {
     async fn ledger(&self, event: &EventId) -> Result<Option<LedgerEntry>, StoreError> {
         let event = event.clone();
         Ok(self.read_committed(move |connection| rows::ledger(connection, &event)).await?)
+    }
+
+    async fn expired(&self, now: Timestamp, max: usize) -> Result<Vec<UserId>, StoreError> {
+        Ok(self.read_committed(move |connection| rows::expired(connection, now, max)).await?)
     }
 }

@@ -8,9 +8,9 @@ use std::{
 use futures_util::FutureExt;
 use rusqlite::Connection;
 use tierlift_core::{
-    event::Type,
     id::{CustomerId, EventId},
-    ports::{Group, Inbox, Message, Queue, Sent},
+    ports::{DeadLetters, Enqueue, Enqueued, Group, Message, Queue},
+    stripe::event::Type,
     time::{Clock, Timestamp},
 };
 
@@ -31,7 +31,7 @@ fn open(path: &Path) -> Result<Db, OpenError> {
 fn message(id: &str) -> Message {
     let event = EventId::new(id).unwrap();
     Message {
-        group: Group::of(&event, CustomerId::new("cus_1").ok().as_ref()),
+        group: Group::new(&event, CustomerId::new("cus_1").ok().as_ref()),
         kind: Type::SubscriptionUpdated,
         received_at: NOW,
         trace: None,
@@ -45,7 +45,7 @@ async fn what_was_acknowledged_is_there_at_the_next_start() {
     let (_folder, path) = folder();
     let db = open(&path).unwrap();
     for id in ["evt_1", "evt_2"] {
-        assert_eq!(db.send(message(id)).await.unwrap(), Sent::Queued);
+        assert_eq!(db.enqueue(message(id)).await.unwrap(), Enqueued::Queued);
     }
     // Handed out and not answered for: the next start hands it out anew.
     assert_eq!(db.receive(1).await.unwrap()[0].message, message("evt_1"));
@@ -60,8 +60,8 @@ async fn a_message_that_cannot_be_read_holds_up_nobody_else() {
     let (_folder, path) = folder();
     let db = open(&path).unwrap();
     let other = Message { group: Group("cus_2".into()), ..message("evt_2") };
-    db.send(message("evt_1")).await.unwrap();
-    db.send(other.clone()).await.unwrap();
+    db.enqueue(message("evt_1")).await.unwrap();
+    db.enqueue(other.clone()).await.unwrap();
     let unknown = "UPDATE queue SET kind = 'of.a.later.program' WHERE event = 'evt_1'";
     db.write(|tables| Ok(tables.connection.execute(unknown, ())?)).await.unwrap();
     drop(db);
@@ -95,9 +95,9 @@ fn a_newer_file_is_refused_and_left_alone() {
     let connection = Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
-    let why = open(&path).unwrap_err();
-    assert!(matches!(why, OpenError::Newer { found: 99, .. }), "{why}");
-    assert!(why.to_string().contains("newer tierlift"), "{why}");
+    let error = open(&path).unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found: 99, .. }), "{error}");
+    assert!(error.to_string().contains("newer tierlift"), "{error}");
     let connection = Connection::open(&path).unwrap();
     let version: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0)).unwrap();
     assert_eq!(version, 99);
@@ -116,11 +116,11 @@ async fn a_file_of_test_events_never_becomes_one_of_live_events() {
 fn somebody_elses_file_is_refused() {
     let (_folder, path) = folder();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
-    let why = open(&path).unwrap_err();
-    assert!(matches!(why, OpenError::Foreign { .. }), "{why}");
+    let error = open(&path).unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
     std::fs::write(&path, "this is no database, but it is long enough to look at").unwrap();
-    let why = open(&path).unwrap_err();
-    assert!(matches!(why, OpenError::Sql { .. }), "{why}");
+    let error = open(&path).unwrap_err();
+    assert!(matches!(error, OpenError::Sql { .. }), "{error}");
     let nowhere = path.join("no/such/folder/tierlift.db");
     assert!(matches!(open(&nowhere).unwrap_err(), OpenError::Io { .. }));
 }
@@ -152,7 +152,7 @@ async fn a_lost_transaction_acknowledges_nothing_and_the_queue_goes_on() {
         Clock::new(move || NOW.plus_secs(passed_secs.load(Ordering::SeqCst)))
     };
     let db = Db::open(&path, clock).unwrap();
-    db.send(message("evt_1")).await.unwrap();
+    db.enqueue(message("evt_1")).await.unwrap();
     // All three are handed in before the thread can look: they share a transaction.
     let gate = std::sync::Arc::new(std::sync::Barrier::new(2));
     let waiting = gate.clone();
@@ -160,10 +160,10 @@ async fn a_lost_transaction_acknowledges_nothing_and_the_queue_goes_on() {
         waiting.wait();
     })));
     let doomed = message("evt_2");
-    let sent = db.submit(move |tables| super::queue::send(tables, doomed));
+    let sent = db.submit(move |tables| super::queue::enqueue(tables, doomed));
     let broken = db.submit(|tables| Ok(tables.connection.execute("SELECT nonsense", ())?));
     let after = message("evt_3");
-    let too = db.submit(move |tables| super::queue::send(tables, after));
+    let too = db.submit(move |tables| super::queue::enqueue(tables, after));
     gate.wait();
     assert!(sent.await.unwrap().is_err());
     assert!(broken.await.unwrap().is_err());
@@ -178,7 +178,7 @@ async fn a_lost_transaction_acknowledges_nothing_and_the_queue_goes_on() {
     passed_secs.store(1, Ordering::SeqCst);
     db.flush().await.unwrap();
     assert_eq!(received.await.unwrap()[0].message, message("evt_1"));
-    assert_eq!(db.send(message("evt_2")).await.unwrap(), Sent::Queued);
+    assert_eq!(db.enqueue(message("evt_2")).await.unwrap(), Enqueued::Queued);
 }
 
 #[tokio::test]
@@ -187,10 +187,10 @@ async fn the_ledger_forgets_what_is_older_than_its_time() {
         account::Account,
         decide::assign,
         id::UserId,
-        policy::{Draft, PastDue, Policy, Role, UnmappedPrice},
+        policy::{PastDue, Policy, PolicyConfig, Role, UnmappedPrice},
         ports::Store,
     };
-    let policy = Policy::new(Draft {
+    let policy = Policy::new(PolicyConfig {
         roles: vec!["free".to_owned()],
         plans: Vec::new(),
         livemode: false,

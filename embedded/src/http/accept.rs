@@ -55,8 +55,8 @@ fn raise_open_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    if let Err(why) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(error = %why, "the limit of open files stays as it is");
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 
@@ -83,7 +83,7 @@ pub(crate) async fn accept(accepting: Accepting, stop: impl Future<Output = ()>)
                 let connection = http.serve_connection(TokioIo::new(stream), service.clone());
                 tokio::spawn(serve(connection, stopping.clone(), finish_timeout, slot));
             }
-            Err(why) => pause(&why).await,
+            Err(error) => pause(&error).await,
         }
     }
 }
@@ -134,11 +134,11 @@ async fn serve(
 
 /// A connection that failed before it began is nobody's loss; where there are no file descriptors
 /// left, asking again at once would only spin.
-async fn pause(why: &io::Error) {
+async fn pause(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
-    if matches!(why.kind(), ConnectionAborted | ConnectionReset | InvalidInput | NotConnected) {
+    if matches!(error.kind(), ConnectionAborted | ConnectionReset | InvalidInput | NotConnected) {
         return;
     }
-    tracing::warn!(error = %why, "no connection can be accepted");
+    tracing::warn!(%error, "no connection can be accepted");
     tokio::time::sleep(EXHAUSTED_PAUSE).await;
 }

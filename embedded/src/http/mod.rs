@@ -17,10 +17,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tierlift_core::{
+    codes::Code,
     limits::{REQUEST_BODY_MAX_BYTES, REQUEST_TIMEOUT_SECS},
-    ports::{Queue, Store},
-    problem,
-    signature::Secrets,
+    ports::{DeadLetters, Enqueue, Store},
+    stripe::signature::Secrets,
+    wire::problem,
 };
 use tierlift_ingest::Ingest;
 use tierlift_session::Access;
@@ -44,7 +45,9 @@ pub(crate) struct Parts<Q, S> {
 }
 
 /// All routes. What is none of them is refused like everything else that is refused.
-pub(crate) fn router<Q: Queue + 'static, S: Store + 'static>(parts: Parts<Q, S>) -> Router {
+pub(crate) fn router<Q: Enqueue + DeadLetters + 'static, S: Store + 'static>(
+    parts: Parts<Q, S>,
+) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(parts.door.origins.listed())
         .allow_methods([Method::GET, Method::POST])
@@ -56,14 +59,14 @@ pub(crate) fn router<Q: Queue + 'static, S: Store + 'static>(parts: Parts<Q, S>)
         .layer(from_fn(within_request_timeout));
     // Given before the layer, so that a preflight gets to the layer and not here.
     let session = tierlift_session::router(parts.access)
-        .method_not_allowed_fallback(async || problem::other_method());
+        .method_not_allowed_fallback(async || problem::method_not_allowed());
     tierlift_ingest::router(parts.ingest)
         .merge(session.layer(cors))
         .merge(socket::router(parts.door))
         .merge(operations::router(parts.operations))
         .merge(host)
-        .fallback(async || problem::no_route())
-        .method_not_allowed_fallback(async || problem::other_method())
+        .fallback(async || problem::route_not_found())
+        .method_not_allowed_fallback(async || problem::method_not_allowed())
 }
 
 /// The host's routes read their bodies themselves; this bounds how long that may take.
@@ -71,6 +74,6 @@ async fn within_request_timeout(request: Request, next: Next) -> Response {
     let limit = Duration::from_secs(REQUEST_TIMEOUT_SECS);
     tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
         let status = StatusCode::REQUEST_TIMEOUT;
-        problem::response(status, "request_timeout", "the request took too long").into_response()
+        problem::response(status, Code::RequestTimeout, "the request took too long").into_response()
     })
 }

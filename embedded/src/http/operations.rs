@@ -13,9 +13,10 @@ use axum::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tierlift_core::{
-    ports::{Depth, Queue, QueueError},
-    problem,
+    codes::Code,
+    ports::{DeadLetters, Depth, QueueError},
     time::{Clock, Timestamp},
+    wire::problem,
 };
 
 use crate::Registry;
@@ -42,24 +43,24 @@ struct QueueHealth {
     oldest_age_seconds: f64,
 }
 
-pub(super) fn router<Q: Queue + 'static>(operations: Arc<Operations<Q>>) -> Router {
+pub(super) fn router<Q: DeadLetters + 'static>(operations: Arc<Operations<Q>>) -> Router {
     Router::new()
         .route("/healthz", get(healthz::<Q>))
         .route("/metrics", get(metrics::<Q>))
         .with_state(operations)
 }
 
-async fn healthz<Q: Queue>(State(operations): State<Arc<Operations<Q>>>) -> Response {
+async fn healthz<Q: DeadLetters>(State(operations): State<Arc<Operations<Q>>>) -> Response {
     match operations.queue.depth().await {
         Ok(depth) => Json(health(&depth, operations.clock.now())).into_response(),
-        Err(why) => unavailable(&why),
+        Err(error) => unavailable(&error),
     }
 }
 
-async fn metrics<Q: Queue>(State(operations): State<Arc<Operations<Q>>>) -> Response {
+async fn metrics<Q: DeadLetters>(State(operations): State<Arc<Operations<Q>>>) -> Response {
     let depth = match operations.queue.depth().await {
         Ok(depth) => depth,
-        Err(why) => return unavailable(&why),
+        Err(error) => return unavailable(&error),
     };
     show(&health(&depth, operations.clock.now()).queue, operations.sockets.len());
     let text = operations.metrics.render();
@@ -82,8 +83,8 @@ fn show(queue: &QueueHealth, sockets: usize) {
     metrics::gauge!("tierlift_sockets").set(sockets as f64);
 }
 
-fn unavailable(why: &QueueError) -> Response {
-    tracing::error!(error = %why, "the queue's depth cannot be read");
+fn unavailable(error: &QueueError) -> Response {
+    tracing::error!(%error, "the queue's depth cannot be read");
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    problem::response(status, "queue_unavailable", "the queue cannot be read").into_response()
+    problem::response(status, Code::QueueUnavailable, "the queue cannot be read").into_response()
 }

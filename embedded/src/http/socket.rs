@@ -15,7 +15,11 @@ use axum::{
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tierlift_core::{notice::SUBPROTOCOL, ports::Store, problem};
+use tierlift_core::{
+    codes::Code,
+    ports::Store,
+    wire::{frame::SUBPROTOCOL, problem},
+};
 use tierlift_notifier::{Origins, offered_token};
 use tierlift_session::Access;
 use tokio::net::TcpStream;
@@ -88,10 +92,10 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let detail = self.to_string();
         let (status, code) = match self {
-            Self::Session(why) => return why.into_response(),
-            Self::Offer(why) => return why.answer().into_response(),
-            Self::Upgrade => (StatusCode::UPGRADE_REQUIRED, "upgrade_required"),
-            Self::Full => (StatusCode::SERVICE_UNAVAILABLE, "sockets_exhausted"),
+            Self::Session(error) => return error.into_response(),
+            Self::Offer(error) => return error.answer().into_response(),
+            Self::Upgrade => (StatusCode::UPGRADE_REQUIRED, Code::UpgradeRequired),
+            Self::Full => (StatusCode::SERVICE_UNAVAILABLE, Code::SocketsExhausted),
         };
         let mut response = problem::response(status, code, &detail);
         if status == StatusCode::UPGRADE_REQUIRED {

@@ -88,8 +88,8 @@ fn bound_system_buffers(stream: &TcpStream) {
     let bytes = SOCKET_SYSTEM_BUFFER_BYTES;
     let bounded = set_socket_send_buffer_size(stream, bytes)
         .and_then(|()| set_socket_recv_buffer_size(stream, bytes));
-    if let Err(why) = bounded {
-        tracing::debug!(error = %why, "the system's buffers stay as they are");
+    if let Err(error) = bounded {
+        tracing::debug!(%error, "the system's buffers stay as they are");
     }
 }
 
@@ -99,7 +99,7 @@ async fn until_end<S: Store>(wire: &mut Wire, socket: &Socket, talk: &Talk<S>) -
             biased;
             work = socket.outbox.work() => match work {
                 Work::Send(frames) => send(wire, socket, frames).await,
-                Work::End(why) => Err(End::Us(why)),
+                Work::End(error) => Err(End::Us(error)),
             },
             frame = wire.next() => {
                 socket.heard();
@@ -124,7 +124,7 @@ async fn send(wire: &mut Wire, socket: &Socket, frames: VecDeque<Message>) -> Re
     tokio::select! {
         biased;
         written = written => written.map_err(|_| End::Peer),
-        why = socket.outbox.ended() => Err(End::Us(why)),
+        error = socket.outbox.ended() => Err(End::Us(error)),
     }
 }
 
@@ -152,7 +152,7 @@ async fn hear<S: Store>(
     };
     match answer(&talk.store, &talk.policy, &socket.user, &text, talk.clock.now()).await {
         Reply::Text(text) => send(wire, socket, [Message::text(&*text)].into()).await,
-        Reply::Close(why) => Err(End::Us(why)),
+        Reply::Close(error) => Err(End::Us(error)),
     }
 }
 
@@ -166,15 +166,15 @@ async fn close(wire: &mut Wire, socket: &Socket, end: End) {
             let _ = wire.close(None).await;
             "peer"
         }
-        End::Us(why) => {
-            socket.outbox.end(why);
-            let (code, reason) = (why.code().into(), why.reason().into());
+        End::Us(error) => {
+            socket.outbox.end(error);
+            let (code, reason) = (error.code().into(), error.reason().into());
             let _ = wire.send(Message::Close(Some(CloseFrame { code, reason }))).await;
             let stream = wire.get_mut();
             let _ = stream.shutdown().await;
             let mut rest = [0; 512];
             while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
-            why.reason()
+            error.reason()
         }
     };
     metrics::counter!("tierlift_sockets_closed_total", "reason" => reason).increment(1);

@@ -58,8 +58,8 @@ impl Outbox {
     }
 
     /// Ends the socket; what waits is dropped, since a snapshot will say it better.
-    pub(super) fn end(&self, why: Close) {
-        self.lock().end(why);
+    pub(super) fn end(&self, error: Close) {
+        self.lock().end(error);
         self.taker.wake();
     }
 
@@ -81,7 +81,7 @@ impl Outbox {
         self.taker.register(cx.waker());
         let mut state = self.lock();
         match state.ending {
-            Some(why) => Poll::Ready(Work::End(why)),
+            Some(error) => Poll::Ready(Work::End(error)),
             None if state.frames.is_empty() => Poll::Pending,
             // The whole queue goes, its memory with it: an idle socket keeps none.
             None => Poll::Ready(Work::Send(std::mem::take(&mut state.frames))),
@@ -95,8 +95,8 @@ impl Outbox {
 }
 
 impl State {
-    fn end(&mut self, why: Close) {
-        self.ending.get_or_insert(why);
+    fn end(&mut self, error: Close) {
+        self.ending.get_or_insert(error);
         self.frames = VecDeque::new();
     }
 }

@@ -211,7 +211,7 @@ impl Socket {
 impl Sockets for Registry {
     type Id = Handle;
 
-    async fn of(&self, user: &UserId) -> Result<Vec<Handle>, PushError> {
+    async fn for_user(&self, user: &UserId) -> Result<Vec<Handle>, PushError> {
         let shard = self.shard(user);
         let handles = |known: &Vec<_>| known.iter().cloned().map(Handle).collect();
         Ok(shard.get(user).map(handles).unwrap_or_default())

@@ -30,7 +30,7 @@ pub(crate) enum Job {
     Sync,
     Ping,
     Session,
-    Upkeep,
+    Expiry,
 }
 
 impl Job {
@@ -42,7 +42,7 @@ impl Job {
         Self::Sync,
         Self::Ping,
         Self::Session,
-        Self::Upkeep,
+        Self::Expiry,
     ];
 
     /// The row of the table.
@@ -55,14 +55,14 @@ impl Job {
             Self::Sync => "notifier-gateway, sync",
             Self::Ping => "notifier-gateway, ping",
             Self::Session => "session",
-            Self::Upkeep => "upkeep",
+            Self::Expiry => "expiry",
         }
     }
 
     fn binary(self) -> &'static str {
         match self {
             Self::Connect | Self::Sync | Self::Ping => "notifier-gateway",
-            Self::Ingest | Self::Worker | Self::Notify | Self::Session | Self::Upkeep => {
+            Self::Ingest | Self::Worker | Self::Notify | Self::Session | Self::Expiry => {
                 self.name()
             }
         }
@@ -74,7 +74,7 @@ impl Job {
             Self::Ingest => Some("ingest"),
             Self::Worker => Some("worker"),
             Self::Notify => Some("notifier"),
-            Self::Connect | Self::Sync | Self::Ping | Self::Session | Self::Upkeep => None,
+            Self::Connect | Self::Sync | Self::Ping | Self::Session | Self::Expiry => None,
         }
     }
 
@@ -88,7 +88,7 @@ impl Job {
             Self::Sync => Ok(payload::frame("sync", r#"{"action":"sync","revocationId":0}"#)),
             Self::Ping => Ok(payload::frame("ping", r#"{"action":"ping"}"#)),
             Self::Session => payload::session(index),
-            Self::Upkeep => Ok(payload::schedule()),
+            Self::Expiry => Ok(payload::schedule()),
         }
     }
 
@@ -106,7 +106,7 @@ impl Job {
             Self::Sync => shown.contains("SNAPSHOT"),
             Self::Ping => shown.contains("PONG"),
             Self::Session => ok,
-            Self::Upkeep => asked.contains_key("Query"),
+            Self::Expiry => asked.contains_key("Query"),
         };
         if !done {
             bail!("{} did not do its job: {shown}, asked {asked:?}", self.name());

@@ -206,7 +206,7 @@ pub(crate) fn schedule() -> Value {
         "account": ACCOUNT,
         "time": "2026-11-22T12:00:00Z",
         "region": REGION,
-        "resources": [format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/tierlift-upkeep")],
+        "resources": [format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/tierlift-expiry")],
         "detail": {},
     })
 }

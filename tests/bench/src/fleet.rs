@@ -194,7 +194,7 @@ impl Fleet {
             Some(&timeout),
         ) {
             Ok(_) | Err(Errno::INTR) => {}
-            Err(why) => bail!("epoll: {why}"),
+            Err(error) => bail!("epoll: {error}"),
         }
         for event in &self.ready {
             if event.data.u64() == TICK {

@@ -85,7 +85,7 @@ pub(crate) fn now_secs() -> u64 {
 #[cfg(test)]
 mod tests {
     use tierlift_core::{
-        signature::{self, Secrets},
+        stripe::signature::{self, Secrets},
         time::Timestamp,
     };
 

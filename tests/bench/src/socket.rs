@@ -134,8 +134,8 @@ fn first_frame(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>> {
 
 fn close_reason(payload: &[u8]) -> String {
     match payload {
-        [a, b, why @ ..] => {
-            format!("{} {}", u16::from_be_bytes([*a, *b]), String::from_utf8_lossy(why))
+        [a, b, error @ ..] => {
+            format!("{} {}", u16::from_be_bytes([*a, *b]), String::from_utf8_lossy(error))
         }
         _ => "without a code".to_owned(),
     }
@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn a_close_is_an_error_that_says_why() {
         let close = server_frame(0x8, b"\x0f\xa9too_slow");
-        let why = Frames::default().push(&close, |_| Ok(())).unwrap_err();
-        assert_eq!(why.to_string(), "the server closed the socket: 4009 too_slow");
+        let error = Frames::default().push(&close, |_| Ok(())).unwrap_err();
+        assert_eq!(error.to_string(), "the server closed the socket: 4009 too_slow");
     }
 
     #[test]

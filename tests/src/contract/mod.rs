@@ -9,7 +9,7 @@ pub mod store;
 use std::{future::Future, time::Duration};
 
 use tierlift_core::{
-    ports::{Queue, Store},
+    ports::{DeadLetters, Enqueue, Queue, Store},
     time::Timestamp,
 };
 
@@ -22,7 +22,7 @@ pub trait Backend: Send + Sync + Sized {
 /// A backend that has a queue.
 pub trait QueueBackend: Backend {
     /// Its queue.
-    type Queue: Queue;
+    type Queue: Enqueue + Queue + DeadLetters;
 
     /// Its queue.
     fn queue(&self) -> &Self::Queue;

@@ -4,10 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 use tierlift_core::{
-    cause::{Cause, Failure},
-    event::Type,
+    codes::Code,
+    failure::Failure,
     limits::WEBHOOK_BODY_MAX_BYTES,
-    ports::{Delivery, Inbox, Message, Queue, Sent},
+    ports::{DeadLetters, Delivery, Enqueue, Enqueued, Message, Queue},
+    stripe::event::Type,
     time::Timestamp,
 };
 
@@ -19,12 +20,12 @@ use crate::facts::{event_id, message};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn failure() -> Failure {
-    Failure::new(Cause::StoreUnavailable, &"the store is away")
+    Failure::new(Code::StoreUnavailable, &"the store is away")
 }
 
 async fn send<B: QueueBackend>(backend: &B, event: &str, customer: &str) -> Message {
     let message = message(event, customer, Timestamp::from_millis(backend.now().as_millis()));
-    assert_eq!(backend.queue().send(message.clone()).await.unwrap(), Sent::Queued);
+    assert_eq!(backend.queue().enqueue(message.clone()).await.unwrap(), Enqueued::Queued);
     message
 }
 
@@ -72,7 +73,7 @@ pub async fn delivers_what_was_sent<B: QueueBackend>(backend: &B) {
         body: Bytes::from_static("{\"id\": \"evt_1\",\n\t\"text\":\"\\u00e9é☂\" }".as_bytes()),
         ..message("evt_1", "cus_1", Timestamp::from_millis(backend.now().as_millis()))
     };
-    backend.queue().send(sent.clone()).await.unwrap();
+    backend.queue().enqueue(sent.clone()).await.unwrap();
     let delivery = receive_one(backend).await;
     assert_eq!(delivery.message, sent);
     assert_eq!(delivery.attempt, 1);
@@ -82,7 +83,7 @@ pub async fn delivers_what_was_sent<B: QueueBackend>(backend: &B) {
 pub async fn keeps_one_message_for_each_event<B: QueueBackend>(backend: &B) {
     let first = send(backend, "evt_1", "cus_1").await;
     for _ in 0..3 {
-        backend.queue().send(first.clone()).await.unwrap();
+        backend.queue().enqueue(first.clone()).await.unwrap();
     }
     send(backend, "evt_2", "cus_1").await;
     let delivery = receive_one(backend).await;
@@ -165,14 +166,14 @@ pub async fn parks_with_the_cause_and_lets_the_group_go_on<B: QueueBackend>(back
     let sent = send(backend, "evt_1", "cus_1").await;
     send(backend, "evt_2", "cus_1").await;
     let delivery = receive_one(backend).await;
-    let why = Failure::new(Cause::PlanUnmapped, &"no role for price price_x in [plans]");
-    backend.queue().park(&delivery, why).await.unwrap();
+    let error = Failure::new(Code::PlanUnmapped, &"no role for price price_x in [plans]");
+    backend.queue().park(&delivery, error).await.unwrap();
     assert_eq!(receive_one(backend).await.message.event.as_str(), "evt_2");
-    let letters = backend.queue().dead_letters(10).await.unwrap();
+    let letters = backend.queue().list(10).await.unwrap();
     assert_eq!(letters.len(), 1);
     let letter = &letters[0];
     assert_eq!(letter.message, sent);
-    assert_eq!(letter.failure.cause, Cause::PlanUnmapped);
+    assert_eq!(letter.failure.cause, Code::PlanUnmapped);
     assert_eq!(letter.failure.attempts, 1);
     assert_eq!(letter.failure.last_error, "no role for price price_x in [plans]");
 }
@@ -185,7 +186,7 @@ pub async fn redrives_a_dead_letter<B: QueueBackend>(backend: &B) {
     assert!(!backend.queue().redrive(&event_id("evt_unknown")).await.unwrap());
     assert!(backend.queue().redrive(&sent.event).await.unwrap());
     assert!(!backend.queue().redrive(&sent.event).await.unwrap());
-    assert!(backend.queue().dead_letters(10).await.unwrap().is_empty());
+    assert!(backend.queue().list(10).await.unwrap().is_empty());
     let again = receive_one(backend).await;
     assert_eq!((again.message, again.attempt), (sent, 1));
 }
@@ -223,7 +224,7 @@ pub async fn takes_an_answer_twice<B: QueueBackend>(backend: &B) {
     delete(backend, second.clone()).await;
     delete(backend, second).await;
     holds(backend, 0, 0).await;
-    assert!(backend.queue().dead_letters(10).await.unwrap().is_empty());
+    assert!(backend.queue().list(10).await.unwrap().is_empty());
 }
 
 /// Up to the largest body that a webhook may have, less what a queue needs for its attributes.
@@ -233,7 +234,7 @@ pub async fn carries_large_bodies_untouched<B: QueueBackend>(backend: &B) {
         body: Bytes::from(text),
         ..message("evt_1", "cus_1", Timestamp::from_millis(backend.now().as_millis()))
     };
-    backend.queue().send(sent.clone()).await.unwrap();
+    backend.queue().enqueue(sent.clone()).await.unwrap();
     assert_eq!(receive_one(backend).await.message.body, sent.body);
 }
 

@@ -3,10 +3,11 @@
 use futures_util::future::join_all;
 use tierlift_core::{
     account::Account,
-    decide::{Commit, Decision, Loaded, Outcome, decide},
-    event::Event,
+    decide::{Commit, Decision, Loaded, decide},
     id::Version,
-    ports::{Keys, Store, StoreError},
+    ledger::Outcome,
+    ports::{LoadKeys, Store, StoreError},
+    stripe::event::Event,
     subscription::Status,
     time::Timestamp,
 };
@@ -133,7 +134,7 @@ pub async fn writes_all_of_a_commit_or_nothing<B: StoreBackend>(backend: &B) {
 /// An event that names no user still finds whose customer it is.
 pub async fn loads_the_account_of_the_customers_user<B: StoreBackend>(backend: &B) {
     apply(backend, &upgrade("evt_1")).await;
-    let keys = Keys {
+    let keys = LoadKeys {
         event: event_id("evt_2"),
         customer: customer_id("cus_1"),
         users: vec![user_id("bob")],
@@ -167,7 +168,7 @@ pub async fn serializes_racing_commits<B: StoreBackend>(backend: &B) {
             match backend.store().commit(commit).await {
                 Ok(()) => return,
                 Err(StoreError::Conflict) => tokio::task::yield_now().await,
-                Err(why) => panic!("{why:?}"),
+                Err(error) => panic!("{error:?}"),
             }
         }
     };

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tierlift_core::{
-    cause::Cause,
-    decide::Outcome,
+    codes::Code,
+    ledger::Outcome,
     limits::WEBHOOK_BODY_MAX_BYTES,
-    policy::{Draft, PastDue, Policy, UnmappedPrice},
-    ports::{Depth, Queue as _, Store as _},
-    signature::sign,
+    policy::{PastDue, Policy, PolicyConfig, UnmappedPrice},
+    ports::{DeadLetters as _, Depth, Store as _},
+    stripe::signature::sign,
 };
 use tierlift_embedded::Settings;
 use tierlift_tests::facts::event_id;
@@ -50,35 +50,35 @@ async fn what_is_signed_and_accepted_but_cannot_be_applied_is_parked_with_its_ca
     let some = |value: Value| Some(value);
     let mut sent = Vec::new();
     for (place, value, cause) in [
-        ("/data", None, Cause::PayloadMalformed),
-        ("/data", some(Value::Null), Cause::PayloadMalformed),
-        ("/data", some(json!([1])), Cause::PayloadMalformed),
-        ("/data", some("DEEP".into()), Cause::PayloadMalformed),
-        ("/data/object", None, Cause::PayloadMalformed),
-        ("/data/object", some("DEEP".into()), Cause::PayloadMalformed),
-        ("/data/object/status", None, Cause::PayloadMalformed),
-        ("/data/object/status", some(json!(["active"])), Cause::PayloadMalformed),
-        ("/data/object/id", some(json!(7)), Cause::PayloadMalformed),
-        ("/data/object/id", some("".into()), Cause::PayloadMalformed),
-        ("/data/object/customer", None, Cause::PayloadMalformed),
-        ("/data/object/customer", some(json!(7)), Cause::PayloadMalformed),
-        ("/data/object/customer", some("x".repeat(256).into()), Cause::PayloadMalformed),
-        ("/data/object/customer", some("DEEP".into()), Cause::PayloadMalformed),
-        ("/data/object/items", some("none".into()), Cause::PayloadMalformed),
-        ("/data/object/items", some("DEEP".into()), Cause::PayloadMalformed),
-        ("/data/object/metadata/user_id", some(json!(7)), Cause::PayloadMalformed),
-        ("/data/object/metadata/user_id", some("x".repeat(256).into()), Cause::PayloadMalformed),
-        ("/created", None, Cause::PayloadMalformed),
-        ("/created", some("now".into()), Cause::PayloadMalformed),
-        ("/created", some(json!(1e300)), Cause::PayloadMalformed),
-        ("/livemode", some("no".into()), Cause::PayloadMalformed),
-        ("/livemode", some(true.into()), Cause::LivemodeMismatch),
-        ("/data/object/items", None, Cause::PlanUnmapped),
-        ("/data/object/items/data", some(json!([])), Cause::PlanUnmapped),
+        ("/data", None, Code::PayloadMalformed),
+        ("/data", some(Value::Null), Code::PayloadMalformed),
+        ("/data", some(json!([1])), Code::PayloadMalformed),
+        ("/data", some("DEEP".into()), Code::PayloadMalformed),
+        ("/data/object", None, Code::PayloadMalformed),
+        ("/data/object", some("DEEP".into()), Code::PayloadMalformed),
+        ("/data/object/status", None, Code::PayloadMalformed),
+        ("/data/object/status", some(json!(["active"])), Code::PayloadMalformed),
+        ("/data/object/id", some(json!(7)), Code::PayloadMalformed),
+        ("/data/object/id", some("".into()), Code::PayloadMalformed),
+        ("/data/object/customer", None, Code::PayloadMalformed),
+        ("/data/object/customer", some(json!(7)), Code::PayloadMalformed),
+        ("/data/object/customer", some("x".repeat(256).into()), Code::PayloadMalformed),
+        ("/data/object/customer", some("DEEP".into()), Code::PayloadMalformed),
+        ("/data/object/items", some("none".into()), Code::PayloadMalformed),
+        ("/data/object/items", some("DEEP".into()), Code::PayloadMalformed),
+        ("/data/object/metadata/user_id", some(json!(7)), Code::PayloadMalformed),
+        ("/data/object/metadata/user_id", some("x".repeat(256).into()), Code::PayloadMalformed),
+        ("/created", None, Code::PayloadMalformed),
+        ("/created", some("now".into()), Code::PayloadMalformed),
+        ("/created", some(json!(1e300)), Code::PayloadMalformed),
+        ("/livemode", some("no".into()), Code::PayloadMalformed),
+        ("/livemode", some(true.into()), Code::LivemodeMismatch),
+        ("/data/object/items", None, Code::PlanUnmapped),
+        ("/data/object/items/data", some(json!([])), Code::PlanUnmapped),
         (
             "/data/object/items/data",
             some(json!([{ "price": { "id": "price_x" } }])),
-            Cause::PlanUnmapped,
+            Code::PlanUnmapped,
         ),
     ] {
         let id = format!("evt_{}", sent.len());
@@ -93,7 +93,7 @@ async fn what_is_signed_and_accepted_but_cannot_be_applied_is_parked_with_its_ca
     accepted(&world, odd.as_bytes()).await;
     drained(&world).await;
 
-    let letters = world.db.dead_letters(100).await.unwrap();
+    let letters = world.db.list(100).await.unwrap();
     assert_eq!(letters.len(), sent.len(), "{letters:?}");
     for (id, place, body, cause) in &sent {
         let letter = letters.iter().find(|letter| letter.message.event.as_str() == id).unwrap();
@@ -120,9 +120,9 @@ async fn what_is_refused_leaves_nothing_behind() {
         (&good.replace("evt_1", ""), json, START, 400, "payload.malformed"),
         (&deep(), json, START, 400, "payload.malformed"),
         ("\u{feff}{}", json, START, 400, "payload.malformed"),
-        (&mebibyte, json, START, 413, "body_too_large"),
-        (&just_too_large, json, START, 413, "body_too_large"),
-        (&good, "application/x-www-form-urlencoded", START, 415, "content_type_unsupported"),
+        (&mebibyte, json, START, 413, "body.too_large"),
+        (&just_too_large, json, START, 413, "body.too_large"),
+        (&good, "application/x-www-form-urlencoded", START, 415, "content_type.unsupported"),
         (&good, json, START.plus_secs(-301), 400, "signature.expired"),
         (&good, json, START.plus_secs(301), 400, "signature.future"),
     ] {
@@ -148,9 +148,9 @@ async fn a_parked_event_is_applied_once_the_plan_is_known() {
     drained(&world).await;
     assert!(world.db.redrive(&event_id("evt_1")).await.unwrap());
     drained(&world).await;
-    let letters = world.db.dead_letters(2).await.unwrap();
+    let letters = world.db.list(2).await.unwrap();
     let [letter] = &letters[..] else { panic!("{letters:?}") };
-    assert_eq!(letter.failure.cause, Cause::PlanUnmapped, "nothing was mended yet");
+    assert_eq!(letter.failure.cause, Code::PlanUnmapped, "nothing was mended yet");
     world.stop();
     world.ended().await.unwrap();
 
@@ -174,7 +174,7 @@ async fn a_parked_event_is_applied_once_the_plan_is_known() {
 }
 
 fn policy_with(price: &str) -> Policy {
-    Policy::new(Draft {
+    Policy::new(PolicyConfig {
         roles: vec!["free".to_owned(), "paid".to_owned()],
         plans: vec![(price.to_owned(), "paid".to_owned())],
         livemode: false,

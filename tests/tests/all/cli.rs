@@ -290,7 +290,7 @@ fn a_simulation_that_ends_otherwise_says_so() {
 fn the_demos_own_actions_follow_each_other_also_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Serving::demo(&folder);
-    assert_eq!(demo.play("ben", "downgrade").1["code"], "no_subscription");
+    assert_eq!(demo.play("ben", "downgrade").1["code"], "subscription.missing");
     for action in ["upgrade", "past_due", "upgrade", "downgrade", "upgrade", "storm"] {
         let (status, body) = demo.play("ben", action);
         assert_eq!((status, &body["status"]), (202, &json!("sent")), "{action}: {body}");
@@ -312,27 +312,27 @@ fn the_demo_answers_what_it_cannot_do_with_a_code() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Serving::demo(&folder);
     for (path, body, status, code) in [
-        ("/demo/login", r#"{"userId":""}"#, 400, "user_invalid"),
-        ("/demo/login", r#"{"userId":7}"#, 400, "body_invalid"),
-        ("/demo/login", "nonsense", 400, "body_invalid"),
-        ("/demo/simulate", r#"{"userId":"ada"}"#, 400, "body_invalid"),
-        ("/demo/simulate", r#"{"userId":"ada","action":"explode"}"#, 400, "action_unknown"),
-        ("/demo/simulate", r#"{"userId":"ada","action":"past_due"}"#, 409, "no_subscription"),
+        ("/demo/login", r#"{"userId":""}"#, 400, "user.invalid"),
+        ("/demo/login", r#"{"userId":7}"#, 400, "body.invalid"),
+        ("/demo/login", "nonsense", 400, "body.invalid"),
+        ("/demo/simulate", r#"{"userId":"ada"}"#, 400, "body.invalid"),
+        ("/demo/simulate", r#"{"userId":"ada","action":"explode"}"#, 400, "action.unknown"),
+        ("/demo/simulate", r#"{"userId":"ada","action":"past_due"}"#, 409, "subscription.missing"),
         (
             "/demo/simulate",
             r#"{"userId":"ada","action":"slow","delayMs":60001}"#,
             400,
-            "delay_invalid",
+            "delay.invalid",
         ),
     ] {
         let (got, answer) = demo.post(path, body);
         assert_eq!((got, &answer["code"]), (status, &json!(code)), "{path} {body}: {answer}");
     }
     let (status, premium) = demo.ask("/demo/premium", &demo.login("ada"));
-    assert_eq!((status, &premium["code"]), (403, &json!("role_required")));
+    assert_eq!((status, &premium["code"]), (403, &json!("role.required")));
     let stale = demo.login("ada");
     demo.simulate(&folder, "upgrade", &[], 0, "OK ada: role paid");
-    assert_eq!(demo.ask("/demo/premium", &stale).1["code"], "token_stale");
+    assert_eq!(demo.ask("/demo/premium", &stale).1["code"], "token.stale");
     let (status, premium) = demo.ask("/demo/premium", &demo.login("ada"));
     assert_eq!((status, &premium["role"]), (200, &json!("paid")));
     let (status, page) = demo.ask("/demo/plain", "");

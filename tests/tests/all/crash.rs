@@ -21,10 +21,11 @@ use tierlift_cli::simulate::{
 use tierlift_core::{
     account::Account,
     customer::Customer,
-    decide::{Decision, LedgerEntry, Loaded, decide},
-    event::Event,
+    decide::{Decision, Loaded, decide},
     id::{CustomerId, UserId},
-    ports::{Depth, Queue as _, Store as _},
+    ledger::LedgerEntry,
+    ports::{DeadLetters as _, Depth, Store as _},
+    stripe::event::Event,
     subscription::Status,
     time::Timestamp,
 };

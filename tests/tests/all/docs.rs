@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tierlift_core::cause::Cause;
+use tierlift_core::codes::Code;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -67,7 +67,7 @@ fn the_files_that_the_architecture_names_exist() {
 fn each_cause_has_its_page_and_its_row() {
     let causes = root().join("docs/causes");
     let index = fs::read_to_string(causes.join("README.md")).unwrap();
-    for cause in Cause::ALL {
+    for cause in Code::ALL {
         let page = fs::read_to_string(causes.join(format!("{cause}.md"))).unwrap();
         assert!(page.starts_with(&format!("# `{cause}`: ")), "{cause}");
         for section in ["## What happened", "## Why", "## What to do", "## What the user has"] {
@@ -76,5 +76,5 @@ fn each_cause_has_its_page_and_its_row() {
         assert!(index.contains(&format!("[`{cause}`]({cause}.md)")), "{cause}");
     }
     let pages = fs::read_dir(causes).unwrap().count();
-    assert_eq!(pages, Cause::ALL.len() + 1);
+    assert_eq!(pages, Code::ALL.len() + 1);
 }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use tierlift_core::{
     limits::WEBHOOK_BODY_MAX_BYTES,
-    ports::{Queue, Store},
-    signature::sign,
+    ports::{DeadLetters as _, Store},
+    stripe::signature::sign,
 };
 use tierlift_embedded::{OpenError, RunError, Server};
 use tierlift_tests::facts::{event_id, policy};
@@ -28,7 +28,7 @@ async fn a_webhook_gets_the_documented_answer() {
         (&event, "whsec_other", good, json, 400, "signature.mismatch"),
         (&event, WEBHOOK_SECRET, late, json, 400, "signature.expired"),
         (&event, WEBHOOK_SECRET, START.plus_secs(301), json, 400, "signature.future"),
-        (&event, WEBHOOK_SECRET, good, Some("text/plain"), 415, "content_type_unsupported"),
+        (&event, WEBHOOK_SECRET, good, Some("text/plain"), 415, "content_type.unsupported"),
         ("{", WEBHOOK_SECRET, good, json, 400, "payload.malformed"),
         ("", WEBHOOK_SECRET, good, json, 400, "payload.malformed"),
         ("{}", WEBHOOK_SECRET, good, json, 400, "payload.malformed"),
@@ -80,7 +80,7 @@ async fn a_body_above_the_limit_is_refused_whether_it_says_so_or_not() {
     let world = World::start().await;
     let said = Request::new("POST", "/webhooks/stripe")
         .header("content-length", &(WEBHOOK_BODY_MAX_BYTES + 1).to_string());
-    world.send(said).await.assert(413, "body_too_large");
+    world.send(said).await.assert(413, "body.too_large");
 
     let mut unsaid =
         Request::new("POST", "/webhooks/stripe").header("transfer-encoding", "chunked").bytes();
@@ -89,7 +89,7 @@ async fn a_body_above_the_limit_is_refused_whether_it_says_so_or_not() {
     unsaid.resize(unsaid.len() + size, b' ');
     let mut stream = world.connect().await;
     stream.write_all(&unsaid).await.unwrap();
-    Answer::read(&mut stream).await.assert(413, "body_too_large");
+    Answer::read(&mut stream).await.assert(413, "body.too_large");
 
     let mut fits = r#"{"id":"evt_x","type":"invoice.paid""#.to_owned();
     fits.push_str(&" ".repeat(WEBHOOK_BODY_MAX_BYTES - fits.len() - 1));
@@ -102,13 +102,13 @@ async fn a_body_above_the_limit_is_refused_whether_it_says_so_or_not() {
 async fn other_routes_and_methods_are_refused() {
     let world = World::start().await;
     for (method, path, status, code) in [
-        ("GET", "/", 404, "not_found"),
-        ("POST", "/webhooks", 404, "not_found"),
-        ("GET", "/webhooks/stripe", 405, "method_not_allowed"),
-        ("DELETE", "/session", 405, "method_not_allowed"),
-        ("GET", "/session/refresh", 405, "method_not_allowed"),
-        ("POST", "/healthz", 405, "method_not_allowed"),
-        ("POST", "/ws", 405, "method_not_allowed"),
+        ("GET", "/", 404, "route.not_found"),
+        ("POST", "/webhooks", 404, "route.not_found"),
+        ("GET", "/webhooks/stripe", 405, "method.not_allowed"),
+        ("DELETE", "/session", 405, "method.not_allowed"),
+        ("GET", "/session/refresh", 405, "method.not_allowed"),
+        ("POST", "/healthz", 405, "method.not_allowed"),
+        ("POST", "/ws", 405, "method.not_allowed"),
     ] {
         let answer = world.send(Request::new(method, path)).await;
         answer.assert(status, code);
@@ -131,7 +131,7 @@ async fn who_sends_slowly_is_not_waited_for() {
     let request = Request::new("POST", "/webhooks/stripe").header("content-length", "100");
     slow_body.write_all(&request.bytes()).await.unwrap();
 
-    Answer::read(&mut slow_body).await.assert(408, "body_timeout");
+    Answer::read(&mut slow_body).await.assert(408, "body.timeout");
     let mut rest = Vec::new();
     assert_eq!(silent.read_to_end(&mut rest).await.unwrap(), 0);
     // A head that began may be told 408 before it is cut.
@@ -303,7 +303,7 @@ async fn settings_that_cannot_work_are_refused_at_the_start() {
     };
     let origin = open(|settings| settings.allowed_origins = vec!["example.com".to_owned()]).await;
     assert!(matches!(origin, OpenError::Origin(_)), "{origin}");
-    let keys = open(|settings| settings.keys = tierlift_core::token::Keys::new(None)).await;
+    let keys = open(|settings| settings.keys = tierlift_core::token::TokenKeys::new(None)).await;
     assert!(matches!(keys, OpenError::NoKeys), "{keys}");
     drop(Server::open(settings(&folder, clock.clone())).await.unwrap());
     let livemode = open(|settings| {

@@ -10,8 +10,8 @@ use api::{CARD_DECLINED, CARD_PAYS, Localstripe, customer_of};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tierlift_core::{
-    decide::Outcome,
-    ports::{Depth, Queue as _, Store as _},
+    ledger::Outcome,
+    ports::{DeadLetters as _, Depth, Store as _},
 };
 use tierlift_tests::facts::{customer_id, event_id, user_id};
 use tokio::sync::Mutex;

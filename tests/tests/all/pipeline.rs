@@ -11,8 +11,9 @@ use tierlift_cli::simulate::{
 };
 use tierlift_core::{
     account::Account,
-    decide::{Outcome, assign},
-    ports::{Group, Inbox as _, Message, Queue as _, Sent, Store as _},
+    decide::assign,
+    ledger::Outcome,
+    ports::{DeadLetters as _, Enqueue as _, Enqueued, Group, Message, Store as _},
     subscription::Status,
     time::{Clock, Timestamp},
 };
@@ -97,7 +98,7 @@ fn strict_clock() -> Clock {
 fn message(event: &lifecycle::Event) -> Message {
     let id = event_id(&event.id);
     Message {
-        group: Group::of(&id, Some(&customer_id(&event.customer))),
+        group: Group::new(&id, Some(&customer_id(&event.customer))),
         event: id,
         kind: event.kind,
         received_at: START,
@@ -128,8 +129,8 @@ async fn a_burst_of_one_customer_stays_in_order_and_others_overtake_it() {
     let others: Vec<Message> = others.collect();
     // The queue takes them in this order; the others are last.
     let all = burst.iter().chain(&others).cloned();
-    for sent in join_all(all.map(|message| world.db.send(message))).await {
-        assert_eq!(sent.unwrap(), Sent::Queued);
+    for sent in join_all(all.map(|message| world.db.enqueue(message))).await {
+        assert_eq!(sent.unwrap(), Enqueued::Queued);
     }
     for (n, message) in burst.iter().enumerate() {
         let notice = socket.hear().await;
@@ -186,7 +187,7 @@ async fn a_revocation_id_counts_changes_of_the_role_and_nothing_else() {
     drained(&world).await;
     let ada = account(&world, "ada").await;
     assert_eq!((ada.role.as_str(), ada.revocation_id.0), ("operator", 4));
-    assert!(!ada.subscription_active && ada.grants.is_empty());
+    assert!(!ada.standing.subscription_active && ada.grants.is_empty());
     by_hand(&world, None).await;
     let ada = account(&world, "ada").await;
     assert_eq!((ada.role.as_str(), ada.revocation_id.0), ("free", 5));
@@ -216,18 +217,18 @@ async fn a_role_whose_time_is_over_ends_without_a_webhook() {
     world.pass_secs(33 * 86_400 - 2);
     world.get("/premium", &world.token("ada", 1)).await.assert(200, "");
     world.pass_secs(2);
-    // Upkeep ends it and tells; until it has, the guard counts the time by itself.
+    // Expiry ends it and tells; until it has, the guard counts the time by itself.
     let refused = world.get("/premium", &world.token("ada", 9)).await;
-    refused.assert(403, "role_required");
+    refused.assert(403, "role.required");
     let notice = socket.hear().await;
     assert_eq!((&notice["type"], &notice["role"]), (&json!("ROLE_DOWNGRADED"), &json!("free")));
     assert_eq!(
         (&notice["revocationId"], &notice["subscriptionActive"]),
         (&json!(2), &json!(false))
     );
-    world.get("/premium", &world.token("ada", 1)).await.assert(401, "token_stale");
-    world.get("/premium", &world.token("ada", 2)).await.assert(403, "role_required");
+    world.get("/premium", &world.token("ada", 1)).await.assert(401, "token.stale");
+    world.get("/premium", &world.token("ada", 2)).await.assert(403, "role.required");
     let row =
         world.db.ledger(&event_id(notice["eventId"].as_str().unwrap())).await.unwrap().unwrap();
-    assert_eq!((row.kind.as_str(), row.revocation_id.unwrap().0), ("tierlift.lapse", 2));
+    assert_eq!((row.kind.as_str(), row.revocation_id.unwrap().0), ("tierlift.access.expired", 2));
 }

@@ -14,7 +14,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tierlift_core::{id::RevocationId, signature::sign, time::Timestamp};
+use tierlift_core::{id::RevocationId, stripe::signature::sign, time::Timestamp};
 use tierlift_embedded::{Db, system_clock};
 use tierlift_tests::facts::user_id;
 use tokio::{
@@ -220,7 +220,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|why| panic!("{why}: {self:?}"))
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 

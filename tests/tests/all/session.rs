@@ -13,9 +13,9 @@ use tierlift_core::{
     decide,
     id::RevocationId,
     limits::{JWKS_FETCH_INTERVAL_SECS, TOKEN_TTL_SECS},
-    notice::Session,
     ports::Store,
-    token::{Keys, Secret},
+    token::{Secret, TokenKeys},
+    wire::session::Session,
 };
 use tierlift_tests::facts::{policy, user_id};
 use tokio::net::TcpListener;
@@ -61,24 +61,24 @@ async fn a_token_is_refused_with_the_reason() {
     let cut = &good[..good.len() - 2];
     let expired = mint(&secret(), 1, START.plus_secs(1 - TOKEN_TTL_SECS));
     for (token, code) in [
-        ("", "token_missing"),
-        ("garbage", "token_invalid"),
-        (cut, "token_invalid"),
-        (&mint(&other, 1, START), "token_invalid"),
-        (&expired, "token_expired"),
-        (&world.token("ada", 0), "token_stale"),
+        ("", "token.missing"),
+        ("garbage", "token.invalid"),
+        (cut, "token.invalid"),
+        (&mint(&other, 1, START), "token.invalid"),
+        (&expired, "token.expired"),
+        (&world.token("ada", 0), "token.stale"),
     ] {
         let answer = world.get("/session", token).await;
         answer.assert(401, code);
         assert!(answer.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
         let refreshed = world.send(Request::new("POST", "/session/refresh").bearer(token)).await;
         match code {
-            "token_stale" => refreshed.assert(200, ""),
+            "token.stale" => refreshed.assert(200, ""),
             _ => refreshed.assert(401, code),
         }
     }
     let basic = Request::new("GET", "/session").header("authorization", "Basic YTpi");
-    world.send(basic).await.assert(401, "token_missing");
+    world.send(basic).await.assert(401, "token.missing");
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_stale_token_is_exchanged_for_one_that_knows_the_role() {
     session.assert(200, "");
     assert_eq!(session.json(), refreshed["user"]);
     world.pass_secs(TOKEN_TTL_SECS);
-    world.get("/session", new).await.assert(401, "token_expired");
+    world.get("/session", new).await.assert(401, "token.expired");
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_revoked_token_cannot_be_refreshed() {
     // By hand, as an operator would: the account is written with whatever else is in it.
     let commit = decide::assign(revoked, paid, &policy(), world.now()).unwrap();
     world.db.commit(commit).await.unwrap();
-    for (rev, status, code) in [(0, 401, "token_invalid"), (1, 200, "")] {
+    for (rev, status, code) in [(0, 401, "token.invalid"), (1, 200, "")] {
         let request = Request::new("POST", "/session/refresh").bearer(&world.token("ada", rev));
         world.send(request).await.assert(status, code);
         world.get("/session", &world.token("ada", rev)).await.assert(status, code);
@@ -134,15 +134,15 @@ async fn a_guarded_route_asks_the_account_and_not_the_token() {
     )
     .await;
     for (token, status, code) in [
-        (String::new(), 401, "token_missing"),
-        ("garbage".to_owned(), 401, "token_invalid"),
-        (world.token("ada", 0), 403, "role_required"),
+        (String::new(), 401, "token.missing"),
+        ("garbage".to_owned(), 401, "token.invalid"),
+        (world.token("ada", 0), 403, "role.required"),
     ] {
         world.get("/premium", &token).await.assert(status, code);
     }
     world.subscription("ada", "active").await;
     settled(&world, "ada", 1).await;
-    world.get("/premium", &world.token("ada", 0)).await.assert(401, "token_stale");
+    world.get("/premium", &world.token("ada", 0)).await.assert(401, "token.stale");
     let answer = world.get("/premium", &world.token("ada", 1)).await;
     answer.assert(200, "");
     assert_eq!(answer.json()["userId"], "ada");
@@ -154,8 +154,8 @@ async fn a_guarded_route_asks_the_account_and_not_the_token() {
     let refreshed =
         world.send(Request::new("POST", "/session/refresh").bearer(&world.token("ada", 1)));
     let token = refreshed.await.json()["accessToken"].as_str().unwrap().to_owned();
-    world.get("/premium", &token).await.assert(403, "role_required");
-    world.get("/premium/more", "").await.assert(404, "not_found");
+    world.get("/premium", &token).await.assert(403, "role.required");
+    world.get("/premium/more", "").await.assert(404, "route.not_found");
 }
 
 /// An issuer that serves its key set, and counts how often it is asked.
@@ -220,7 +220,7 @@ impl Key {
 async fn world_of(issuer: &Issuer) -> World {
     let url = issuer.url.clone();
     let bend = |settings: &mut tierlift_embedded::Settings| {
-        settings.keys = Keys::new(None);
+        settings.keys = TokenKeys::new(None);
         settings.jwks_url = Some(url);
     };
     World::start_with(bend, |server| server).await
@@ -236,7 +236,7 @@ async fn an_issuer_may_roll_its_keys_and_is_not_hammered() {
 
     // Within a minute of the last fetch an unknown key is just unknown.
     issuer.serve(Some(&second));
-    world.get("/session", &second.token(&world)).await.assert(401, "token_invalid");
+    world.get("/session", &second.token(&world)).await.assert(401, "token.invalid");
     assert_eq!(issuer.asked(), 1);
 
     world.pass_secs(JWKS_FETCH_INTERVAL_SECS);
@@ -245,12 +245,12 @@ async fn an_issuer_may_roll_its_keys_and_is_not_hammered() {
     a.assert(200, "");
     b.assert(200, "");
     assert_eq!(issuer.asked(), 2, "who comes while it is fetched waits for the outcome");
-    world.get("/session", &first.token(&world)).await.assert(401, "token_invalid");
+    world.get("/session", &first.token(&world)).await.assert(401, "token.invalid");
 
     // An issuer that is down changes nothing for the keys that we have.
     world.pass_secs(JWKS_FETCH_INTERVAL_SECS);
     issuer.serve(None);
-    world.get("/session", &third.token(&world)).await.assert(401, "token_invalid");
+    world.get("/session", &third.token(&world)).await.assert(401, "token.invalid");
     assert_eq!(issuer.asked(), 3);
     world.get("/session", &second.token(&world)).await.assert(200, "");
 }
@@ -262,10 +262,10 @@ async fn where_somebody_else_issues_tokens_none_is_issued_here() {
     let world = world_of(&issuer).await;
     let request = Request::new("POST", "/session/refresh");
     let token = key.token(&world);
-    world.send(request.bearer(&token)).await.assert(409, "refresh_unavailable");
+    world.send(request.bearer(&token)).await.assert(409, "refresh.unavailable");
     // The algorithm is the key's: a shared secret is none of the issuer's.
     let ours = secret().mint(&user_id("ada"), RevocationId(0), world.now());
-    world.get("/session", &ours).await.assert(401, "token_invalid");
+    world.get("/session", &ours).await.assert(401, "token.invalid");
     // A token without a revocation id is never stale.
     world.subscription("ada", "active").await;
     let mut socket = world.socket(&token).await;

@@ -14,9 +14,9 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tierlift_core::{
-    signature::{Secrets, sign},
+    stripe::signature::{Secrets, sign},
     time::{Clock, Timestamp},
-    token::{Keys, Secret},
+    token::{Secret, TokenKeys},
 };
 use tierlift_embedded::{Db, RunError, Server, Settings, Timeouts};
 use tierlift_tests::facts::{policy, user_id};
@@ -64,7 +64,7 @@ pub(crate) fn settings(folder: &tempfile::TempDir, clock: Clock) -> Settings {
         data: folder.path().join("tierlift.db"),
         policy: Arc::new(policy()),
         secrets: Secrets::parse(WEBHOOK_SECRET).unwrap(),
-        keys: Keys::new(Some(secret())),
+        keys: TokenKeys::new(Some(secret())),
         jwks_url: None,
         allowed_origins: vec![ORIGIN.to_owned()],
         clock,
@@ -313,7 +313,7 @@ impl Answer {
     }
 
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|why| panic!("{why}: {self:?}"))
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// The status, and the code of a refusal.

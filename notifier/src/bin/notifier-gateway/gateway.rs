@@ -11,12 +11,16 @@ use tierlift_aws::{
     sockets::{ConnectionId, Connections},
 };
 use tierlift_core::{
+    codes::Code,
     id::UserId,
     limits::{CATCH_UP_SECS, COMMIT_SECS_MAX, SOCKET_FRAME_MAX_BYTES, SOCKETS_PER_USER_MAX},
-    notice::{self, ClientFrame, SUBPROTOCOL, Session},
     ports::{PushError, Sockets as _, Store as _},
-    problem,
     time::{Clock, Timestamp},
+    wire::{
+        frame::{self, ClientFrame, SUBPROTOCOL},
+        problem,
+        session::Session,
+    },
 };
 use tierlift_notifier::{Close, Origins, Refused, Reply, answer, offered_token};
 use tierlift_session::Rolling;
@@ -58,7 +62,7 @@ impl Gateway {
         match what {
             What::Opens(headers) => match self.let_in(&socket, &headers).await {
                 Ok(()) => opened(),
-                Err(why) => why.answer(),
+                Err(error) => error.answer(),
             },
             What::Says(text) if text.len() > SOCKET_FRAME_MAX_BYTES => {
                 self.close(&socket, Close::FrameTooLarge).await
@@ -83,7 +87,7 @@ impl Gateway {
     /// Of too many sockets of one user the oldest are closed. The index may be a moment behind, so
     /// for a moment there may be some more.
     async fn make_room(&self, user: &UserId, newest: &ConnectionId) {
-        let Ok(mut sockets) = self.connections.of(user).await else { return };
+        let Ok(mut sockets) = self.connections.for_user(user).await else { return };
         // The newest come first; this one may not be in the index yet.
         sockets.retain(|socket| socket != newest);
         for socket in sockets.iter().skip(SOCKETS_PER_USER_MAX - 1) {
@@ -96,8 +100,8 @@ impl Gateway {
             Ok(Some(holder)) => holder,
             // Nobody knows whose it is any more; the client connects again.
             Ok(None) => return self.close(socket, Close::GoingAway).await,
-            Err(why) => {
-                tracing::error!(?socket, error = %why, "whose socket it is cannot be read");
+            Err(error) => {
+                tracing::error!(?socket, %error, "whose socket it is cannot be read");
                 return self.close(socket, Close::StoreUnavailable).await;
             }
         };
@@ -111,7 +115,7 @@ impl Gateway {
                 }
                 Response::new(text_back.into_owned())
             }
-            Reply::Close(why) => self.close(socket, why).await,
+            Reply::Close(error) => self.close(socket, error).await,
         }
     }
 
@@ -128,18 +132,19 @@ impl Gateway {
         if !account.role_assigned_at.is_some_and(is_news) {
             return;
         }
-        let session = Session::of(&account, &access.policy, now);
-        if let Err(why) = self.connections.push(socket, &notice::snapshot(&session)).await {
-            tracing::warn!(?socket, error = %why, "no snapshot after the pong");
+        let session = Session::new(&account, &access.policy, now);
+        if let Err(error) = self.connections.push(socket, &frame::snapshot(&session)).await {
+            tracing::warn!(?socket, %error, "no snapshot after the pong");
         }
     }
 
     /// API Gateway closes with a code of its own; ours is for the metrics.
-    async fn close(&self, socket: &ConnectionId, why: Close) -> Answer {
+    async fn close(&self, socket: &ConnectionId, reason: Close) -> Answer {
         if let Err(error) = self.connections.close(socket).await {
-            tracing::warn!(?socket, %error, reason = why.reason(), "not closed");
+            tracing::warn!(?socket, %error, reason = reason.reason(), "not closed");
         }
-        metrics::counter!("tierlift_sockets_closed_total", "reason" => why.reason()).increment(1);
+        metrics::counter!("tierlift_sockets_closed_total", "reason" => reason.reason())
+            .increment(1);
         Answer::default()
     }
 
@@ -164,12 +169,12 @@ impl Closed {
         let unavailable =
             |code, detail| problem::response(StatusCode::SERVICE_UNAVAILABLE, code, detail);
         match self {
-            Self::Offer(why) => why.answer(),
-            Self::Session(why) => why.answer(),
-            Self::Secrets(why) => why.answer(),
-            Self::Connections(why) => {
-                tracing::error!(error = %why, "a socket cannot be written down");
-                unavailable("store_unavailable", "the socket cannot be written down; try again")
+            Self::Offer(error) => error.answer(),
+            Self::Session(error) => error.answer(),
+            Self::Secrets(error) => error.answer(),
+            Self::Connections(error) => {
+                tracing::error!(%error, "a socket cannot be written down");
+                unavailable(Code::StoreUnavailable, "the socket cannot be written down; try again")
             }
         }
     }

@@ -16,9 +16,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use tierlift_core::{
-    event::{Event, Head, Type},
     id::EventId,
-    signature::{self, Secrets},
+    stripe::{
+        event::{Event, Head, Type},
+        signature::{self, Secrets},
+    },
     time::Timestamp,
 };
 

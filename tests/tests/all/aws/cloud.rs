@@ -147,8 +147,8 @@ impl Drop for Cloud {
 
 /// What cannot be deleted is named, for somebody to do it.
 pub(super) fn delete(target: &str, input: &Value) {
-    if let Err(why) = real(target, input) {
-        eprintln!("{target} {input} failed: {why}");
+    if let Err(error) = real(target, input) {
+        eprintln!("{target} {input} failed: {error}");
     }
 }
 
@@ -157,12 +157,12 @@ pub(super) fn real(target: &str, input: &Value) -> Result<Value, String> {
     let mut command = Command::new(python());
     command.arg("-B").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/all/aws/real.py"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|why| why.to_string())?;
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
     let asked = json!({ "target": target, "input": input }).to_string();
     let written = child.stdin.take().map(|mut stdin| stdin.write_all(asked.as_bytes()));
-    let output = child.wait_with_output().map_err(|why| why.to_string())?;
+    let output = child.wait_with_output().map_err(|error| error.to_string())?;
     if !output.status.success() || !matches!(written, Some(Ok(()))) {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    serde_json::from_slice(&output.stdout).map_err(|why| why.to_string())
+    serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
 }

@@ -52,8 +52,10 @@ async fn remembers_who_opened_a_socket_and_forgets_it() {
         connections.forget(&ada, &socket).await.unwrap();
         assert_eq!(connections.holder(&socket).await.unwrap(), None);
     }
-    until("the index has forgotten it", async || connections.of(&ada).await.unwrap().is_empty())
-        .await;
+    until("the index has forgotten it", async || {
+        connections.for_user(&ada).await.unwrap().is_empty()
+    })
+    .await;
 }
 
 /// More than one answer of the index carries, the newest first, and nobody else's.
@@ -61,17 +63,19 @@ async fn remembers_who_opened_a_socket_and_forgets_it() {
 async fn finds_all_sockets_of_a_user() {
     let (_table, connections) = connections(NOWHERE).await;
     let ada = user_id("ada");
-    assert!(connections.of(&ada).await.unwrap().is_empty());
+    assert!(connections.for_user(&ada).await.unwrap().is_empty());
     let count = 2 * SOCKETS_PER_USER_MAX + 5;
     for number in 0..count {
         let at = AT.plus_millis(i64::try_from(number).unwrap());
         connections.open(&id(&format!("socket {number}")), &ada, at).await.unwrap();
     }
     connections.open(&id("another"), &user_id("bob"), AT).await.unwrap();
-    until("the index has them all", async || connections.of(&ada).await.unwrap().len() >= count)
-        .await;
+    until("the index has them all", async || {
+        connections.for_user(&ada).await.unwrap().len() >= count
+    })
+    .await;
     let expected: Vec<_> = (0..count).rev().map(|number| id(&format!("socket {number}"))).collect();
-    assert_eq!(connections.of(&ada).await.unwrap(), expected);
+    assert_eq!(connections.for_user(&ada).await.unwrap(), expected);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tierlift_aws::{queue::Queue, sockets::Connections, store::Store};
-use tierlift_core::{id::RevocationId, signature::sign, token::Secret};
+use tierlift_core::{id::RevocationId, stripe::signature::sign, token::Secret};
 use tierlift_tests::facts::user_id;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 use tokio_tungstenite::tungstenite::{self, ClientRequestBuilder, http::Uri};
@@ -25,7 +25,7 @@ use crate::{
 const PARAMETERS: [&str; 3] =
     ["Roles=free,paid,team", "Plans=price_pro=paid,prod_team=team", "GraceDays=0"];
 pub(super) const FUNCTIONS: [&str; 6] =
-    ["ingest", "worker", "notifier-stream", "notifier-gateway", "session", "upkeep"];
+    ["ingest", "worker", "notifier-stream", "notifier-gateway", "session", "expiry"];
 /// A revocation id that no account reaches, so that a token with it is never stale.
 const NEVER_STALE: u64 = 1_000_000;
 

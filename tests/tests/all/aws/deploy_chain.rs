@@ -77,7 +77,7 @@ async fn what_happens_at_stripe_reaches_every_tab_and_the_session() {
 
 async fn a_stale_token_is_replaced(stack: &Stack) {
     let stale = stack.token("ada", 0);
-    stack.send(stack.session_request("GET", "", &stale)).await.assert(401, "token_stale");
+    stack.send(stack.session_request("GET", "", &stale)).await.assert(401, "token.stale");
     let answer = stack.send(stack.session_request("POST", "/refresh", &stale)).await;
     answer.assert(200, "");
     let refreshed = answer.json();
@@ -93,7 +93,7 @@ async fn a_stale_token_is_replaced(stack: &Stack) {
     let odd = stack.session_request("GET", "?a=<b>|\"^", fresh);
     stack.send(odd).await.assert(200, "");
     let stranger = stack.session_request("GET", "", "");
-    stack.send(stranger).await.assert(401, "token_missing");
+    stack.send(stranger).await.assert(401, "token.missing");
 }
 
 /// Each metric is a line in the embedded metric format: declared, and with a value.
@@ -121,8 +121,11 @@ async fn a_webhook_can_be_followed_by_its_trace() {
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let stack = Stack::start().await;
     let event = subscribed("evt_1", "ada").to_string();
-    let signature =
-        tierlift_core::signature::sign(crate::support::WEBHOOK_SECRET, event.as_bytes(), now());
+    let signature = tierlift_core::stripe::signature::sign(
+        crate::support::WEBHOOK_SECRET,
+        event.as_bytes(),
+        now(),
+    );
     let request: Request<'_> = stack.webhook_request(event.as_bytes(), &signature);
     stack.send(request.header("traceparent", trace)).await.assert(200, "");
     for (function, message) in [("worker", "processed"), ("notifier-stream", "told of a change")] {
@@ -151,14 +154,14 @@ async fn a_role_ends_with_its_time_though_no_webhook_comes() {
 
     let store = stack.store();
     until("the role is ended", async || {
-        stack.tick("upkeep").await;
+        stack.tick("expiry").await;
         let account = store.account(&user_id("ada")).await.unwrap().unwrap();
         account.role.as_str() == "free"
     })
     .await;
     assert!(now().as_secs() >= end.as_secs(), "it ended before its time");
     hears(&mut tab, "ROLE_DOWNGRADED", ["paid", "free"], 2).await;
-    stack.tick("upkeep").await;
+    stack.tick("expiry").await;
     is_at(&mut tab, "free", 2).await;
     let bob = store.account(&user_id("bob")).await.unwrap().unwrap();
     assert_eq!((bob.role.as_str(), bob.revocation_id.0), ("paid", 1));

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tierlift_aws::queue::Queue;
-use tierlift_core::ports::{Queue as _, Store as _};
+use tierlift_core::ports::{DeadLetters as _, Store as _};
 use tierlift_tests::facts::{event_id, user_id};
 
 use super::deploy::{Stack, subscribed, template};
@@ -87,12 +87,12 @@ async fn dead(queue: &Queue, count: u64) {
 
 /// The causes of the dead letters, by event; each was tried once.
 async fn causes(queue: &Queue) -> Vec<(String, &'static str)> {
-    let letters = queue.dead_letters(10).await.unwrap();
+    let letters = queue.list(10).await.unwrap();
     let mut causes: Vec<_> = letters
         .into_iter()
         .map(|letter| {
             assert_eq!(letter.failure.attempts, 1, "{letter:?}");
-            (letter.message.event.to_string(), letter.failure.cause.code())
+            (letter.message.event.to_string(), letter.failure.cause.as_str())
         })
         .collect();
     causes.sort();

@@ -19,7 +19,7 @@ use crate::{
 
 async fn holds(connections: &Connections, user: &str, count: usize) {
     until(&format!("{user} has {count} sockets"), async || {
-        connections.of(&user_id(user)).await.unwrap().len() == count
+        connections.for_user(&user_id(user)).await.unwrap().len() == count
     })
     .await;
 }
@@ -50,13 +50,13 @@ async fn a_socket_needs_its_protocol_an_allowed_page_and_a_good_token() {
         }
     }
     let connections = stack.connections();
-    assert_eq!(connections.of(&user_id("ada")).await.unwrap(), []);
+    assert_eq!(connections.for_user(&user_id("ada")).await.unwrap(), []);
 
     let protocols = ["tierlift.v1".to_owned(), format!("bearer.{good}")];
     for origin in [Some(ORIGIN), None] {
         let mut socket = stack.try_socket(&protocols, origin).await.unwrap();
         assert_eq!(socket.sync().await["role"], "paid");
-        assert_eq!(connections.of(&user_id("ada")).await.unwrap().len(), 1);
+        assert_eq!(connections.for_user(&user_id("ada")).await.unwrap().len(), 1);
         drop(socket);
         holds(&connections, "ada", 0).await;
     }

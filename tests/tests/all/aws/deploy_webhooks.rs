@@ -1,6 +1,6 @@
 //! Webhooks at the deployed API: what is refused, what is taken, and by which secret.
 
-use tierlift_core::{limits::WEBHOOK_BODY_MAX_BYTES, ports::Store as _, signature::sign};
+use tierlift_core::{limits::WEBHOOK_BODY_MAX_BYTES, ports::Store as _, stripe::signature::sign};
 use tierlift_tests::facts::event_id;
 
 use super::deploy::{Stack, subscribed};
@@ -33,7 +33,7 @@ async fn a_webhook_is_refused_with_its_code() {
         ("t=1", "application/json", 400, "signature.no_v1"),
         (&other, "application/json", 400, "signature.mismatch"),
         (&old, "application/json", 400, "signature.expired"),
-        (&good, "text/plain", 415, "content_type_unsupported"),
+        (&good, "text/plain", 415, "content_type.unsupported"),
         (&good, "application/json; charset=utf-8", 200, ""),
     ] {
         let request = stack.webhook_request(&body, signature).header("content-type", kind);
@@ -43,7 +43,7 @@ async fn a_webhook_is_refused_with_its_code() {
     forged.assert(400, "signature.mismatch");
     stack.webhook(b"no JSON", WEBHOOK_SECRET).await.assert(400, "payload.malformed");
     let large = sized("evt_large", "bob", WEBHOOK_BODY_MAX_BYTES + 1);
-    stack.webhook(&large, WEBHOOK_SECRET).await.assert(413, "body_too_large");
+    stack.webhook(&large, WEBHOOK_SECRET).await.assert(413, "body.too_large");
     let mut uninteresting = subscribed("evt_2", "ada");
     uninteresting["type"] = "invoice.paid".into();
     let answer = stack.webhook(uninteresting.to_string().as_bytes(), WEBHOOK_SECRET).await;

@@ -6,11 +6,12 @@ use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use tierlift_aws::{queue::Queue, store::Store};
 use tierlift_core::{
-    cause::{Cause, Failure},
-    decide::Outcome,
-    event::Head,
+    codes::Code,
+    failure::Failure,
+    ledger::Outcome,
     limits::AWS_ATTEMPT_TIMEOUT_MS,
-    ports::{Depth, Group, Inbox as _, Message, Queue as _, Store as _},
+    ports::{DeadLetters as _, Depth, Enqueue as _, Group, Message, Queue as _, Store as _},
+    stripe::event::Head,
     time::{Clock, Timestamp},
 };
 use tierlift_tests::facts::{customer_id, event_id, policy, user_id};
@@ -74,7 +75,7 @@ impl World {
     async fn webhook(&self, body: &Value) {
         let message = message(body);
         for _ in 0..TRIES_MAX {
-            if self.worker.queue.send(message.clone()).await.is_ok() {
+            if self.worker.queue.enqueue(message.clone()).await.is_ok() {
                 return;
             }
         }
@@ -143,7 +144,7 @@ fn event(id: &str, customer: &str, user: &str, status: &str, previous: Option<&s
 fn message(body: &Value) -> Message {
     let body = body.to_string();
     let Ok(Head::Wanted { id, kind, customer }) = Head::parse(body.as_bytes()) else { panic!() };
-    let group = Group::of(&id, customer.as_ref());
+    let group = Group::new(&id, customer.as_ref());
     Message { event: id, kind, group, received_at: now(), trace: None, body: body.into() }
 }
 
@@ -187,10 +188,10 @@ async fn check_end(world: &World, what: &str) {
         });
         assert_eq!(found, change, "{what}: {event}");
     }
-    let letters = queue.dead_letters(10).await.unwrap();
+    let letters = queue.list(10).await.unwrap();
     let letters: Vec<_> =
         letters.iter().map(|dead| (dead.message.event.as_str(), dead.failure.cause)).collect();
-    assert_eq!(letters, [("evt_3", Cause::PlanUnmapped)], "{what}");
+    assert_eq!(letters, [("evt_3", Code::PlanUnmapped)], "{what}");
     let oldest_received_at = None;
     let depth = queue.depth().await.unwrap();
     assert_eq!(depth, Depth { queued: 0, dead: 1, oldest_received_at }, "{what}");
@@ -286,17 +287,17 @@ async fn a_letter_that_is_too_large_says_less_of_its_failure() {
     for (refusals, attempts, words) in [(0, 2, true), (1, 2, false), (2, 1, false)] {
         let event = event(&format!("evt_{refusals}"), "cus_ada", "ada", "active", None);
         let sent = message(&event);
-        queue.send(sent.clone()).await.unwrap();
-        let failure = || Failure::new(Cause::AccountTooLarge, &"the words of it");
+        queue.enqueue(sent.clone()).await.unwrap();
+        let failure = || Failure::new(Code::AccountTooLarge, &"the words of it");
         queue.retry(&queue.receive(1).await.unwrap()[0], 0, failure()).await.unwrap();
         let delivery = queue.receive(1).await.unwrap().remove(0);
         let fault = Fault::Refused(400, "InvalidParameterValue");
         world.proxy.play(vec![Rule { operation: "SendMessage", calls: 1..=refusals, fault }]);
         world.worker.queue.park(&delivery, failure()).await.unwrap();
-        let letters = queue.dead_letters(1).await.unwrap();
+        let letters = queue.list(1).await.unwrap();
         let record = &letters[0].failure;
         assert_eq!(letters[0].message.body, sent.body);
-        assert_eq!(record.cause, Cause::AccountTooLarge, "{refusals}: {record:?}");
+        assert_eq!(record.cause, Code::AccountTooLarge, "{refusals}: {record:?}");
         assert_eq!(record.attempts, attempts, "{refusals}: {record:?}");
         assert_eq!(!record.last_error.is_empty(), words, "{refusals}: {record:?}");
         assert!(queue.redrive(&sent.event).await.unwrap());

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tierlift_aws::queue::{Batch, Queue, message_id};
 use tierlift_core::{
-    cause::{Cause, Failure},
-    event::Type,
+    codes::Code,
+    failure::Failure,
     limits::{TRACE_MAX_BYTES, WEBHOOK_BODY_MAX_BYTES},
-    ports::{Delivery, Depth, Inbox as _, Message, Queue as _},
+    ports::{DeadLetters as _, Delivery, Depth, Enqueue as _, Message, Queue as _},
+    stripe::event::Type,
     time::Timestamp,
 };
 use tierlift_tests::facts::message;
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn send(queue: &Queue, event: &str, customer: &str) -> Message {
     let message = message(event, customer, now());
-    queue.send(message.clone()).await.unwrap();
+    queue.enqueue(message.clone()).await.unwrap();
     message
 }
 
@@ -51,7 +52,7 @@ async fn carries(messages: Vec<Message>) {
     let cloud = Cloud::start().await;
     let queue = cloud.queue(&cloud.sdk().await);
     for message in &messages {
-        queue.send(message.clone()).await.unwrap();
+        queue.enqueue(message.clone()).await.unwrap();
     }
     let mut received = Vec::new();
     for delivery in receive(&queue, messages.len()).await {
@@ -152,11 +153,11 @@ async fn a_bare_webhook_in_the_queue_is_a_delivery_and_anything_else_a_dead_lett
     let letter = letter(&cloud).await;
     assert_eq!(letter["Body"], "{\"id\":1}");
     let attributes = &letter["MessageAttributes"];
-    assert_eq!(attributes["cause"]["StringValue"], Cause::PayloadMalformed.code());
+    assert_eq!(attributes["cause"]["StringValue"], Code::PayloadMalformed.as_str());
     assert_eq!(attributes["colour"]["DataType"], "String.paint");
     assert_eq!(attributes["colour"]["StringValue"], "red");
     // No event of ours, so nothing that could be listed or redriven; but counted.
-    assert!(queue.dead_letters(10).await.unwrap().is_empty());
+    assert!(queue.list(10).await.unwrap().is_empty());
     let oldest_received_at = None;
     let depth = queue.depth().await.unwrap();
     assert_eq!(depth, Depth { queued: 1, dead: 1, oldest_received_at });
@@ -208,7 +209,7 @@ async fn a_batch_of_lambda_is_read_as_it_was_sent() {
         body: Bytes::from_static(b"\0odd"),
         ..message("evt_\u{ffff}", "cus_\u{fffe}", Timestamp::from_micros(1_795_000_000_123_456))
     };
-    queue.send(sent.clone()).await.unwrap();
+    queue.enqueue(sent.clone()).await.unwrap();
     put(&cloud, "somebody", "something").await;
 
     let records = handed_over(&cloud).await;
@@ -248,7 +249,7 @@ async fn without_its_table_the_queue_still_works() {
     let sdk = cloud.sdk().await;
     let queue = Queue::new(&sdk, &cloud.queue_url, &cloud.letters_url, "no-such-table");
     let sent = send(&queue, "evt_1", "cus_1").await;
-    let failure = || Failure::new(Cause::StoreUnavailable, &"the store is away");
+    let failure = || Failure::new(Code::StoreUnavailable, &"the store is away");
     let delivery = receive_one(&queue).await;
     queue.release(&[delivery], 0).await.unwrap();
     let delivery = receive_one(&queue).await;
@@ -256,9 +257,9 @@ async fn without_its_table_the_queue_still_works() {
     let delivery = receive_one(&queue).await;
     assert_eq!(delivery.attempt, 3);
     queue.park(&delivery, failure()).await.unwrap();
-    let letters = queue.dead_letters(10).await.unwrap();
+    let letters = queue.list(10).await.unwrap();
     assert_eq!((&letters[0].message, letters.len()), (&sent, 1));
-    assert_eq!(letters[0].failure.cause, Cause::StoreUnavailable);
+    assert_eq!(letters[0].failure.cause, Code::StoreUnavailable);
 }
 
 /// A caller that did not hear the answer asks again.
@@ -272,14 +273,14 @@ async fn an_answer_that_is_given_twice_counts_once() {
     queue.release(&out, 0).await.unwrap();
     let delivery = receive_one(&queue).await;
     assert_eq!(delivery.attempt, 1);
-    let failure = || Failure::new(Cause::StoreUnavailable, &"the store is away");
+    let failure = || Failure::new(Code::StoreUnavailable, &"the store is away");
     queue.retry(&delivery, 2_000, failure()).await.unwrap();
     queue.retry(&delivery, 0, failure()).await.unwrap();
     let delivery = receive_one(&queue).await;
     assert_eq!(delivery.attempt, 2);
     queue.park(&delivery, failure()).await.unwrap();
     queue.park(&delivery, failure()).await.unwrap();
-    let letters = queue.dead_letters(10).await.unwrap();
+    let letters = queue.list(10).await.unwrap();
     assert_eq!((letters[0].failure.attempts, letters.len()), (2, 1));
     assert_eq!(queue.depth().await.unwrap().dead, 1);
 }

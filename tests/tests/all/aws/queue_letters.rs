@@ -6,8 +6,9 @@ use bytes::Bytes;
 use serde_json::json;
 use tierlift_aws::queue::Queue;
 use tierlift_core::{
-    cause::{Cause, Failure, FailureRecord},
-    ports::{DeadLetter, Inbox as _, Message, Queue as _},
+    codes::Code,
+    failure::{Failure, FailureRecord},
+    ports::{DeadLetter, DeadLetters as _, Enqueue as _, Message, Queue as _},
     time::Timestamp,
 };
 use tierlift_tests::facts::{event_id, message};
@@ -23,16 +24,16 @@ async fn start() -> (Cloud, Queue) {
 
 async fn send(queue: &Queue, event: &str, customer: &str) -> Message {
     let message = message(event, customer, Timestamp::from_micros(1_795_000_000_123_456));
-    queue.send(message.clone()).await.unwrap();
+    queue.enqueue(message.clone()).await.unwrap();
     message
 }
 
 async fn letters(queue: &Queue) -> Vec<DeadLetter> {
-    queue.dead_letters(100).await.unwrap()
+    queue.list(100).await.unwrap()
 }
 
 fn failure(error: &str) -> Failure {
-    Failure::new(Cause::StoreUnavailable, &error)
+    Failure::new(Code::StoreUnavailable, &error)
 }
 
 /// Everything that can be said of it at once: SQS takes ten attributes and certain characters.
@@ -45,19 +46,19 @@ async fn a_letter_says_everything_of_its_message_and_its_failures() {
         ..message("evt_\u{ffff}", "cus_ \u{fffe}", Timestamp::from_micros(1_795_000_000_123_456))
     };
     let before = now();
-    queue.send(sent.clone()).await.unwrap();
+    queue.enqueue(sent.clone()).await.unwrap();
     queue.retry(&receive_one(&queue).await, 0, failure("first")).await.unwrap();
     let failed = now();
     queue.retry(&receive_one(&queue).await, 0, failure("")).await.unwrap();
     let words = format!("\0\u{7f}{}", "é".repeat(1_000));
-    let why = Failure::new(Cause::AccountTooLarge, &words);
-    queue.park(&receive_one(&queue).await, why.clone()).await.unwrap();
+    let error = Failure::new(Code::AccountTooLarge, &words);
+    queue.park(&receive_one(&queue).await, error.clone()).await.unwrap();
     let letters = letters(&queue).await;
     assert_eq!(letters.len(), 1);
     let DeadLetter { message, failure } = &letters[0];
     assert_eq!(message, &sent);
     let FailureRecord { cause, attempts, first_at, last_at, last_error } = failure;
-    assert_eq!((*cause, *attempts, last_error), (why.cause, 3, &why.error));
+    assert_eq!((*cause, *attempts, last_error), (error.cause, 3, &error.error));
     assert!(before <= *first_at && *first_at <= failed, "{failure:?}");
     assert!(failed <= *last_at && *last_at <= now(), "{failure:?}");
 }
@@ -107,10 +108,10 @@ async fn letters_stand_in_the_order_of_their_parking() {
     let letters = letters(&queue).await;
     let found: Vec<&str> = letters.iter().map(|letter| letter.message.event.as_str()).collect();
     assert_eq!(found, events);
-    assert_eq!(queue.dead_letters(3).await.unwrap().len(), 3);
-    assert_eq!(queue.dead_letters(0).await.unwrap().len(), 0);
+    assert_eq!(queue.list(3).await.unwrap().len(), 3);
+    assert_eq!(queue.list(0).await.unwrap().len(), 0);
     // A look hides nothing from the next.
-    assert_eq!(queue.dead_letters(100).await.unwrap().len(), events.len());
+    assert_eq!(queue.list(100).await.unwrap().len(), events.len());
 }
 
 /// SQS gives a message up when it comes back after that many deliveries.
@@ -155,9 +156,9 @@ async fn letters_that_sqs_moved_are_all_seen_with_what_is_known_of_them() {
         for DeadLetter { message, failure } in &letters {
             let said = (failure.cause, failure.attempts, failure.last_error.as_str());
             if message.event.as_str() == "evt_10" {
-                assert_eq!(said, (Cause::StoreUnavailable, 1, "the worker died later"));
+                assert_eq!(said, (Code::StoreUnavailable, 1, "the worker died later"));
             } else {
-                assert_eq!((said.0, said.1), (Cause::DeliveryExhausted, 1), "{failure:?}");
+                assert_eq!((said.0, said.1), (Code::DeliveryExhausted, 1), "{failure:?}");
             }
         }
     }

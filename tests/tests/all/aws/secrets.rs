@@ -10,7 +10,7 @@ use tierlift_aws::{Environment, secrets::Signing};
 use tierlift_core::{
     limits::{SECRET_AGE_MAX_SECS, SECRET_LOOK_INTERVAL_SECS},
     ports::SigningSecrets as _,
-    signature::{sign, verify},
+    stripe::signature::{sign, verify},
     time::{Clock, Timestamp},
 };
 
@@ -77,7 +77,7 @@ fn signing(emulator: &Emulator, arn: &str, hand: &Hand) -> Signing {
     Signing::of(&environment, &emulator.sdk(), &hand.clock()).unwrap()
 }
 
-fn fits(secrets: &tierlift_core::signature::Secrets, secret: &str) -> bool {
+fn fits(secrets: &tierlift_core::stripe::signature::Secrets, secret: &str) -> bool {
     let now = Timestamp::from_secs(1_795_000_000);
     verify(secrets, sign(secret, BODY, now).as_bytes(), BODY, now).is_ok()
 }
@@ -89,12 +89,12 @@ async fn rolls_without_a_deploy(keeper: Keeper) {
     assert!(fits(&signing.current().await.unwrap(), "whsec_old"));
 
     keeper.put(&emulator, "whsec_old, whsec_new", false).await;
-    assert!(signing.renewed().await.is_none(), "it was read a moment ago");
+    assert!(signing.refreshed().await.is_none(), "it was read a moment ago");
     hand.pass(SECRET_LOOK_INTERVAL_SECS);
-    let renewed = signing.renewed().await.expect("the new one");
+    let renewed = signing.refreshed().await.expect("the new one");
     assert!(fits(&renewed, "whsec_new") && fits(&renewed, "whsec_old"));
     hand.pass(SECRET_LOOK_INTERVAL_SECS);
-    assert!(signing.renewed().await.is_none(), "there is nothing newer");
+    assert!(signing.refreshed().await.is_none(), "there is nothing newer");
 
     keeper.put(&emulator, "whsec_new", false).await;
     assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "it is not old enough to look");
@@ -128,17 +128,17 @@ async fn an_old_secret_stays_while_no_newer_can_be_read_and_none_is_an_error() {
 
     let environment = Environment::from([("STRIPE_WEBHOOK_SECRET_ARN", arn.as_str())]);
     let fresh = Signing::of(&environment, &sdk_at(address), &hand.clock()).unwrap();
-    let why = fresh.current().await.unwrap_err().to_string();
-    assert!(why.contains(&arn), "{why}");
+    let error = fresh.current().await.unwrap_err().to_string();
+    assert!(error.contains(&arn), "{error}");
 }
 
 #[test]
 fn what_names_no_secret_is_refused_with_the_variable_and_what_it_may_be() {
     let sdk = sdk_at(([127, 0, 0, 1], 9).into());
-    let why = |environment: Environment| {
+    let error = |environment: Environment| {
         Signing::of(&environment, &sdk, &Hand::new().clock()).unwrap_err().to_string()
     };
-    assert!(why(Environment::default()).starts_with("STRIPE_WEBHOOK_SECRET_ARN is not set"));
-    let wrong = why(Environment::from([("STRIPE_WEBHOOK_SECRET_ARN", "whsec_1")]));
+    assert!(error(Environment::default()).starts_with("STRIPE_WEBHOOK_SECRET_ARN is not set"));
+    let wrong = error(Environment::from([("STRIPE_WEBHOOK_SECRET_ARN", "whsec_1")]));
     assert!(wrong.contains("allowed: the ARN of a Secrets Manager secret"), "{wrong}");
 }

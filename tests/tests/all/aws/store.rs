@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 use tierlift_aws::store::Store;
 use tierlift_core::{
-    cause::Cause,
-    decide::{Commit, Decision, LedgerEntry, decide, lapse},
-    event::Event,
-    fold::{Edge, Origin, Record},
+    codes::Code,
+    decide::{Commit, Decision, decide, expire},
+    fold::{Before, Edge, Record},
     id::SubscriptionId,
+    ledger::LedgerEntry,
     limits::ITEM_MAX_BYTES,
     ports::{Store as _, StoreError},
+    stripe::event::Event,
     subscription::{Node, Status},
     time::Timestamp,
 };
@@ -64,8 +65,8 @@ pub(super) fn pays(user: &str, at: Timestamp) -> Event {
     subscription(&event, &customer, Some(user), Status::Active, at)
 }
 
-async fn users_lapsed(store: &Store, now: Timestamp, max: usize) -> Vec<String> {
-    let users = store.lapsed(now, max).await.unwrap();
+async fn expired_users(store: &Store, now: Timestamp, max: usize) -> Vec<String> {
+    let users = store.expired(now, max).await.unwrap();
     users.iter().map(|user| user.as_str().to_owned()).collect()
 }
 
@@ -79,21 +80,22 @@ async fn finds_those_whose_time_is_over_longest_ago_first() {
         store.commit(commit).await.unwrap();
     }
     let later = AT.plus_days(36);
-    until("the index has them all", async || users_lapsed(&store, later, 9).await.len() == 3).await;
-    assert_eq!(users_lapsed(&store, later, 9).await, ["ada", "bob", "用户 é"]);
-    assert_eq!(users_lapsed(&store, later, 2).await, ["ada", "bob"]);
-    assert_eq!(users_lapsed(&store, AT.plus_days(33), 9).await, ["ada"]);
-    assert!(users_lapsed(&store, AT.plus_days(33).plus_secs(-1), 9).await.is_empty());
+    until("the index has them all", async || expired_users(&store, later, 9).await.len() == 3)
+        .await;
+    assert_eq!(expired_users(&store, later, 9).await, ["ada", "bob", "用户 é"]);
+    assert_eq!(expired_users(&store, later, 2).await, ["ada", "bob"]);
+    assert_eq!(expired_users(&store, AT.plus_days(33), 9).await, ["ada"]);
+    assert!(expired_users(&store, AT.plus_days(33).plus_secs(-1), 9).await.is_empty());
     let account = store.account(&user_id("ada")).await.unwrap().unwrap();
-    store.commit(lapse(account, &policy(), later).unwrap()).await.unwrap();
+    store.commit(expire(account, &policy(), later).unwrap()).await.unwrap();
     assert_eq!(store.account(&user_id("ada")).await.unwrap().unwrap().role.as_str(), "free");
-    until("one is done", async || users_lapsed(&store, later, 9).await.len() == 2).await;
-    assert_eq!(users_lapsed(&store, later, 9).await, ["bob", "用户 é"]);
+    until("one is done", async || expired_users(&store, later, 9).await.len() == 2).await;
+    assert_eq!(expired_users(&store, later, 9).await, ["bob", "用户 é"]);
 }
 
 fn is_unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>, words: &str) {
     match result {
-        Err(StoreError::Unavailable(why)) if why.to_string().contains(words) => {}
+        Err(StoreError::Unavailable(error)) if error.to_string().contains(words) => {}
         other => panic!("{other:?} instead of {words:?}"),
     }
 }
@@ -143,7 +145,7 @@ async fn an_item_of_a_later_version_is_left_alone() {
 
 fn decided_as(ledger: LedgerEntry, event: &str) -> Commit {
     let ledger = LedgerEntry { event: event_id(event), ..ledger };
-    Commit { ledger, customer: None, accounts: vec![], changes: vec![], origin: None }
+    Commit { ledger, customer: None, accounts: vec![], changes: vec![], context: None }
 }
 
 /// The same commit, with a status so long that its customer has that many bytes more.
@@ -154,7 +156,7 @@ pub(super) fn inflated(commit: &Commit, bytes: usize) -> Commit {
     let (cancel_at_period_end, collection_paused) = (false, false);
     let to = Node { status, items: vec![], cancel_at_period_end, collection_paused, user: None };
     let mut record = Record::default();
-    record.insert(Edge { at_secs: 1, origin: Origin::Created, to });
+    record.insert(Edge { at_secs: 1, before: Before::Created, to: to.into() });
     let id = SubscriptionId::new("sub_long").unwrap();
     customer.subscriptions.entry(id).or_default().record = record;
     commit
@@ -169,7 +171,7 @@ async fn measures_as_the_table_does(table: Table) {
     let nobody = Store::new(&sdk_at(([127, 0, 0, 1], 9).into()), &table.name);
     let is_sent = async |bytes: usize| match nobody.commit(inflated(&commit, bytes)).await {
         Err(StoreError::Unavailable(_)) => true,
-        Err(StoreError::TooLarge(Cause::CustomerTooLarge)) => false,
+        Err(StoreError::TooLarge(Code::CustomerTooLarge)) => false,
         other => panic!("{other:?}"),
     };
     let (mut fits, mut exceeds) = (ITEM_MAX_BYTES - 2_000, ITEM_MAX_BYTES);
@@ -211,7 +213,7 @@ async fn an_account_is_written_to_be_read_by_people() {
         ("subscription_active", json!({ "BOOL": true })),
         ("version", json!({ "N": "1" })),
         ("shape", json!({ "N": "1" })),
-        ("lapses_at", json!({ "N": AT.plus_days(33).as_secs().to_string() })),
+        ("next_expiry_at", json!({ "N": AT.plus_days(33).as_secs().to_string() })),
     ] {
         assert_eq!(item[attribute], value, "{attribute}");
     }

@@ -20,9 +20,9 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tierlift_aws::store::Store;
 use tierlift_core::{
-    cause::Cause,
+    codes::Code,
     limits::AWS_ATTEMPTS_MAX,
-    ports::{Keys, Store as _, StoreError},
+    ports::{LoadKeys, Store as _, StoreError},
 };
 use tierlift_tests::facts::{customer_id, event_id, keys, user_id};
 
@@ -135,9 +135,10 @@ fn word(result: &Result<(), StoreError>) -> &'static str {
         Ok(()) => "ok",
         Err(StoreError::Duplicate) => "duplicate",
         Err(StoreError::Conflict) => "conflict",
-        Err(StoreError::TooLarge(Cause::CustomerTooLarge)) => "customer too large",
-        Err(StoreError::TooLarge(Cause::AccountTooLarge)) => "account too large",
+        Err(StoreError::TooLarge(Code::CustomerTooLarge)) => "customer too large",
+        Err(StoreError::TooLarge(Code::AccountTooLarge)) => "account too large",
         Err(StoreError::TooLarge(_)) => "something else too large",
+        Err(StoreError::Corrupt(_)) => "corrupt",
         Err(StoreError::Unavailable(_)) => "unavailable",
     }
 }
@@ -208,8 +209,8 @@ async fn tells_refused_requests_apart() {
         world.fault("TransactWriteItems", Fault::Answer(status, error(kind, message)));
         let result = world.store.commit(commit.clone()).await;
         assert_eq!(word(&result), expected, "{kind}: {result:?}");
-        let why = result.unwrap_err().to_string();
-        assert!(expected != "unavailable" || why.contains(kind), "{why}");
+        let error = result.unwrap_err().to_string();
+        assert!(expected != "unavailable" || error.contains(kind), "{error}");
     }
 }
 
@@ -235,7 +236,7 @@ async fn a_lost_answer_is_no_second_commit() {
 async fn loads_in_one_request() {
     let world = World::start().await;
     world.store.commit(decided(&world.store, &pays("ada", AT), AT).await).await.unwrap();
-    let keys = |users: &[&str]| Keys {
+    let keys = |users: &[&str]| LoadKeys {
         event: event_id("evt_2"),
         customer: customer_id("cus_ada"),
         users: users.iter().map(|user| user_id(user)).collect(),

@@ -57,13 +57,13 @@ impl Table {
                 { "AttributeName": "pk", "AttributeType": "S" },
                 { "AttributeName": "conn_user", "AttributeType": "S" },
                 { "AttributeName": "connected_at", "AttributeType": "N" },
-                { "AttributeName": "lapse_shard", "AttributeType": "N" },
-                { "AttributeName": "lapses_at", "AttributeType": "N" },
+                { "AttributeName": "expiry_shard", "AttributeType": "N" },
+                { "AttributeName": "next_expiry_at", "AttributeType": "N" },
             ],
             "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
             "GlobalSecondaryIndexes": [
                 index("connections", "conn_user", "connected_at"),
-                index("lapses", "lapse_shard", "lapses_at"),
+                index("expiry", "expiry_shard", "next_expiry_at"),
             ],
         });
         this.call("CreateTable", &input).await.unwrap();

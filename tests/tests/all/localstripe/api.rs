@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tierlift_core::event::Type;
+use tierlift_core::stripe::event::Type;
 
 use crate::{
     process::{Answer, Child, Client, now},

@@ -1,0 +1,43 @@
+//! A change: what a commit changed about an account that its user should hear of. The notifier pushes
+//! it as a notice.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    account::Standing,
+    id::{EventId, RevocationId, UserId},
+    policy::Role,
+    time::Timestamp,
+};
+
+/// A committed role change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The user whose role changed.
+    pub user: UserId,
+    /// The role before.
+    pub previous_role: Role,
+    /// The role after.
+    pub role: Role,
+    /// Whether the new role ranks above the previous one.
+    pub upgraded: bool,
+    /// The account's new revocation id.
+    pub revocation_id: RevocationId,
+    /// The account's standing after the change.
+    pub standing: Standing,
+    /// The event that caused the change.
+    pub event: EventId,
+    /// Time of the decision.
+    pub at: Timestamp,
+}
+
+/// Where a commit came from: lets the notifier, in another process perhaps, measure the delay since
+/// the webhook and continue its trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryContext {
+    /// Time at which the webhook arrived.
+    pub received_at: Timestamp,
+    /// W3C `traceparent` of the webhook's request, if it had one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trace: Option<String>,
+}

@@ -1,0 +1,216 @@
+//! Every stable code of tierlift: why a request is refused, why an event failed, why a command ended.
+//!
+//! A code is dotted, `subject.what_happened`, and never changes its meaning. Each has one page under
+//! `docs/codes/`, compiled in, so that a command can print it and a problem document can point to it.
+//! A code says why, and nothing about what to do with a message: that is the caller's decision.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The path under which a server answers with the page of a code. A problem document's `type` is this
+/// path and the code, as RFC 9457 (section 3.1.1) recommends for a relative reference.
+pub const PAGES_PATH: &str = "/codes/";
+
+/// Where a code is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Seen {
+    /// In a failure record: an event failed for this reason.
+    Cause,
+    /// In a problem document: a request was refused for this reason.
+    Problem,
+    /// Both.
+    CauseAndProblem,
+    /// On stderr: a command ended for this reason.
+    Exit,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $seen:ident;)*) => {
+        /// A stable code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Code {
+            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The code's text.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// Where it is seen.
+            #[must_use]
+            pub const fn seen(self) -> Seen {
+                match self { $(Self::$name => Seen::$seen,)* }
+            }
+
+            /// Its page, as Markdown.
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self {
+                    $(Self::$name => include_str!(concat!("../../docs/codes/", $code, ".md")),)*
+                }
+            }
+
+            /// The code of that text.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($code => Some(Self::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The `Stripe-Signature` header is missing or empty.
+    SignatureMissing = "signature.missing", Problem;
+    /// The `Stripe-Signature` header has no single readable time.
+    SignatureMalformed = "signature.malformed", Problem;
+    /// The `Stripe-Signature` header has no `v1` signature.
+    SignatureNoV1 = "signature.no_v1", Problem;
+    /// No signature matches any active secret.
+    SignatureMismatch = "signature.mismatch", Problem;
+    /// The signature is older than the tolerance.
+    SignatureExpired = "signature.expired", Problem;
+    /// The signature is from the future.
+    SignatureFuture = "signature.future", Problem;
+
+    /// The body is not what its type promises.
+    PayloadMalformed = "payload.malformed", CauseAndProblem;
+    /// A test event at a live deployment, or a live event at a test deployment.
+    LivemodeMismatch = "livemode.mismatch", Cause;
+    /// None of a live subscription's prices is in the plan map.
+    PlanUnmapped = "plan.unmapped", Cause;
+    /// The customer has more subscriptions than are kept.
+    CustomerTooLarge = "customer.too_large", Cause;
+    /// The user has more customers than are kept.
+    AccountTooLarge = "account.too_large", Cause;
+    /// Other writers kept committing first.
+    StoreConflict = "store.conflict", Cause;
+    /// The store cannot be read or written.
+    StoreUnavailable = "store.unavailable", CauseAndProblem;
+    /// A stored row is not what was written.
+    StoreCorrupt = "store.corrupt", CauseAndProblem;
+    /// The message was delivered as often as allowed and never settled.
+    DeliveryExhausted = "delivery.exhausted", Cause;
+    /// The worker panicked while it applied the event.
+    WorkerPanicked = "worker.panicked", Cause;
+
+    /// The body's declared content type is not accepted.
+    ContentTypeUnsupported = "content_type.unsupported", Problem;
+    /// The body is too large.
+    BodyTooLarge = "body.too_large", Problem;
+    /// The body did not arrive in time.
+    BodyTimeout = "body.timeout", Problem;
+    /// The connection ended before the body did.
+    BodyIncomplete = "body.incomplete", Problem;
+    /// The body is not the JSON that the route expects.
+    BodyInvalid = "body.invalid", Problem;
+    /// The request took too long.
+    RequestTimeout = "request.timeout", Problem;
+    /// No such route.
+    RouteNotFound = "route.not_found", Problem;
+    /// The route does not have this method.
+    MethodNotAllowed = "method.not_allowed", Problem;
+    /// The signing or token secrets cannot be read.
+    SecretsUnavailable = "secrets.unavailable", Problem;
+    /// The queue cannot be written.
+    QueueUnavailable = "queue.unavailable", Problem;
+
+    /// No bearer token was sent.
+    TokenMissing = "token.missing", Problem;
+    /// The token is not valid here.
+    TokenInvalid = "token.invalid", Problem;
+    /// The token has expired.
+    TokenExpired = "token.expired", Problem;
+    /// The role has changed since the token was issued.
+    TokenStale = "token.stale", Problem;
+    /// The route needs a higher role.
+    RoleRequired = "role.required", Problem;
+    /// Tokens are issued by another issuer.
+    RefreshUnavailable = "refresh.unavailable", Problem;
+    /// The page's origin is not allowed.
+    OriginRefused = "origin.refused", Problem;
+    /// The socket does not offer the subprotocol.
+    SubprotocolRequired = "subprotocol.required", Problem;
+    /// The request is no WebSocket handshake.
+    UpgradeRequired = "upgrade.required", Problem;
+    /// The process holds as many sockets as it may.
+    SocketsExhausted = "sockets.exhausted", Problem;
+
+    /// The demo has no subscription to act on.
+    SubscriptionMissing = "subscription.missing", Problem;
+    /// The demo's own webhook was refused by the server.
+    WebhookRefused = "webhook.refused", Problem;
+    /// The demo knows no such action.
+    ActionUnknown = "action.unknown", Problem;
+    /// The demo's delay is out of range.
+    DelayInvalid = "delay.invalid", Problem;
+    /// Too many delayed actions of the demo are waiting.
+    DelaysExhausted = "delays.exhausted", Problem;
+    /// The user id is unusable.
+    UserInvalid = "user.invalid", Problem;
+
+    /// Something must be configured differently before the command can run.
+    UsageInvalid = "usage.invalid", Exit;
+    /// The command was understood and failed.
+    CommandFailed = "command.failed", Exit;
+}
+
+impl Code {
+    /// The path of its page on a server.
+    #[must_use]
+    pub fn page_path(self) -> String {
+        format!("{PAGES_PATH}{self}")
+    }
+
+    /// Whether failure records carry it.
+    #[must_use]
+    pub const fn is_cause(self) -> bool {
+        matches!(self.seen(), Seen::Cause | Seen::CauseAndProblem)
+    }
+
+    /// Whether problem documents carry it.
+    #[must_use]
+    pub const fn is_problem(self) -> bool {
+        matches!(self.seen(), Seen::Problem | Seen::CauseAndProblem)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_dotted_lower_case_and_its_text_leads_back_to_it() {
+        for code in Code::ALL {
+            let text = code.as_str();
+            let (subject, what) = text.split_once('.').unwrap();
+            for word in [subject, what] {
+                let plain = |c: char| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit();
+                assert!(!word.is_empty() && word.chars().all(plain), "{text}");
+            }
+            assert_eq!(Code::parse(text), Some(*code));
+            assert_eq!(serde_json::to_string(code).unwrap(), format!("\"{text}\""));
+        }
+        assert_eq!(Code::parse("token_stale"), None);
+    }
+
+    #[test]
+    fn a_page_is_about_its_code() {
+        for code in Code::ALL {
+            assert!(code.page().starts_with(&format!("# `{code}`: ")), "{code}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A record as it is stored: each node once, in a table that edges refer to by index.
+//!
+//! Reading checks what `insert` guarantees, so that a damaged record is an error that operators see,
+//! and never a subscription of which nothing is known.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use super::{Before, Edge, Ended, Record, Settled};
+use crate::{limits::EVENTS_OF_ONE_SECOND_MAX, subscription::Node};
+
+/// Why a stored record is refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+enum Corrupt {
+    #[error("edge names node {0}, and there are {1}")]
+    NodeIndex(i32, usize),
+    #[error("edges are not in order")]
+    Order,
+    #[error("{0} edges are remembered, at most {EVENTS_OF_ONE_SECOND_MAX} are")]
+    TooManyEdges(usize),
+    #[error("edge lies at or before the settled second")]
+    SettledEdge,
+    #[error("edge or settled state is terminal")]
+    TerminalNode,
+    #[error("end is not terminal")]
+    OpenEnd,
+    #[error("end is known and something is remembered beside it")]
+    EdgeAfterEnd,
+}
+
+/// `before` of an edge as a number: the index of its node, or one of these.
+const CREATED: i32 = -1;
+const UNKNOWN: i32 = -2;
+
+#[derive(Serialize)]
+struct StoredRef<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nodes: Vec<&'a Node>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    edges: Vec<(i64, i32, i32)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled: Option<&'a Settled>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<&'a Ended>,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(default)]
+    nodes: Vec<Node>,
+    #[serde(default)]
+    edges: Vec<(i64, i32, i32)>,
+    #[serde(default)]
+    settled: Option<Settled>,
+    #[serde(default)]
+    ended: Option<Ended>,
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut nodes: Vec<&Node> = self.edges.iter().flat_map(nodes_of).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        let index = |node: &Node| {
+            // Every node was collected above, and 2 × EVENTS_OF_ONE_SECOND_MAX fit by far.
+            let index = nodes.binary_search(&node).unwrap_or_default();
+            i32::try_from(index).unwrap_or_default()
+        };
+        let before = |edge: &Edge| match &edge.before {
+            Before::Created => CREATED,
+            Before::Unknown => UNKNOWN,
+            Before::Node(node) => index(node),
+        };
+        let edges =
+            self.edges.iter().map(|edge| (edge.at_secs, before(edge), index(&edge.to))).collect();
+        let (settled, ended) = (self.settled.as_ref(), self.ended.as_ref());
+        StoredRef { nodes, edges, settled, ended }.serialize(to)
+    }
+}
+
+fn nodes_of(edge: &Edge) -> impl Iterator<Item = &Node> {
+    let before = match &edge.before {
+        Before::Node(node) => Some(&**node),
+        Before::Created | Before::Unknown => None,
+    };
+    before.into_iter().chain([&*edge.to])
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Stored::deserialize(from)?.check().map_err(D::Error::custom)
+    }
+}
+
+impl Stored {
+    fn check(self) -> Result<Record, Corrupt> {
+        if self.edges.len() > EVENTS_OF_ONE_SECOND_MAX {
+            return Err(Corrupt::TooManyEdges(self.edges.len()));
+        }
+        let nodes = self.nodes.into_iter().map(Arc::new).collect::<Vec<_>>();
+        let edges = self.edges.iter().map(|stored| edge(&nodes, *stored));
+        let edges = edges.collect::<Result<Vec<_>, _>>()?;
+        let record = Record { edges, settled: self.settled, ended: self.ended };
+        check_settled(&record)?;
+        check_ended(&record)?;
+        Ok(record)
+    }
+}
+
+fn edge(nodes: &[Arc<Node>], (at_secs, before, to): (i64, i32, i32)) -> Result<Edge, Corrupt> {
+    let node = |index: i32| {
+        let node = usize::try_from(index).ok().and_then(|index| nodes.get(index));
+        node.cloned().ok_or(Corrupt::NodeIndex(index, nodes.len()))
+    };
+    let before = match before {
+        CREATED => Before::Created,
+        UNKNOWN => Before::Unknown,
+        index => Before::Node(node(index)?),
+    };
+    Ok(Edge { at_secs, before, to: node(to)? })
+}
+
+fn check_settled(record: &Record) -> Result<(), Corrupt> {
+    if !record.edges.is_sorted() {
+        return Err(Corrupt::Order);
+    }
+    let settled = record.settled.as_ref();
+    if let (Some(settled), Some(oldest)) = (settled, record.edges.first())
+        && oldest.at_secs <= settled.at_secs
+    {
+        return Err(Corrupt::SettledEdge);
+    }
+    let is_terminal = |node: &Node| node.status.is_terminal();
+    let settled_is_terminal = settled.is_some_and(|settled| is_terminal(&settled.node));
+    if settled_is_terminal || record.edges.iter().any(|edge| is_terminal(&edge.to)) {
+        return Err(Corrupt::TerminalNode);
+    }
+    Ok(())
+}
+
+fn check_ended(record: &Record) -> Result<(), Corrupt> {
+    let Some(ended) = &record.ended else { return Ok(()) };
+    if !ended.node.status.is_terminal() {
+        return Err(Corrupt::OpenEnd);
+    }
+    if record.settled.is_some() || !record.edges.is_empty() {
+        return Err(Corrupt::EdgeAfterEnd);
+    }
+    Ok(())
+}

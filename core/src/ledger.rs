@@ -1,0 +1,175 @@
+//! The ledger: one row per processed event. It is the audit trail and the dedupe.
+//!
+//! What tierlift or an operator does without a webhook stands there like an event, under an id that no
+//! event of Stripe's has.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    codes::Code,
+    id::{CustomerId, EventId, RevocationId, UserId, Version},
+    limits::LEDGER_KEPT_DAYS,
+    policy::Role,
+    stripe::event::{Event, Type},
+    time::Timestamp,
+};
+
+/// The outcome of a processed event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was recorded, and the user's account is up to date with it.
+    Applied,
+    /// It was recorded; its customer is not linked to a user yet.
+    Waiting,
+    /// It is older than what is already settled. It changed nothing.
+    Stale,
+}
+
+impl Outcome {
+    /// The name in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Waiting => "waiting",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// What a ledger row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum EntryKind {
+    /// A webhook.
+    Event(Type),
+    /// An act of tierlift or of an operator.
+    System(SystemEvent),
+}
+
+macro_rules! system_events {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What is written to the ledger without a webhook, named as Stripe names its events.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum SystemEvent {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl SystemEvent {
+            /// The name in the ledger.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+system_events! {
+    /// Access expired and no webhook came.
+    AccessExpired = "tierlift.access.expired",
+    /// An operator granted or removed a manual role.
+    RoleAssigned = "tierlift.role.assigned",
+}
+
+impl EntryKind {
+    /// The name in the ledger.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Event(kind) => kind.as_str(),
+            Self::System(kind) => kind.as_str(),
+        }
+    }
+}
+
+/// One row of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// The event's id.
+    pub event: EventId,
+    /// The event's type.
+    pub kind: EntryKind,
+    /// Its customer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub customer: Option<CustomerId>,
+    /// The user whose account it was applied to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user: Option<UserId>,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Why it earned less than it might have.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<Code>,
+    /// Edges are missing: the state is a fixed choice until they arrive.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub ambiguous: bool,
+    /// The user's role before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from_role: Option<Role>,
+    /// The user's role after.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to_role: Option<Role>,
+    /// The user's revocation id after.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revocation_id: Option<RevocationId>,
+    /// Stripe's time of the event.
+    pub created: Timestamp,
+    /// Time of processing.
+    pub processed_at: Timestamp,
+    /// Time from which the row may be deleted.
+    pub expires_at: Timestamp,
+}
+
+impl LedgerEntry {
+    /// The row of a webhook that was applied at `now`.
+    #[must_use]
+    pub fn for_event(event: &Event, now: Timestamp) -> Self {
+        Self {
+            customer: Some(event.customer.clone()),
+            created: event.created,
+            ..Self::new(event.id.clone(), EntryKind::Event(event.kind), now)
+        }
+    }
+
+    /// The row of an act of our own on a user's account at that version; `None` where the user id
+    /// makes no event id.
+    #[must_use]
+    pub fn for_system_event(
+        kind: SystemEvent,
+        user: &UserId,
+        version: Version,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let event = system_event_id(kind, user.as_str(), version)?;
+        let entry = Self::new(event, EntryKind::System(kind), now);
+        Some(Self { user: Some(user.clone()), ..entry })
+    }
+
+    const fn new(event: EventId, kind: EntryKind, now: Timestamp) -> Self {
+        Self {
+            event,
+            kind,
+            customer: None,
+            user: None,
+            outcome: Outcome::Applied,
+            cause: None,
+            ambiguous: false,
+            from_role: None,
+            to_role: None,
+            revocation_id: None,
+            created: now,
+            processed_at: now,
+            expires_at: now.plus_days(LEDGER_KEPT_DAYS),
+        }
+    }
+}
+
+/// One id for each version of an account, so that the act happens once.
+fn system_event_id(kind: SystemEvent, user: &str, version: Version) -> Option<EventId> {
+    let id = |user: &str| EventId::new(&format!("{}.{}.{user}", kind.as_str(), version.0));
+    // A user id may be as long as an event id can be: then its digest stands for it, still unique.
+    id(user).or_else(|_| id(&hex::encode(Sha256::digest(user)))).ok()
+}

@@ -1,0 +1,63 @@
+//! The session: what a user is to the host application now.
+
+use serde::Serialize;
+
+use crate::{
+    account::{Account, Standing},
+    id::RevocationId,
+    policy::Policy,
+    time::{Timestamp, rfc3339_option},
+};
+
+/// The answer of `GET /session`, and the content of a `SNAPSHOT` frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// The user's id.
+    pub user_id: String,
+    /// The effective role.
+    pub role: String,
+    /// What is shown of their subscriptions.
+    #[serde(flatten)]
+    pub standing: StandingView,
+    /// Time of the latest role change.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub role_assigned_at: Option<Timestamp>,
+    /// Number of role changes so far.
+    pub revocation_id: RevocationId,
+}
+
+/// [`Standing`] as JSON for browsers: camel case, times as RFC 3339.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StandingView {
+    /// Whether some subscription gives access.
+    pub subscription_active: bool,
+    /// The end of the paid period of the best subscription.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub subscription_expires_at: Option<Timestamp>,
+}
+
+impl From<&Standing> for StandingView {
+    fn from(standing: &Standing) -> Self {
+        Self {
+            subscription_active: standing.subscription_active,
+            subscription_expires_at: standing.subscription_expires_at,
+        }
+    }
+}
+
+impl Session {
+    /// The session of an account at a time.
+    #[must_use]
+    pub fn new(account: &Account, policy: &Policy, now: Timestamp) -> Self {
+        let effective = account.effective(policy, now);
+        Self {
+            user_id: account.user.to_string(),
+            role: effective.role.to_string(),
+            standing: StandingView::from(&effective.standing),
+            role_assigned_at: account.role_assigned_at,
+            revocation_id: account.revocation_id,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The consumers: they move messages from the queue through the worker to the sockets.
+//!
+//! Several run side by side, each with a batch in hand, so that while one waits for its commit the
+//! others decide, and all of them share the fsync. They decide nothing: the worker decides what an
+//! event changes, and what a verdict means to the queue.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tierlift_core::{
+    limits::{CONSUMER_BATCH_MAX, CONSUMERS},
+    policy::Policy,
+    ports::{Delivery, Queue, Receipt},
+    time::{Clock, Timestamp},
+};
+use tierlift_notifier::notify;
+use tierlift_worker::{Committed, Done, Settled, attempt, settle};
+use tokio::sync::watch;
+
+use crate::{Registry, db::Db, stop::stopped};
+
+/// What a consumer needs.
+#[derive(Clone)]
+struct Consumer {
+    db: Db,
+    sockets: Registry,
+    policy: Arc<Policy>,
+    clock: Clock,
+}
+
+/// Runs until `stop` is true and what is in hand is committed and pushed.
+pub async fn run(
+    db: Db,
+    sockets: Registry,
+    policy: Arc<Policy>,
+    clock: Clock,
+    stop: watch::Receiver<bool>,
+) {
+    let consumer = Consumer { db, sockets, policy, clock };
+    let consumers = (0..CONSUMERS).map(|_| tokio::spawn(consumer.clone().run(stop.clone())));
+    for ended in join_all(consumers).await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "consumer ended early");
+        }
+    }
+}
+
+impl Consumer {
+    async fn run(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => return,
+                received = self.db.receive(CONSUMER_BATCH_MAX) => match received {
+                    Ok(deliveries) => self.batch(deliveries).await,
+                    Err(error) => {
+                        // Only a closed file does this, and no consumer can reopen it.
+                        tracing::error!(%error, "queue closed, consumer ends");
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    async fn batch(&self, deliveries: Vec<Delivery>) {
+        let done = join_all(deliveries.into_iter().map(|delivery| self.delivery(delivery))).await;
+        let receipts: Vec<Receipt> = done.into_iter().flatten().collect();
+        if !receipts.is_empty() {
+            self.db.delete_later(receipts);
+        }
+    }
+
+    /// One message; returns its receipt where the queue can delete it.
+    async fn delivery(&self, delivery: Delivery) -> Option<Receipt> {
+        let verdict = attempt(&self.db, &self.policy, &delivery, &self.clock).await;
+        match settle(&self.db, &delivery, verdict).await {
+            Settled::Done(done) => {
+                self.notify(done, delivery.message.received_at).await;
+                Some(delivery.receipt)
+            }
+            Settled::Parked | Settled::Retained { .. } => None,
+        }
+    }
+
+    /// Pushes the changes to the sockets. Nothing is pushed before it is durable.
+    async fn notify(&self, done: Done, received_at: Timestamp) {
+        let Done::Committed(Committed { changes, .. }) = done else { return };
+        for change in &changes {
+            notify(&self.sockets, change, Some(received_at), &self.clock).await;
+        }
+    }
+}

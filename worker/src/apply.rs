@@ -1,0 +1,90 @@
+//! Load, decide, commit: one message against the store.
+
+use std::time::Duration;
+
+use tierlift_core::{
+    change::DeliveryContext,
+    codes::Code,
+    decide::{Decision, decide},
+    failure::Failure,
+    limits::CONFLICT_RETRIES_MAX,
+    policy::Policy,
+    ports::{LoadKeys, Message, Store, StoreError},
+    stripe::event::Event,
+    time::Timestamp,
+};
+
+use crate::{Committed, Done, Verdict, conflict_delay_ms};
+
+/// Applies one message. `attempt` counts from 1; `clock` tells the time of each decision.
+pub async fn apply<S: Store>(
+    store: &S,
+    policy: &Policy,
+    message: &Message,
+    attempt: u32,
+    clock: impl Fn() -> Timestamp + Send,
+) -> Verdict {
+    let event = match Event::parse(message.event.clone(), message.kind, &message.body) {
+        Ok(event) => event,
+        Err(error) => return Verdict::Park(Failure::new(Code::PayloadMalformed, &error)),
+    };
+    let context =
+        DeliveryContext { received_at: message.received_at, trace: message.trace.clone() };
+    match attempt_commits(store, policy, &event, &context, clock).await {
+        Ok(verdict) => verdict,
+        Err(failure) => Verdict::after_failure(failure, message, attempt),
+    }
+}
+
+/// Loads, decides and commits until no other writer commits in between.
+async fn attempt_commits<S: Store>(
+    store: &S,
+    policy: &Policy,
+    event: &Event,
+    context: &DeliveryContext,
+    clock: impl Fn() -> Timestamp + Send,
+) -> Result<Verdict, Failure> {
+    let mut keys = LoadKeys {
+        event: event.id.clone(),
+        customer: event.customer.clone(),
+        users: event.fact.user().cloned().into_iter().collect(),
+    };
+    let mut conflicts = 0;
+    loop {
+        let loaded =
+            store.load(&keys).await.map_err(|error| Failure::new(error.cause(), &error))?;
+        let mut commit = match decide(loaded, event, policy, clock()) {
+            Decision::Commit(commit) => commit,
+            Decision::Duplicate => return Ok(Verdict::Done(Done::Duplicate)),
+            Decision::Park(failure) => return Ok(Verdict::Park(failure)),
+            Decision::Load(user) => {
+                keys.users.push(user);
+                continue;
+            }
+        };
+        commit.context = Some(context.clone());
+        let committed = Committed::from(&*commit);
+        match store.commit(*commit).await {
+            Ok(()) => return Ok(Verdict::Done(Done::Committed(committed))),
+            Err(StoreError::Duplicate) => return Ok(Verdict::Done(Done::Duplicate)),
+            Err(error @ (StoreError::TooLarge(_) | StoreError::Corrupt(_))) => {
+                return Ok(park(&error));
+            }
+            Err(StoreError::Conflict) if conflicts < CONFLICT_RETRIES_MAX => {
+                conflicts += 1;
+                let delay_ms = conflict_delay_ms(event.id.as_str(), conflicts);
+                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            }
+            Err(error) => return Err(failure(&error)),
+        }
+    }
+}
+
+fn failure(error: &StoreError) -> Failure {
+    Failure::new(error.cause(), error)
+}
+
+/// Retrying does not help: the store refuses what was decided, or cannot read what it has.
+fn park(error: &StoreError) -> Verdict {
+    Verdict::Park(failure(error))
+}

@@ -1,0 +1,56 @@
+//! What the log and the metrics say of a verdict: ids and codes, never a body.
+
+use tierlift_core::{failure::Failure, id::UserId, ports::Message, time::Timestamp};
+
+use crate::{Committed, Done, Verdict};
+
+/// Logs and counts the verdict on a message.
+pub fn record(message: &Message, verdict: &Verdict, now: Timestamp) {
+    match verdict {
+        Verdict::Done(Done::Committed(committed)) => record_committed(message, committed, now),
+        Verdict::Done(Done::Duplicate) => record_duplicate(message),
+        Verdict::Retry { delay_ms, failure } => record_retry(message, *delay_ms, failure),
+        Verdict::Park(failure) => record_parked(message, failure),
+    }
+}
+
+fn record_committed(message: &Message, committed: &Committed, now: Timestamp) {
+    let (event, customer) = (message.event.as_str(), &*message.group.0);
+    let (user, outcome) = (committed.user.as_ref().map(UserId::as_str), committed.outcome.as_str());
+    tracing::info!(event, customer, user, outcome, trace = message.trace, "event processed");
+    count_event(outcome);
+    if committed.ambiguous {
+        metrics::counter!("tierlift_ambiguous_total").increment(1);
+    }
+    for change in &committed.changes {
+        let direction = if change.upgraded { "up" } else { "down" };
+        metrics::counter!("tierlift_role_changes_total", "direction" => direction).increment(1);
+    }
+    metrics::histogram!("tierlift_queue_to_commit_seconds")
+        .record(now.since(message.received_at).as_secs_f64());
+}
+
+fn record_duplicate(message: &Message) {
+    let (event, customer) = (message.event.as_str(), &*message.group.0);
+    tracing::debug!(event, customer, trace = message.trace, "event was processed before");
+    count_event("duplicate");
+}
+
+fn record_retry(message: &Message, delay_ms: u64, failure: &Failure) {
+    let (event, customer) = (message.event.as_str(), &*message.group.0);
+    let (cause, error, trace) = (failure.cause.as_str(), &failure.error, &message.trace);
+    tracing::warn!(event, customer, cause, error, delay_ms, trace, "event failed, retry scheduled");
+    count_event("retried");
+}
+
+fn record_parked(message: &Message, failure: &Failure) {
+    let (event, customer) = (message.event.as_str(), &*message.group.0);
+    let (cause, error, trace) = (failure.cause.as_str(), &failure.error, &message.trace);
+    tracing::error!(event, customer, cause, error, trace, "event parked as a dead letter");
+    count_event("parked");
+    metrics::counter!("tierlift_parked_total", "cause" => cause).increment(1);
+}
+
+fn count_event(outcome: &'static str) {
+    metrics::counter!("tierlift_events_total", "outcome" => outcome).increment(1);
+}

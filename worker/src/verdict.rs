@@ -1,0 +1,68 @@
+//! A verdict: the result of one attempt at a message.
+
+use tierlift_core::{
+    change::Change, decide::Commit, failure::Failure, id::UserId, ledger::Outcome,
+    limits::ATTEMPTS_MAX, ports::Message,
+};
+
+use crate::retry_delay_ms;
+
+/// The result of one attempt. What it means for the message is done by [`settle`](crate::settle).
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The event is in the ledger. The message can be deleted.
+    Done(Done),
+    /// The failure may pass: redeliver the message after the delay.
+    Retry {
+        /// In milliseconds.
+        delay_ms: u64,
+        /// The failure.
+        failure: Failure,
+    },
+    /// Retrying does not help: move the message to the dead letters.
+    Park(Failure),
+}
+
+/// How a message was done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It was committed just now.
+    Committed(Committed),
+    /// The ledger had it already.
+    Duplicate,
+}
+
+/// What a commit wrote, as far as logs, metrics and sockets are concerned.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The event's outcome.
+    pub outcome: Outcome,
+    /// Whether edges are missing.
+    pub ambiguous: bool,
+    /// The user whose account it concerns.
+    pub user: Option<UserId>,
+    /// The changes to push to the user's sockets.
+    pub changes: Vec<Change>,
+}
+
+impl From<&Commit> for Committed {
+    fn from(commit: &Commit) -> Self {
+        Self {
+            outcome: commit.ledger.outcome,
+            ambiguous: commit.ledger.ambiguous,
+            user: commit.ledger.user.clone(),
+            changes: commit.changes.clone(),
+        }
+    }
+}
+
+impl Verdict {
+    /// The verdict on a failure that may pass: another attempt, until [`ATTEMPTS_MAX`] failed.
+    #[must_use]
+    pub fn after_failure(failure: Failure, message: &Message, attempt: u32) -> Self {
+        if attempt >= ATTEMPTS_MAX {
+            return Self::Park(failure);
+        }
+        Self::Retry { delay_ms: retry_delay_ms(message.event.as_str(), attempt), failure }
+    }
+}
