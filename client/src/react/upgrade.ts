@@ -3,7 +3,7 @@
 // browser, and a page that navigates from the return page to another is still waiting.
 
 import { useCallback } from 'react';
-import type { WatchOptions } from '../client.js';
+import type { WatchOptions } from '../options.js';
 import type { UpgradeOutcome, UpgradeView } from '../types.js';
 import { useClient, useTierSnapshot } from './provider.js';
 
