@@ -1,6 +1,6 @@
 // Elects the one tab of a browser that keeps the socket: the holder of a Web Lock. The lock moves on
 // by itself when its holder closes. A page that is about to freeze releases it, and a leader that
-// hangs loses it to the follower whose probe it does not answer.
+// hangs loses it to the follower whose probe it does not reply to.
 // It knows nothing of sockets. Without Web Locks and BroadcastChannel, every tab is solo.
 
 import type { Environment } from './environment.js';
@@ -65,7 +65,7 @@ export function createElection({ name, env, post, onPosition, onWake }: Election
     cancelTakeover = null;
   }
 
-  /** Queues for the lock, or steals it from a leader that does not answer. */
+  /** Queues for the lock, or steals it from a leader that does not reply. */
   function requestLock(options: { steal?: true }): void {
     lockRequest?.abort();
     const mine = (lockRequest = new AbortController());

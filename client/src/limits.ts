@@ -5,7 +5,7 @@ export const RECONNECT_DELAY_MS_BASE = 1_000;
 export const RECONNECT_DELAY_MS_MAX = 30_000;
 /** A socket that lived this long was healthy, so its successor starts from the base delay. */
 export const HEALTHY_LIFETIME_MS_MIN = 10_000;
-/** A connection that does not answer a dial, a sync or a ping within this time is dead. */
+/** A connection that does not reply to a dial, a sync or a ping within this time is dead. */
 export const REPLY_MS_MAX = 10_000;
 /** Shorter after a wake-up: the socket is more likely dead, and somebody is looking at the page. */
 export const WAKE_REPLY_MS_MAX = 3_000;
@@ -25,7 +25,7 @@ export const REFRESH_LOCK_HOLD_MS = 50;
 /** Tabs spread their profile request after a role change over this time; the first serves all. */
 export const PROFILE_JITTER_MS_MAX = 1_000;
 
-/** A leader that does not answer a probe within this time, plus the jitter, is replaced. */
+/** A leader that does not reply to a probe within this time, plus the jitter, is replaced. */
 export const PROBE_REPLY_MS_MIN = 500;
 export const PROBE_REPLY_MS_JITTER = 300;
 export const PROBE_INTERVAL_MS = 15_000;
