@@ -52,8 +52,8 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
     name,
     onMessage: (message) => {
       if (message.type === 'SIGN_OUT') onSignOut();
-      else if ('user' in message) sync.receive(message);
-      else election.receive(message);
+      else if (message.type === 'PROBE' || message.type === 'ALIVE') election.receive(message);
+      else sync.receive(message);
     },
   });
   const refresh = (stale: string): Promise<string | null> => sync.refresh(stale);

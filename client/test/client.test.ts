@@ -37,7 +37,7 @@ describe('starting', () => {
     expect(tab.snapshot.connection).toBe('open');
   });
 
-  it('opens its socket below baseUrl, or where the host says', async () => {
+  it('opens its socket below baseUrl, or where the host configures it', async () => {
     const tab = harness.browser.openTab();
     await harness.advance();
     expect(tab.socket?.url).toBe('wss://tier.test/ws');
@@ -77,7 +77,7 @@ describe('starting', () => {
     expect(late.snapshot).toMatchObject({ status: 'ready', position: 'follower' });
   });
 
-  it('switches users when told that another one signed in', async () => {
+  it('switches users when another one signs in', async () => {
     harness.server.setRole('u2', 'paid');
     const [tab] = await harness.openTabs(1);
     tab!.token = tokenFor('u2', 1);

@@ -155,7 +155,7 @@ export class FakeSocket {
     setTimeout(() => this.deliver(data), this.server.delay());
   }
 
-  /** Hands the page a message at once, whatever it says. */
+  /** Hands the page a message at once, whether it is a frame or not. */
   deliver(data: unknown): void {
     if (!this.closed) this.onmessage?.call(this as never, { data } as MessageEvent);
   }
