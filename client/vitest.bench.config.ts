@@ -7,7 +7,7 @@ export default defineConfig({
     retry: 0,
     testTimeout: 300_000,
     hookTimeout: 60_000,
-    // The table is the point: nothing may prefix or swallow it.
+    // The table is the result: nothing may prefix or hide it.
     disableConsoleIntercept: true,
   },
 });

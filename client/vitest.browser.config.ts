@@ -1,4 +1,4 @@
-// Browser tests: a real Chromium against a real server. One file at a time, and nothing is retried.
+// Browser tests: a real Chromium against a real server, one file at a time and without retries.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

@@ -1,4 +1,4 @@
-// Unit tests: no network, no browser, and every clock is the test's own.
+// Unit tests: no network, no browser, and fake clocks only.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

@@ -1,6 +1,6 @@
-// How long from the POST that starts a change until its role is on the screen, in the leader tab and
-// in a follower. The POST is the demo's: it has the server sign and send itself each webhook, so the
-// time includes signing, the webhook's own HTTP request, the commit, the push and the paint.
+// The time from the POST that starts a change until its role is on the screen, in the leader and in a
+// follower. The POST makes the server sign and send itself each webhook, so the time includes the
+// signature, the webhook's own HTTP request, the commit, the push and the paint.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
@@ -9,7 +9,7 @@ import { Visitor, hasPosition, launch } from '../browser/visitor';
 
 const RUNS = Number(process.env.BENCH_RUNS ?? 200);
 const WARM_UP_RUNS = 10;
-/** Room between runs, so that no run waits for what the one before left to do. */
+/** A pause between runs, so that no run waits for the remaining work of the previous one. */
 const PAUSE_MS = 40;
 
 let browser: Browser;
@@ -28,7 +28,7 @@ interface Armed {
   painted: Promise<number>;
 }
 
-/** Has the page note the frame after the one in which it shows the role. */
+/** Makes the page record the frame after the one in which it shows the role. */
 function arm(page: Page, role: string): Promise<void> {
   return page.evaluate((wanted) => {
     const shows = (): boolean => document.querySelector(`[data-role=${wanted}]`) !== null;
@@ -55,7 +55,7 @@ async function measure(visitor: Visitor, pages: Page[], run: number): Promise<nu
     server.simulate(visitor.userId, action),
     ...pages.map(paintOf),
   ]);
-  await new Promise((rested) => setTimeout(rested, PAUSE_MS));
+  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   return paints.map((at) => at - sent);
 }
 
@@ -80,10 +80,10 @@ it(`webhook to paint, ${RUNS} runs`, async () => {
     const times = await measure(visitor, pages, run);
     if (run >= 0) runs.push(times);
   }
-  const of = (tab: number) => runs.map((times) => times[tab] ?? NaN);
+  const timesOf = (tab: number) => runs.map((times) => times[tab] ?? NaN);
   console.log(`\nPOST sent → role painted, ${RUNS} runs, ms`);
   console.log('tab'.padEnd(10) + ['p50', 'p99', 'max'].map((h) => h.padStart(9)).join(''));
-  console.log(row('leader', of(0)));
-  console.log(row('follower', of(1)));
+  console.log(row('leader', timesOf(0)));
+  console.log(row('follower', timesOf(1)));
   expect(runs).toHaveLength(RUNS);
 });

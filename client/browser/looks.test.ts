@@ -1,5 +1,5 @@
-// How each state looks and reads: a screenshot at two widths and in two themes, no serious fault by
-// axe, nothing wider than the screen, and nothing that moves when the role changes.
+// The looks of each state: a screenshot at two widths and in two themes, no serious violation that axe
+// reports, nothing wider than the screen, and nothing that moves when the role changes.
 
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -29,38 +29,38 @@ afterAll(async () => {
   await server.close();
 });
 
-interface Scene {
+interface State {
   name: string;
   signedOut?: boolean;
-  play: (page: Page, visitor: Visitor) => Promise<void>;
+  reach: (page: Page, visitor: Visitor) => Promise<void>;
 }
 
 const go = (page: Page, query = '') => page.goto(`${server.origin}/demo${query}`);
 
-const scenes: Scene[] = [
+const states: State[] = [
   {
     name: 'sign-in',
     signedOut: true,
-    play: (page) => page.getByRole('heading', { name: 'Come in' }).waitFor(),
+    reach: (page) => page.getByRole('heading', { name: 'Come in' }).waitFor(),
   },
-  { name: 'free', play: live },
+  { name: 'free', reach: live },
   {
     name: 'checkout',
-    play: async (page) => {
+    reach: async (page) => {
       await go(page, '?checkout');
       await page.getByRole('button', { name: /Pay/ }).waitFor();
     },
   },
   {
     name: 'pending',
-    play: async (page) => {
+    reach: async (page) => {
       await go(page, '?return');
       await showsWatch(page, 'pending');
     },
   },
   {
     name: 'timed-out',
-    play: async (page) => {
+    reach: async (page) => {
       await page.clock.install();
       await go(page, '?return');
       await showsWatch(page, 'pending');
@@ -70,7 +70,7 @@ const scenes: Scene[] = [
   },
   {
     name: 'upgraded',
-    play: async (page, visitor) => {
+    reach: async (page, visitor) => {
       await go(page, '?return');
       await showsWatch(page, 'pending');
       await server.simulate(visitor.userId, 'upgrade');
@@ -81,7 +81,7 @@ const scenes: Scene[] = [
   },
   {
     name: 'polling',
-    play: async (page) => {
+    reach: async (page) => {
       await live(page);
       await page.getByRole('switch', { name: /Drop my socket/ }).click();
       await page.locator('[data-testid=connection]', { hasText: 'Polling' }).waitFor();
@@ -89,7 +89,7 @@ const scenes: Scene[] = [
   },
   {
     name: 'downgraded',
-    play: async (page, visitor) => {
+    reach: async (page, visitor) => {
       await live(page);
       await page.getByRole('button', { name: 'Webhook storm' }).click();
       await page.getByText('webhooks sent').waitFor();
@@ -97,17 +97,17 @@ const scenes: Scene[] = [
       await showsRole(page, 'paid');
       await page.getByRole('button', { name: 'Cancel subscription' }).click();
       await showsRole(page, 'free');
-      await page.locator('[data-testid=premium-answer][data-code="403"]').waitFor();
+      await page.locator('[data-testid=premium-response][data-code="403"]').waitFor();
     },
   },
 ];
 
-async function faults(page: Page): Promise<string[]> {
+async function violations(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() =>
+  const results = await page.evaluate(() =>
     (globalThis as unknown as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
   );
-  return violations
+  return results.violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
 }
@@ -117,15 +117,15 @@ const overflow = (page: Page) =>
 
 describe.each(Object.entries(WIDTHS))('on a %s', (device, width) => {
   describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
-    it.each(scenes)('$name', async ({ name, signedOut = false, play }) => {
+    it.each(states)('$name', async ({ name, signedOut = false, reach }) => {
       const viewport = { width, height: device === 'phone' ? 844 : 900 };
       const look = { viewport, colorScheme, reducedMotion: 'reduce' as const };
       const visitor = await Visitor.arrive(browser, server, { ...look, signedOut });
       const page = await visitor.open();
-      await play(page, visitor);
+      await reach(page, visitor);
       const path = join(FOLDER, `${name}-${device}-${colorScheme}.png`);
       await page.screenshot({ path, fullPage: true });
-      expect(await faults(page)).toEqual([]);
+      expect(await violations(page)).toEqual([]);
       expect(await overflow(page)).toBeLessThanOrEqual(0);
     });
   });

@@ -1,5 +1,5 @@
-// Runs a real `tierlift serve --demo` on a free port over a fresh file, and ends it. It never
-// pretends: where the program was not built, the tests fail and say how to build it.
+// Runs a real `tierlift serve --demo` on a free port over a fresh file, and stops it. It fakes nothing:
+// where the program has not been built, the tests fail and say how to build it.
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -15,7 +15,8 @@ const STARTUP_MS_MAX = 15_000;
 function program(): string {
   const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
   const path = process.env.TIERLIFT_BIN ?? join(target, 'debug/tierlift');
-  if (!existsSync(path)) throw new Error(`no ${path}: run cargo build first, or set TIERLIFT_BIN`);
+  if (!existsSync(path))
+    throw new Error(`${path} does not exist: run cargo build, or set TIERLIFT_BIN`);
   return path;
 }
 
@@ -47,7 +48,7 @@ export class DemoServer {
     return server;
   }
 
-  /** Starts it, or starts it again over the same file and on the same port. */
+  /** Starts it, or restarts it over the same file and on the same port. */
   async run(): Promise<void> {
     const args = [
       'serve',
@@ -67,14 +68,14 @@ export class DemoServer {
   async #healthy(): Promise<void> {
     const deadline = Date.now() + STARTUP_MS_MAX;
     for (;;) {
-      const answer = await fetch(`${this.origin}/healthz`).catch(() => null);
-      if (answer?.ok) return;
+      const response = await fetch(`${this.origin}/healthz`).catch(() => null);
+      if (response?.ok) return;
       if (Date.now() > deadline) throw new Error('the server did not become healthy');
       await new Promise((retry) => setTimeout(retry, 25));
     }
   }
 
-  /** Ends it as a crash would. */
+  /** Kills it, as a crash would. */
   async kill(): Promise<void> {
     const running = this.#process;
     this.#process = null;
@@ -89,16 +90,16 @@ export class DemoServer {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Has the server send itself a customer's webhooks. */
+  /** Makes the server send itself a customer's webhooks. */
   async simulate(userId: string, action: Action, delayMs?: number): Promise<void> {
-    const answer = await this.#post('/demo/simulate', { userId, action, delayMs });
-    if (answer.status !== 202)
-      throw new Error(`${action}: ${answer.status} ${await answer.text()}`);
+    const response = await this.#post('/demo/simulate', { userId, action, delayMs });
+    if (response.status !== 202)
+      throw new Error(`${action}: ${response.status} ${await response.text()}`);
   }
 
   async token(userId: string): Promise<string> {
-    const answer = await this.#post('/demo/login', { userId });
-    return ((await answer.json()) as { accessToken: string }).accessToken;
+    const response = await this.#post('/demo/login', { userId });
+    return ((await response.json()) as { accessToken: string }).accessToken;
   }
 
   #post(path: string, body: object): Promise<Response> {

@@ -1,5 +1,5 @@
-// Tabs of one browser and of two, against a real server: who holds the socket, how fast a change
-// arrives, and what happens when the one who holds it goes.
+// Tabs of one browser and of two, against a real server: which tab holds the socket, how fast a change
+// arrives, and what happens when that tab goes away.
 
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
@@ -21,19 +21,19 @@ afterAll(async () => {
   await server.close();
 });
 
-/** How long after now each page showed the role, by the pages' own clocks. */
-async function timeUntil(pages: Page[], wanted: string, cause: () => Promise<void>) {
+/** The time from `cause` until each page shows the role, by the pages' own clocks. */
+async function msUntil(pages: Page[], wanted: string, cause: () => Promise<void>) {
   const shown = pages.map((page) =>
     page.evaluate(
-      (awaited) =>
+      (expected) =>
         new Promise<number>((resolve) => {
-          const look = () => {
+          const check = () => {
             const at = document.querySelector<HTMLElement>('[data-testid=role]');
-            if (at?.dataset.role !== awaited) return;
+            if (at?.dataset.role !== expected) return;
             observer.disconnect();
             resolve(Date.now());
           };
-          const observer = new MutationObserver(look);
+          const observer = new MutationObserver(check);
           observer.observe(document.body, { subtree: true, childList: true, attributes: true });
         }),
       wanted,
@@ -57,13 +57,13 @@ it('two tabs and two browsers of one user follow a webhook within a second', asy
   const [visitor, leader, follower] = await twoTabs();
   const elsewhere = await Visitor.arrive(browser, server, { userId: visitor.userId });
   const pages = [leader, follower, await elsewhere.openLive(), await elsewhere.openLive()];
-  const up = await timeUntil(pages, 'paid', () => server.simulate(visitor.userId, 'upgrade'));
+  const up = await msUntil(pages, 'paid', () => server.simulate(visitor.userId, 'upgrade'));
   expect(Math.max(...up)).toBeLessThan(SECOND_MS);
-  const down = await timeUntil(pages, 'free', () => server.simulate(visitor.userId, 'downgrade'));
+  const down = await msUntil(pages, 'free', () => server.simulate(visitor.userId, 'downgrade'));
   expect(Math.max(...down)).toBeLessThan(SECOND_MS);
 });
 
-it('a browser has one socket, however many tabs', async () => {
+it('a browser has one socket, whatever the number of tabs', async () => {
   const [visitor] = await twoTabs();
   await visitor.openLive();
   expect(visitor.openSockets).toBe(1);
@@ -82,7 +82,7 @@ it('closing the leader hands over within a second, and nothing is missed', async
   expect(visitor.openSockets).toBe(1);
 });
 
-// A headless Chromium freezes no page, so the event is sent by hand; the locks are the real ones.
+// A headless Chromium freezes no page, so the test dispatches the event itself. The locks are real.
 it('a leader that is frozen hands over, and comes back as a follower in step', async () => {
   const [visitor, leader, follower] = await twoTabs();
   await leader.evaluate(() => document.dispatchEvent(new Event('freeze')));
@@ -127,7 +127,7 @@ it('a downgrade closes the premium panel in every tab', async () => {
   await server.simulate(visitor.userId, 'downgrade');
   for (const page of [leader, follower]) {
     await page.getByTestId('premium-text').waitFor({ state: 'detached' });
-    await page.locator('[data-testid=premium-answer][data-code="403"]').waitFor();
+    await page.locator('[data-testid=premium-response][data-code="403"]').waitFor();
   }
 });
 
@@ -139,8 +139,8 @@ it('a storm ends with every tab in step', async () => {
   await expect
     .poll(
       async () => {
-        const answer = await fetch(`${server.origin}/session`, { headers });
-        const truth = ((await answer.json()) as { role: string }).role;
+        const response = await fetch(`${server.origin}/session`, { headers });
+        const truth = ((await response.json()) as { role: string }).role;
         return [await role(leader), await role(follower)].every((shown) => shown === truth);
       },
       { timeout: 10_000 },
@@ -164,7 +164,7 @@ it.each([
   await visitor.context.addInitScript(remove);
   const pages = [await visitor.openLive(), await visitor.openLive()];
   expect(await Promise.all(pages.map(position))).toEqual(['solo', 'solo']);
-  const shown = await timeUntil(pages, 'paid', () => server.simulate(visitor.userId, 'upgrade'));
+  const shown = await msUntil(pages, 'paid', () => server.simulate(visitor.userId, 'upgrade'));
   expect(Math.max(...shown)).toBeLessThan(SECOND_MS);
   for (const page of pages) await page.getByTestId('premium-text').waitFor();
 });

@@ -1,5 +1,5 @@
-// A person who has paid, when things go wrong: servers die, sockets are blocked, webhooks are late,
-// pages are reloaded. The minute of a watch is the page's own clock, moved by the test.
+// A customer who has paid, when things go wrong: the server dies, sockets are blocked, webhooks are
+// late, pages are reloaded. The test moves the page's clock through the minute of a watch.
 
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
@@ -35,7 +35,7 @@ it('a checkout unlocks everything, in the tab that paid and in the other', async
   await other.getByText('Toast shown').waitFor();
 });
 
-it('a server that is killed and restarted while a person waits is caught up with', async () => {
+it('a page that waits catches up with a server that is killed and restarted', async () => {
   const visitor = await Visitor.arrive(browser, server);
   const other = await visitor.openLive();
   const page = await visitor.open('/demo?return');
@@ -63,7 +63,7 @@ it('with the socket blocked, polling finds the upgrade', async () => {
   await live(other);
 });
 
-it('a webhook past the window is explained, and the retry finds it', async () => {
+it('a webhook after the window is explained, and the retry finds it', async () => {
   const visitor = await Visitor.arrive(browser, server);
   const page = await visitor.openLive();
   await dropSockets(page);
@@ -103,7 +103,7 @@ it('the slow webhook of the demo is waited for', async () => {
   await showsWatch(page, 'upgraded');
 });
 
-it('a person with a keyboard alone can sign in, pay and return', async () => {
+it('a person with only a keyboard can sign in, pay and return', async () => {
   const visitor = await Visitor.arrive(browser, server, { signedOut: true });
   const page = await visitor.open();
   await page.getByLabel('Your user id').focus();

@@ -1,13 +1,13 @@
-// A person at the demo: opens contexts and tabs of a real Chromium, signed in, and reads what they
-// show. It asserts nothing.
+// A visitor of the demo: opens contexts and tabs of a real Chromium, signed in, and reads what they
+// show. It asserts nothing itself.
 
 import sparticuz from '@sparticuz/chromium';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import type { DemoServer } from './server';
 
-/** How long a test waits for what has to happen; each bound that matters is asserted by itself. */
-const PATIENCE_MS = 15_000;
+/** How long a test waits for an event. Bounds that matter are asserted separately. */
+const WAIT_MS_MAX = 15_000;
 
 const FLAGS = [
   '--no-sandbox',
@@ -51,14 +51,14 @@ export class Visitor {
   ): Promise<Visitor> {
     const { userId = `visitor-${process.pid}-${++visitors}`, signedOut, ...rest } = options;
     const context = await browser.newContext(rest);
-    context.setDefaultTimeout(PATIENCE_MS);
+    context.setDefaultTimeout(WAIT_MS_MAX);
     const visitor = new Visitor(server, context, userId);
-    if (!signedOut) await visitor.#keep(await server.token(userId));
+    if (!signedOut) await visitor.#storeToken(await server.token(userId));
     return visitor;
   }
 
-  /** Puts the token where the demo keeps it, once and not again at each navigation. */
-  async #keep(token: string): Promise<void> {
+  /** Stores the token where the demo expects it, once and not again on each navigation. */
+  async #storeToken(token: string): Promise<void> {
     await this.context.addInitScript((value) => {
       if (sessionStorage.getItem('seeded') ?? localStorage.getItem('demo.token')) return;
       sessionStorage.setItem('seeded', 'yes');
@@ -90,7 +90,7 @@ export class Visitor {
     return page;
   }
 
-  /** Opens a tab and waits until its news is live. */
+  /** Opens a tab and waits until it receives updates. */
   async openLive(): Promise<Page> {
     const page = await this.open();
     await live(page);

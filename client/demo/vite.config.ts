@@ -1,4 +1,4 @@
-// Builds the demo into demo/dist, which the server holds and serves at /demo.
+// Builds the demo into demo/dist, which the server embeds and serves at /demo.
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 

@@ -1,5 +1,5 @@
-// Fails when a part of the package outgrows its budget, minified and gzipped as a visitor gets it.
-// React, sonner and the core do not count towards the React part: the page has them already.
+// Fails when a part of the package exceeds its budget, minified and gzipped as a visitor downloads it.
+// React, sonner and the core do not count towards the React part, because the page has them already.
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 

@@ -1,51 +1,37 @@
-// The client as a host sees it: options in, a store out. It is inert until started, so a server may
-// create one while rendering, and it is counted, so React may start it twice.
+// The client's public API: options in, a store out. A client does nothing until it is started, so a
+// server can create one while rendering. Starts are counted, so React can start it twice.
 
-import { Engine } from './engine.js';
 import { browser } from './environment.js';
 import type { Environment } from './environment.js';
+import { createLifecycle } from './lifecycle.js';
+import type { Lifecycle } from './lifecycle.js';
+import type { TierClientOptions, WatchOptions } from './options.js';
 import { DEFAULT_ROLES } from './roles.js';
 import { INITIAL, createStore } from './store.js';
-import type { Seat } from './seat.js';
-import type { TokenHost } from './tokens.js';
-import type { TierSnapshot, UpgradeOutcome, User, UserRole } from './types.js';
-
-export interface TierClientOptions extends TokenHost {
-  /** Where the tierlift server answers; the page's own origin when left out. */
-  baseUrl?: string;
-  /** Where the socket is opened, if that is another host; `/ws` below `baseUrl` when left out. */
-  socketUrl?: string;
-  /** This browser was signed out, here or in another tab: forget the token. */
-  onSignOut?: () => void;
-  /** The server's roles, lowest first. */
-  roles?: readonly UserRole[];
-}
-
-export interface WatchOptions {
-  /** The role that was paid for; the last watch's, or the one above the lowest when left out. */
-  role?: UserRole;
-}
+import type { TierSnapshot, UpgradeOutcome, User } from './types.js';
+import type { UserSession } from './user-session.js';
+import { createWaiters } from './waiters.js';
 
 export interface TierClient {
   getSnapshot: () => TierSnapshot;
-  /** What a server renders: nobody is known yet. */
+  /** The snapshot that a server renders, which knows no user. */
   getServerSnapshot: () => TierSnapshot;
   subscribe: (listener: () => void) => () => void;
-  /** Connects, and gives back the stop. Counted: it runs until the last one stops. */
+  /** Connects and returns a stop function. Starts are counted: the last stop disconnects. */
   start: () => () => void;
-  /** Somebody signed in, or somebody else: read the token again. */
+  /** Reads the token again, after a user has signed in or changed. */
   signedIn: () => void;
-  /** Signs this browser's tabs out. */
+  /** Signs out every tab of this browser. */
   signOut: () => void;
-  /** Asks GET /session; concurrent calls share one request. Null when it had no answer. */
+  /** Calls GET /session; concurrent calls share one request. Resolves to null if it fails. */
   refreshUserProfile: () => Promise<User | null>;
-  /** `fetch` for guarded paths of the server, which renews a stale token once. */
+  /** `fetch` for guarded paths of the server, with the token. Renews a stale token once. */
   fetch: (path: string, init?: RequestInit) => Promise<Response>;
   /** Watches for an upgrade that has just been paid for. */
   watchUpgrade: (options?: WatchOptions) => Promise<UpgradeOutcome>;
-  /** Ends the watch in every tab; it resolves `cancelled`. */
+  /** Ends the watch in every tab; it resolves to `cancelled`. */
   cancelUpgrade: () => void;
-  /** Stops for good, whoever else still counts on it. */
+  /** Stops permanently, even if other starts are still counted. */
   destroy: () => void;
 }
 
@@ -55,47 +41,42 @@ export function createTierClient(
 ): TierClient {
   const roles = options.roles ?? DEFAULT_ROLES;
   const store = createStore(roles);
-  let engine: Engine | null = null;
   const starts = new Set<() => void>();
-  let destroyed = false;
   /**
-   * Calls made before it is known who is signed in, or even before the start: React runs a child's
-   * effects before its provider's.
+   * Calls made before the user is known, or even before the start: React runs a child's effects
+   * before its provider's.
    */
-  let early: ((seat: Seat | null) => void)[] = [];
+  const identified = createWaiters<UserSession | null>();
+  let lifecycle: Lifecycle | null = null;
+  let destroyed = false;
 
   function start(): () => void {
     const stop = (): void => {
-      if (starts.delete(stop) && starts.size === 0) halt();
+      if (starts.delete(stop) && starts.size === 0) close();
     };
     starts.add(stop);
     if (!destroyed) {
-      engine ??= new Engine({
+      const env = environment ?? browser();
+      lifecycle ??= createLifecycle({
         options,
         roles,
         store,
-        env: environment ?? browser(),
-        onSeat: release,
+        env,
+        onIdentified: identified.resolve,
       });
     }
     return stop;
   }
 
-  function halt(): void {
-    engine?.close();
-    engine = null;
+  function close(): void {
+    lifecycle?.close();
+    lifecycle = null;
   }
 
-  function release(seat: Seat | null): void {
-    const released = early;
-    early = [];
-    for (const resolve of released) resolve(seat);
-  }
-
-  function seated(): Promise<Seat | null> {
-    if (engine?.seat) return Promise.resolve(engine.seat);
-    if (destroyed || store.getSnapshot().status === 'signed_out') return Promise.resolve(null);
-    return new Promise((resolve) => early.push(resolve));
+  async function whenIdentified(): Promise<UserSession | null> {
+    if (lifecycle?.session) return lifecycle.session;
+    const nobody = destroyed || store.getSnapshot().status === 'signed_out';
+    return nobody ? null : identified.wait();
   }
 
   return {
@@ -103,26 +84,24 @@ export function createTierClient(
     getServerSnapshot: () => INITIAL,
     subscribe: store.subscribe,
     start,
-    signedIn: () => engine?.identify(),
-    signOut: () => {
-      engine?.seat?.tabs.post({ type: 'SIGN_OUT' });
-      engine?.leave();
-    },
+    signedIn: () => lifecycle?.identify(),
+    signOut: () => lifecycle?.signOut(),
     refreshUserProfile: async () => {
-      const profile = await (await seated())?.profile();
-      return profile?.answer === 'ok' ? profile.user : null;
+      const profile = await (await whenIdentified())?.poll();
+      return profile?.outcome === 'ok' ? profile.user : null;
     },
     fetch: async (path, init) => {
-      const seat = await seated();
-      if (!seat) throw new Error('nobody is signed in');
-      return seat.session.fetch(path, init);
+      const session = await whenIdentified();
+      if (!session) throw new Error('nobody is signed in');
+      return session.fetch(path, init);
     },
-    watchUpgrade: async (watch = {}) => (await seated())?.watchUpgrade(watch) ?? 'cancelled',
-    cancelUpgrade: () => engine?.seat?.upgrade.cancel(),
+    watchUpgrade: async ({ role } = {}) =>
+      (await whenIdentified())?.upgrade.start(role) ?? 'cancelled',
+    cancelUpgrade: () => lifecycle?.session?.upgrade.cancel(),
     destroy: () => {
       destroyed = true;
-      halt();
-      release(null);
+      close();
+      identified.resolve(null);
     },
   };
 }

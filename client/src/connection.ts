@@ -1,143 +1,148 @@
-// Performs what machine.ts decides: one socket at most, its timers, and the questions around it.
-// It decides nothing itself, and drops every answer that belongs to a state already left.
+// Performs what connection-machine.ts decides: at most one socket, its timers, and the requests
+// around it. It decides nothing itself, and drops every reply to a state that has been left.
 
-import type { Environment, Socket } from './environment.js';
-import { transition } from './machine.js';
-import type { ConnectionEvent, ConnectionState, Effect, TimerName } from './machine.js';
-import type { ClientFrame, ConnectionName } from './types.js';
+import type { Profile } from './api.js';
+import { transition } from './connection-machine.js';
+import type { ConnectionEvent, ConnectionState, Effect, TimerName } from './connection-machine.js';
+import type { Environment } from './environment.js';
+import { parseFrame } from './parse.js';
+import type { Frame } from './parse.js';
+import type { Store } from './store.js';
+import type { Tokens } from './tokens.js';
+import type { ClientFrame } from './types.js';
 
 export interface ConnectionOptions {
-  env: Pick<Environment, 'socket'>;
+  env: Pick<Environment, 'socket' | 'now' | 'random' | 'setTimer'>;
   url: string;
-  token: () => Promise<string | null>;
-  /** Asks GET /session why a dial failed; what it learns on the way reaches the store by itself. */
-  ask: () => Promise<'ok' | 'refused' | 'unreachable'>;
-  revocationId: () => number;
-  onFrame: (data: unknown) => void;
-  onState: (name: ConnectionName) => void;
+  userId: string;
+  store: Pick<Store, 'patch' | 'revocationId'>;
+  tokens: Pick<Tokens, 'current'>;
+  /** Calls GET /session, which shows why a dial failed. It never rejects. */
+  poll: () => Promise<Profile>;
+  onFrame: (frame: Frame) => void;
 }
 
-export class Connection {
-  readonly #options: ConnectionOptions;
-  readonly #timers = new Map<TimerName, ReturnType<typeof setTimeout>>();
-  #state: ConnectionState = { name: 'idle' };
-  /** Counts the states entered, so that a late answer is known to be late. */
-  #epoch = 0;
-  #socket: Socket | null = null;
+export interface Connection {
+  start: () => void;
+  stop: () => void;
+  /** The network is back or the page is shown: tests the socket, or dials now. */
+  wake: () => void;
+}
 
-  constructor(options: ConnectionOptions) {
-    this.#options = options;
-  }
+export function createConnection(options: ConnectionOptions): Connection {
+  const { env, store, tokens } = options;
+  const timers = createTimers(env, (type) => dispatch({ type }));
+  let state: ConnectionState = { name: 'idle' };
+  /** Counts the states entered, so that a late reply is recognized as late. */
+  let entered = 0;
+  let socket: FrameSocket | null = null;
 
-  start(): void {
-    this.#dispatch({ type: 'start' });
-  }
-
-  stop(): void {
-    this.#dispatch({ type: 'stop' });
-  }
-
-  /** The network is back or the page is looked at: test the socket, or dial now. */
-  wake(): void {
-    this.#dispatch({ type: 'wake' });
-  }
-
-  #dispatch(event: ConnectionEvent): void {
-    const [state, ...effects] = transition(this.#state, event, Math.random);
-    const entered = state.name !== this.#state.name;
-    this.#state = state;
-    if (entered) {
-      this.#epoch += 1;
-      for (const timer of this.#timers.keys()) this.#clear(timer);
+  function dispatch(event: ConnectionEvent): void {
+    const [next, ...effects] = transition(state, event, env.random);
+    const changed = next.name !== state.name;
+    state = next;
+    if (changed) {
+      entered += 1;
+      timers.clearAll();
     }
-    for (const effect of effects) this.#perform(effect);
-    if (entered) this.#options.onState(state.name);
+    for (const effect of effects) perform(effect);
+    if (changed) store.patch({ connection: next.name });
   }
 
-  #perform(effect: Effect): void {
+  function perform(effect: Effect): void {
     switch (effect[0]) {
       case 'authorize':
-        return this.#later(this.#options.token(), (token) => ({ type: 'token', token }));
+        return settle(tokens.current().then((token) => ({ type: 'token', token })));
       case 'ask':
-        return this.#later(this.#ask(), (answer) => answer);
+        return settle(ask(options));
       case 'dial':
-        return this.#dial(effect[1]);
+        return dial(effect[1]);
       case 'sync':
-        return this.#send({ action: 'sync', revocationId: this.#options.revocationId() });
+        return socket?.send({ action: 'sync', revocationId: store.revocationId() });
       case 'ping':
-        return this.#send({ action: 'ping' });
+        return socket?.send({ action: 'ping' });
       case 'close':
-        return this.#hangUp();
+        socket?.close();
+        socket = null;
+        return;
       case 'clear':
-        return this.#clear(effect[1]);
+        return timers.clear(effect[1]);
       case 'timer':
-        return this.#set(effect[1], effect[2]);
+        return timers.set(effect[1], effect[2]);
     }
   }
 
-  #set(name: TimerName, ms: number): void {
-    this.#clear(name);
-    this.#timers.set(
-      name,
-      setTimeout(() => this.#dispatch({ type: name }), ms),
-    );
-  }
-
-  #clear(name: TimerName): void {
-    clearTimeout(this.#timers.get(name));
-    this.#timers.delete(name);
-  }
-
-  /** Dispatches the outcome of a question, unless the state that asked it has been left. */
-  #later<T>(question: Promise<T>, toEvent: (answer: T) => ConnectionEvent): void {
-    const asked = this.#epoch;
-    const settle = (event: ConnectionEvent): void => {
-      if (asked === this.#epoch) this.#dispatch(event);
+  /** Dispatches the reply to a request, unless the state that made it has been left. */
+  function settle(reply: Promise<ConnectionEvent>): void {
+    const current = entered;
+    const settled = (event: ConnectionEvent): void => {
+      if (current === entered) dispatch(event);
     };
-    question.then(
-      (answer) => settle(toEvent(answer)),
-      () => settle({ type: 'failed' }),
-    );
+    reply.then(settled, () => settled({ type: 'failed' }));
   }
 
-  async #ask(): Promise<ConnectionEvent> {
-    const answer = await this.#options.ask();
-    const token = await this.#options.token().catch(() => null);
-    return { type: 'answered', answer, token };
-  }
-
-  #dial(token: string): void {
+  function dial(token: string): void {
     try {
-      const { env, url } = this.#options;
-      this.#listen(env.socket(url, ['tierlift.v1', `bearer.${token}`]));
+      socket = openSocket(options, token, dispatch);
     } catch {
-      // A token that is no subprotocol, or a page that forbids sockets, throws here.
-      this.#later(Promise.resolve(1006), (code) => ({ type: 'closed', code, now: Date.now() }));
+      // The token is no valid subprotocol, or the page forbids sockets.
+      settle(Promise.resolve({ type: 'closed', code: 1006, now: env.now() }));
     }
   }
 
-  #listen(socket: Socket): void {
-    this.#socket = socket;
-    socket.onopen = () => this.#dispatch({ type: 'opened', now: Date.now() });
-    socket.onclose = ({ code }) => this.#dispatch({ type: 'closed', code, now: Date.now() });
-    socket.onmessage = ({ data }) => {
-      // Where its function fails, API Gateway says so in a frame of its own: that is no answer.
-      if (!String(data).includes('"v":1')) return;
-      this.#dispatch({ type: 'frame' });
-      this.#options.onFrame(data);
-    };
-  }
+  return {
+    start: () => dispatch({ type: 'start' }),
+    stop: () => dispatch({ type: 'stop' }),
+    wake: () => dispatch({ type: 'wake' }),
+  };
+}
 
-  #send(frame: ClientFrame): void {
-    this.#socket?.send(JSON.stringify(frame));
-  }
+interface FrameSocket {
+  send: (frame: ClientFrame) => void;
+  /** Closes the socket. It dispatches nothing afterwards. */
+  close: () => void;
+}
 
-  #hangUp(): void {
-    const socket = this.#socket;
-    if (!socket) return;
-    // From here on this socket's words are history, whatever it still says.
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(1000);
-    this.#socket = null;
-  }
+function openSocket(
+  { env, url, userId, onFrame }: ConnectionOptions,
+  token: string,
+  dispatch: (event: ConnectionEvent) => void,
+): FrameSocket {
+  const socket = env.socket(url, ['tierlift.v1', `bearer.${token}`]);
+  socket.onopen = () => dispatch({ type: 'opened', now: env.now() });
+  socket.onclose = ({ code }) => dispatch({ type: 'closed', code, now: env.now() });
+  socket.onmessage = ({ data }) => {
+    const frame = parseFrame(data, userId);
+    if (!frame) return;
+    dispatch({ type: 'frame' });
+    onFrame(frame);
+  };
+  return {
+    send: (frame) => socket.send(JSON.stringify(frame)),
+    close: () => {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close(1000);
+    },
+  };
+}
+
+async function ask({ poll, tokens }: ConnectionOptions): Promise<ConnectionEvent> {
+  const { outcome } = await poll();
+  return { type: 'answered', outcome, token: await tokens.current().catch(() => null) };
+}
+
+function createTimers(env: Pick<Environment, 'setTimer'>, onExpired: (name: TimerName) => void) {
+  const cancels = new Map<TimerName, () => void>();
+  const clear = (name: TimerName): void => cancels.get(name)?.();
+  return {
+    set: (name: TimerName, ms: number): void => {
+      clear(name);
+      cancels.set(
+        name,
+        env.setTimer(() => onExpired(name), ms),
+      );
+    },
+    clear,
+    clearAll: (): void => cancels.forEach((cancel) => cancel()),
+  };
 }

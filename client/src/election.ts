@@ -1,104 +1,115 @@
-// Chooses the one tab of a browser that keeps the socket. The Web Lock is the office: it passes on
-// by itself when its holder closes. A page about to freeze gives it up, and one that hangs without
-// notice loses it to a follower whose probe it left unanswered.
-// It knows nothing of sockets, and without Web Locks and a channel it declares every tab solo.
+// Elects the one tab of a browser that keeps the socket: the holder of a Web Lock. The lock moves on
+// by itself when its holder closes. A page that is about to freeze releases it, and a leader that
+// hangs loses it to the follower whose probe it does not reply to.
+// It knows nothing of sockets. Without Web Locks and BroadcastChannel, every tab is solo.
 
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
+import type { ElectionMessage } from './tabs.js';
 import type { TabPosition } from './types.js';
 
 export interface ElectionOptions {
+  /** Name of the leader's lock. */
   name: string;
-  env: Pick<Environment, 'locks' | 'channel' | 'visible'>;
+  env: Pick<Environment, 'locks' | 'channel' | 'visible' | 'random' | 'setTimer'>;
+  post: (message: ElectionMessage) => void;
   onPosition: (position: TabPosition) => void;
-  /** Asks the leader whether it still runs. */
-  probe: (wake: boolean) => void;
-  /** Tells the followers that this tab is the leader and runs. */
-  announce: () => void;
+  /** A follower woke up: this leader should test its socket. */
+  onWake: () => void;
 }
 
-export class Election {
-  readonly #options: ElectionOptions;
-  #position: TabPosition | null = null;
-  /** This tab's claim to the lock: waiting for it, or holding it until aborted. */
-  #claim: AbortController | null = null;
-  #verdict: ReturnType<typeof setTimeout> | undefined;
-  #rounds: ReturnType<typeof setInterval> | undefined;
+export interface Election {
+  join: () => void;
+  leave: () => void;
+  /** Checks that the leader is alive, because the page is shown or the network is back. */
+  probeLeader: (wake: boolean) => void;
+  receive: (message: ElectionMessage) => void;
+}
 
-  constructor(options: ElectionOptions) {
-    this.#options = options;
+export function createElection({ name, env, post, onPosition, onWake }: ElectionOptions): Election {
+  let position: TabPosition | null = null;
+  /** This tab's lock request: it waits for the lock, or holds it until it is aborted. */
+  let lockRequest: AbortController | null = null;
+  let cancelTakeover: (() => void) | null = null;
+  let cancelInterval: (() => void) | undefined;
+
+  function take(next: TabPosition): void {
+    position = next;
+    onPosition(next);
   }
 
-  join(): void {
-    if (this.#position) return;
-    const { env } = this.#options;
-    // A follower that could not hear its leader would be left behind.
-    if (!env.locks || !env.channel) return this.#take('solo');
-    this.#follow();
-    this.#rounds = setInterval(() => {
-      if (env.visible()) this.doubt(false);
-    }, limits.PROBE_EVERY_MS);
+  function follow(): void {
+    take('follower');
+    requestLock({});
   }
 
-  leave(): void {
-    this.heard();
-    clearInterval(this.#rounds);
-    const claim = this.#claim;
-    this.#claim = this.#position = null;
-    claim?.abort();
+  function probeRegularly(): void {
+    cancelInterval = env.setTimer(() => {
+      probeRegularly();
+      if (env.visible()) probeLeader(false);
+    }, limits.PROBE_INTERVAL_MS);
   }
 
-  /** Tests the leader now, because a person looks at this tab or the network came back. */
-  doubt(wake: boolean): void {
-    if (this.#position !== 'follower' || this.#verdict !== undefined) return;
-    const { probe } = this.#options;
-    const patience = limits.PROBE_REPLY_MS_MIN + Math.random() * limits.PROBE_REPLY_MS_SPREAD;
-    this.#verdict = setTimeout(() => {
-      this.#verdict = undefined;
-      if (this.#position === 'follower') this.#stand({ steal: true });
-    }, patience);
-    probe(wake);
+  function probeLeader(wake: boolean): void {
+    if (position !== 'follower' || cancelTakeover) return;
+    const patienceMs = limits.PROBE_REPLY_MS_MIN + env.random() * limits.PROBE_REPLY_MS_JITTER;
+    cancelTakeover = env.setTimer(() => {
+      cancelTakeover = null;
+      if (position === 'follower') requestLock({ steal: true });
+    }, patienceMs);
+    post({ type: 'PROBE', wake });
   }
 
-  /** The leader was heard. */
-  heard(): void {
-    clearTimeout(this.#verdict);
-    this.#verdict = undefined;
+  function leaderAlive(): void {
+    cancelTakeover?.();
+    cancelTakeover = null;
   }
 
-  #take(position: TabPosition): void {
-    this.#position = position;
-    this.#options.onPosition(position);
-  }
-
-  #follow(): void {
-    this.#take('follower');
-    this.#stand({});
-  }
-
-  /** Queues for the lock, or with `steal` takes it from a leader that no longer answers. */
-  #stand(how: { steal?: true }): void {
-    this.#claim?.abort();
-    const claim = new AbortController();
-    this.#claim = claim;
-    // The platform takes a signal or a theft, not both.
-    const request = how.steal ? how : { signal: claim.signal };
-    const held = this.#options.env.locks?.request(this.#options.name, request, () =>
-      this.#lead(claim),
-    );
+  /** Queues for the lock, or steals it from a leader that does not reply. */
+  function requestLock(options: { steal?: true }): void {
+    lockRequest?.abort();
+    const mine = (lockRequest = new AbortController());
+    // The platform accepts either a signal or a theft, not both.
+    const request = options.steal ? options : { signal: mine.signal };
+    const held = env.locks?.request(name, request, () => lead(mine.signal));
     held?.catch(() => {
-      // Either the lock was stolen from this tab, or the claim was given up and is no longer ours.
-      if (this.#claim === claim) this.#follow();
+      // Either another tab stole the lock, or this tab gave up the request.
+      if (lockRequest === mine) follow();
     });
   }
 
-  async #lead(claim: AbortController): Promise<void> {
-    if (claim.signal.aborted) return;
-    this.heard();
-    this.#take('leader');
-    this.#options.announce();
-    await new Promise((release) => {
-      claim.signal.addEventListener('abort', release, { once: true });
-    });
+  async function lead(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    leaderAlive();
+    take('leader');
+    post({ type: 'ALIVE' });
+    await aborted(signal);
   }
+
+  return {
+    join: () => {
+      if (position) return;
+      // A follower that cannot receive its leader's messages would be left behind.
+      if (!env.locks || !env.channel) return take('solo');
+      follow();
+      probeRegularly();
+    },
+    leave: () => {
+      leaderAlive();
+      cancelInterval?.();
+      lockRequest?.abort();
+      lockRequest = position = null;
+    },
+    probeLeader,
+    receive: (message) => {
+      if (message.type === 'ALIVE') return leaderAlive();
+      if (position !== 'leader') return;
+      post({ type: 'ALIVE' });
+      if (message.wake) onWake();
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<unknown> {
+  return new Promise((resolve) => signal.addEventListener('abort', resolve));
 }

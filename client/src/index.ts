@@ -1,8 +1,6 @@
-// The package's front door. Importing it touches neither window nor document.
+// The package's public API. Importing it touches neither window nor document.
 
 export { createTierClient } from './client.js';
-export type { TierClient, TierClientOptions, WatchOptions } from './client.js';
-export { createTabs } from './tabs.js';
-export type { Envelope, TabMessage, Tabs, TabsOptions } from './tabs.js';
-export type { GetToken } from './tokens.js';
+export type { TierClient } from './client.js';
+export type { GetToken, TierClientOptions, WatchOptions } from './options.js';
 export type * from './types.js';

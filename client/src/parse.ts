@@ -1,5 +1,5 @@
-// Turns what arrives from outside into our types, once and at the edge, or into null.
-// It never throws and never repairs: a frame that is half right is no frame.
+// Parses what arrives from outside into the client's types, once and at the edge, or into null.
+// It never throws and never repairs: a frame that is half right is not a frame.
 
 import type { ChangeType, User } from './types.js';
 
@@ -19,7 +19,7 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
 }
 
-/** A `?` is a time, which may be null or, in an older answer, missing. */
+/** A `?` is a time, which may be null or missing. */
 const USER_TYPES: Record<keyof User, string> = {
   userId: 'string',
   role: 'string',
@@ -36,32 +36,33 @@ export function parseUser(value: unknown): User | null {
   for (const field of USER_FIELDS) {
     const type = USER_TYPES[field];
     const part = (user[field] = value[field] ?? null);
-    const sound = typeof part === type || (type === '?' && (!part || typeof part === 'string'));
-    if (!sound) return null;
+    const valid = typeof part === type || (type === '?' && (!part || typeof part === 'string'));
+    if (!valid) return null;
   }
   return user as unknown as User;
 }
 
-/** What a frame says about the user. */
-export interface FrameNews {
-  user: User;
-  type?: ChangeType;
-  eventId?: string | null;
-  committedAt?: string | null;
-}
+/** A frame from the server, with the user it is about. */
+export type Frame =
+  | { type: 'PONG' }
+  | { type: 'SNAPSHOT'; user: User }
+  | { type: ChangeType; user: User; eventId: string; committedAt: string };
 
 /**
- * Null for a PONG and for anything that is no frame. `userId` is the socket's owner, whom a
- * SNAPSHOT leaves out.
+ * Null for anything that is not a frame of version 1, such as the error frames of API Gateway, and
+ * for types that this client does not know. Unknown fields are ignored. `userId` is the socket's
+ * user, whom a SNAPSHOT does not name.
  */
-export function parseFrame(text: unknown, userId: string): FrameNews | null {
-  const frame = parseJson(text);
-  const user = parseUser({ userId, ...frame });
-  if (!user || frame?.v !== 1) return null;
+export function parseFrame(data: unknown, userId: string): Frame | null {
+  const frame = parseJson(data);
+  if (frame?.v !== 1) return null;
   const { type, eventId, at } = frame;
-  if (type === 'SNAPSHOT') return { user };
+  if (type === 'PONG') return { type };
+  const user = parseUser({ userId, ...frame });
+  if (!user) return null;
+  if (type === 'SNAPSHOT') return { type, user };
   if (!isChange(type)) return null;
-  return { user, type, eventId: String(eventId), committedAt: String(at) };
+  return { type, user, eventId: String(eventId), committedAt: String(at) };
 }
 
 export function isChange(type: unknown): type is ChangeType {
@@ -69,8 +70,8 @@ export function isChange(type: unknown): type is ChangeType {
 }
 
 /**
- * The user a token was issued to, read without verifying it: it only chooses which lock and which
- * channel this tab joins. What a user may do is always the server's answer.
+ * The user that a token was issued to, read without verifying the token. It only chooses the lock
+ * and the channel that this tab joins; the server decides what a user may do.
  */
 export function subjectOf(token: string): string | null {
   try {

@@ -1,7 +1,7 @@
-// What the page shows, and the one rule about it: news never goes backwards.
-// It does no IO. Everything that arrives, by whatever way, passes through `observe`.
+// What the page shows, and the one rule about it: a user's state never goes backwards.
+// It does no IO. Every update passes through `apply`, whichever way it arrived.
 
-import { USER_FIELDS } from './parse.js';
+import { USER_FIELDS, isChange } from './parse.js';
 import { changeType } from './roles.js';
 import type { ChangeType, RoleChange, TierSnapshot, User, UserRole, Via } from './types.js';
 
@@ -14,32 +14,39 @@ export const INITIAL: TierSnapshot = {
   lastChange: null,
 };
 
-export interface News {
+/** The state of a user, as a frame, a response or another tab reports it. */
+export interface Update {
   user: User;
   via: Via;
-  type?: ChangeType;
+  /** The type of the frame or message. Only a role change has a say in what happens. */
+  type?: ChangeType | 'SNAPSHOT' | 'REFRESH';
   eventId?: string | null;
   committedAt?: string | null;
 }
 
-/** `stale`: older than what is shown, or another user's. `same`: nothing new in it. */
-export type Verdict = 'stale' | 'same' | 'news' | 'change';
+/**
+ * What an update did. `stale`: it is older than what is shown, or about another user.
+ * `same`: it equals what is shown. `new`: it is shown now, and the role is the same or the
+ * first one known. `change`: it is shown now, as `lastChange` too.
+ */
+export type Applied = 'stale' | 'same' | 'new' | 'change';
 
 export interface Store {
   getSnapshot: () => TierSnapshot;
   subscribe: (listener: () => void) => () => void;
   patch: (part: Partial<TierSnapshot>) => void;
-  /** Starts over for a user; null is nobody. */
+  /** Starts over for a user. Null means that nobody is signed in. */
   identify: (userId: string | null) => void;
-  observe: (news: News) => Verdict;
+  apply: (update: Update, now: number) => Applied;
+  /** The greatest revocation id seen for the user. */
   revocationId: () => number;
 }
 
 export function createStore(roles: readonly UserRole[]): Store {
   let snapshot = INITIAL;
   let userId: string | null = null;
-  /** The newest revocation id seen for `userId`; it outlives a sign-out. */
-  let floor = 0;
+  /** The greatest revocation id seen for `userId`. It survives a sign-out. */
+  let revocationId = 0;
   const listeners = new Set<() => void>();
 
   function patch(part: Partial<TierSnapshot>): void {
@@ -48,26 +55,27 @@ export function createStore(roles: readonly UserRole[]): Store {
   }
 
   function identify(next: string | null): void {
-    const known = next === userId ? snapshot.user : null;
+    const user = next === userId ? snapshot.user : null;
     if (next !== null && next !== userId) {
       userId = next;
-      floor = 0;
+      revocationId = 0;
     }
-    const status = known ? 'ready' : 'loading';
-    patch({ ...INITIAL, user: known, status: next === null ? 'signed_out' : status });
+    const status = user ? 'ready' : 'loading';
+    patch({ ...INITIAL, user, status: next === null ? 'signed_out' : status });
   }
 
-  function observe(news: News): Verdict {
-    const { user } = news;
-    if (user.userId !== userId || user.revocationId < floor) return 'stale';
+  function apply(update: Update, now: number): Applied {
+    const { user } = update;
+    if (user.userId !== userId || user.revocationId < revocationId) return 'stale';
     const shown = snapshot.user;
-    floor = user.revocationId;
+    revocationId = user.revocationId;
     if (shown && sameUser(shown, user)) return 'same';
     if (!shown || shown.role === user.role) {
       patch({ user, status: 'ready' });
-      return 'news';
+      return 'new';
     }
-    patch({ user, status: 'ready', lastChange: changeOf(roles, shown.role, news) });
+    const lastChange = toRoleChange(roles, shown.role, update, now);
+    patch({ user, status: 'ready', lastChange });
     return 'change';
   }
 
@@ -79,15 +87,20 @@ export function createStore(roles: readonly UserRole[]): Store {
     },
     patch,
     identify,
-    observe,
-    revocationId: () => floor,
+    apply,
+    revocationId: () => revocationId,
   };
 }
 
-function changeOf(roles: readonly UserRole[], previousRole: UserRole, news: News): RoleChange {
-  const { user, via, eventId = null, committedAt = null } = news;
-  const type = news.type ?? changeType(roles, previousRole, user.role);
-  return { type, user, previousRole, via, eventId, committedAt, seenAt: Date.now() };
+function toRoleChange(
+  roles: readonly UserRole[],
+  previousRole: UserRole,
+  update: Update,
+  seenAt: number,
+): RoleChange {
+  const { user, via, eventId = null, committedAt = null } = update;
+  const type = isChange(update.type) ? update.type : changeType(roles, previousRole, user.role);
+  return { type, user, previousRole, via, eventId, committedAt, seenAt };
 }
 
 function sameUser(a: User, b: User): boolean {

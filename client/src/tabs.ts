@@ -1,18 +1,21 @@
-// Messages between the tabs of one browser: typed, versioned, and only about one's own user.
+// Messages between the tabs of one browser: typed, versioned, and limited to one user.
 // It prefers BroadcastChannel and falls back to localStorage events. It never writes a token to
-// storage, never hands a tab its own message, and drops what it does not understand.
+// storage, never delivers a tab its own message, and drops what it does not understand.
 
 import type { Channel, Environment } from './environment.js';
 import { isChange, isFields, parseJson, parseUser } from './parse.js';
 import type { ChangeType, RoleChange, User } from './types.js';
 
-export type TabMessage =
+/** The state of the user, as another tab learned it. */
+export type UpdateMessage =
   | ({ type: ChangeType } & Pick<RoleChange, 'user' | 'eventId' | 'committedAt'>)
-  | { type: 'REFRESH'; user: User; accessToken?: string }
-  | { type: 'SIGN_OUT' }
-  /** A follower asks whether the leader still runs; `wake` also asks it to test its socket. */
-  | { type: 'PROBE'; wake: boolean }
-  | { type: 'ALIVE' };
+  | { type: 'REFRESH'; user: User; accessToken?: string };
+
+export type ElectionMessage =
+  /** A follower checks that the leader is alive; `wake` also makes it test its socket. */
+  { type: 'PROBE'; wake: boolean } | { type: 'ALIVE' };
+
+export type TabMessage = UpdateMessage | ElectionMessage | { type: 'SIGN_OUT' };
 
 /** What each message carries besides its content. */
 export interface Envelope {
@@ -30,20 +33,20 @@ export interface Tabs {
 export interface TabsOptions {
   name: string;
   userId: string;
-  env: Pick<Environment, 'channel' | 'storage' | 'listen'>;
+  env: Pick<Environment, 'channel' | 'storage' | 'listen' | 'now' | 'random'>;
   onMessage: (message: TabMessage & Envelope) => void;
 }
 
 export function createTabs({ name, userId, env, onMessage }: TabsOptions): Tabs {
-  const source = `${Date.now()}-${Math.random()}`;
+  const source = `${env.now()}-${env.random()}`;
   const receive = (data: unknown): void => {
     const message = parseMessage(data);
     if (message && message.source !== source && message.userId === userId) onMessage(message);
   };
   const link = openChannel(name, env, receive) ?? openStorage(name, env, receive);
   return {
-    post: (message) => link.post({ v: 1, source, at: Date.now(), userId, ...message }),
-    close: () => link.close(),
+    post: (message) => link.post({ v: 1, source, at: env.now(), userId, ...message }),
+    close: link.close,
   };
 }
 
@@ -64,7 +67,7 @@ function openChannel(name: string, env: TabsOptions['env'], receive: Receive): L
   };
 }
 
-/** The write is the message; the value itself is removed at once, and a token is never written. */
+/** Writing is sending: the value is removed at once, and a token is never written. */
 function openStorage(name: string, env: TabsOptions['env'], receive: Receive): Link {
   return {
     post: (message) => {

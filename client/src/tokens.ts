@@ -1,37 +1,29 @@
-// The token in use, and its renewal: one refresh for all tabs, under a lock.
-// It keeps no token beyond the page's life and writes none to storage; the host does, if it wants.
+// The current access token and its renewal: one refresh for all tabs, under a lock.
+// It keeps a token no longer than the page lives and writes none to storage; the host may do so.
 
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
-
-export type GetToken = () => string | null | Promise<string | null>;
-
-export interface TokenHost {
-  /** Your access token, or null when nobody is signed in. Asked before each dial and request. */
-  getToken: GetToken;
-  /** Keep this token from now on: the one `getToken` gave was stale and has been renewed. */
-  onToken?: (accessToken: string) => void;
-}
+import type { TokenHost } from './options.js';
 
 export interface Tokens {
   current: () => Promise<string | null>;
-  /** A token that is not `stale`, or null when there is none to be had. */
+  /** Returns a token that is not `stale`, or null if there is none. */
   renew: (stale: string) => Promise<string | null>;
-  /** Takes over a token that this or another tab was given. */
+  /** Uses a token that this tab or another one has obtained. */
   adopt: (accessToken: string) => Promise<void>;
 }
 
-/**
- * `refresh` asks the server for a new token: null when it may not have one, and it rejects when the
- * server can't be reached.
- */
-export function createTokens(
-  name: string,
-  env: Pick<Environment, 'locks'>,
-  host: TokenHost,
-  refresh: (stale: string) => Promise<string | null>,
-): Tokens {
-  /** Which of the host's tokens has been replaced, for a host that does not keep the new one. */
+export interface TokensOptions {
+  /** Name of the refresh lock. */
+  name: string;
+  env: Pick<Environment, 'locks' | 'setTimer'>;
+  host: TokenHost;
+  /** Resolves to null when the server refuses a new token, and rejects when it is unreachable. */
+  refresh: (stale: string) => Promise<string | null>;
+}
+
+export function createTokens({ name, env, host, refresh }: TokensOptions): Tokens {
+  /** The last replacement, for a host that does not store the new token. */
   let replaced: { from: string | null; to: string } | null = null;
   let renewal: Promise<string | null> | null = null;
 
@@ -46,16 +38,16 @@ export function createTokens(
   }
 
   async function replace(stale: string): Promise<string | null> {
-    const now = await current();
-    // Another tab was faster: its renewal serves this one too.
-    if (now !== stale) return now;
+    const token = await current();
+    // Another tab was faster, and its renewal serves this one too.
+    if (token !== stale) return token;
     const accessToken = await refresh(stale);
     if (accessToken !== null) await adopt(accessToken);
     return accessToken;
   }
 
   function renew(stale: string): Promise<string | null> {
-    renewal ??= underLock(env.locks, name, () => replace(stale)).finally(() => {
+    renewal ??= underLock(env, name, () => replace(stale)).finally(() => {
       renewal = null;
     });
     return renewal;
@@ -64,13 +56,14 @@ export function createTokens(
   return { current, renew, adopt };
 }
 
-/** Answers as soon as the work is done, but lets go of the lock a moment later. */
-function underLock<T>(locks: Environment['locks'], name: string, work: () => Promise<T>) {
+/** Resolves as soon as the work is done, but holds the lock a little longer. */
+function underLock<T>(env: TokensOptions['env'], name: string, work: () => Promise<T>) {
+  const { locks } = env;
   if (!locks) return work();
   return new Promise<T>((resolve, reject) => {
     const held = locks.request(name, async () => {
       await work().then(resolve, reject);
-      await new Promise((done) => setTimeout(done, limits.REFRESH_LOCK_LINGER_MS));
+      await new Promise<void>((release) => env.setTimer(release, limits.REFRESH_LOCK_HOLD_MS));
     });
     held.catch(reject);
   });

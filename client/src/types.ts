@@ -1,22 +1,22 @@
-// The words of the wire and of the store, each in one place. It holds no behaviour.
+// The types of the wire and of the store. It contains no behaviour.
 
 /** What a user may do. The server's policy may name more roles than these three. */
 export type UserRole = 'free' | 'paid' | 'operator' | (string & {});
 
-/** What the server knows about the signed-in user. Times are RFC 3339 in UTC, or null. */
+/** The signed-in user, as the server reports it. Times are RFC 3339 in UTC, or null. */
 export interface User {
   userId: string;
   role: UserRole;
   subscriptionActive: boolean;
   subscriptionExpiresAt: string | null;
   roleAssignedAt: string | null;
-  /** Counts the user's role changes. A smaller one is always older news. */
+  /** Counts the user's role changes. A smaller id always belongs to an older state. */
   revocationId: number;
 }
 
 export type ChangeType = 'ROLE_UPGRADED' | 'ROLE_DOWNGRADED';
 
-/** The server's answer to a `sync`. It names no user: the socket belongs to one. */
+/** The server's reply to a `sync`. It names no user, because the socket belongs to one. */
 export interface SnapshotFrame extends Omit<User, 'userId'> {
   v: 1;
   type: 'SNAPSHOT';
@@ -41,24 +41,24 @@ export type ServerFrame = SnapshotFrame | ChangeFrame | PongFrame;
 
 export type ClientFrame = { action: 'sync'; revocationId: number } | { action: 'ping' };
 
-/** How this tab came to know something. */
+/** How an update reached this tab. */
 export type Via = 'socket' | 'poll' | 'tab';
 
-/** A role change as one tab saw it. Each tab reports each change once. */
+/** A role change, as one tab saw it. Each tab reports each change once. */
 export interface RoleChange {
   type: ChangeType;
   user: User;
   previousRole: UserRole;
   via: Via;
-  /** The Stripe event behind it, where a frame told. */
+  /** The Stripe event that caused it, if a frame named it. */
   eventId: string | null;
-  /** When the server committed it, where a frame told. */
+  /** When the server committed it, if a frame said so. */
   committedAt: string | null;
-  /** When this tab learned of it, in ms since the epoch. */
+  /** When this tab learned of it, in ms since the Unix epoch. */
   seenAt: number;
 }
 
-/** `solo` is a tab that cannot elect a leader and so keeps a socket of its own. */
+/** A `solo` tab cannot take part in an election, so it keeps a socket of its own. */
 export type TabPosition = 'leader' | 'follower' | 'solo';
 
 export type ConnectionName =
@@ -69,15 +69,15 @@ export type UpgradeOutcome = 'upgraded' | 'timed_out' | 'cancelled';
 
 export interface UpgradeView {
   status: UpgradeStatusName;
-  /** How often this watch has asked the server so far, from 0 to 7. */
+  /** How often this watch has polled the server so far, from 0 to 7. */
   attempt: number;
 }
 
-/** Everything a page shows. A new object whenever, and only when, something in it changed. */
+/** Everything that a page shows. It is a new object exactly when something in it has changed. */
 export interface TierSnapshot {
   status: 'loading' | 'ready' | 'signed_out';
   user: User | null;
-  /** `connection` is `idle` in a follower: its news come from the leader. */
+  /** The connection of a follower is `idle`, because its updates come from the leader. */
   position: TabPosition;
   connection: ConnectionName;
   upgrade: UpgradeView;

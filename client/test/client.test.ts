@@ -1,106 +1,106 @@
-// The client as its host sees it: starting, connecting, and news that never goes backwards.
+// The client as its host sees it: starting, connecting, and state that never goes backwards.
 
 import { describe, expect, it, vi } from 'vitest';
 import * as limits from '../src/limits.js';
-import { role, setStage } from './stage.js';
-import { tokenFor, userOf } from './world.js';
+import { createHarness, role } from './harness.js';
+import { tokenFor, createUser } from './fake-server.js';
 
-const stage = setStage();
+const harness = createHarness();
 
 describe('starting', () => {
   it('does nothing until started, and nothing after it is stopped', async () => {
-    const tab = stage.browser.open();
+    const tab = harness.browser.openTab();
     tab.stop();
-    await stage.pass();
-    expect(stage.server.requests).toEqual([]);
+    await harness.advance();
+    expect(harness.server.requests).toEqual([]);
     expect(tab.dialed).toHaveLength(0);
   });
 
   it('is counted: a second start shares the socket, and the last stop closes it', async () => {
-    const tab = stage.browser.open();
+    const tab = harness.browser.openTab();
     const stop = tab.client.start();
-    await stage.pass();
+    await harness.advance();
     tab.stop();
     tab.stop();
-    await stage.pass();
-    expect(stage.server.sockets.size).toBe(1);
+    await harness.advance();
+    expect(harness.server.sockets.size).toBe(1);
     stop();
-    expect(stage.server.sockets.size).toBe(0);
+    expect(harness.server.sockets.size).toBe(0);
   });
 
   it('starts, stops and starts like Strict Mode with one dial', async () => {
-    const tab = stage.browser.open();
+    const tab = harness.browser.openTab();
     tab.stop();
     tab.stop = tab.client.start();
-    await stage.pass();
+    await harness.advance();
     expect(tab.dialed).toHaveLength(1);
     expect(tab.snapshot.connection).toBe('open');
   });
 
-  it('opens its socket below baseUrl, or where the host says', async () => {
-    const tab = stage.browser.open();
-    await stage.pass();
+  it('opens its socket below baseUrl, or where the host configures it', async () => {
+    const tab = harness.browser.openTab();
+    await harness.advance();
     expect(tab.socket?.url).toBe('wss://tier.test/ws');
     const socketUrl = 'wss://sockets.test/live';
-    const other = stage.browser.open('u2', { socketUrl });
-    await stage.pass();
+    const other = harness.browser.openTab('u2', { socketUrl });
+    await harness.advance();
     expect(other.socket?.url).toBe(socketUrl);
   });
 
   it('shows who is signed in, or that nobody is', async () => {
-    const tab = stage.browser.open();
-    const guest = stage.browser.open('u1', { getToken: () => null });
+    const tab = harness.browser.openTab();
+    const guest = harness.browser.openTab('u1', { getToken: () => null });
     expect(tab.snapshot.status).toBe('loading');
-    await stage.pass();
-    expect(tab.snapshot).toMatchObject({ status: 'ready', user: userOf('u1') });
+    await harness.advance();
+    expect(tab.snapshot).toMatchObject({ status: 'ready', user: createUser('u1') });
     expect(guest.snapshot).toMatchObject({ status: 'signed_out', user: null });
   });
 
-  it('asks a host again that could not give its token, and calls nobody signed out', async () => {
+  it('asks a host again that failed to provide its token, and shows nobody as signed out', async () => {
     const getToken = vi.fn<() => Promise<string>>(() => Promise.reject(new Error('offline')));
-    const tab = stage.browser.open('u1', { getToken });
-    await stage.pass();
+    const tab = harness.browser.openTab('u1', { getToken });
+    await harness.advance();
     expect(tab.snapshot.status).toBe('loading');
     getToken.mockImplementation(() => Promise.resolve(tokenFor('u1', 0)));
-    await stage.pass(limits.IDENTIFY_RETRY_MS);
+    await harness.advance(limits.IDENTIFY_RETRY_DELAY_MS);
     expect(tab.snapshot.status).toBe('ready');
   });
 
-  it('asks again where the first question was lost, even as a follower', async () => {
-    await stage.tabs(1);
-    const late = stage.browser.open();
-    stage.server.up = false;
-    await stage.pass(10);
-    stage.server.up = true;
+  it('polls again where the first request was lost, even as a follower', async () => {
+    await harness.openTabs(1);
+    const late = harness.browser.openTab();
+    harness.server.up = false;
+    await harness.advance(10);
+    harness.server.up = true;
     expect(late.snapshot.status).toBe('loading');
-    await stage.pass(limits.IDENTIFY_RETRY_MS);
+    await harness.advance(limits.IDENTIFY_RETRY_DELAY_MS);
     expect(late.snapshot).toMatchObject({ status: 'ready', position: 'follower' });
   });
 
-  it('switches users when told that another one signed in', async () => {
-    stage.server.setRole('u2', 'paid');
-    const [tab] = await stage.tabs(1);
+  it('switches users when another one signs in', async () => {
+    harness.server.setRole('u2', 'paid');
+    const [tab] = await harness.openTabs(1);
     tab!.token = tokenFor('u2', 1);
     tab!.client.signedIn();
-    await stage.pass();
+    await harness.advance();
     expect(tab!.snapshot.user).toMatchObject({ userId: 'u2', role: 'paid' });
-    expect([...stage.server.sockets].map((socket) => socket.userId)).toEqual(['u2']);
+    expect([...harness.server.sockets].map((socket) => socket.userId)).toEqual(['u2']);
   });
 
   it('keeps a snapshot’s identity while nothing changes', async () => {
-    const [tab] = await stage.tabs(1);
+    const [tab] = await harness.openTabs(1);
     const before = tab!.snapshot;
-    await Promise.all([tab!.client.refreshUserProfile(), stage.pass()]);
+    await Promise.all([tab!.client.refreshUserProfile(), harness.advance()]);
     expect(tab!.snapshot).toBe(before);
   });
 });
 
 describe('connection', () => {
   it('sends sync with the shown revocation id on every open', async () => {
-    stage.server.setRole('u1', 'paid');
-    const [tab] = await stage.tabs(1);
-    stage.server.dropSockets(1001);
-    await stage.pass(2_000);
+    harness.server.setRole('u1', 'paid');
+    const [tab] = await harness.openTabs(1);
+    harness.server.dropSockets(1001);
+    await harness.advance(2_000);
     expect(tab!.dialed.map((socket) => socket.sent[0])).toEqual([
       { action: 'sync', revocationId: 0 },
       { action: 'sync', revocationId: 1 },
@@ -108,123 +108,134 @@ describe('connection', () => {
   });
 
   it('catches up from the snapshot after the server was away', async () => {
-    const all = await stage.tabs(2);
-    stage.server.up = false;
-    stage.server.dropSockets();
-    await stage.pass(20_000);
-    stage.server.setRole('u1', 'paid');
-    stage.server.up = true;
-    await stage.pass(limits.RECONNECT_MS_MAX);
+    const all = await harness.openTabs(2);
+    harness.server.up = false;
+    harness.server.dropSockets();
+    await harness.advance(20_000);
+    harness.server.setRole('u1', 'paid');
+    harness.server.up = true;
+    await harness.advance(limits.RECONNECT_DELAY_MS_MAX);
     expect(all.map(role)).toEqual(['paid', 'paid']);
   });
 
-  it('never gives up: a blocked socket is still tried, and its question is a poll', async () => {
-    stage.server.socketsBlocked = true;
-    const all = await stage.tabs(2);
-    await stage.pass(600_000);
-    stage.server.setRole('u1', 'paid');
-    await stage.pass(limits.RECONNECT_MS_MAX + 1_000);
+  it('never gives up: a blocked socket is still dialed, and each failed dial is a poll', async () => {
+    harness.server.socketsBlocked = true;
+    const all = await harness.openTabs(2);
+    await harness.advance(600_000);
+    harness.server.setRole('u1', 'paid');
+    await harness.advance(limits.RECONNECT_DELAY_MS_MAX + 1_000);
     expect(all.map(role)).toEqual(['paid', 'paid']);
-    stage.server.socketsBlocked = false;
-    await stage.pass(limits.RECONNECT_MS_MAX + 1_000);
+    harness.server.socketsBlocked = false;
+    await harness.advance(limits.RECONNECT_DELAY_MS_MAX + 1_000);
     expect(all[0]!.snapshot.connection).toBe('open');
   });
 
-  it('pings, and replaces a socket that no longer answers', async () => {
-    const [tab] = await stage.tabs(1);
-    await stage.pass(limits.PING_EVERY_MS);
+  it('pings, and replaces a socket that no longer replies', async () => {
+    const [tab] = await harness.openTabs(1);
+    await harness.advance(limits.PING_INTERVAL_MS);
     expect(tab!.socket!.sent.at(-1)).toEqual({ action: 'ping' });
-    tab!.socket!.deaf = true;
-    await stage.pass(limits.PING_EVERY_MS + limits.REPLY_MS_MAX + 2_000);
+    tab!.socket!.halfOpen = true;
+    await harness.advance(limits.PING_INTERVAL_MS + limits.REPLY_MS_MAX + 2_000);
     expect(tab!.dialed).toHaveLength(2);
-    expect(stage.server.sockets.size).toBe(1);
+    expect(harness.server.sockets.size).toBe(1);
   });
 
-  it('takes a gateway’s word that its function failed for no answer', async () => {
-    const [tab] = await stage.tabs(1);
+  it.each([
+    ['an error frame of the gateway', '{"message":"Internal server error","connectionId":"a="}'],
+    ['a frame of another version', '{"v":10,"type":"PONG"}'],
+    ['a frame of an unknown type', '{"v":1,"type":"NEWS"}'],
+  ])('does not accept %s as a reply', async (_, data) => {
+    const [tab] = await harness.openTabs(1);
     const socket = tab!.socket!;
-    await stage.pass(limits.PING_EVERY_MS - 1_000);
-    socket.deaf = true;
-    const data = '{"message":"Internal server error","connectionId":"a=","requestId":"b="}';
-    const failing = setInterval(() => {
-      socket.onmessage?.call(null as never, { data } as MessageEvent);
-    }, 500);
-    await stage.pass(limits.REPLY_MS_MAX + 4_000);
-    clearInterval(failing);
+    await harness.advance(limits.PING_INTERVAL_MS - 1_000);
+    socket.halfOpen = true;
+    const noise = setInterval(() => socket.deliver(data), 500);
+    await harness.advance(limits.REPLY_MS_MAX + 4_000);
+    clearInterval(noise);
     expect(tab!.dialed).toHaveLength(2);
+  });
+
+  it('accepts a pong as a reply, however it is spaced', async () => {
+    const [tab] = await harness.openTabs(1);
+    const socket = tab!.socket!;
+    socket.halfOpen = true;
+    await harness.advance(limits.PING_INTERVAL_MS);
+    socket.deliver('{ "v": 1, "type": "PONG" }');
+    await harness.advance(limits.REPLY_MS_MAX + 4_000);
+    expect(tab!.dialed).toHaveLength(1);
   });
 
   it('moves to a new socket before the gateway ends the old one', async () => {
-    const [tab] = await stage.tabs(1);
-    await stage.pass(limits.LIFETIME_MS_MIN + limits.LIFETIME_MS_SPREAD);
+    const [tab] = await harness.openTabs(1);
+    await harness.advance(limits.SOCKET_LIFETIME_MS_MIN + limits.SOCKET_LIFETIME_MS_JITTER);
     expect(tab!.dialed).toHaveLength(2);
-    expect(stage.server.sockets.size).toBe(1);
+    expect(harness.server.sockets.size).toBe(1);
   });
 
   it.each(['online', 'visibilitychange'] as const)('dials at once on %s', async (event) => {
-    const [tab] = await stage.tabs(1);
-    stage.server.dropSockets();
+    const [tab] = await harness.openTabs(1);
+    harness.server.dropSockets();
     tab!.fire(event);
-    await stage.pass(10);
+    await harness.advance(10);
     expect(tab!.snapshot.connection).toBe('open');
   });
 
   it('does not fight for its place when the user has too many sockets', async () => {
-    const [tab] = await stage.tabs(1);
-    stage.server.dropSockets(4008);
-    await stage.pass(limits.RECONNECT_MS_MAX / 2 - 100);
+    const [tab] = await harness.openTabs(1);
+    harness.server.dropSockets(4008);
+    await harness.advance(limits.RECONNECT_DELAY_MS_MAX / 2 - 100);
     expect(tab!.dialed).toHaveLength(1);
   });
 
-  it('stops dialing on a refused token until the host has another one', async () => {
-    stage.server.revoked.add('u1');
-    const [tab] = await stage.tabs(1);
+  it('stops dialing with a refused token until the host has another one', async () => {
+    harness.server.revoked.add('u1');
+    const [tab] = await harness.openTabs(1);
     expect(tab!.snapshot).toMatchObject({ status: 'signed_out', user: null });
-    await stage.pass(limits.REFUSED_RETRY_MS * 3);
+    await harness.advance(limits.REFUSED_RETRY_DELAY_MS * 3);
     expect(tab!.dialed).toHaveLength(1);
-    stage.server.revoked.clear();
+    harness.server.revoked.clear();
     tab!.token = tokenFor('u1', 0).replace('.sig', '.new');
-    await stage.pass(limits.REFUSED_RETRY_MS);
+    await harness.advance(limits.REFUSED_RETRY_DELAY_MS);
     expect(tab!.snapshot).toMatchObject({ status: 'ready', connection: 'open' });
   });
 
-  it('drops a token that comes after the stop, and one that comes twice', async () => {
-    const gifts: ((token: string) => void)[] = [];
-    const getToken = () => new Promise<string>((resolve) => gifts.push(resolve));
-    const give = async () => {
-      for (const gift of gifts.splice(0)) gift(tokenFor('u1', 0));
-      await stage.pass();
+  it('drops a token that arrives after the stop, and one that arrives twice', async () => {
+    const waiting: ((token: string) => void)[] = [];
+    const getToken = () => new Promise<string>((resolve) => waiting.push(resolve));
+    const provide = async () => {
+      for (const resolve of waiting.splice(0)) resolve(tokenFor('u1', 0));
+      await harness.advance();
     };
-    const tab = stage.browser.open('u1', { getToken });
-    await give();
-    // Frozen while the connection's own question for the token is open, and thawed at once.
-    const late = gifts.splice(0);
+    const tab = harness.browser.openTab('u1', { getToken });
+    await provide();
+    // The page freezes while the connection waits for the token, and resumes at once.
+    const late = waiting.splice(0);
     tab.fire('freeze');
     tab.fire('resume');
-    await stage.pass();
-    for (const gift of late) gift(tokenFor('u1', 0));
-    await stage.pass();
+    await harness.advance();
+    for (const resolve of late) resolve(tokenFor('u1', 0));
+    await harness.advance();
     expect(tab.dialed).toHaveLength(0);
-    await give();
-    await give();
+    await provide();
+    await provide();
     expect(tab.dialed).toHaveLength(1);
   });
 
-  it('survives a platform that throws at the dial', async () => {
-    const tab = stage.browser.open();
+  it('survives a platform that throws on a dial', async () => {
+    const tab = harness.browser.openTab();
     tab.env.socket = () => {
       throw new SyntaxError('not a subprotocol');
     };
-    await stage.pass();
+    await harness.advance();
     expect(tab.snapshot).toMatchObject({ status: 'ready', connection: 'waiting' });
   });
 
   it.each(['not json', '{}', '{"v":2,"type":"SNAPSHOT"}', '{"v":1,"type":"NEWS"}', 7])(
     'ignores the frame %s',
     async (data) => {
-      const [tab] = await stage.tabs(1);
+      const [tab] = await harness.openTabs(1);
       const before = tab!.snapshot;
-      tab!.socket!.onmessage?.call(null as never, { data } as MessageEvent);
+      tab!.socket!.deliver(data);
       expect(tab!.snapshot).toBe(before);
     },
   );
@@ -234,36 +245,36 @@ describe('never backwards', () => {
   const old = { v: 1, type: 'SNAPSHOT', role: 'free', subscriptionActive: false, revocationId: 1 };
 
   it('ignores an older frame, poll or broadcast', async () => {
-    stage.server.setRole('u1', 'paid');
-    stage.server.setRole('u1', 'free');
-    stage.server.setRole('u1', 'paid');
-    const [leader, follower] = await stage.tabs(2);
+    harness.server.setRole('u1', 'paid');
+    harness.server.setRole('u1', 'free');
+    harness.server.setRole('u1', 'paid');
+    const [leader, follower] = await harness.openTabs(2);
     leader!.socket!.push(old);
     const message = { v: 1, source: 'x', at: 0, userId: 'u1', type: 'REFRESH' };
-    for (const channel of stage.browser.channels) {
-      const data = { ...message, user: userOf('u1', { revocationId: 1 }) };
+    for (const channel of harness.browser.channels) {
+      const data = { ...message, user: createUser('u1', { revocationId: 1 }) };
       channel.onmessage?.call(null as never, { data } as MessageEvent);
     }
-    stage.server.accounts.set('u1', userOf('u1', { revocationId: 2 }));
-    await Promise.all([leader!.client.refreshUserProfile(), stage.pass()]);
+    harness.server.accounts.set('u1', createUser('u1', { revocationId: 2 }));
+    await Promise.all([leader!.client.refreshUserProfile(), harness.advance()]);
     expect([leader!, follower!].map((tab) => tab.shown)).toEqual([[3], [3]]);
   });
 
-  it('takes a renewal that changes no role', async () => {
-    const [tab] = await stage.tabs(1);
+  it('applies a renewal that changes no role', async () => {
+    const [tab] = await harness.openTabs(1);
     const subscriptionExpiresAt = '2027-01-01T00:00:00.000Z';
-    stage.server.accounts.set('u1', userOf('u1', { subscriptionExpiresAt }));
-    await Promise.all([tab!.client.refreshUserProfile(), stage.pass()]);
+    harness.server.accounts.set('u1', createUser('u1', { subscriptionExpiresAt }));
+    await Promise.all([tab!.client.refreshUserProfile(), harness.advance()]);
     expect(tab!.snapshot.user?.subscriptionExpiresAt).toBe(subscriptionExpiresAt);
     expect(tab!.snapshot.lastChange).toBeNull();
   });
 
   it('reports each change once, with its event and its times', async () => {
-    const [tab] = await stage.tabs(1);
+    const [tab] = await harness.openTabs(1);
     const changes = new Set();
     tab!.client.subscribe(() => changes.add(tab!.snapshot.lastChange));
-    stage.server.setRole('u1', 'paid');
-    await stage.pass(5_000);
+    harness.server.setRole('u1', 'paid');
+    await harness.advance(5_000);
     expect([...changes].filter(Boolean)).toHaveLength(1);
     expect(tab!.snapshot.lastChange).toMatchObject({
       type: 'ROLE_UPGRADED',
@@ -273,12 +284,12 @@ describe('never backwards', () => {
     });
   });
 
-  it('calls a lower role a downgrade, whoever tells', async () => {
-    stage.server.setRole('u1', 'paid');
-    stage.server.socketsBlocked = true;
-    const [tab] = await stage.tabs(1);
-    stage.server.setRole('u1', 'free');
-    await Promise.all([tab!.client.refreshUserProfile(), stage.pass()]);
+  it('reports a lower role as a downgrade, whichever way it arrives', async () => {
+    harness.server.setRole('u1', 'paid');
+    harness.server.socketsBlocked = true;
+    const [tab] = await harness.openTabs(1);
+    harness.server.setRole('u1', 'free');
+    await Promise.all([tab!.client.refreshUserProfile(), harness.advance()]);
     expect(tab!.snapshot.lastChange).toMatchObject({ type: 'ROLE_DOWNGRADED', via: 'poll' });
   });
 });

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-// The React part over a real client and the small world: Strict Mode, hooks, status and toasts.
+// The React part over a real client and the fake server: Strict Mode, hooks, status and toasts.
 
 import { act, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -8,20 +8,20 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toast } from 'sonner';
 import { TierProvider, UpgradeStatus, useTier, useTierUpgrade } from '../src/react/index.js';
 import type { TierProviderProps } from '../src/react/index.js';
-import { Browser, Server, fixRandom } from './world.js';
-import type { Tab } from './world.js';
+import { FakeBrowser } from './browser-model.js';
+import { FakeServer } from './fake-server.js';
+import type { FakeTab } from './browser-model.js';
 
-let server: Server;
-let tab: Tab;
+let server: FakeServer;
+let tab: FakeTab;
 let root: Root;
 let host: HTMLElement;
 
 beforeEach(() => {
   vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true);
   vi.useFakeTimers();
-  fixRandom();
-  server = new Server();
-  tab = new Browser(server).open();
+  server = new FakeServer();
+  tab = new FakeBrowser(server).openTab();
   // The provider starts the client here, not the tab.
   tab.stop();
   host = document.createElement('div');
@@ -42,7 +42,7 @@ const doing = (work: () => void) =>
     return Promise.resolve();
   });
 
-const pass = (ms = 50) => act(() => vi.advanceTimersByTimeAsync(ms));
+const advance = (ms = 50) => act(() => vi.advanceTimersByTimeAsync(ms));
 
 function Page() {
   const { role, connection } = useTier();
@@ -67,7 +67,7 @@ async function render(props: Partial<TierProviderProps> = {}): Promise<void> {
       </StrictMode>,
     );
   });
-  await pass();
+  await advance();
 }
 
 const shown = () => host.querySelector('output')?.textContent;
@@ -79,7 +79,7 @@ describe('the hooks', () => {
     await render();
     expect(shown()).toBe('free open idle 0');
     server.setRole('u1', 'paid');
-    await pass();
+    await advance();
     expect(shown()).toBe('paid open idle 0');
   });
 
@@ -100,8 +100,8 @@ describe('the hooks', () => {
 
   it('need a provider', () => {
     const silent = vi.spyOn(console, 'error').mockImplementation(() => undefined);
-    const alone = createRoot(document.createElement('div'));
-    expect(() => act(() => alone.render(<Page />))).toThrow('TierProvider');
+    const orphan = createRoot(document.createElement('div'));
+    expect(() => act(() => orphan.render(<Page />))).toThrow('TierProvider');
     silent.mockRestore();
   });
 });
@@ -114,19 +114,19 @@ describe('UpgradeStatus', () => {
     expect(region?.textContent).toBe('');
     await click('#start');
     expect(live()?.textContent).toContain('Confirming');
-    await pass(61_000);
+    await advance(61_000);
     expect(live()?.textContent).toContain('longer than usual');
     expect(live()?.textContent).toContain('payment is safe');
     await click('.tierlift-status button');
     expect(shown()).toBe('free open pending 1');
     server.setRole('u1', 'paid');
-    await pass();
+    await advance();
     expect(live()?.textContent).toContain('active');
     expect(live()).toBe(region);
     expect(host.querySelector('.tierlift-status button')).toBeNull();
   });
 
-  it('speaks the host’s words', async () => {
+  it('shows the host’s texts', async () => {
     await render({ children: <UpgradeStatus texts={{ pending: 'Einen Moment' }} /> });
     await doing(() => void tab.client.watchUpgrade());
     expect(live()?.textContent).toBe('Einen Moment');
@@ -134,13 +134,13 @@ describe('UpgradeStatus', () => {
 });
 
 describe('toasts', () => {
-  it('tell each change once, through the host’s adapter', async () => {
+  it('announce each change once, through the host’s adapter', async () => {
     const toasts = { success: vi.fn(), info: vi.fn() };
     await render({ toasts });
     server.setRole('u1', 'paid');
-    await pass(2_000);
+    await advance(2_000);
     server.setRole('u1', 'free');
-    await pass(2_000);
+    await advance(2_000);
     expect(toasts.success.mock.calls).toEqual([['You are on the paid plan now.']]);
     expect(toasts.info.mock.calls).toEqual([['Your plan is now free.']]);
   });
@@ -148,9 +148,9 @@ describe('toasts', () => {
   it('use sonner when it is installed', async () => {
     const success = vi.spyOn(toast, 'success').mockReturnValue(1);
     await doing(() => root.render(<TierProvider client={tab.client}>x</TierProvider>));
-    await pass();
+    await advance();
     server.setRole('u1', 'paid');
-    await pass();
+    await advance();
     await vi.waitFor(() => expect(success).toHaveBeenCalledTimes(1));
   });
 });

@@ -1,5 +1,5 @@
 // @vitest-environment node
-// On a server there is no window: importing, creating and rendering must touch none.
+// A server has no window: importing, creating and rendering must not touch one.
 
 import { renderToString } from 'react-dom/server';
 import { expect, it } from 'vitest';

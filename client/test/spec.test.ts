@@ -1,5 +1,5 @@
 // @vitest-environment node
-// SPEC.md names a test for each invariant: each name must be that of a test which exists.
+// SPEC.md names a test for each invariant, and each of those tests exists.
 
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

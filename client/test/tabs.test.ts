@@ -1,22 +1,23 @@
 // Messages between tabs: what is passed on, and everything that is not.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createTabs } from '../src/index.js';
-import type { TabMessage } from '../src/index.js';
+import { createTabs } from '../src/tabs.js';
+import type { TabMessage } from '../src/tabs.js';
 import type { Environment } from '../src/environment.js';
-import { Browser, Server, userOf } from './world.js';
+import { FakeBrowser } from './browser-model.js';
+import { FakeServer, createUser } from './fake-server.js';
 
-const refresh: TabMessage = { type: 'REFRESH', user: userOf('u1') };
+const refresh: TabMessage = { type: 'REFRESH', user: createUser('u1') };
 const upgraded: TabMessage = {
   type: 'ROLE_UPGRADED',
-  user: userOf('u1', { role: 'paid', revocationId: 1 }),
+  user: createUser('u1', { role: 'paid', revocationId: 1 }),
   eventId: 'evt_1',
   committedAt: null,
 };
 
-function environment(lacks: { channel?: boolean }): Environment[] {
-  const browser = new Browser(new Server(), lacks);
-  return [browser.open().env, browser.open().env];
+function environment(missing: { channel?: boolean }): Environment[] {
+  const browser = new FakeBrowser(new FakeServer(), missing);
+  return [browser.openTab().env, browser.openTab().env];
 }
 
 beforeEach(() => void vi.useFakeTimers());
@@ -25,11 +26,11 @@ afterEach(() => void vi.useRealTimers());
 describe.each([
   ['BroadcastChannel', {}],
   ['localStorage', { channel: true }],
-])('over %s', (_, lacks) => {
+])('over %s', (_, missing) => {
   it.each([refresh, upgraded, { type: 'SIGN_OUT' } as const])(
     'passes $type on with its source and time, without an echo',
     async (message) => {
-      const [first, second] = environment(lacks);
+      const [first, second] = environment(missing);
       const [mine, theirs] = [vi.fn(), vi.fn()];
       const tabs = createTabs({ name: 'n', userId: 'u1', env: first!, onMessage: mine });
       createTabs({ name: 'n', userId: 'u1', env: second!, onMessage: theirs });
@@ -43,64 +44,59 @@ describe.each([
     },
   );
 
-  it('hears nothing once it is closed', async () => {
-    const [first, second] = environment(lacks);
-    const heard = vi.fn();
-    const tabs = createTabs({ name: 'n', userId: 'u1', env: second!, onMessage: heard });
+  it('delivers nothing once it is closed', async () => {
+    const [first, second] = environment(missing);
+    const onMessage = vi.fn();
+    const tabs = createTabs({ name: 'n', userId: 'u1', env: second!, onMessage });
     tabs.close();
     createTabs({ name: 'n', userId: 'u1', env: first!, onMessage: vi.fn() }).post(refresh);
     await vi.advanceTimersByTimeAsync(10);
-    expect(heard).not.toHaveBeenCalled();
+    expect(onMessage).not.toHaveBeenCalled();
   });
 });
 
-it('drops its own message, even where a platform echoes it', () => {
+/** A channel whose messages the test delivers itself. */
+function manualChannel() {
   const channel = {
     postMessage: vi.fn(),
     close: vi.fn(),
     onmessage: null as null | ((event: object) => void),
   };
-  const heard = vi.fn();
   const env = {
     channel: () => channel as never,
     storage: { read: () => null, write: vi.fn() },
     listen: () => () => undefined,
+    now: () => 0,
+    random: () => 0.5,
   };
-  createTabs({ name: 'n', userId: 'u1', env, onMessage: heard }).post(refresh);
-  channel.onmessage?.({ data: channel.postMessage.mock.calls[0]![0] as unknown });
-  expect(heard).not.toHaveBeenCalled();
+  const onMessage = vi.fn();
+  const tabs = createTabs({ name: 'n', userId: 'u1', env, onMessage });
+  return { tabs, onMessage, channel, deliver: (data: unknown) => channel.onmessage?.({ data }) };
+}
+
+it('drops its own message, even where a platform echoes it', () => {
+  const { tabs, channel, deliver, onMessage } = manualChannel();
+  tabs.post(refresh);
+  deliver(channel.postMessage.mock.calls[0]![0]);
+  expect(onMessage).not.toHaveBeenCalled();
 });
 
 describe('what it drops', () => {
-  const sound = { v: 1, source: 'other', at: 0, userId: 'u1', ...refresh };
-  const foreign = { ...sound, userId: 'u2', user: userOf('u2') };
+  const valid = { v: 1, source: 'other', at: 0, userId: 'u1', ...refresh };
+  const foreign = { ...valid, userId: 'u2', user: createUser('u2') };
 
   it.each([
     ['another user’s', foreign, 0],
-    ['one whose user is not its user', { ...sound, user: userOf('u2') }, 0],
-    ['an unknown version', { ...sound, v: 2 }, 0],
-    ['an unknown type', { ...sound, type: 'ROLE_MELTED' }, 0],
-    ['a half user', { ...sound, user: { userId: 'u1' } }, 0],
+    ['one whose user is not its user', { ...valid, user: createUser('u2') }, 0],
+    ['an unknown version', { ...valid, v: 2 }, 0],
+    ['an unknown type', { ...valid, type: 'ROLE_MELTED' }, 0],
+    ['an incomplete user', { ...valid, user: { userId: 'u1' } }, 0],
     ['no object', 'hello', 0],
     ['nothing', null, 0],
-    ['but not a sound one', sound, 1],
+    ['but not a valid one', valid, 1],
   ])('%s', (_, data, count) => {
-    let deliver: (data: unknown) => void = () => undefined;
-    const channel = {
-      postMessage: vi.fn(),
-      close: vi.fn(),
-      set onmessage(handler: (event: MessageEvent) => void) {
-        deliver = (sent) => handler({ data: sent } as MessageEvent);
-      },
-    };
-    const heard = vi.fn();
-    const env = {
-      channel: () => channel as never,
-      storage: { read: () => null, write: vi.fn() },
-      listen: () => () => undefined,
-    };
-    createTabs({ name: 'n', userId: 'u1', env, onMessage: heard });
+    const { deliver, onMessage } = manualChannel();
     deliver(data);
-    expect(heard).toHaveBeenCalledTimes(count);
+    expect(onMessage).toHaveBeenCalledTimes(count);
   });
 });

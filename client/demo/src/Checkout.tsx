@@ -1,5 +1,5 @@
-// A checkout that takes no money. Paying has the server send itself the webhooks of a new
-// subscription, and then returns as Stripe would: with a real navigation.
+// A checkout that takes no money. Paying makes the server send itself the webhooks of a new
+// subscription, and then returns the way Stripe does: with a real navigation.
 
 import { useState } from 'react';
 import type { User } from '@tierlift/client';
@@ -10,7 +10,7 @@ import { noteSent } from './measure';
 
 async function pay(userId: string): Promise<void> {
   const slow = isSlow();
-  const acknowledged = noteSent(slow ? 'checkout, webhook held back 8 s' : 'checkout');
+  const acknowledged = noteSent(slow ? 'checkout, webhook delayed by 8 s' : 'checkout');
   await simulate(userId, slow ? 'slow' : 'upgrade', slow ? 8_000 : undefined);
   if (!slow) acknowledged();
   location.assign('/demo?return');
@@ -20,8 +20,8 @@ export function Checkout({ user }: { user: User }) {
   const [state, setState] = useState<'ready' | 'paying' | { error: string }>('ready');
   const submit = (): void => {
     setState('paying');
-    pay(user.userId).catch((why: unknown) =>
-      setState({ error: why instanceof Error ? why.message : String(why) }),
+    pay(user.userId).catch((error: unknown) =>
+      setState({ error: error instanceof Error ? error.message : String(error) }),
     );
   };
   return (

@@ -1,5 +1,5 @@
-// The switches that make trouble. Each does the real thing: a webhook that is late, a socket that
-// ends, a hundred and more signed webhooks out of order.
+// The switches that make trouble. Each does the real thing: a late webhook, a socket that closes, more
+// than a hundred signed webhooks out of order.
 
 import { useState, useSyncExternalStore } from 'react';
 import { toast } from 'sonner';
@@ -40,7 +40,9 @@ function useAction(user: User) {
         acknowledged();
         if (action === 'storm') toast.message(`${events} webhooks sent, shuffled and repeated.`);
       })
-      .catch((why: unknown) => toast.error(why instanceof Error ? why.message : String(why)))
+      .catch((error: unknown) =>
+        toast.error(error instanceof Error ? error.message : String(error)),
+      )
       .finally(() => setBusy(null));
   };
   return { busy, run };
@@ -62,7 +64,7 @@ export function Controls({ user }: { user: User }) {
       />
       <Switch
         label="Drop my socket"
-        hint="Every socket of this browser ends; polling takes over"
+        hint="Every socket of this browser closes; polling takes over"
         on={broken}
         onChange={setBroken}
       />

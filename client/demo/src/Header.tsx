@@ -1,4 +1,4 @@
-// The bar on top: whose page this is, the theme, and the way out.
+// The header: who is signed in, the theme, and the sign-out.
 
 import { useSyncExternalStore } from 'react';
 import { useTier } from '@tierlift/client/react';

@@ -13,7 +13,7 @@ export function Home({ user }: { user: User }) {
   const { start } = useTierUpgrade();
   useEffect(() => {
     if (!new URLSearchParams(location.search).has('return')) return;
-    // The address is spent: a bookmark of it, or a later visit, is no return from a checkout.
+    // The address is used up: a bookmark of it, or a later visit, is not a return from a checkout.
     history.replaceState(null, '', '/demo');
     void start();
   }, [start]);

@@ -1,4 +1,4 @@
-// The live state, word for word as the client has it.
+// The live state, exactly as the client reports it.
 
 import type { ConnectionName, TabPosition, User } from '@tierlift/client';
 import { useTier } from '@tierlift/client/react';

@@ -1,4 +1,4 @@
-// The two plans. Whoever has a payment under way is told about it and not offered to pay again.
+// The two plans. A visitor whose payment is under way sees its progress, and no second offer to pay.
 
 import type { User } from '@tierlift/client';
 import { UpgradeStatus, useTierUpgrade } from '@tierlift/client/react';
@@ -6,7 +6,7 @@ import { Icon } from './icons';
 
 const FEATURES = ['Unlimited projects', 'The premium report below', 'Answers within a day'];
 
-/** Short enough for the room that the card keeps for the tallest of them. */
+/** Short enough for the space that the card reserves for its tallest message. */
 const TEXTS = {
   timedOut:
     'This is taking longer than usual. Your payment is safe, and you won’t be charged twice. ' +
@@ -16,7 +16,7 @@ const TEXTS = {
 function Note({ has }: { has: boolean }) {
   const text = has
     ? 'Cancel at any time, right on this page.'
-    : 'A simulated checkout: no card is charged, but the webhooks are really signed and sent.';
+    : 'A simulated checkout: no card is charged, but the webhooks are signed and sent for real.';
   return <p className="note">{text}</p>;
 }
 

@@ -1,12 +1,12 @@
-// What the paid plan unlocks. It really asks the guarded route, and shows what that answered; the
-// panel closes with the role, without waiting for another refusal.
+// What the paid plan unlocks. It calls the guarded route and shows the response. The panel closes
+// together with the role, without waiting for the next refusal.
 
 import { useEffect, useState } from 'react';
 import type { UserRole } from '@tierlift/client';
 import { useTier } from '@tierlift/client/react';
 import { Icon } from './icons';
 
-interface Answer {
+interface Report {
   role: UserRole;
   status: number;
   text: string;
@@ -25,14 +25,14 @@ function Chart() {
   );
 }
 
-function useAnswer(role: UserRole): Answer | null {
+function useReport(role: UserRole): Report | null {
   const { client } = useTier();
-  const [answer, setAnswer] = useState<Answer | null>(null);
+  const [report, setReport] = useState<Report | null>(null);
   useEffect(() => {
     let current = true;
-    const asked = performance.now();
+    const startedAt = performance.now();
     const settle = (status: number, text: string): void => {
-      if (current) setAnswer({ role, status, text, ms: Math.round(performance.now() - asked) });
+      if (current) setReport({ role, status, text, ms: Math.round(performance.now() - startedAt) });
     };
     client
       .fetch('/demo/premium')
@@ -40,36 +40,36 @@ function useAnswer(role: UserRole): Answer | null {
         const body = (await response.json()) as { message?: string; code?: string };
         settle(response.status, body.message ?? body.code ?? '');
       })
-      .catch(() => settle(0, 'not reachable'));
+      .catch(() => settle(0, 'unreachable'));
     return () => {
       current = false;
     };
   }, [client, role]);
-  return answer?.role === role ? answer : null;
+  return report?.role === role ? report : null;
 }
 
 export function Premium({ role }: { role: UserRole }) {
-  const answer = useAnswer(role);
-  const open = role !== 'free' && answer?.status === 200;
+  const report = useReport(role);
+  const open = role !== 'free' && report?.status === 200;
   return (
     <section className="card premium" data-open={open} aria-label="Premium report">
       <div className="premium-head">
         <h2>Premium report</h2>
-        <code className="answer" data-code={answer?.status} data-testid="premium-answer">
-          GET /demo/premium {answer ? `${answer.status} · ${answer.ms} ms` : '…'}
+        <code className="response" data-code={report?.status} data-testid="premium-response">
+          GET /demo/premium {report ? `${report.status} · ${report.ms} ms` : '…'}
         </code>
       </div>
       <div className="premium-body">
         <Chart />
         {open ? (
           <p className="premium-text" data-testid="premium-text">
-            {answer.text}
+            {report.text}
           </p>
         ) : (
           <p className="premium-lock">
             <Icon name="lock" />
             <strong>Locked</strong>
-            <span>The server says {answer ? answer.text.replace('_', ' ') : '…'}.</span>
+            <span>The server says {report ? report.text.replace('.', ' ') : '…'}.</span>
           </p>
         )}
       </div>

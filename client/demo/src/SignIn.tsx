@@ -1,4 +1,4 @@
-// Signs a visitor in under any id. There is no password: the server gives demo tokens to anybody.
+// Signs a visitor in under any id. There is no password: the server issues demo tokens to anybody.
 
 import { useState } from 'react';
 import type { SyntheticEvent } from 'react';
@@ -11,9 +11,9 @@ const PIPELINE = ['Stripe', 'verify', 'queue', 'decide', 'notify', 'your tabs'];
 
 function Pipeline() {
   return (
-    <ol className="pipeline" aria-label="The way of a webhook">
-      {PIPELINE.map((stage) => (
-        <li key={stage}>{stage}</li>
+    <ol className="pipeline" aria-label="The path of a webhook">
+      {PIPELINE.map((step) => (
+        <li key={step}>{step}</li>
       ))}
     </ol>
   );
@@ -27,7 +27,7 @@ export function SignIn() {
     event.preventDefault();
     setBusy(true);
     signIn(userId.trim())
-      .catch((why: unknown) => setError(why instanceof Error ? why.message : String(why)))
+      .catch((error: unknown) => setError(error instanceof Error ? error.message : String(error)))
       .finally(() => setBusy(false));
   };
   return (

@@ -1,4 +1,4 @@
-// From POST to toast, in milliseconds, as this tab saw it.
+// The time from POST to toast, in milliseconds, as this tab saw it.
 
 import { useSyncExternalStore } from 'react';
 import { clearRuns, getRuns, onRuns } from './measure';
@@ -44,7 +44,7 @@ export function Timeline() {
           Clear
         </button>
       </div>
-      {/* A region that scrolls is reachable by keyboard. */}
+      {/* A region that scrolls has to be reachable by keyboard. */}
       <div className="runs" tabIndex={0} role="group" aria-label="Measured changes">
         {runs.length === 0 ? (
           <p className="empty">

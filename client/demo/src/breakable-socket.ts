@@ -1,5 +1,5 @@
-// A WebSocket that the visitor can break. It stands in for a proxy that cuts sockets: while the
-// switch is on, in any tab of this browser, live sockets end and new ones fail.
+// A WebSocket that the visitor can break, as a proxy that blocks sockets would. While the switch is on
+// in any tab of this browser, live sockets close and new ones fail.
 
 const SWITCH = 'demo.broken';
 const live = new Set<WebSocket>();
@@ -27,7 +27,7 @@ export function breakableSockets(): void {
   const Native = globalThis.WebSocket;
   globalThis.WebSocket = class extends Native {
     constructor(url: string | URL, protocols?: string | string[]) {
-      if (isBroken()) throw new DOMException('The socket is switched off.', 'SecurityError');
+      if (isBroken()) throw new DOMException('Sockets are switched off.', 'SecurityError');
       super(url, protocols);
       live.add(this);
       this.addEventListener('close', () => live.delete(this));

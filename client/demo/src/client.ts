@@ -1,5 +1,5 @@
-// The demo's one client, and what a host keeps for it: the token, in localStorage, so that every
-// tab of this browser is signed in.
+// The demo's client and its token, which is kept in localStorage, so that every tab of this browser
+// is signed in.
 
 import { createTierClient } from '@tierlift/client';
 import { breakableSockets } from './breakable-socket';
@@ -16,30 +16,30 @@ export const client = createTierClient({
 
 export async function signIn(userId: string): Promise<void> {
   const { accessToken } = await post('/demo/login', { userId });
-  if (accessToken === undefined) throw new Error('The server gave no token.');
+  if (accessToken === undefined) throw new Error('The server returned no token.');
   localStorage.setItem(TOKEN, accessToken);
   client.signedIn();
 }
 
 export type Action = 'upgrade' | 'downgrade' | 'past_due' | 'storm' | 'slow';
 
-/** Has the server send itself signed webhooks, as Stripe would. */
+/** Makes the server send itself signed webhooks, as Stripe would. */
 export async function simulate(userId: string, action: Action, delayMs?: number): Promise<number> {
   const { events } = await post('/demo/simulate', { userId, action, delayMs });
   return events ?? 0;
 }
 
-/** What the demo's routes answer, each with some of it. */
-interface Answer {
+/** The fields of the demo routes' responses. */
+interface Body {
   accessToken?: string;
   events?: number;
   detail?: string;
 }
 
-async function post(path: string, body: object): Promise<Answer> {
+async function post(path: string, body: object): Promise<Body> {
   const headers = { 'content-type': 'application/json' };
   const response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
-  const answer = (await response.json()) as Answer;
-  if (!response.ok) throw new Error(answer.detail ?? response.statusText);
-  return answer;
+  const result = (await response.json()) as Body;
+  if (!response.ok) throw new Error(result.detail ?? response.statusText);
+  return result;
 }

@@ -1,4 +1,5 @@
-// Mounts the demo. The page is one document; `?checkout` and `?return` are its other two views.
+// Mounts the demo. The page is one document: `?checkout` selects the checkout, and `?return` is where
+// the checkout returns to.
 
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -6,7 +7,18 @@ import { TierProvider } from '@tierlift/client/react';
 import { App } from './App';
 import { client } from './client';
 import { toasts, watchChanges } from './measure';
-import './style.css';
+import './style/theme.css';
+import './style/base.css';
+import './style/header.css';
+import './style/components.css';
+import './style/sign-in.css';
+import './style/home.css';
+import './style/premium.css';
+import './style/live.css';
+import './style/controls.css';
+import './style/timeline.css';
+import './style/checkout.css';
+import './style/responsive.css';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('the page has no #root');

@@ -1,5 +1,5 @@
-// Measures the way from POST to toast, in milliseconds, for every tab of this browser: the tab that
-// pays leaves the time of its POST in localStorage, and each tab adds what it saw itself.
+// Measures the time from POST to toast in every tab of this browser. The tab that pays stores the time
+// of its POST in localStorage, and each tab adds the steps that it sees itself.
 
 import { toast } from 'sonner';
 import type { RoleChange, TierClient } from '@tierlift/client';
@@ -19,8 +19,8 @@ export interface Run {
 
 const SENT = 'demo.sent';
 const RUNS_MAX = 6;
-/** A POST older than this did not cause what is seen now. */
-const SENT_MS_MAX = 90_000;
+/** A POST older than this did not cause the current change. */
+const SENT_AGE_MS_MAX = 90_000;
 
 let runs: readonly Run[] = [];
 const listeners = new Set<() => void>();
@@ -42,7 +42,7 @@ interface Sent {
   acknowledgedAt: number | null;
 }
 
-/** Notes that a POST leaves now; the returned function notes its acknowledgement. */
+/** Records that a POST is sent now. The returned function records its acknowledgement. */
 export function noteSent(label: string): () => void {
   const sent: Sent = { label, at: Date.now(), acknowledgedAt: null };
   localStorage.setItem(SENT, JSON.stringify(sent));
@@ -57,12 +57,12 @@ export function noteSent(label: string): () => void {
 function lastSent(now: number): Sent | null {
   const text = localStorage.getItem(SENT);
   const sent = text === null ? null : (JSON.parse(text) as Sent);
-  return sent && now - sent.at < SENT_MS_MAX ? sent : null;
+  return sent && now - sent.at < SENT_AGE_MS_MAX ? sent : null;
 }
 
 const VIA = { socket: 'by socket', tab: 'from the leader tab', poll: 'by polling' } as const;
 
-/** Begins a run at each change, before any component or toast hears of it. */
+/** Begins a run at each change, before any component or toast sees it. */
 export function watchChanges(client: TierClient): void {
   let known = client.getSnapshot().lastChange;
   client.subscribe(() => {
@@ -92,17 +92,17 @@ function noteChange(change: RoleChange): void {
   set([{ title: `${change.previousRole} → ${change.user.role}`, startedAt, steps }, ...runs]);
 }
 
-/** Adds a step to the latest run, if that one is still being told. */
+/** Adds a step to the latest run, unless that run is over. */
 function add(step: Step): void {
   const [latest, ...others] = runs;
-  if (!latest || step.at - latest.startedAt > SENT_MS_MAX) return;
+  if (!latest || step.at - latest.startedAt > SENT_AGE_MS_MAX) return;
   if (latest.steps.some(({ label }) => label === step.label)) return;
   const steps = [...latest.steps, step].sort((a, b) => a.at - b.at);
   set([{ ...latest, steps }, ...others]);
 }
 
 function notePainted(): void {
-  // Two frames: the first is before this paint, the second is after it.
+  // The first frame comes before this paint, the second one after it.
   requestAnimationFrame(() =>
     requestAnimationFrame(() =>
       add({ label: 'Role painted', detail: 'on screen', at: Date.now() }),

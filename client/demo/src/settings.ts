@@ -1,4 +1,4 @@
-// What a visitor sets, kept across the checkout's navigation.
+// The visitor's settings. They survive the navigation to the checkout and back.
 
 const SLOW = 'demo.slow';
 

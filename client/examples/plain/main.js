@@ -1,5 +1,5 @@
 // @ts-check
-// The client without a framework: a role on the page, and a return page's watch.
+// The client without a framework: it shows the role, and watches for the upgrade on the return page.
 
 import { createTierClient } from '@tierlift/client';
 
@@ -10,7 +10,7 @@ const client = createTierClient({
   onSignOut: () => localStorage.removeItem('access_token'),
 });
 
-const words = {
+const texts = {
   idle: '',
   pending: 'Confirming your payment…',
   upgraded: 'Your upgrade is active.',
@@ -23,7 +23,7 @@ const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id))
 function render() {
   const { user, upgrade } = client.getSnapshot();
   element('role').textContent = user?.role ?? '…';
-  element('upgrade').textContent = words[upgrade.status];
+  element('upgrade').textContent = texts[upgrade.status];
   element('retry').hidden = upgrade.status !== 'timed_out';
 }
 

@@ -1,4 +1,4 @@
-// The React part's front door.
+// The public API of the React part.
 
 export { TierProvider, useTier } from './provider.js';
 export type { TierProviderProps, Tier } from './provider.js';

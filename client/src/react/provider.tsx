@@ -1,6 +1,6 @@
 'use client';
-// Gives a page its client and runs it as long as the page is mounted. It creates no client: one
-// that is made while rendering would be made twice in Strict Mode.
+// Provides a page with its client, and runs the client while the page is mounted. It creates no
+// client, because one that is created while rendering would be created twice in Strict Mode.
 
 import { createContext, useContext, useEffect, useLayoutEffect, useSyncExternalStore } from 'react';
 import type { ReactNode } from 'react';
@@ -14,18 +14,18 @@ const ClientContext = createContext<TierClient | null>(null);
 export interface TierProviderProps {
   client: TierClient;
   children?: ReactNode;
-  /** Where role changes are announced: sonner when it is installed, or your own; false for none. */
+  /** Announces role changes. Defaults to sonner if it is installed; `false` announces nothing. */
   toasts?: ToastAdapter | false;
   toastTexts?: Partial<ToastTexts>;
 }
 
 export interface Tier extends TierSnapshot {
-  /** Null until the server has said it. */
+  /** Null until the server has reported it. */
   role: UserRole | null;
   client: TierClient;
 }
 
-// A layout effect runs before any child's effect, so a child may use the client in its own.
+// A layout effect runs before any child's effect, so a child can use the client in its own effects.
 const useEarlyEffect = typeof document === 'undefined' ? useEffect : useLayoutEffect;
 
 export function TierProvider({ client, children, toasts, toastTexts }: TierProviderProps) {

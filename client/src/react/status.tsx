@@ -1,5 +1,5 @@
 'use client';
-// Tells a person who has paid what is happening, aloud too. It is unstyled: give the classes a look.
+// Shows a customer who has paid what is happening, and announces it to screen readers. It is unstyled.
 // It never says that a payment failed, because only the checkout knows that.
 
 import type { ReactNode } from 'react';
@@ -28,10 +28,10 @@ const TEXTS: UpgradeTexts = {
 
 export function UpgradeStatus({ texts, className = 'tierlift-status' }: UpgradeStatusProps) {
   const { status, retry } = useTierUpgrade();
-  const told = { ...TEXTS, ...texts };
-  const { pending, upgraded, timedOut } = told;
+  const labels = { ...TEXTS, ...texts };
+  const { pending, upgraded, timedOut } = labels;
   const message = { idle: null, pending, upgraded, timed_out: timedOut }[status];
-  // The live region is there from the start: one that appears with its text is not read out.
+  // The live region exists from the start: one that appears together with its text is not read out.
   return (
     <div className={className} data-status={status}>
       <div role="status" aria-live="polite" aria-atomic="true">
@@ -39,7 +39,7 @@ export function UpgradeStatus({ texts, className = 'tierlift-status' }: UpgradeS
       </div>
       {status === 'timed_out' && (
         <button type="button" onClick={() => void retry()}>
-          {told.retry}
+          {labels.retry}
         </button>
       )}
     </div>

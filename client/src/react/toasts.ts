@@ -1,5 +1,5 @@
 'use client';
-// Announces role changes as toasts, through whatever the host has. It shows each change once in
+// Announces role changes as toasts, through the host's toast library. It shows each change once in
 // each tab, and nothing for what was already true when the page loaded.
 
 import { useEffect, useRef } from 'react';
@@ -21,14 +21,14 @@ const TEXTS: ToastTexts = {
   downgraded: ({ user }) => `Your plan is now ${user.role}.`,
 };
 
-/** sonner's toasts when it is installed, and silence when it is not. */
+/** Uses sonner if it is installed, and does nothing otherwise. */
 export const sonnerToasts: ToastAdapter = {
   success: (message) => void sonner().then((module) => module?.toast.success(message)),
   info: (message) => void sonner().then((module) => module?.toast.info(message)),
 };
 
 async function sonner(): Promise<typeof import('sonner') | null> {
-  // Bundlers take an import inside try for an optional one.
+  // Bundlers treat an import inside `try` as optional.
   try {
     return await import('sonner');
   } catch {
@@ -46,11 +46,11 @@ export function useToasts(
     latest.current = { adapter, texts };
   });
   useEffect(() => {
-    let told = client.getSnapshot().lastChange;
+    let announced = client.getSnapshot().lastChange;
     return client.subscribe(() => {
       const { lastChange } = client.getSnapshot();
-      if (!lastChange || lastChange === told) return;
-      told = lastChange;
+      if (!lastChange || lastChange === announced) return;
+      announced = lastChange;
       announce(lastChange, latest.current.adapter, { ...TEXTS, ...latest.current.texts });
     });
   }, [client]);

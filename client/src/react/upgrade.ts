@@ -1,16 +1,16 @@
 'use client';
-// The watch for a paid upgrade, as a hook. It cancels nothing on unmount: the watch belongs to the
-// browser, and a page that navigates from the return page to another is still waiting.
+// The watch for a paid upgrade, as a hook. It does not cancel the watch on unmount: the watch belongs
+// to the browser, and a customer who leaves the return page is still waiting.
 
 import { useCallback } from 'react';
-import type { WatchOptions } from '../client.js';
+import type { WatchOptions } from '../options.js';
 import type { UpgradeOutcome, UpgradeView } from '../types.js';
 import { useClient, useTierSnapshot } from './provider.js';
 
 export interface TierUpgrade extends UpgradeView {
-  /** Call it where the checkout returns to. */
+  /** Call it on the page that the checkout returns to. */
   start: (options?: WatchOptions) => Promise<UpgradeOutcome>;
-  /** Watches once more after a watch that timed out. */
+  /** Watches again after a watch that timed out. */
   retry: () => Promise<UpgradeOutcome>;
   stop: () => void;
 }

@@ -1,4 +1,4 @@
-// The root layout: everything below it knows the tier.
+// The root layout: everything below it can read the tier.
 
 import type { ReactNode } from 'react';
 import { Tier } from './tier';

@@ -1,6 +1,6 @@
 'use client';
-// Shows what was paid for, and offers it to whoever has not paid. The button posts to
-// api/checkout, which answers with a redirect to Stripe.
+// Shows the paid plan, or offers it to a user who has not paid. The button posts to api/checkout, which
+// redirects to Stripe.
 
 import { UpgradeStatus, useTier, useTierUpgrade } from '@tierlift/client/react';
 

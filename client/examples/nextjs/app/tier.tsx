@@ -1,5 +1,5 @@
 'use client';
-// The client, created once per page load, and its provider. Rendering it on the server is harmless.
+// The client, created once per page load, and its provider. It is safe to render on the server.
 
 import type { ReactNode } from 'react';
 import { createTierClient } from '@tierlift/client';

@@ -1,5 +1,5 @@
-// Opens a checkout. The user's id travels twice: with the checkout, and with the subscription, whose
-// later events know nothing of the checkout.
+// Opens a checkout. The user's id is sent twice: with the checkout, and with the subscription, whose
+// later events do not mention the checkout.
 
 import Stripe from 'stripe';
 
@@ -18,12 +18,12 @@ export async function POST(request: Request): Promise<Response> {
   return Response.redirect(checkout.url ?? new URL('/', request.url), 303);
 }
 
-/** Replace it by your own session: here a cookie names the token, and tierlift says whose it is. */
+/** Replace this with your own session. Here a cookie holds the token, and tierlift returns its user. */
 async function signedInUser(request: Request): Promise<string | null> {
   const token = /access_token=([^;]+)/.exec(request.headers.get('cookie') ?? '')?.[1];
   const headers = { authorization: `Bearer ${token ?? ''}` };
-  const answer = await fetch('https://tier.example.com/session', { headers });
-  if (!answer.ok) return null;
-  const { userId } = (await answer.json()) as { userId: string };
+  const response = await fetch('https://tier.example.com/session', { headers });
+  if (!response.ok) return null;
+  const { userId } = (await response.json()) as { userId: string };
   return userId;
 }

@@ -1,5 +1,5 @@
 'use client';
-// Where Stripe sends the customer back to. It watches for the upgrade and says how it goes.
+// The page that Stripe sends the customer back to. It watches for the upgrade and shows its progress.
 
 import { useEffect } from 'react';
 import { UpgradeStatus, useTierUpgrade } from '@tierlift/client/react';

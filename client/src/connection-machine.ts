@@ -1,6 +1,6 @@
 // What the connection does next, as a pure function of its state and one event.
-// It opens no socket, reads no clock and sets no timer: it returns effects, and connection.ts
-// performs them.
+// It opens no socket, reads no clock and sets no timer: it returns effects, which connection.ts
+// performs.
 //
 //            start                token                opened
 //   ┌──────┐      ┌─────────────┐      ┌─────────┐           ┌──────┐
@@ -18,9 +18,9 @@
 //                   └───────────────────────│       waiting        │
 //                        retry, wake        └──────────────────────┘
 //
-// A browser does not say why an upgrade was refused, so a dial that fails asks GET /session. The
-// answer tells a bad token from a blocked socket, and is at the same time a poll: behind a proxy
-// that blocks sockets the tier is still never older than the longest wait.
+// A browser does not say why an upgrade was refused, so the client calls GET /session after a dial
+// that failed. The response distinguishes a bad token from a blocked socket, and serves as a poll:
+// behind a proxy that blocks sockets, the tier is never older than the longest delay.
 
 import * as limits from './limits.js';
 
@@ -37,14 +37,14 @@ export type TimerName = 'retry' | 'deadline' | 'ping' | 'expire';
 
 export type ConnectionEvent =
   | { type: 'start' | 'stop' | 'frame' | 'wake' | TimerName }
-  /** The host gave its token; null when nobody is signed in. */
+  /** The host's token, or null when nobody is signed in. */
   | { type: 'token'; token: string | null }
-  /** The host could not give its token. */
+  /** The host failed to provide its token. */
   | { type: 'failed' }
   | { type: 'opened'; now: number }
   | { type: 'closed'; code: number; now: number }
-  /** What GET /session said after a failed dial, and the token that holds now. */
-  | { type: 'answered'; answer: 'ok' | 'refused' | 'unreachable'; token: string | null };
+  /** The outcome of GET /session after a failed dial, and the current token. */
+  | { type: 'answered'; outcome: 'ok' | 'refused' | 'unreachable'; token: string | null };
 
 export type Effect =
   | ['authorize' | 'sync' | 'ping' | 'close' | 'ask']
@@ -55,7 +55,7 @@ export type Effect =
 export type Step = [state: ConnectionState, ...effects: Effect[]];
 
 const DEADLINE: Effect = ['timer', 'deadline', limits.REPLY_MS_MAX];
-const PING: Effect = ['timer', 'ping', limits.PING_EVERY_MS];
+const PING: Effect = ['timer', 'ping', limits.PING_INTERVAL_MS];
 
 type Random = () => number;
 type In<Name extends ConnectionState['name']> = Extract<ConnectionState, { name: Name }>;
@@ -113,10 +113,10 @@ function inOpen(state: In<'open'>, event: ConnectionEvent, random: Random): Step
 
 function inAsking(state: In<'asking'>, event: ConnectionEvent, random: Random): Step {
   if (event.type !== 'answered') return [state];
-  if (event.answer === 'refused') return refuse(state.token);
-  // The token was stale and is renewed: worth one dial at once. Only one, or a host whose every
-  // token is new would make this a busy loop.
-  const renewed = event.answer === 'ok' && event.token !== state.token;
+  if (event.outcome === 'refused') return refuse(state.token);
+  // The token was stale and has been renewed, which justifies one immediate dial. A second one would
+  // make a busy loop with a host that returns a new token every time.
+  const renewed = event.outcome === 'ok' && event.token !== state.token;
   if (renewed && state.attempt === 0) return authorize(1);
   return wait(state.attempt + 1, random);
 }
@@ -129,12 +129,15 @@ function inRefused(state: In<'refused'>, event: ConnectionEvent): Step {
   return event.type === 'token' || event.type === 'failed' ? refuse(state.token) : [state];
 }
 
-/** 4008: this user has too many sockets, and dialing at once would only push out another one. */
-const CLOSED_FOR_GOOD_REASON = [1008, 4008];
+/**
+ * 1008: the server rejects this client's frames. 4008: the user has too many sockets, and an
+ * immediate dial would push out another one. Both wait for the longest delay.
+ */
+const SLOW_RETRY_CODES = [1008, 4008];
 
 function afterClose(state: In<'open'>, event: { code: number; now: number }, random: Random): Step {
-  if (CLOSED_FOR_GOOD_REASON.includes(event.code)) return wait(Infinity, random);
-  const healthy = event.now - state.openedAt >= limits.HEALTHY_AFTER_MS;
+  if (SLOW_RETRY_CODES.includes(event.code)) return wait(Infinity, random);
+  const healthy = event.now - state.openedAt >= limits.HEALTHY_LIFETIME_MS_MIN;
   return wait(healthy ? 0 : state.attempt + 1, random);
 }
 
@@ -147,7 +150,7 @@ function dial(token: string, attempt: number): Step {
 }
 
 function open(attempt: number, openedAt: number, random: Random): Step {
-  const lifetime = limits.LIFETIME_MS_MIN + random() * limits.LIFETIME_MS_SPREAD;
+  const lifetime = limits.SOCKET_LIFETIME_MS_MIN + random() * limits.SOCKET_LIFETIME_MS_JITTER;
   return [
     { name: 'open', attempt, openedAt },
     ['sync'],
@@ -158,7 +161,7 @@ function open(attempt: number, openedAt: number, random: Random): Step {
 }
 
 function refuse(token: string | null): Step {
-  return [{ name: 'refused', token }, ['timer', 'retry', limits.REFUSED_RETRY_MS]];
+  return [{ name: 'refused', token }, ['timer', 'retry', limits.REFUSED_RETRY_DELAY_MS]];
 }
 
 function wait(attempt: number, random: Random, ...first: Effect[]): Step {
@@ -166,8 +169,11 @@ function wait(attempt: number, random: Random, ...first: Effect[]): Step {
   return [{ name: 'waiting', attempt }, ...first, retry];
 }
 
-/** Between half of the doubled wait and all of it, so that a restart is not met by all at once. */
+/** Between half of the doubled delay and all of it, so that clients do not all reconnect together. */
 export function backoffMs(attempt: number, random: Random): number {
-  const whole = Math.min(limits.RECONNECT_MS_MAX, limits.RECONNECT_MS_BASE * 2 ** attempt);
+  const whole = Math.min(
+    limits.RECONNECT_DELAY_MS_MAX,
+    limits.RECONNECT_DELAY_MS_BASE * 2 ** attempt,
+  );
   return (whole * (1 + random())) / 2;
 }

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import * as limits from '../src/limits.js';
-import { backoffMs, transition } from '../src/machine.js';
-import type { ConnectionEvent, ConnectionState, Effect } from '../src/machine.js';
+import { backoffMs, transition } from '../src/connection-machine.js';
+import type { ConnectionEvent, ConnectionState, Effect } from '../src/connection-machine.js';
 
 const idle: ConnectionState = { name: 'idle' };
 const authorizing = (attempt = 0): ConnectionState => ({ name: 'authorizing', attempt });
@@ -15,17 +15,17 @@ const refused: ConnectionState = { name: 'refused', token: 'a' };
 
 const deadline = (ms: number): Effect => ['timer', 'deadline', ms];
 const retry = (ms: number): Effect => ['timer', 'retry', ms];
-const ping: Effect = ['timer', 'ping', limits.PING_EVERY_MS];
-const answered = (answer: 'ok' | 'refused' | 'unreachable', token = 'a'): ConnectionEvent => ({
+const ping: Effect = ['timer', 'ping', limits.PING_INTERVAL_MS];
+const answered = (outcome: 'ok' | 'refused' | 'unreachable', token = 'a'): ConnectionEvent => ({
   type: 'answered',
-  answer,
+  outcome,
   token,
 });
 const closed = (code: number, now = 0): ConnectionEvent => ({ type: 'closed', code, now });
 
-/** With `random` at 1 a wait is the whole of its bound. */
+/** With `random` at 1, a delay is as long as its bound. */
 const one = (): number => 1;
-const longest = limits.RECONNECT_MS_MAX;
+const longest = limits.RECONNECT_DELAY_MS_MAX;
 
 type Row = [from: ConnectionState, event: ConnectionEvent, to: ConnectionState, ...Effect[]];
 
@@ -107,13 +107,15 @@ describe('the connection machine', () => {
     expect(transition(state, event, one)).toEqual([state]);
   });
 
-  it.each(states)('$name × stop hangs up', (state) => {
+  it.each(states)('$name × stop closes the socket', (state) => {
     expect(transition(state, { type: 'stop' }, one)).toEqual([idle, ['close']]);
   });
 
   it('pings well under the gateway’s 10 minutes and moves well before its 2 hours', () => {
-    expect(limits.PING_EVERY_MS).toBeLessThan(300_000);
-    expect(limits.LIFETIME_MS_MIN + limits.LIFETIME_MS_SPREAD).toBeLessThan(7_200_000);
+    expect(limits.PING_INTERVAL_MS).toBeLessThan(300_000);
+    expect(limits.SOCKET_LIFETIME_MS_MIN + limits.SOCKET_LIFETIME_MS_JITTER).toBeLessThan(
+      7_200_000,
+    );
   });
 
   it.each([0, 1, 2, 3, 4, 5, 10, 2_000, Infinity])('spreads wait %d, up to the cap', (attempt) => {

@@ -1,0 +1,173 @@
+// A tierlift server in memory: accounts, HTTP routes and sockets. Each request, reply and frame
+// takes `delay()` ms. It asserts nothing itself.
+
+import type { User } from '../src/index.js';
+import type { Socket } from '../src/environment.js';
+
+export function tokenFor(userId: string, rev: number): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'HS256' })}.${part({ sub: userId, rev })}.sig`;
+}
+
+export function createUser(userId: string, part: Partial<User> = {}): User {
+  return {
+    userId,
+    role: 'free',
+    subscriptionActive: false,
+    subscriptionExpiresAt: null,
+    roleAssignedAt: null,
+    revocationId: 0,
+    ...part,
+  };
+}
+
+interface Claims {
+  sub: string;
+  rev: number;
+}
+
+function claimsOf(token: string | undefined): Claims | null {
+  try {
+    const json = Buffer.from(token?.split('.')[1] ?? '', 'base64url').toString();
+    return JSON.parse(json) as Claims;
+  } catch {
+    return null;
+  }
+}
+
+export class FakeServer {
+  readonly accounts = new Map<string, User>();
+  readonly requests: string[] = [];
+  readonly sockets = new Set<FakeSocket>();
+  up = true;
+  socketsBlocked = false;
+  /** Users whose every token is refused. */
+  readonly revoked = new Set<string>();
+  delay: () => number = () => 1;
+  private events = 0;
+
+  account(userId: string): User {
+    return this.accounts.get(userId) ?? createUser(userId);
+  }
+
+  count(request: string): number {
+    return this.requests.filter((made) => made === request).length;
+  }
+
+  /** Commits a role change and pushes it to the user's live sockets. */
+  setRole(userId: string, role: string): User {
+    const before = this.account(userId);
+    if (before.role === role) return before;
+    const after = {
+      ...before,
+      role,
+      subscriptionActive: role !== 'free',
+      revocationId: before.revocationId + 1,
+    };
+    this.accounts.set(userId, after);
+    const type = role === 'free' ? 'ROLE_DOWNGRADED' : 'ROLE_UPGRADED';
+    const eventId = `evt_${++this.events}`;
+    const frame = { v: 1, type, ...after, previousRole: before.role, eventId, at: 'now' };
+    for (const socket of this.sockets) if (socket.userId === userId) socket.push(frame);
+    return after;
+  }
+
+  dropSockets(code = 1006): void {
+    for (const socket of [...this.sockets]) socket.drop(code);
+  }
+
+  async fetch(url: string, init: RequestInit): Promise<Response> {
+    const path = new URL(url).pathname;
+    this.requests.push(`${init.method ?? 'GET'} ${path}`);
+    await sleep(this.delay());
+    if (!this.up) throw new TypeError('fetch failed');
+    const token = new Headers(init.headers).get('authorization')?.replace('Bearer ', '');
+    const response = this.respond(path, claimsOf(token));
+    await sleep(this.delay());
+    return response;
+  }
+
+  private respond(path: string, claims: Claims | null): Response {
+    if (!claims || this.revoked.has(claims.sub)) return problem(401, 'token.invalid');
+    const user = this.account(claims.sub);
+    if (path === '/session/refresh') {
+      const accessToken = tokenFor(user.userId, user.revocationId);
+      return Response.json({ accessToken, expiresIn: 3600, user });
+    }
+    return claims.rev < user.revocationId ? problem(401, 'token.stale') : Response.json(user);
+  }
+
+  /** The user who may open a socket with this token, or null. */
+  accepts(token: string): string | null {
+    const claims = claimsOf(token);
+    if (!this.up || this.socketsBlocked || !claims || this.revoked.has(claims.sub)) return null;
+    return claims.rev < this.account(claims.sub).revocationId ? null : claims.sub;
+  }
+}
+
+function problem(status: number, code: string): Response {
+  return Response.json({ type: 'about:blank', title: code, status, code }, { status });
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}
+
+export class FakeSocket {
+  onopen: Socket['onopen'] = null;
+  onmessage: Socket['onmessage'] = null;
+  onclose: Socket['onclose'] = null;
+  readonly sent: unknown[] = [];
+  readonly url: string;
+  userId: string | null = null;
+  /** A half-open connection accepts every frame and delivers none. */
+  halfOpen = false;
+  private readonly server: FakeServer;
+  private closed = false;
+
+  constructor(server: FakeServer, url: string, protocols: string[]) {
+    this.server = server;
+    this.url = url;
+    setTimeout(() => this.dial(protocols[1]?.replace('bearer.', '') ?? ''), server.delay());
+  }
+
+  private dial(token: string): void {
+    if (this.closed) return;
+    this.userId = this.server.accepts(token);
+    if (this.userId === null) return this.drop(1006);
+    this.server.sockets.add(this);
+    this.onopen?.call(this as never, new Event('open'));
+  }
+
+  send(text: string): void {
+    const frame = JSON.parse(text) as { action: string };
+    this.sent.push(frame);
+    if (frame.action === 'ping') return this.push({ v: 1, type: 'PONG' });
+    setTimeout(() => {
+      const snapshot = this.server.account(this.userId ?? '');
+      this.push({ v: 1, type: 'SNAPSHOT', ...snapshot, userId: undefined });
+    }, this.server.delay());
+  }
+
+  push(frame: object): void {
+    if (this.halfOpen) return;
+    const data = JSON.stringify(frame);
+    setTimeout(() => this.deliver(data), this.server.delay());
+  }
+
+  /** Hands the page a message at once, whether it is a frame or not. */
+  deliver(data: unknown): void {
+    if (!this.closed) this.onmessage?.call(this as never, { data } as MessageEvent);
+  }
+
+  drop(code: number): void {
+    if (this.closed) return;
+    this.close();
+    this.onclose?.call(this as never, { code } as CloseEvent);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.server.sockets.delete(this);
+  }
+}
