@@ -122,6 +122,20 @@ pub struct PolicyConfig {
     pub unmapped_price: UnmappedPrice,
 }
 
+impl Default for PolicyConfig {
+    /// What is in force where the host says nothing: no plans, test events, three days of grace.
+    fn default() -> Self {
+        Self {
+            roles: ["free", "paid"].map(str::to_owned).to_vec(),
+            plans: Vec::new(),
+            livemode: false,
+            past_due: PastDue::default(),
+            grace_days: 3,
+            unmapped_price: UnmappedPrice::default(),
+        }
+    }
+}
+
 /// A checked policy.
 #[derive(Clone, Debug)]
 pub struct Policy {

@@ -23,11 +23,10 @@ use tierlift_embedded::Db;
 use tierlift_session::Access;
 use tokio::sync::Semaphore;
 
-use crate::simulate::{
-    ids::{self, Random},
+use crate::simulate::{now_millis, send::Target};
+use tierlift_testkit::{
     lifecycle::{self, Event, PERIOD_SECS, Step, Subscription},
-    now_millis,
-    send::Target,
+    random::{self, Random},
     storm,
 };
 
@@ -160,7 +159,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn customer_of(user: &UserId) -> String {
-    ids::customer_of("cus_demo_", user.as_str())
+    random::customer_of("cus_demo_", user.as_str())
 }
 
 /// A user's subscriptions in the store.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::simulate::world::World;
+use tierlift_testkit::model::{ReferenceModel, policy};
 
 const NOW: i64 = 1_800_000_000;
 
@@ -7,7 +7,7 @@ const NOW: i64 = 1_800_000_000;
 /// each. With `forgetful`, the generator remembers nothing and reads the store each time.
 fn check(actions: &[(Action, &str)], seconds: i64, forgetful: bool) {
     let user = UserId::new("ada").unwrap();
-    let mut world = World::new(NOW + 100);
+    let mut world = ReferenceModel::new(policy(), NOW + 100);
     let mut live = Live::new();
     for (place, (action, role)) in actions.iter().enumerate() {
         if forgetful {

@@ -4,14 +4,8 @@
 //! the posting, and the check of how it ended.
 
 mod check;
-pub mod ids;
-pub mod lifecycle;
-mod object;
 mod remember;
 pub mod send;
-pub mod storm;
-#[cfg(test)]
-pub(crate) mod world;
 
 use std::{
     path::PathBuf,
@@ -25,9 +19,12 @@ use crate::{
     credentials::{DEMO_WEBHOOK_SECRET, JWT_SECRET_VAR, WEBHOOK_SECRET_VAR},
     exit::Failure,
 };
-use ids::Random;
-use lifecycle::{Event, Step, Subscription};
 use remember::Memory;
+use tierlift_testkit::{
+    lifecycle::{self, Event, Step, Subscription},
+    random::{self, Random},
+    storm,
+};
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -173,7 +170,7 @@ impl Args {
     }
 
     fn customer(&self) -> String {
-        self.customer.clone().unwrap_or_else(|| ids::customer_of("cus_", &self.user))
+        self.customer.clone().unwrap_or_else(|| random::customer_of("cus_", &self.user))
     }
 
     /// A storm, after the end of what its users have.

@@ -10,8 +10,8 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::lifecycle::Subscription;
 use crate::exit::Failure;
+use tierlift_testkit::lifecycle::Subscription;
 
 type Known = BTreeMap<String, BTreeMap<String, Vec<Subscription>>>;
 

@@ -18,7 +18,9 @@ use serde::Deserialize;
 use tierlift_core::{stripe::signature, time::Timestamp};
 use ureq::Agent;
 
-use super::{lifecycle::Event, now_millis};
+use tierlift_testkit::lifecycle::Event;
+
+use super::now_millis;
 
 /// Connections at a time.
 pub const LANES_MAX: usize = 32;
@@ -210,7 +212,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::simulate::{ids::Random, lifecycle::purchase};
+    use tierlift_testkit::{lifecycle::purchase, random::Random};
 
     const SECRET: &str = "whsec_test";
 

@@ -14,10 +14,6 @@ use std::{
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tierlift_cli::simulate::{
-    ids::Random,
-    lifecycle::{self, Step, Subscription},
-};
 use tierlift_core::{
     account::Account,
     customer::Customer,
@@ -30,6 +26,10 @@ use tierlift_core::{
     time::Timestamp,
 };
 use tierlift_embedded::Db;
+use tierlift_testkit::{
+    lifecycle::{self, Step, Subscription},
+    random::Random,
+};
 use tierlift_tests::facts::{customer_id, event_id, policy, user_id};
 use tokio::{
     sync::watch,

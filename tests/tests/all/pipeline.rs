@@ -5,10 +5,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use axum::{Router, routing::get};
 use futures_util::future::join_all;
 use serde_json::json;
-use tierlift_cli::simulate::{
-    ids::Random,
-    lifecycle::{self, Step, Subscription},
-};
 use tierlift_core::{
     account::Account,
     decide::assign,
@@ -16,6 +12,10 @@ use tierlift_core::{
     ports::{DeadLetters as _, Enqueue as _, Enqueued, Group, Message, Store as _},
     subscription::Status,
     time::{Clock, Timestamp},
+};
+use tierlift_testkit::{
+    lifecycle::{self, Step, Subscription},
+    random::Random,
 };
 use tierlift_tests::facts::{customer_id, event_id, policy, user_id};
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tierlift_core::{fold::Before, stripe::event::Fact, subscription::Node};
 
 use super::*;
-use crate::simulate::world::{World, read};
+use crate::model::{ReferenceModel, policy, read};
 
 const NOW: i64 = 1_800_000_000;
 
@@ -26,7 +26,7 @@ fn plan(count: usize, duplicates: usize, seed: u64) -> Plan {
 
 fn check_end(plan: &Plan) {
     let storm = plan.storm();
-    let mut world = World::new(NOW);
+    let mut world = ReferenceModel::new(policy(), NOW);
     for event in &storm.deliveries {
         world.deliver(event);
     }

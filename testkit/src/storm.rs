@@ -8,9 +8,9 @@
 
 use tierlift_core::subscription::Status;
 
-use super::{
-    ids::Random,
+use crate::{
     lifecycle::{Event, Step, Subscription},
+    random::Random,
 };
 
 /// Events of one subscription, its checkout included.

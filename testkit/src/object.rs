@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 use tierlift_core::subscription::Status;
 
-use super::lifecycle::Subscription;
+use crate::lifecycle::Subscription;
 
 /// The API version that the events are written in.
 const API_VERSION: &str = "2025-03-31.basil";
@@ -15,7 +15,7 @@ const AMOUNT_CENTS: u32 = 1_900;
 const PRICE_CREATED_SECS: i64 = 1_735_689_600;
 
 /// An event around an object.
-pub(super) fn event(
+pub(crate) fn event(
     id: &str,
     kind: &str,
     created_secs: i64,
@@ -41,7 +41,7 @@ pub(super) fn event(
 
 /// What changed, with its value before: nested for hashes, whole for lists and plain values, as
 /// Stripe writes `previous_attributes`.
-pub(super) fn previous_attributes(before: &Value, after: &Value) -> Value {
+pub(crate) fn previous_attributes(before: &Value, after: &Value) -> Value {
     let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else {
         return before.clone();
     };
@@ -61,7 +61,7 @@ pub(super) fn previous_attributes(before: &Value, after: &Value) -> Value {
 }
 
 /// `customer.subscription.*`'s object.
-pub(super) fn subscription(sub: &Subscription) -> Value {
+pub(crate) fn subscription(sub: &Subscription) -> Value {
     let ended = sub.status.is_terminal().then_some(sub.changed_secs);
     let paid = sub.status != Status::Incomplete;
     let paused = json!({ "behavior": "keep_as_draft", "resumes_at": null });
@@ -172,11 +172,11 @@ fn items(sub: &Subscription) -> Value {
 }
 
 fn product_of(price: &str) -> String {
-    super::ids::customer_of("prod_", price)
+    crate::random::customer_of("prod_", price)
 }
 
 /// `checkout.session.*`'s object.
-pub(super) fn checkout(sub: &Subscription, payment_status: &str) -> Value {
+pub(crate) fn checkout(sub: &Subscription, payment_status: &str) -> Value {
     json!({
         "id": sub.sibling("cs_test_a1", 58),
         "object": "checkout.session",

@@ -1,4 +1,4 @@
-//! A world for tests: what core decides, in memory, with no queue and no store.
+//! A reference model: what core decides, in memory, with no queue and no store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,49 +7,59 @@ use tierlift_core::{
     customer::Customer,
     decide::{Decision, Loaded, decide},
     id::{CustomerId, EventId, UserId},
-    policy::Policy,
+    policy::{Policy, PolicyConfig},
     stripe::event::Event as Read,
     time::Timestamp,
 };
 
-use super::lifecycle::Event;
-use crate::config::Config;
+use crate::lifecycle::Event;
 
 /// Reads an event as the server does.
-pub(crate) fn read(event: &Event) -> Read {
+pub fn read(event: &Event) -> Read {
     Read::parse(EventId::new(&event.id).unwrap(), event.kind, &event.body).unwrap()
 }
 
 /// Customers, accounts and the ledger, at one moment.
-pub(crate) struct World {
-    pub(crate) ledger: BTreeSet<EventId>,
-    pub(crate) customers: BTreeMap<CustomerId, Customer>,
+pub struct ReferenceModel {
+    /// Ids of processed events.
+    pub ledger: BTreeSet<EventId>,
+    /// Customers by id.
+    pub customers: BTreeMap<CustomerId, Customer>,
     accounts: BTreeMap<UserId, Account>,
     policy: Policy,
     now: Timestamp,
 }
 
-impl World {
-    pub(crate) fn new(now_secs: i64) -> Self {
-        let mut draft = Config::default().draft;
-        draft.plans.push(("price_pro".to_owned(), "paid".to_owned()));
+/// A policy by which `price_pro` earns `paid`.
+pub fn policy() -> Policy {
+    Policy::new(PolicyConfig {
+        plans: vec![("price_pro".to_owned(), "paid".to_owned())],
+        ..PolicyConfig::default()
+    })
+    .unwrap()
+}
+
+impl ReferenceModel {
+    /// An empty model that decides at that time.
+    #[must_use]
+    pub fn new(policy: Policy, now_secs: i64) -> Self {
         Self {
             ledger: BTreeSet::new(),
             customers: BTreeMap::new(),
             accounts: BTreeMap::new(),
-            policy: Policy::new(draft).unwrap(),
+            policy,
             now: Timestamp::from_secs(now_secs),
         }
     }
 
     /// The user's role now.
-    pub(crate) fn role(&self, user: &str) -> String {
+    pub fn role(&self, user: &str) -> String {
         let account = &self.accounts[user];
         account.effective(&self.policy, self.now).role.to_string()
     }
 
     /// Decides on an event and writes what was decided.
-    pub(crate) fn deliver(&mut self, event: &Event) {
+    pub fn deliver(&mut self, event: &Event) {
         let event = read(event);
         let customer = self.customers.get(&event.customer).cloned();
         let customer = customer.unwrap_or_else(|| Customer::new(event.customer.clone()));

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tierlift_core::{stripe::event::Type, subscription::Status};
 
-use super::{ids::Random, object};
+use crate::{object, random::Random};
 
 /// A month, near enough: the length of every period.
 pub const PERIOD_SECS: i64 = 30 * 86_400;
@@ -163,12 +163,12 @@ impl Subscription {
         }
     }
 
-    pub(super) const fn period_start_secs(&self) -> i64 {
+    pub(crate) const fn period_start_secs(&self) -> i64 {
         self.period_end_secs - PERIOD_SECS
     }
 
     /// An id of something that belongs to it, the same each time.
-    pub(super) fn sibling(&self, prefix: &str, length: usize) -> String {
+    pub(crate) fn sibling(&self, prefix: &str, length: usize) -> String {
         Random::named(0, &format!("{prefix}{}", self.id)).id(prefix, length)
     }
 
