@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tierlift_core::{
     change::Change,
-    limits::{LEDGER_ROWS_PRUNED_AT_ONCE_MAX, MAINTENANCE_INTERVAL_SECS},
+    limits::{LEDGER_ROWS_PER_PRUNE_MAX, MAINTENANCE_INTERVAL_SECS},
     policy::Policy,
     time::Clock,
 };
@@ -49,7 +49,7 @@ async fn push(sockets: Registry, clock: Clock, change: Change) {
 
 /// Deletes all expired ledger rows: as many as there were events in as short a time 90 days ago.
 async fn prune(db: &Db, clock: &Clock, stop: &watch::Receiver<bool>) -> Result<(), Error> {
-    let max = LEDGER_ROWS_PRUNED_AT_ONCE_MAX;
+    let max = LEDGER_ROWS_PER_PRUNE_MAX;
     while !*stop.borrow() && db.prune_ledger(clock.now(), max).await? == max {}
     Ok(())
 }

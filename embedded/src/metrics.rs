@@ -4,6 +4,7 @@ use std::{sync::OnceLock, time::Duration};
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tierlift_core::limits::METRICS_INTERVAL_SECS;
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -16,8 +17,6 @@ const BUCKETS_SECS: &[f64] = &[
     0.000_1, 0.000_2, 0.000_3, 0.000_5, 0.000_75, 0.001, 0.001_5, 0.002, 0.003, 0.005, 0.007_5,
     0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
 ];
-/// How often recorded times are gathered into their buckets.
-const UPKEEP_PERIOD: Duration = Duration::from_secs(5);
 
 /// The process's recorder, installed by whoever asks first. Where the host has installed one of its
 /// own, the metrics go there, and this one stays empty.
@@ -45,7 +44,7 @@ fn install() -> PrometheusHandle {
 
 /// Gathers what was recorded until `stop` is true, so that it takes no memory while nobody asks.
 pub(crate) async fn keep_up(handle: PrometheusHandle, mut stop: watch::Receiver<bool>) {
-    let mut ticks = interval(UPKEEP_PERIOD);
+    let mut ticks = interval(Duration::from_secs(METRICS_INTERVAL_SECS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

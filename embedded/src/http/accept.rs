@@ -8,7 +8,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tierlift_core::limits::{CONNECTIONS_MAX, REQUEST_HEAD_MAX_BYTES};
+use tierlift_core::limits::{ACCEPT_RETRY_DELAY_MS, CONNECTIONS_MAX, REQUEST_HEAD_BYTES_MAX};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -16,9 +16,6 @@ use tokio::{
 };
 
 use crate::stop::stopped;
-
-/// How long to wait where the system has nothing left to accept with.
-const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
 type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
 
@@ -66,7 +63,7 @@ pub(crate) async fn accept(accepting: Accepting, stop: impl Future<Output = ()>)
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
-        .max_buf_size(REQUEST_HEAD_MAX_BYTES);
+        .max_buf_size(REQUEST_HEAD_BYTES_MAX);
     raise_open_files();
     let service = TowerToHyperService::new(router);
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
@@ -140,5 +137,5 @@ async fn pause(error: &io::Error) {
         return;
     }
     tracing::warn!(%error, "no connection can be accepted");
-    tokio::time::sleep(EXHAUSTED_PAUSE).await;
+    tokio::time::sleep(Duration::from_millis(ACCEPT_RETRY_DELAY_MS)).await;
 }

@@ -18,7 +18,7 @@ use axum::{
 };
 use tierlift_core::{
     codes::Code,
-    limits::{REQUEST_BODY_MAX_BYTES, REQUEST_TIMEOUT_SECS},
+    limits::{PREFLIGHT_AGE_SECS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_TIMEOUT_SECS},
     ports::{DeadLetters, Enqueue, Store},
     stripe::signature::Secrets,
     wire::problem,
@@ -30,9 +30,6 @@ use tower_http::cors::CorsLayer;
 pub(crate) use accept::{Accepting, accept};
 pub(crate) use operations::Operations;
 pub(crate) use socket::Door;
-
-/// How long browsers may remember that an origin is allowed.
-const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
 /// What the routes need, each its own part.
 pub(crate) struct Parts<Q, S> {
@@ -52,10 +49,10 @@ pub(crate) fn router<Q: Enqueue + DeadLetters + 'static, S: Store + 'static>(
         .allow_origin(parts.door.origins.listed())
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE])
-        .max_age(PREFLIGHT_MAX_AGE);
+        .max_age(Duration::from_secs(PREFLIGHT_AGE_SECS_MAX));
     let host = parts
         .host
-        .layer(DefaultBodyLimit::max(REQUEST_BODY_MAX_BYTES))
+        .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .layer(from_fn(within_request_timeout));
     // Given before the layer, so that a preflight gets to the layer and not here.
     let session = tierlift_session::router(parts.access)

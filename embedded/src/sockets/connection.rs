@@ -5,7 +5,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use futures_util::{SinkExt, StreamExt};
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
 use tierlift_core::{
-    limits::{SOCKET_FRAME_MAX_BYTES, SOCKET_SYSTEM_BUFFER_BYTES},
+    limits::{
+        SOCKET_FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES, SOCKET_SYSTEM_BUFFER_BYTES,
+        SOCKET_WRITE_BUFFER_BYTES,
+    },
     policy::Policy,
     ports::Store,
     time::Clock,
@@ -29,11 +32,6 @@ use super::{
     outbox::Work,
     registry::{Seat, Socket},
 };
-
-/// Bytes that are read at a time: a client's frames are short, and there may be 10,000 clients.
-const READ_BUFFER_BYTES: usize = 256;
-/// Bytes that are gathered before they are written without being told to.
-const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 
 /// What all sockets share.
 pub(crate) struct Talk<S> {
@@ -68,10 +66,10 @@ enum End {
 /// Serves one socket to its end.
 pub(crate) async fn converse<S: Store>(peer: Peer, seat: Seat, talk: Arc<Talk<S>>) {
     let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_message_size(Some(SOCKET_FRAME_MAX_BYTES))
-        .max_frame_size(Some(SOCKET_FRAME_MAX_BYTES));
+        .read_buffer_size(SOCKET_READ_BUFFER_BYTES)
+        .write_buffer_size(SOCKET_WRITE_BUFFER_BYTES)
+        .max_message_size(Some(SOCKET_FRAME_BYTES_MAX))
+        .max_frame_size(Some(SOCKET_FRAME_BYTES_MAX));
     let Peer { stream, read } = peer;
     bound_system_buffers(&stream);
     let mut wire =

@@ -1,7 +1,7 @@
 //! What waits to be sent on one socket, and the verdict that ends it.
 //!
 //! ```text
-//! open ──push──▶ open            until SOCKET_OUTBOX_MAX_FRAMES wait; one more ends it: too slow
+//! open ──push──▶ open            until SOCKET_OUTBOX_FRAMES_MAX wait; one more ends it: too slow
 //!   └───end────▶ ending(why)     takes nothing more; the first reason stays
 //! ```
 
@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
-use tierlift_core::{limits::SOCKET_OUTBOX_MAX_FRAMES, ports::Pushed};
+use tierlift_core::{limits::SOCKET_OUTBOX_FRAMES_MAX, ports::Pushed};
 use tierlift_notifier::Close;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -45,7 +45,7 @@ impl Outbox {
         if state.ending.is_some() {
             return Pushed::Gone;
         }
-        if state.frames.len() >= SOCKET_OUTBOX_MAX_FRAMES {
+        if state.frames.len() >= SOCKET_OUTBOX_FRAMES_MAX {
             state.end(Close::TooSlow);
             drop(state);
             self.taker.wake();
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_reader_that_is_too_slow_is_cut_and_told_nothing_more() {
         let outbox = Outbox::default();
-        for _ in 0..SOCKET_OUTBOX_MAX_FRAMES {
+        for _ in 0..SOCKET_OUTBOX_FRAMES_MAX {
             assert_eq!(outbox.push("a".into()), Pushed::Sent);
         }
         assert_eq!(outbox.push("b".into()), Pushed::Gone);
