@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rejects home-made words in prose: `python3 scripts/words.py [FILE…]`, every tracked file by default.
+"""Rejects home-made words in prose: `python3 scripts/words.py [PATH…]`, the whole repository by default.
 
 The list is docs/words.txt, the reasons are in docs/glossary.md. In code only comments and strings are
 read; a phrase is also found where a comment wraps. It changes no file.
@@ -79,18 +79,18 @@ def findings(text, suffix, rejected, allowed):
         yield text.count("\n", 0, match.start()) + 1, words, rejected[words]
 
 
-def tracked():
-    """Every file that git knows or would add."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+def tracked(paths):
+    """Every file under the paths, from the root, that git knows or would add."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *paths]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return [ROOT / name for name in listed.splitlines()]
+    return listed.splitlines()
 
 
-def main(arguments):
+def main(paths):
     rejected, allowed = read_list(LIST.read_text(encoding="utf-8"))
     count = 0
-    for path in [Path(name).resolve() for name in arguments] or tracked():
-        name = path.relative_to(ROOT).as_posix()
+    for name in tracked(paths):
+        path = ROOT / name
         if name in EXEMPT or path.suffix not in WHOLE.union(PROSE) or not path.is_file():
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
