@@ -45,7 +45,9 @@ fn decided(message: &Message, user: &str, policy: &Policy) -> Commit {
     let customer = Customer::new(event.customer.clone());
     match decide(Loaded { processed: false, customer, accounts }, &event, policy, NOW) {
         Decision::Commit(commit) => *commit,
-        other => panic!("{other:?}"),
+        other @ (Decision::Duplicate | Decision::Load(_) | Decision::Park(_)) => {
+            panic!("{other:?}")
+        }
     }
 }
 
