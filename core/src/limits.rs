@@ -178,7 +178,7 @@ pub const SOCKET_READ_BUFFER_BYTES: usize = 256;
 pub const SOCKET_WRITE_BUFFER_BYTES: usize = 4 * 1024;
 /// Time between two pings of a socket, in seconds.
 pub const SOCKET_PING_INTERVAL_SECS: u64 = 30;
-/// Unanswered pings in a row; the next one ends the socket instead.
+/// Pings in a row that a client may miss; the next one ends the socket instead.
 pub const SOCKET_PINGS_MISSED_MAX: u8 = 1;
 /// Time that a closing handshake may take before the socket is dropped, in seconds.
 pub const SOCKET_CLOSE_TIMEOUT_SECS: u64 = 5;
