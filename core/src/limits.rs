@@ -202,6 +202,10 @@ pub const CONSUMER_BATCH_MAX: usize = 32;
 pub const MAINTENANCE_INTERVAL_SECS: u64 = 5;
 /// Ledger rows that one transaction deletes.
 pub const LEDGER_ROWS_PER_PRUNE_MAX: usize = 1_000;
+/// Time for which log lines gather before they are written, in milliseconds.
+pub const LOG_FLUSH_INTERVAL_MS: u64 = 10;
+/// Log lines that gather before the thread that logs has to write them, in bytes.
+pub const LOG_BUFFER_BYTES_MAX: usize = 1024 * 1024;
 /// Time between two aggregations of recorded metrics, in seconds.
 pub const METRICS_INTERVAL_SECS: u64 = 5;
 
