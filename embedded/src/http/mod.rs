@@ -62,6 +62,7 @@ pub(crate) fn router<Q: Enqueue + DeadLetters + 'static, S: Store + 'static>(
         .method_not_allowed_fallback(async || problem::method_not_allowed());
     tierlift_ingest::router(parts.ingest)
         .merge(session.layer(cors))
+        .merge(tierlift_session::codes::router())
         .merge(socket::router(parts.door))
         .merge(operations::router(parts.operations))
         .merge(host)

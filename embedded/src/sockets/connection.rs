@@ -10,7 +10,7 @@ use tierlift_core::{
     ports::Store,
     time::Clock,
 };
-use tierlift_notifier::{Close, Reply, answer};
+use tierlift_notifier::{Close, frames};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -150,10 +150,10 @@ async fn hear<S: Store>(
         }
         Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Peer),
     };
-    match answer(&talk.store, &talk.policy, &socket.user, &text, talk.clock.now()).await {
-        Reply::Text(text) => send(wire, socket, [Message::text(&*text)].into()).await,
-        Reply::Close(error) => Err(End::Us(error)),
-    }
+    let frame = frames::parse(&text).map_err(End::Us)?;
+    let reply = frames::reply(&talk.store, &talk.policy, &socket.user, frame, talk.clock.now());
+    let reply = reply.await.map_err(End::Us)?;
+    send(wire, socket, [Message::text(&*reply)].into()).await
 }
 
 /// Says why, ends our side, and waits for the client to end its own: what it still sends must be
