@@ -10,7 +10,7 @@ mod source;
 use std::{fmt, sync::Arc};
 
 use tierlift_core::{
-    limits::{SECRET_AGE_MAX_SECS, SECRET_LOOK_INTERVAL_SECS},
+    limits::{SECRET_AGE_SECS_MAX, SECRET_REFRESH_INTERVAL_SECS},
     ports::{SecretsError, SigningSecrets, TokenSecrets},
     stripe::signature::Secrets,
     time::{Clock, Timestamp},
@@ -93,13 +93,13 @@ impl<T> CachedSecret<T> {
         Self { source, parse, clock: clock.clone(), cached: Mutex::default() }
     }
 
-    /// Returns the secret, at most `SECRET_AGE_MAX_SECS` old. If it cannot be re-read, the cached one
+    /// Returns the secret, at most `SECRET_AGE_SECS_MAX` old. If it cannot be re-read, the cached one
     /// is kept: a short outage must not refuse requests.
     async fn get(&self) -> Result<Arc<T>, Error> {
         let mut cached = self.cached.lock().await;
         let now = self.clock.now();
         match &*cached {
-            Some(known) if !known.is_older(SECRET_AGE_MAX_SECS, now) => {
+            Some(known) if !known.is_older(SECRET_AGE_SECS_MAX, now) => {
                 return Ok(Arc::clone(&known.value));
             }
             Some(_) | None => {}
@@ -120,7 +120,7 @@ impl<T> CachedSecret<T> {
     async fn reread(&self) -> Option<Arc<T>> {
         let mut cached = self.cached.lock().await;
         let (known, now) = (cached.as_mut()?, self.clock.now());
-        if !known.is_older(SECRET_LOOK_INTERVAL_SECS, now) {
+        if !known.is_older(SECRET_REFRESH_INTERVAL_SECS, now) {
             return None;
         }
         known.read_at = now;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tierlift_core::{
     account::Account,
     id::UserId,
-    limits::SOCKET_FRAME_MAX_BYTES,
+    limits::SOCKET_FRAME_BYTES_MAX,
     policy::Policy,
     ports::Store,
     time::Timestamp,
@@ -19,7 +19,7 @@ use crate::Close;
 
 /// Parses a client's text frame. The error is why its socket must be closed.
 pub fn parse(text: &str) -> Result<ClientFrame, Close> {
-    if text.len() > SOCKET_FRAME_MAX_BYTES {
+    if text.len() > SOCKET_FRAME_BYTES_MAX {
         return Err(Close::FrameTooLarge);
     }
     ClientFrame::parse(text).ok_or(Close::FrameInvalid)
@@ -68,8 +68,8 @@ mod tests {
         };
         for (text, parsed) in [
             (r#"{"action":"ping"}"#, Ok(ClientFrame::Ping)),
-            (&padded(SOCKET_FRAME_MAX_BYTES), Ok(ClientFrame::Ping)),
-            (&padded(SOCKET_FRAME_MAX_BYTES + 1), Err(Close::FrameTooLarge)),
+            (&padded(SOCKET_FRAME_BYTES_MAX), Ok(ClientFrame::Ping)),
+            (&padded(SOCKET_FRAME_BYTES_MAX + 1), Err(Close::FrameTooLarge)),
             (r#"{"action":"shout"}"#, Err(Close::FrameInvalid)),
             ("", Err(Close::FrameInvalid)),
         ] {

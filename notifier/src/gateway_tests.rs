@@ -4,7 +4,7 @@ use http::header::SEC_WEBSOCKET_PROTOCOL;
 use tierlift_core::{
     account::Account,
     id::RevocationId,
-    limits::SOCKET_FRAME_MAX_BYTES,
+    limits::SOCKET_FRAME_BYTES_MAX,
     policy::{Policy, PolicyConfig},
 };
 
@@ -62,7 +62,7 @@ async fn one_socket_too_many_closes_the_oldest_of_the_same_user() {
 
 #[tokio::test]
 async fn a_frame_is_replied_to_or_closes_its_socket() {
-    let large = "x".repeat(SOCKET_FRAME_MAX_BYTES + 1);
+    let large = "x".repeat(SOCKET_FRAME_BYTES_MAX + 1);
     for (socket, text, reply) in [
         (1, r#"{"action":"ping"}"#, Some(r#""type":"PONG""#)),
         (1, r#"{"action":"sync","revocationId":0}"#, Some(r#""type":"SNAPSHOT","userId":"ada""#)),

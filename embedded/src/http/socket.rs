@@ -17,45 +17,46 @@ use tierlift_session::Access;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
-use crate::sockets::{Peer, Registry, Seat, Talk, converse};
+use crate::sockets::{Peer, Registry, SocketContext, SocketGuard, serve_socket};
 
 /// State of the route.
-pub(crate) struct Door<S> {
+pub(crate) struct WebSocketState<S> {
     pub(crate) access: Arc<Access<S>>,
     pub(crate) sockets: Registry,
-    pub(crate) talk: Arc<Talk<S>>,
+    pub(crate) context: Arc<SocketContext<S>>,
     pub(crate) origins: Origins,
 }
 
-pub(super) fn router<S: Store + 'static>(door: Arc<Door<S>>) -> Router {
-    Router::new().route("/ws", get(upgrade::<S>)).with_state(door)
+pub(super) fn router<S: Store + 'static>(state: Arc<WebSocketState<S>>) -> Router {
+    Router::new().route("/ws", get(upgrade::<S>)).with_state(state)
 }
 
 async fn upgrade<S: Store + 'static>(
-    State(door): State<Arc<Door<S>>>,
+    State(state): State<Arc<WebSocketState<S>>>,
     request: Request,
 ) -> Response {
-    match open(&door, request).await {
+    match open(&state, request).await {
         Ok(response) => response,
         Err(error) => error.to_response().into_response(),
     }
 }
 
 async fn open<S: Store + 'static>(
-    door: &Door<S>,
+    state: &WebSocketState<S>,
     request: Request,
 ) -> Result<Response, HandshakeError> {
     let mut response = create_response_with_body(&request, Body::empty)
         .map_err(|_| HandshakeError::UpgradeRequired)?;
-    let account = handshake::accept(&door.access, &door.origins, request.headers()).await?;
+    let account = handshake::accept(&state.access, &state.origins, request.headers()).await?;
     // The socket is registered before its client can ask for a snapshot, so no change is missed.
-    let seat = door.sockets.join(account.user).map_err(|_| HandshakeError::SocketsExhausted)?;
-    tokio::spawn(serve(hyper::upgrade::on(request), seat, Arc::clone(&door.talk)));
+    let guard = state.sockets.register(account.user);
+    let guard = guard.map_err(|_| HandshakeError::SocketsExhausted)?;
+    tokio::spawn(serve(hyper::upgrade::on(request), guard, Arc::clone(&state.context)));
     response.headers_mut().extend([handshake::selected_subprotocol()]);
     Ok(response)
 }
 
-async fn serve<S: Store>(upgrade: OnUpgrade, seat: Seat, talk: Arc<Talk<S>>) {
+async fn serve<S: Store>(upgrade: OnUpgrade, guard: SocketGuard, context: Arc<SocketContext<S>>) {
     // The upgrade fails where the client left before it had the response.
     let Ok(upgraded) = upgrade.await else { return };
     // The accept loop speaks plain TCP; anything else would be a bug.
@@ -63,7 +64,7 @@ async fn serve<S: Store>(upgrade: OnUpgrade, seat: Seat, talk: Arc<Talk<S>>) {
         tracing::error!("upgraded connection is not plain TCP");
         return;
     };
-    converse(peer, seat, talk).await;
+    serve_socket(peer, guard, context).await;
 }
 
 /// The TCP stream, without the 8 KiB buffer into which the request was read: the few bytes that may be

@@ -8,7 +8,7 @@ use std::sync::{
 use serde_json::{Value, json};
 use tierlift_aws::{Environment, secrets::CachedSecret};
 use tierlift_core::{
-    limits::{SECRET_AGE_MAX_SECS, SECRET_LOOK_INTERVAL_SECS},
+    limits::{SECRET_AGE_SECS_MAX, SECRET_REFRESH_INTERVAL_SECS},
     ports::SigningSecrets as _,
     stripe::signature::{Secrets, sign, verify},
     time::{Clock, Timestamp},
@@ -90,15 +90,15 @@ async fn rotates_without_a_deployment(keeper: Keeper) {
 
     keeper.put(&emulator, "whsec_old, whsec_new", false).await;
     assert!(signing.refreshed().await.is_none(), "read a moment ago");
-    hand.pass(SECRET_LOOK_INTERVAL_SECS);
+    hand.pass(SECRET_REFRESH_INTERVAL_SECS);
     let refreshed = signing.refreshed().await.expect("the rotated secret");
     assert!(fits(&refreshed, "whsec_new") && fits(&refreshed, "whsec_old"));
-    hand.pass(SECRET_LOOK_INTERVAL_SECS);
+    hand.pass(SECRET_REFRESH_INTERVAL_SECS);
     assert!(signing.refreshed().await.is_none(), "unchanged");
 
     keeper.put(&emulator, "whsec_new", false).await;
     assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "still cached");
-    hand.pass(SECRET_AGE_MAX_SECS);
+    hand.pass(SECRET_AGE_SECS_MAX);
     assert!(!fits(&signing.current().await.unwrap(), "whsec_old"));
 }
 
@@ -120,10 +120,10 @@ async fn a_secret_is_kept_while_it_cannot_be_reread_and_an_unread_one_is_an_erro
     signing.current().await.unwrap();
     let address = emulator.address();
     Keeper::SecretsManager.put(&emulator, " , ", false).await;
-    hand.pass(SECRET_AGE_MAX_SECS);
+    hand.pass(SECRET_AGE_SECS_MAX);
     assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "the new text is not usable");
     drop(emulator);
-    hand.pass(SECRET_AGE_MAX_SECS);
+    hand.pass(SECRET_AGE_SECS_MAX);
     assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "the service is unreachable");
 
     let environment = Environment::from([("STRIPE_WEBHOOK_SECRET_ARN", arn.as_str())]);
