@@ -22,8 +22,6 @@ NODE := $(shell command -v node 2>/dev/null)
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
 FUNCTIONS := ingest worker expiry notifier-stream notifier-gateway session
-STAGES := ingest worker notifier session
-STAGE_FEATURES := $(STAGES:%=--features tierlift-%/lambda)
 # What the tests deploy is built for this machine.
 TEST_PACKAGE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/test-package
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
@@ -82,7 +80,7 @@ check: lint deny test
 
 lint: $(CLIENT_READY)
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets $(STAGE_FEATURES) -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
 	cd client && npm run check
 
 deny: $(TOOLS)/deny-$(DENY_VERSION)
@@ -93,23 +91,23 @@ fmt: $(CLIENT_READY)
 	cd client && npm run --silent format
 
 bench: demo
-	cargo build --release --bin tierlift --bin tierlift-bench
+	cargo build --release --workspace --bin tierlift --bin tierlift-bench
 	cd tests/bench/peer && npm ci --no-audit --no-fund --loglevel=error
-	cargo run --quiet --release --bin tierlift-bench
+	$(RELEASE)/tierlift-bench
 	cd client && TIERLIFT_BIN=$(RELEASE)/tierlift npm run bench
 	$(MAKE) bench-lambda
 
 # The functions for AWS beside the same jobs in Python.
 bench-lambda: $(PEER_VENV)/.ready
 	$(MAKE) package PACKAGE=$(TEST_PACKAGE) ARCHITECTURE=$(HOST_ARCHITECTURE)
-	cargo build --release --bin tierlift-bench-lambda
+	cargo build --release --workspace --bin tierlift-bench-lambda
 	$(RELEASE)/tierlift-bench-lambda --python $(PEER_VENV)/bin/python \
 	  --binaries $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/$(shell uname -m)-unknown-linux-gnu/lambda
 
 # With zig as the linker, so that the programs run on the C library of Lambda's own Linux.
 package: $(VENV)/.ready
 	PATH=$(VENV)/bin:$$PATH $(VENV)/bin/cargo-lambda lambda build --quiet --profile lambda \
-	  $(STAGES:%=--package tierlift-%) $(STAGE_FEATURES) --bins \
+	  --package tierlift-functions --bins \
 	  --output-format zip --lambda-dir $(PACKAGE)/build --$(subst _,-,$(ARCHITECTURE))
 	@$(foreach name,$(FUNCTIONS),mv $(PACKAGE)/build/$(name)/bootstrap.zip $(PACKAGE)/$(name).zip;)
 	@rm -r $(PACKAGE)/build
