@@ -4,12 +4,22 @@ use std::{fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
 
-use super::QueueError;
 use crate::{
     id::{CustomerId, EventId},
     stripe::event::Type,
     time::Timestamp,
 };
+
+/// Why a queue could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// It holds as many messages as it may.
+    #[error("the queue is full")]
+    Full,
+    /// It could not be reached, read or written.
+    #[error("the queue is unavailable: {0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
 
 /// A message: the bytes that Stripe sent, untouched, with what the queue needs to know of them.
 #[derive(Clone, Debug, PartialEq, Eq)]

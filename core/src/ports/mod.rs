@@ -11,8 +11,8 @@ mod sockets;
 mod store;
 
 pub use dead_letters::{DeadLetter, DeadLetters, Depth};
-pub use enqueue::{Enqueue, Enqueued, Group, Message};
-pub use queue::{Delivery, Queue, QueueError, Receipt};
+pub use enqueue::{Enqueue, Enqueued, Group, Message, QueueError};
+pub use queue::{Delivery, Queue, Receipt};
 pub use secrets::{SecretsError, SigningSecrets};
 pub use sockets::{PushError, Pushed, Sockets};
 pub use store::{LoadKeys, Store, StoreError};

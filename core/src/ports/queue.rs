@@ -5,19 +5,8 @@
 
 use std::future::Future;
 
-use super::Message;
+use super::enqueue::{Message, QueueError};
 use crate::failure::Failure;
-
-/// Why a queue could not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum QueueError {
-    /// It holds as many messages as it may.
-    #[error("the queue is full")]
-    Full,
-    /// It could not be reached, read or written.
-    #[error("the queue is unavailable: {0}")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
 
 /// Handle of one delivery, valid at the queue that made it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
