@@ -15,7 +15,9 @@ pub mod store;
 
 pub mod lambda;
 
-use tierlift_core::time::{Clock, Timestamp};
+use std::time::SystemTime;
+
+use tierlift_core::time::Clock;
 
 pub use environment::Environment;
 pub use sdk::Sdk;
@@ -23,9 +25,5 @@ pub use sdk::Sdk;
 /// The system's clock.
 #[must_use]
 pub fn clock() -> Clock {
-    Clock::new(|| {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let micros = since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
-        Timestamp::from_micros(micros)
-    })
+    Clock::new(|| SystemTime::now().into())
 }

@@ -53,16 +53,13 @@ pub struct Account {
     /// How often it changed.
     pub revocation_id: RevocationId,
     /// Tokens with a smaller revocation id cannot even be refreshed.
-    #[serde(default)]
     pub revoked_before: RevocationId,
     /// What each customer earns.
-    #[serde(default)]
     pub grants: BTreeMap<CustomerId, Grant>,
     /// The role given by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manual_role: Option<Role>,
     /// What was shown of the subscriptions when last committed.
-    #[serde(default)]
     pub standing: Standing,
     /// When the role last changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -89,10 +89,8 @@ pub struct Customer {
     /// Stripe's id.
     pub id: CustomerId,
     /// Who it belongs to, by source.
-    #[serde(default)]
     pub links: Links,
     /// Its subscriptions, ended ones included, so that nothing revives them.
-    #[serde(default)]
     pub subscriptions: BTreeMap<SubscriptionId, Subscription>,
     /// It was deleted at Stripe, and earns nothing ever after.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]

@@ -4,7 +4,7 @@ use std::{borrow::Borrow, fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::limits::ID_MAX_BYTES;
+use crate::limits::ID_BYTES_MAX;
 
 /// Why a text is not an id.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -12,8 +12,8 @@ pub enum Error {
     /// Nothing there.
     #[error("an id must not be empty")]
     Empty,
-    /// Longer than [`ID_MAX_BYTES`].
-    #[error("an id has at most {ID_MAX_BYTES} bytes, this one has {0}")]
+    /// Longer than [`ID_BYTES_MAX`].
+    #[error("an id has at most {ID_BYTES_MAX} bytes, this one has {0}")]
     TooLong(usize),
     /// Control characters would corrupt logs and keys.
     #[error("an id must not contain control characters")]
@@ -24,7 +24,7 @@ fn check(text: &str) -> Result<(), Error> {
     if text.is_empty() {
         return Err(Error::Empty);
     }
-    if text.len() > ID_MAX_BYTES {
+    if text.len() > ID_BYTES_MAX {
         return Err(Error::TooLong(text.len()));
     }
     if text.chars().any(char::is_control) {

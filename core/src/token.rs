@@ -13,7 +13,7 @@ use crate::{
     account::Account,
     codes::Code,
     id::{RevocationId, UserId},
-    limits::{TOKEN_MAX_BYTES, TOKEN_TTL_SECS},
+    limits::{JWT_SECRET_BYTES_MIN, TOKEN_BYTES_MAX, TOKEN_NOT_BEFORE_SKEW_SECS, TOKEN_TTL_SECS},
     time::Timestamp,
 };
 
@@ -58,7 +58,7 @@ impl Error {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// Too short for HS256 (RFC 7518, section 3.2).
-    #[error("a JWT secret needs at least 32 bytes, this one has {0}")]
+    #[error("a JWT secret needs at least {JWT_SECRET_BYTES_MIN} bytes, this one has {0}")]
     SecretTooShort(usize),
     /// The key set cannot be read.
     #[error("the key set cannot be read: {0}")]
@@ -104,9 +104,9 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// A secret of at least 32 bytes.
+    /// A secret of at least [`JWT_SECRET_BYTES_MIN`] bytes.
     pub fn new(secret: &str) -> Result<Self, KeyError> {
-        if secret.len() < 32 {
+        if secret.len() < JWT_SECRET_BYTES_MIN {
             return Err(KeyError::SecretTooShort(secret.len()));
         }
         let bytes = secret.as_bytes();
@@ -179,7 +179,7 @@ impl TokenKeys {
         if token.is_empty() {
             return Err(Error::Missing);
         }
-        if token.len() > TOKEN_MAX_BYTES {
+        if token.len() > TOKEN_BYTES_MAX {
             return Err(Error::Invalid);
         }
         let header = decode_header(token).map_err(|_| Error::Invalid)?;
@@ -254,7 +254,7 @@ fn check_times(raw: &RawClaims, now: Timestamp) -> Result<Claims, Error> {
         return Err(Error::Expired);
     }
     if let Some(nbf) = raw.nbf
-        && numeric_date(nbf).is_none_or(|nbf| nbf > now.plus_secs(60))
+        && numeric_date(nbf).is_none_or(|nbf| nbf > now.plus_secs(TOKEN_NOT_BEFORE_SKEW_SECS))
     {
         return Err(Error::Invalid);
     }

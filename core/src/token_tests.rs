@@ -111,12 +111,12 @@ fn only_our_secret_and_our_algorithm_count() {
         ("two parts", &keys(), "a.b".to_owned(), "invalid"),
         ("four parts", &keys(), format!("{good}.x"), "invalid"),
         ("blank around", &keys(), format!(" {good}"), "invalid"),
-        ("too long", &keys(), "x".repeat(TOKEN_MAX_BYTES + 1), "invalid"),
+        ("too long", &keys(), "x".repeat(TOKEN_BYTES_MAX + 1), "invalid"),
     ] {
         assert_eq!(word(&keys.verify(&token, NOW)), expected, "{what}");
     }
     assert_eq!(keys().verify("", NOW), Err(Error::Missing));
-    let long = json!({"sub": "ada", "exp": EXP, "pad": "x".repeat(TOKEN_MAX_BYTES)});
+    let long = json!({"sub": "ada", "exp": EXP, "pad": "x".repeat(TOKEN_BYTES_MAX)});
     let long = signed(SECRET.as_bytes(), Algorithm::HS256, &long);
     assert_eq!(keys().verify(&long, NOW), Err(Error::Invalid), "right, and too long");
 }

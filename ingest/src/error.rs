@@ -6,7 +6,7 @@ use axum::{
 };
 use tierlift_core::{
     codes::Code,
-    limits::WEBHOOK_BODY_MAX_BYTES,
+    limits::WEBHOOK_BODY_BYTES_MAX,
     ports::{QueueError, SecretsError},
     stripe::{self, signature},
     wire::problem,
@@ -19,7 +19,7 @@ pub enum Error {
     #[error("a webhook's Content-Type is application/json")]
     ContentType,
     /// The body is larger than any webhook.
-    #[error("a webhook has at most {WEBHOOK_BODY_MAX_BYTES} bytes")]
+    #[error("a webhook has at most {WEBHOOK_BODY_BYTES_MAX} bytes")]
     BodyTooLarge,
     /// The body did not arrive in time.
     #[error("the body did not arrive in time")]

@@ -16,7 +16,7 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tierlift_core::{
-    limits::{TRACE_MAX_BYTES, WEBHOOK_BODY_MAX_BYTES},
+    limits::{TRACE_BYTES_MAX, WEBHOOK_BODY_BYTES_MAX},
     ports::{Enqueue, SigningSecrets},
     stripe::signature,
     time::Clock,
@@ -96,10 +96,10 @@ async fn receive<Q: Enqueue, S: SigningSecrets>(
 
 /// The whole body, or why not; a body that says that it is too large is not even begun.
 async fn read(body: Body) -> Result<Bytes, Error> {
-    if body.size_hint().lower() > WEBHOOK_BODY_MAX_BYTES as u64 {
+    if body.size_hint().lower() > WEBHOOK_BODY_BYTES_MAX as u64 {
         return Err(Error::BodyTooLarge);
     }
-    match Limited::new(body, WEBHOOK_BODY_MAX_BYTES).collect().await {
+    match Limited::new(body, WEBHOOK_BODY_BYTES_MAX).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge),
         Err(_) => Err(Error::BodyIncomplete),
@@ -118,7 +118,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {
 /// The request's trace context, so that the worker's log line can be found from it.
 fn trace(headers: &HeaderMap) -> Option<String> {
     let text = headers.get("traceparent")?.to_str().ok()?;
-    (text.len() <= TRACE_MAX_BYTES).then(|| text.to_owned())
+    (text.len() <= TRACE_BYTES_MAX).then(|| text.to_owned())
 }
 
 fn answer(accepted: Accepted) -> Response {

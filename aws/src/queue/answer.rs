@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::{
 };
 use futures_util::future::join_all;
 use tierlift_core::{
-    limits::{AWS_ATTEMPTS_MAX, SQS_BATCH_MAX, VISIBILITY_MAX_SECS},
+    limits::{AWS_ATTEMPTS_MAX, SQS_BATCH_MAX, VISIBILITY_SECS_MAX},
     ports::{Delivery, QueueError, Receipt},
 };
 
@@ -124,7 +124,7 @@ impl Queue {
 
 /// Rounded up: a message must not come before its time.
 fn secs(delay_ms: u64) -> i32 {
-    i32::try_from(delay_ms.div_ceil(1_000).min(VISIBILITY_MAX_SECS)).unwrap_or(i32::MAX)
+    i32::try_from(delay_ms.div_ceil(1_000).min(VISIBILITY_SECS_MAX)).unwrap_or(i32::MAX)
 }
 
 /// A FIFO queue refuses handles whose visibility timeout is over, in one of these words.

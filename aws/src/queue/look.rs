@@ -10,7 +10,7 @@ use tierlift_core::{
     codes::Code,
     failure::FailureRecord,
     id::EventId,
-    limits::{DEAD_LETTERS_HIDDEN_SECS, DEAD_LETTERS_SEEN_MAX, SQS_BATCH_MAX},
+    limits::{DEAD_LETTERS_HIDDEN_SECS, DEAD_LETTERS_PER_SCAN_MAX, SQS_BATCH_MAX},
     ports::{DeadLetter, Message, QueueError},
     time::Timestamp,
 };
@@ -118,8 +118,8 @@ impl<'a> Look<'a> {
 
     /// That there is no such letter can be said only if all were seen.
     fn none_of_all(&self) -> Result<bool, QueueError> {
-        if self.seen.len() >= DEAD_LETTERS_SEEN_MAX {
-            let words = format!("not among the first {DEAD_LETTERS_SEEN_MAX} dead letters");
+        if self.seen.len() >= DEAD_LETTERS_PER_SCAN_MAX {
+            let words = format!("not among the first {DEAD_LETTERS_PER_SCAN_MAX} dead letters");
             return Err(QueueError::Unavailable(words.into()));
         }
         Ok(false)
@@ -136,7 +136,7 @@ impl<'a> Look<'a> {
 
     /// The next letters that can be read; none at the end.
     async fn next(&mut self) -> Result<Vec<Letter>, QueueError> {
-        while self.seen.len() < DEAD_LETTERS_SEEN_MAX {
+        while self.seen.len() < DEAD_LETTERS_PER_SCAN_MAX {
             let ask = Ask {
                 url: &self.queue.letters,
                 max: SQS_BATCH_MAX,

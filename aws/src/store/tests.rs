@@ -9,7 +9,7 @@ use tierlift_core::{
     fold::{self, Edge},
     id::{CustomerId, EventId, SubscriptionId, UserId, Version},
     ledger::EntryKind,
-    limits::ITEM_MAX_BYTES,
+    limits::ITEM_BYTES_MAX,
     policy::Role,
     ports::StoreError,
     stripe::event::{Event, Fact, Type},
@@ -215,14 +215,14 @@ fn an_item_above_the_limit_is_not_sent() {
         size::bytes(&item::of_customer(customer).unwrap())
     };
     let rest = filled(&mut commit, 0);
-    assert_eq!(filled(&mut commit, ITEM_MAX_BYTES - rest), ITEM_MAX_BYTES);
+    assert_eq!(filled(&mut commit, ITEM_BYTES_MAX - rest), ITEM_BYTES_MAX);
     let sent = Transaction::of(&commit, "table", 0).unwrap();
-    assert_eq!(sent.parts[1], (Place::Customer, ITEM_MAX_BYTES));
-    filled(&mut commit, ITEM_MAX_BYTES - rest + 1);
+    assert_eq!(sent.parts[1], (Place::Customer, ITEM_BYTES_MAX));
+    filled(&mut commit, ITEM_BYTES_MAX - rest + 1);
     let refused = Transaction::of(&commit, "table", 0).unwrap_err();
     assert!(matches!(refused, StoreError::TooLarge(Code::CustomerTooLarge)), "{refused:?}");
     let mut commit = upgrade("evt_1");
-    commit.accounts[0].manual_role = Some(Role::new(&"x".repeat(ITEM_MAX_BYTES)));
+    commit.accounts[0].manual_role = Some(Role::new(&"x".repeat(ITEM_BYTES_MAX)));
     let refused = Transaction::of(&commit, "table", 0).unwrap_err();
     assert!(matches!(refused, StoreError::TooLarge(Code::AccountTooLarge)), "{refused:?}");
 }

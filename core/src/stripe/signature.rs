@@ -10,7 +10,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::{
     codes::Code,
-    limits::{SECRETS_MAX, SIGNATURE_HEADER_MAX_BYTES, SIGNATURE_TOLERANCE_SECS, SIGNATURES_MAX},
+    limits::{SECRETS_MAX, SIGNATURE_HEADER_BYTES_MAX, SIGNATURE_TOLERANCE_SECS, SIGNATURES_MAX},
     time::Timestamp,
 };
 
@@ -110,7 +110,7 @@ fn parse(header: &[u8]) -> Result<Header<'_>, Error> {
     if header.is_empty() {
         return Err(Error::Missing);
     }
-    if header.len() > SIGNATURE_HEADER_MAX_BYTES {
+    if header.len() > SIGNATURE_HEADER_BYTES_MAX {
         return Err(Error::Malformed);
     }
     let (mut time, mut v1, mut v1_seen) = (None, Vec::with_capacity(2), false);
