@@ -48,8 +48,7 @@ impl Gateway {
     pub(crate) async fn open(function: &Function) -> anyhow::Result<Self> {
         let environment = &function.environment;
         let endpoint = environment.connections_endpoint()?;
-        let origins = Origins::parse(environment.allowed_origins())
-            .map_err(|text| anyhow::anyhow!("TIERLIFT_ALLOWED_ORIGINS: {text:?} is no origin"))?;
+        let origins = environment.allowed_origins()?.into_iter().collect();
         Ok(Self {
             rolling: Rolling::open(function).await?,
             connections: Connections::new(&function.sdk, environment.table()?, endpoint),
