@@ -51,8 +51,11 @@ async fn attempt_commits<S: Store>(
     };
     let mut conflicts = 0;
     loop {
-        let loaded =
-            store.load(&keys).await.map_err(|error| Failure::new(error.cause(), &error))?;
+        let loaded = match store.load(&keys).await {
+            Ok(loaded) => loaded,
+            Err(error @ StoreError::Corrupt(_)) => return Ok(park(&error)),
+            Err(error) => return Err(failure(&error)),
+        };
         let mut commit = match decide(loaded, event, policy, clock()) {
             Decision::Commit(commit) => commit,
             Decision::Duplicate => return Ok(Verdict::Done(Done::Duplicate)),
