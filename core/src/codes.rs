@@ -142,7 +142,7 @@ codes! {
     SubprotocolRequired = "subprotocol.required", Problem;
     /// The request is no WebSocket handshake.
     UpgradeRequired = "upgrade.required", Problem;
-    /// The process holds as many sockets as it may.
+    /// The process holds as many sockets as allowed.
     SocketsExhausted = "sockets.exhausted", Problem;
 
     /// The demo has no subscription to act on.

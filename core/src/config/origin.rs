@@ -50,7 +50,7 @@ impl FromStr for Origin {
 fn parse(text: &str) -> Option<HeaderValue> {
     let uri: Uri = text.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
-    // The parser adds a path where there is none, and takes any case, a user, and a `*`.
+    // The parser adds a path, and accepts any case, a user and a `*`.
     let is_bare = format!("{scheme}://{authority}") == text && !authority.contains(['@', '*']);
     let is_lower_case = !text.contains(|c: char| c.is_ascii_uppercase());
     let is_canonical = match uri.authority()?.port() {
