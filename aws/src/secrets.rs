@@ -20,7 +20,7 @@ use tierlift_core::{
 };
 use tokio::sync::Mutex;
 
-use crate::{Environment, Sdk, environment, sdk::words};
+use crate::{Environment, Sdk, environment, sdk::with_sources};
 
 /// Why there is no secret.
 #[derive(Debug, thiserror::Error)]
@@ -196,11 +196,11 @@ impl Source {
             Self::Environment { text, .. } => return Ok(text.clone()),
             Self::SecretsManager { client, arn } => {
                 let got = client.get_secret_value().secret_id(arn).send().await;
-                got.map_err(|error| words(&error))?.secret_string
+                got.map_err(|error| with_sources(&error))?.secret_string
             }
             Self::ParameterStore { client, arn } => {
                 let get = client.get_parameter().name(arn).with_decryption(true);
-                let got = get.send().await.map_err(|error| words(&error))?;
+                let got = get.send().await.map_err(|error| with_sources(&error))?;
                 got.parameter.and_then(|parameter| parameter.value)
             }
         };

@@ -62,9 +62,9 @@ pub const LEDGER_KEPT_DAYS: i64 = 90;
 /// Messages of one batch that Lambda hands to the worker; a FIFO queue gives at most 10
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>).
 pub const SQS_BATCH_MAX: u32 = 10;
-/// Deliveries of one SQS message before SQS itself sets it aside. The rest of a failed message's
-/// group comes back with it, untried, and SQS counts that; so its count is only the net for a worker
-/// that dies without an answer, and wide enough for a whole batch of one group.
+/// Deliveries of one SQS message before SQS itself moves it to the dead letters. The rest of a failed
+/// message's group is released with it, and SQS counts that as well; so this count only catches
+/// messages of a worker that dies, and is high enough for a whole batch of one group.
 pub const SQS_RECEIVES_MAX: u32 = ATTEMPTS_MAX * SQS_BATCH_MAX;
 /// How long a worker function may take for a batch, in seconds.
 pub const WORKER_TIMEOUT_SECS: i64 = VISIBILITY_TIMEOUT_SECS / 6;
@@ -76,18 +76,31 @@ pub const AWS_ATTEMPT_TIMEOUT_MS: u64 = 2_000;
 pub const AWS_CALL_TIMEOUT_MS: u64 = 5_000;
 /// Attempts of one call to AWS, the first included.
 pub const AWS_ATTEMPTS_MAX: u32 = 3;
-/// How long the record of a failure may hold up the answer for its message, in milliseconds.
+/// First delay before a call to AWS is retried, in milliseconds; doubles each time.
+pub const AWS_RETRY_DELAY_MIN_MS: u64 = 50;
+/// How long reading or writing a failure record may delay its message, in milliseconds.
 pub const FAILURE_RECORD_TIMEOUT_MS: u64 = 1_000;
-/// How long SQS waits for a message when a tool receives, in seconds
+/// How long SQS waits for a message in a receive outside Lambda, in seconds
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
 pub const RECEIVE_WAIT_SECS: u64 = 20;
 /// Longest time that a message may be invisible, in seconds
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>).
 pub const VISIBILITY_MAX_SECS: u64 = 12 * 60 * 60;
-/// How long a look at the dead letters hides them from other lookers if it never ends, in seconds.
+/// Longest group or deduplication id of SQS, in bytes
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>).
+pub const SQS_ID_MAX_BYTES: usize = 128;
+/// Attributes that an SQS message may have (the same page). A dead letter has all of them.
+pub const SQS_ATTRIBUTES_MAX: usize = 10;
+/// How long SQS waits for a dead letter in a scan, in seconds. Without a wait SQS asks only some of its
+/// servers, and may miss messages.
+pub const DEAD_LETTERS_WAIT_SECS: u64 = 1;
+/// How long a scan hides dead letters from other scans if it is interrupted, in seconds.
 pub const DEAD_LETTERS_HIDDEN_SECS: u64 = 30;
-/// Dead letters that one look goes through.
+/// Dead letters that one scan reads.
 pub const DEAD_LETTERS_SEEN_MAX: usize = 10_000;
+/// Keys of one `BatchGetItem`
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
+pub const DYNAMODB_BATCH_GET_MAX: usize = 100;
 /// How old a secret may be that a function keeps, in seconds: so soon a rolled one is known.
 pub const SECRET_AGE_MAX_SECS: u64 = 300;
 /// Shortest time between two looks for a newer secret, in seconds, however many forgeries arrive.
@@ -95,11 +108,16 @@ pub const SECRET_LOOK_INTERVAL_SECS: u64 = 10;
 /// Largest item of a DynamoDB table, in bytes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
 pub const ITEM_MAX_BYTES: usize = 400 * 1024;
-/// Days that the record of a failure is kept: longer than SQS keeps any message (14).
+/// Days that a failure record is kept: longer than SQS keeps any message (14).
 pub const FAILURE_KEPT_DAYS: i64 = 15;
-/// How long API Gateway keeps a socket at most, in seconds, and some more
+/// How long the row of a connection is kept, in seconds: API Gateway closes a socket after two hours
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>).
 pub const CONNECTION_KEPT_SECS: i64 = 2 * 60 * 60 + 10 * 60;
+/// Connections that one query of the index returns: all that a user may have and one more, so that the
+/// first page is usually the last.
+pub const CONNECTIONS_PER_PAGE_MAX: usize = SOCKETS_PER_USER_MAX + 1;
+/// Pages of a user's connections that are read. Only a client that misbehaves has more.
+pub const CONNECTION_PAGES_MAX: usize = 20;
 
 /// HTTP connections that are open at a time; further ones wait to be accepted. Sockets do not count.
 pub const CONNECTIONS_MAX: u32 = 10_000;
@@ -153,6 +171,9 @@ pub const PUSH_REMEMBERED_SECS: i64 = 20 * 60;
 pub const PUSHES_REMEMBERED_MAX: usize = 10_000;
 /// Roles whose time is over that one round ends; the rest waits for the next.
 pub const EXPIRIES_PER_ROUND_MAX: usize = 1_000;
+/// Pages of one shard of the expiry index on AWS that one round reads, to get past entries that are not
+/// accounts.
+pub const EXPIRY_PAGES_MAX: usize = 10;
 /// Users that are told at the same time of what a feed brings.
 pub const USERS_NOTIFIED_AT_ONCE_MAX: usize = 8;
 /// Lifetime of an access token, in seconds.

@@ -29,7 +29,7 @@ impl Function {
             let time = until.saturating_duration_since(Instant::now());
             let stays = work(received.deliveries, time).await;
             let kept = stays.iter().map(message_id).map(str::to_owned);
-            let response = response(kept.chain(received.stay).collect());
+            let response = response(kept.chain(received.retained).collect());
             self.flush();
             Ok::<_, Error>(response)
         }))

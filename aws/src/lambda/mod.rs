@@ -51,7 +51,7 @@ impl Function {
             .cloudwatch_namespace("tierlift")
             .with_dimension("function", name)
             .init()?;
-        Ok(Self { environment, sdk: Sdk::of_lambda(), clock: crate::clock(), metrics })
+        Ok(Self { environment, sdk: Sdk::from_lambda(), clock: crate::clock(), metrics })
     }
 
     /// Writes what was counted in an invocation.

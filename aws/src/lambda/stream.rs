@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tierlift_core::change::{Change, DeliveryContext};
 
 use super::{Error, Function};
-use crate::store::change_of;
+use crate::store::ChangeRecord;
 
 /// A committed change, as the stream brings it, and the webhook that caused it, if one did.
 type News = (Change, Option<DeliveryContext>);
@@ -96,7 +96,7 @@ impl Row {
             tracing::error!(record, "no change in a stream record");
             return None;
         };
-        let news = change_of(text);
+        let news = ChangeRecord::parse(text).map(|record| (record.change, record.context));
         if let Err(error) = &news {
             tracing::error!(record, %error, "a change cannot be read");
         }

@@ -2,7 +2,7 @@
 
 use tierlift_aws::{
     lambda::Function,
-    sockets::{Connections, Once},
+    sockets::{Connections, DedupedSockets},
 };
 use tierlift_notifier::{News, tell_all};
 
@@ -13,7 +13,7 @@ async fn main() -> anyhow::Result<()> {
     let endpoint = environment.connections_endpoint()?;
     let connections = Connections::new(&function.sdk, environment.table()?, endpoint);
     // What comes again because another socket failed must not be told twice.
-    let sockets = Once::new(connections, clock.clone());
+    let sockets = DedupedSockets::new(connections, clock.clone());
     let served = function.serve_stream(async |changes| {
         let news = changes.into_iter().map(|(change, origin)| News { change, origin });
         tell_all(&sockets, news.collect(), clock).await

@@ -1,4 +1,4 @@
-//! The AWS backend, against emulators of AWS.
+//! The AWS backend, against AWS emulators.
 
 mod cloud;
 mod connections;
