@@ -53,7 +53,7 @@ pub(crate) enum Error {
     },
     /// An attribute that tierlift always writes is missing or wrong.
     #[error("{key} was not written by tierlift: its {attribute} is missing or wrong")]
-    Foreign {
+    Unrecognized {
         /// The item's key.
         key: String,
         /// The attribute.
@@ -199,21 +199,21 @@ fn parse<T: Stored>(item: Item, id: &str) -> Result<T, Error> {
     check_item(&item, &key)?;
     match serde_dynamo::from_item::<_, T>(item) {
         Ok(value) if value.id() == id => Ok(value),
-        Ok(_) => Err(Error::Foreign { key, attribute: "id" }),
+        Ok(_) => Err(Error::Unrecognized { key, attribute: "id" }),
         Err(error) => Err(Error::Malformed { key, error }),
     }
 }
 
 /// Checks that an item has that key and a known shape.
 pub(crate) fn check_item(item: &Item, key: &str) -> Result<(), Error> {
-    let foreign = |attribute| Error::Foreign { key: key.to_owned(), attribute };
+    let unrecognized = |attribute| Error::Unrecognized { key: key.to_owned(), attribute };
     if text(item, PK) != Some(key) {
-        return Err(foreign(PK));
+        return Err(unrecognized(PK));
     }
     match integer(item, SHAPE_ATTRIBUTE) {
         Some(SHAPE) => Ok(()),
         Some(found @ SHAPE..) => Err(Error::LaterShape { key: key.to_owned(), found }),
-        Some(..SHAPE) | None => Err(foreign(SHAPE_ATTRIBUTE)),
+        Some(..SHAPE) | None => Err(unrecognized(SHAPE_ATTRIBUTE)),
     }
 }
 
@@ -221,7 +221,7 @@ fn version(item: &Item, key: &str) -> Result<Version, Error> {
     check_item(item, key)?;
     match integer(item, VERSION) {
         Some(version @ 1..) => Ok(Version(version)),
-        Some(0) | None => Err(Error::Foreign { key: key.to_owned(), attribute: VERSION }),
+        Some(0) | None => Err(Error::Unrecognized { key: key.to_owned(), attribute: VERSION }),
     }
 }
 

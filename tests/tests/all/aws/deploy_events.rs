@@ -55,7 +55,7 @@ async fn an_event_counts_once_however_often_it_comes() {
 #[tokio::test]
 async fn the_order_in_which_events_come_does_not_matter() {
     let stack = Stack::start().await;
-    // Within one second, so that nothing but the edge tells the order.
+    // Within one second, so that only the edge shows the order.
     let mut incomplete = subscribed("evt_created", "ada");
     incomplete["data"]["object"]["status"] = "incomplete".into();
     let mut activated = subscribed("evt_activated", "ada");

@@ -170,7 +170,7 @@ async fn a_corrupt_row_is_an_error_of_every_read() {
     assert!(store.load(&keys(&event)).await.unwrap().processed);
 }
 
-/// Rows of other writers in the expiry index hold up nobody, though each is older than any account.
+/// Rows in the expiry index that are not accounts hold up no account, even if they are older.
 #[tokio::test]
 async fn a_bad_row_in_the_expiry_index_holds_up_nobody() {
     let table = Table::create().await;
