@@ -15,7 +15,9 @@ pub mod store;
 
 pub mod lambda;
 
-use tierlift_core::time::{Clock, Timestamp};
+use std::time::SystemTime;
+
+use tierlift_core::time::Clock;
 
 pub use environment::Environment;
 pub use sdk::Sdk;
@@ -23,9 +25,5 @@ pub use sdk::Sdk;
 /// The system clock.
 #[must_use]
 pub fn clock() -> Clock {
-    Clock::new(|| {
-        let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let micros = elapsed.map_or(0, |time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX));
-        Timestamp::from_micros(micros)
-    })
+    Clock::new(|| SystemTime::now().into())
 }

@@ -22,7 +22,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::base64;
 use tierlift_core::limits::{
     AWS_ATTEMPT_TIMEOUT_MS, AWS_ATTEMPTS_MAX, AWS_CALL_TIMEOUT_MS, AWS_CONNECT_TIMEOUT_MS,
-    AWS_RETRY_DELAY_MIN_MS,
+    AWS_RETRY_DELAY_MS_MIN,
 };
 
 /// The shared configuration of SDK clients.
@@ -77,7 +77,7 @@ impl Sdk {
             .build();
         let retries = RetryConfig::standard()
             .with_max_attempts(AWS_ATTEMPTS_MAX)
-            .with_initial_backoff(Duration::from_millis(AWS_RETRY_DELAY_MIN_MS));
+            .with_initial_backoff(Duration::from_millis(AWS_RETRY_DELAY_MS_MIN));
         Self(
             config
                 .to_builder()

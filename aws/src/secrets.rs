@@ -11,7 +11,7 @@ use aws_sdk_ssm as ssm;
 use axum::http::{Response, StatusCode};
 use tierlift_core::{
     codes::Code,
-    limits::{SECRET_AGE_MAX_SECS, SECRET_LOOK_INTERVAL_SECS},
+    limits::{SECRET_AGE_SECS_MAX, SECRET_REFRESH_INTERVAL_SECS},
     ports::{SecretsError, SigningSecrets},
     stripe::signature::Secrets,
     time::{Clock, Timestamp},
@@ -114,7 +114,7 @@ impl<T> Vault<T> {
         let mut kept = self.kept.lock().await;
         let now = self.clock.now();
         match &*kept {
-            Some(known) if !known.is_older(SECRET_AGE_MAX_SECS, now) => {
+            Some(known) if !known.is_older(SECRET_AGE_SECS_MAX, now) => {
                 return Ok(Arc::clone(&known.value));
             }
             Some(_) | None => {}
@@ -135,7 +135,7 @@ impl<T> Vault<T> {
     pub async fn refreshed(&self) -> Option<Arc<T>> {
         let mut kept = self.kept.lock().await;
         let (known, now) = (kept.as_mut()?, self.clock.now());
-        if !known.is_older(SECRET_LOOK_INTERVAL_SECS, now) {
+        if !known.is_older(SECRET_REFRESH_INTERVAL_SECS, now) {
             return None;
         }
         known.read_at = now;

@@ -6,7 +6,7 @@
 use std::{fmt, ops::Range};
 
 use tierlift_core::{
-    limits::{GRACE_DAYS_MAX, ROLE_NAME_MAX_BYTES, ROLES_MAX},
+    limits::{GRACE_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX},
     policy::{OPERATOR, PastDue, PolicyConfig, UnmappedPrice},
 };
 use toml::{
@@ -145,9 +145,9 @@ impl Reader<'_> {
                      allowed: any other name"
                 );
                 self.fault(&span, what);
-            } else if !(1..=ROLE_NAME_MAX_BYTES).contains(&name.len()) {
+            } else if !(1..=ROLE_NAME_BYTES_MAX).contains(&name.len()) {
                 let what =
-                    format!("role {name:?}; allowed: names of 1 to {ROLE_NAME_MAX_BYTES} bytes");
+                    format!("role {name:?}; allowed: names of 1 to {ROLE_NAME_BYTES_MAX} bytes");
                 self.fault(&span, what);
             } else {
                 roles.push(name);

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn system_event_ids_of_two_long_users_differ() {
-    let same = "x".repeat(ID_MAX_BYTES - 1);
+    let same = "x".repeat(ID_BYTES_MAX - 1);
     let id = |user: String, kind| {
         let account = Account::new(UserId::new(&user).unwrap(), &policy());
         system_commit(account, kind, &policy(), NOW).unwrap().ledger.event

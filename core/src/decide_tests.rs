@@ -12,7 +12,7 @@ use world::*;
 
 use super::*;
 use crate::{
-    limits::{CUSTOMERS_PER_USER_MAX, ID_MAX_BYTES, SUBSCRIPTIONS_MAX},
+    limits::{CUSTOMERS_PER_USER_MAX, ID_BYTES_MAX, SUBSCRIPTIONS_MAX},
     policy::{
         PastDue,
         tests::{config, policy},

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::HashMap, fmt, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    limits::{GRACE_DAYS_MAX, ROLE_NAME_MAX_BYTES, ROLES_MAX},
+    limits::{GRACE_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX},
     subscription::Item,
 };
 
@@ -86,7 +86,7 @@ pub enum Error {
     RoleCount(usize),
     /// A role's name is empty, too long, listed twice or reserved.
     #[error(
-        "role {0:?} is not usable: names are unique, 1 to {ROLE_NAME_MAX_BYTES} bytes, and not \
+        "role {0:?} is not usable: names are unique, 1 to {ROLE_NAME_BYTES_MAX} bytes, and not \
          {OPERATOR:?}, which always exists"
     )]
     RoleName(String),
@@ -164,7 +164,7 @@ impl Policy {
         let mut roles: Vec<Role> = Vec::with_capacity(config.roles.len());
         for name in &config.roles {
             let taken = roles.iter().any(|role| role.as_str() == name) || name == OPERATOR;
-            if taken || name.is_empty() || name.len() > ROLE_NAME_MAX_BYTES {
+            if taken || name.is_empty() || name.len() > ROLE_NAME_BYTES_MAX {
                 return Err(Error::RoleName(name.clone()));
             }
             roles.push(Role::new(name));

@@ -32,7 +32,47 @@ pub struct UnknownRole {
     pub roles: String,
 }
 
-/// Lets requests through whose token is worth at least a role now; others get 401 or 403.
+/// Serves only requests whose user has at least a role now; others get 401 or 403.
+///
+/// A handler behind the guard gets the user's session as an extension:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use axum::{Extension, Router, routing::get};
+/// use tierlift_core::{ports::Store, wire::session::Session};
+/// use tierlift_session::{Access, RequireRole, UnknownRole};
+///
+/// async fn reports(Extension(session): Extension<Session>) -> String {
+///     format!("reports for {}", session.user_id)
+/// }
+///
+/// fn routes<S: Store + 'static>(access: Arc<Access<S>>) -> Result<Router, UnknownRole> {
+///     let paid = RequireRole::new(access, "paid")?;
+///     Ok(Router::new().route("/reports", get(reports)).layer(paid))
+/// }
+/// # use tierlift_core::{account::Account, customer::Customer, decide::{Commit, Loaded}};
+/// # use tierlift_core::{id::{CustomerId, EventId, UserId}, ledger::LedgerEntry, policy::Policy};
+/// # use tierlift_core::{ports::{LoadKeys, StoreError}, time::{Clock, Timestamp}, token::TokenKeys};
+/// # struct Empty;
+/// # impl Store for Empty {
+/// #     async fn load(&self, _: &LoadKeys) -> Result<Loaded, StoreError> { unimplemented!() }
+/// #     async fn commit(&self, _: Commit) -> Result<(), StoreError> { unimplemented!() }
+/// #     async fn account(&self, _: &UserId) -> Result<Option<Account>, StoreError> { Ok(None) }
+/// #     async fn customer(&self, _: &CustomerId) -> Result<Option<Customer>, StoreError> { Ok(None) }
+/// #     async fn ledger(&self, _: &EventId) -> Result<Option<LedgerEntry>, StoreError> { Ok(None) }
+/// #     async fn expired(&self, _: Timestamp, _: usize) -> Result<Vec<UserId>, StoreError> { Ok(vec![]) }
+/// # }
+/// # let policy = |roles: [&str; 2]| Arc::new(Policy::new(tierlift_core::policy::PolicyConfig {
+/// #     roles: roles.map(str::to_owned).to_vec(), ..Default::default()
+/// # }).unwrap());
+/// # let access = |roles| Arc::new(Access {
+/// #     store: Empty, policy: policy(roles), clock: Clock::new(Timestamp::default),
+/// #     keyring: tierlift_session::Keyring::fixed(TokenKeys::default()),
+/// # });
+/// # assert!(routes(access(["free", "paid"])).is_ok());
+/// # assert!(routes(access(["free", "gold"])).unwrap_err().to_string().contains("free, gold"));
+/// ```
 pub struct RequireRole<S> {
     access: Arc<Access<S>>,
     role: Role,

@@ -11,7 +11,7 @@ pub(super) fn unavailable(error: &(dyn std::error::Error + 'static)) -> QueueErr
     QueueError::Unavailable(with_sources(error))
 }
 
-/// The code of an error, as [`short_code`] has it; empty where there is none.
+/// The code of an error, as [`short_code`] has it; empty if there is none.
 pub(super) fn error_code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
     short_code(error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default())
 }

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use tierlift_core::{
     codes::Code,
     failure::{Failure, FailureRecord},
-    limits::{DYNAMODB_BATCH_GET_MAX, FAILURE_KEPT_DAYS, FAILURE_RECORD_TIMEOUT_MS},
+    limits::{BATCH_GET_KEYS_MAX, FAILURE_KEPT_DAYS, FAILURE_RECORD_TIMEOUT_MS},
     time::Timestamp,
 };
 
@@ -70,7 +70,7 @@ impl Failures {
 
     /// The histories of messages, by SQS message id. A message without a readable one is absent.
     pub(super) async fn load(&self, ids: &[&str]) -> HashMap<String, DeliveryHistory> {
-        let batches = ids.chunks(DYNAMODB_BATCH_GET_MAX).map(|ids| with_timeout(self.read(ids)));
+        let batches = ids.chunks(BATCH_GET_KEYS_MAX).map(|ids| with_timeout(self.read(ids)));
         let mut histories = HashMap::new();
         for batch in join_all(batches).await {
             match batch {

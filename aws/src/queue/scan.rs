@@ -12,7 +12,7 @@ use tierlift_core::{
     failure::FailureRecord,
     id::EventId,
     limits::{
-        DEAD_LETTERS_HIDDEN_SECS, DEAD_LETTERS_SEEN_MAX, DEAD_LETTERS_WAIT_SECS, SQS_BATCH_MAX,
+        DEAD_LETTERS_HIDDEN_SECS, DEAD_LETTERS_PER_SCAN_MAX, DEAD_LETTERS_WAIT_SECS, SQS_BATCH_MAX,
     },
     ports::{self, Message, QueueError},
     time::Timestamp,
@@ -128,10 +128,10 @@ impl<'a> DeadLetterScan<'a> {
     /// An error where the scan ended at its limit: an event may then be among the dead letters that
     /// were not read.
     fn check_complete(&self) -> Result<(), QueueError> {
-        if self.handles.len() < DEAD_LETTERS_SEEN_MAX {
+        if self.handles.len() < DEAD_LETTERS_PER_SCAN_MAX {
             return Ok(());
         }
-        let message = format!("not among the first {DEAD_LETTERS_SEEN_MAX} dead letters");
+        let message = format!("not among the first {DEAD_LETTERS_PER_SCAN_MAX} dead letters");
         Err(QueueError::Unavailable(message.into()))
     }
 
@@ -147,7 +147,7 @@ impl<'a> DeadLetterScan<'a> {
 
     /// The next dead letters that are recognized; empty at the end.
     async fn next(&mut self) -> Result<Vec<DeadLetter>, QueueError> {
-        while self.handles.len() < DEAD_LETTERS_SEEN_MAX {
+        while self.handles.len() < DEAD_LETTERS_PER_SCAN_MAX {
             let request = ReceiveRequest {
                 queue_url: &self.queue.dead_letter_queue_url,
                 max: SQS_BATCH_MAX,

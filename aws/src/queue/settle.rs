@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::{
 };
 use futures_util::future::join_all;
 use tierlift_core::{
-    limits::{AWS_ATTEMPTS_MAX, AWS_RETRY_DELAY_MIN_MS, SQS_BATCH_MAX, VISIBILITY_MAX_SECS},
+    limits::{AWS_ATTEMPTS_MAX, AWS_RETRY_DELAY_MS_MIN, SQS_BATCH_MAX, VISIBILITY_SECS_MAX},
     ports::{Delivery, QueueError, Receipt},
 };
 
@@ -75,7 +75,7 @@ impl Queue {
         disposition: Disposition,
         mut handles: Vec<&str>,
     ) -> Result<(), QueueError> {
-        let mut delay = Duration::from_millis(AWS_RETRY_DELAY_MIN_MS);
+        let mut delay = Duration::from_millis(AWS_RETRY_DELAY_MS_MIN);
         let mut failed = Vec::new();
         for attempt in 1..=AWS_ATTEMPTS_MAX {
             failed = match disposition {
@@ -134,7 +134,7 @@ impl Queue {
 
 /// A delay in whole seconds, rounded up, so that no message is redelivered too early.
 fn whole_secs(delay_ms: u64) -> i32 {
-    i32::try_from(delay_ms.div_ceil(1_000).min(VISIBILITY_MAX_SECS)).unwrap_or(i32::MAX)
+    i32::try_from(delay_ms.div_ceil(1_000).min(VISIBILITY_SECS_MAX)).unwrap_or(i32::MAX)
 }
 
 /// Whether an entry failed because its visibility timeout has passed. A FIFO queue reports that with

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use aws_smithy_types::base64;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tierlift_core::limits::SQS_ID_MAX_BYTES;
+use tierlift_core::limits::SQS_ID_BYTES_MAX;
 
 /// Prefix of an id that is the digest of the original one.
 const DIGEST_PREFIX: &str = "sha256:";
@@ -19,7 +19,7 @@ const BASE64_PREFIX: &str = "data:;base64,";
 /// Different ids stay different.
 pub(super) fn sqs_id(id: &str) -> Cow<'_, str> {
     // SQS allows letters, digits and punctuation of ASCII.
-    let fits = (1..=SQS_ID_MAX_BYTES).contains(&id.len())
+    let fits = (1..=SQS_ID_BYTES_MAX).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_graphic())
         && !id.starts_with(DIGEST_PREFIX);
     if fits {

@@ -14,7 +14,7 @@ use tierlift_core::{
     decide::Commit,
     id::Version,
     ledger::LedgerEntry,
-    limits::ITEM_MAX_BYTES,
+    limits::ITEM_BYTES_MAX,
     ports::StoreError,
 };
 
@@ -93,7 +93,7 @@ impl Transaction {
         expected: Version,
     ) -> Result<(), StoreError> {
         let bytes = size::bytes(&item);
-        if bytes > ITEM_MAX_BYTES
+        if bytes > ITEM_BYTES_MAX
             && let Some(cause) = kind.too_large_cause()
         {
             return Err(StoreError::TooLarge(cause));

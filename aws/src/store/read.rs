@@ -7,7 +7,7 @@ use std::{
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use tierlift_core::{
-    limits::{AWS_ATTEMPTS_MAX, AWS_RETRY_DELAY_MIN_MS},
+    limits::{AWS_ATTEMPTS_MAX, AWS_RETRY_DELAY_MS_MIN},
     ports::StoreError,
 };
 
@@ -27,7 +27,7 @@ impl Store {
         mut keys: BTreeSet<String>,
     ) -> Result<HashMap<String, item::Item>, StoreError> {
         let mut found = HashMap::new();
-        let mut delay = Duration::from_millis(AWS_RETRY_DELAY_MIN_MS);
+        let mut delay = Duration::from_millis(AWS_RETRY_DELAY_MS_MIN);
         for attempt in 1..=AWS_ATTEMPTS_MAX {
             keys = self.get_batch_once(&keys, &mut found).await?;
             if keys.is_empty() {

@@ -11,7 +11,7 @@ use tierlift_core::{
     decide::{Commit, Decision, Loaded, decide},
     fold::{self, Edge},
     id::{CustomerId, EventId, SubscriptionId, UserId},
-    limits::ID_MAX_BYTES,
+    limits::ID_BYTES_MAX,
     payment::{Payment, PaymentState},
     policy::{PastDue, Policy, PolicyConfig, UnmappedPrice},
     stripe::event::{Event, Fact, Type},
@@ -35,7 +35,7 @@ pub(super) fn policy() -> Policy {
 
 /// Few ids, so that events share them; of several lengths and scripts.
 fn user() -> impl Strategy<Value = UserId> {
-    let long = "é".repeat(ID_MAX_BYTES / 2);
+    let long = "é".repeat(ID_BYTES_MAX / 2);
     prop_oneof![Just("ada".to_owned()), Just("用户 #1|é".to_owned()), Just(long)]
         .prop_map(|id| UserId::new(&id).unwrap())
 }

@@ -9,7 +9,7 @@ use tierlift_core::{
     fold::{self, Edge},
     id::{CustomerId, EventId, SubscriptionId, UserId, Version},
     ledger::EntryKind,
-    limits::ITEM_MAX_BYTES,
+    limits::ITEM_BYTES_MAX,
     policy::Role,
     ports::StoreError,
     stripe::event::{Event, Fact, Type},
@@ -297,14 +297,14 @@ fn an_item_above_the_limit_is_not_sent() {
         size::bytes(&item::customer_item(customer).unwrap())
     };
     let overhead = set_size(&mut commit, 0);
-    assert_eq!(set_size(&mut commit, ITEM_MAX_BYTES - overhead), ITEM_MAX_BYTES);
+    assert_eq!(set_size(&mut commit, ITEM_BYTES_MAX - overhead), ITEM_BYTES_MAX);
     let sent = Transaction::new(&commit, "table", 0).unwrap();
-    assert_eq!(sent.items[1], (ItemKind::Customer, ITEM_MAX_BYTES));
-    set_size(&mut commit, ITEM_MAX_BYTES - overhead + 1);
+    assert_eq!(sent.items[1], (ItemKind::Customer, ITEM_BYTES_MAX));
+    set_size(&mut commit, ITEM_BYTES_MAX - overhead + 1);
     let refused = Transaction::new(&commit, "table", 0).unwrap_err();
     assert!(matches!(refused, StoreError::TooLarge(Code::CustomerTooLarge)), "{refused:?}");
     let mut commit = upgrade("evt_1");
-    commit.accounts[0].manual_role = Some(Role::new(&"x".repeat(ITEM_MAX_BYTES)));
+    commit.accounts[0].manual_role = Some(Role::new(&"x".repeat(ITEM_BYTES_MAX)));
     let refused = Transaction::new(&commit, "table", 0).unwrap_err();
     assert!(matches!(refused, StoreError::TooLarge(Code::AccountTooLarge)), "{refused:?}");
 }

@@ -25,13 +25,13 @@ use tierlift_session::Access;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
-use crate::sockets::{Peer, Registry, Seat, Talk, converse};
+use crate::sockets::{Peer, Registry, SocketContext, SocketGuard, serve_socket};
 
 /// What it takes to open a socket.
-pub(crate) struct Door<S> {
+pub(crate) struct WebSocketState<S> {
     pub(crate) access: Arc<Access<S>>,
     pub(crate) sockets: Registry,
-    pub(crate) talk: Arc<Talk<S>>,
+    pub(crate) context: Arc<SocketContext<S>>,
     pub(crate) origins: Origins,
 }
 
@@ -48,29 +48,29 @@ enum Refused {
     Session(#[from] tierlift_session::Error),
 }
 
-pub(super) fn router<S: Store + 'static>(door: Arc<Door<S>>) -> Router {
-    Router::new().route("/ws", get(open::<S>)).with_state(door)
+pub(super) fn router<S: Store + 'static>(state: Arc<WebSocketState<S>>) -> Router {
+    Router::new().route("/ws", get(open::<S>)).with_state(state)
 }
 
 async fn open<S: Store + 'static>(
-    State(door): State<Arc<Door<S>>>,
+    State(state): State<Arc<WebSocketState<S>>>,
     request: Request,
 ) -> Result<Response, Refused> {
-    door.origins.check(request.headers())?;
+    state.origins.check(request.headers())?;
     let mut response =
         create_response_with_body(&request, Body::empty).map_err(|_| Refused::Upgrade)?;
     let token = offered_token(request.headers())?;
-    let account = door.access.authenticate(token).await?;
+    let account = state.access.authenticate(token).await?;
     // Before the client can ask for a snapshot it is told of changes, so none falls in between.
-    let seat = door.sockets.join(account.user).map_err(|_| Refused::Full)?;
+    let guard = state.sockets.register(account.user).map_err(|_| Refused::Full)?;
     let upgrade = hyper::upgrade::on(request);
-    tokio::spawn(serve(upgrade, seat, Arc::clone(&door.talk)));
+    tokio::spawn(serve(upgrade, guard, Arc::clone(&state.context)));
     let spoken = HeaderValue::from_static(SUBPROTOCOL);
     response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, spoken);
     Ok(response)
 }
 
-async fn serve<S: Store>(upgrade: OnUpgrade, seat: Seat, talk: Arc<Talk<S>>) {
+async fn serve<S: Store>(upgrade: OnUpgrade, guard: SocketGuard, context: Arc<SocketContext<S>>) {
     // It fails where the client went before it had our answer.
     let Ok(upgraded) = upgrade.await else { return };
     // Our own accept loop speaks plain TCP; anything else would be a mistake of ours.
@@ -78,7 +78,7 @@ async fn serve<S: Store>(upgrade: OnUpgrade, seat: Seat, talk: Arc<Talk<S>>) {
         tracing::error!("a socket came over something else than TCP");
         return;
     };
-    converse(peer, seat, talk).await;
+    serve_socket(peer, guard, context).await;
 }
 
 /// The stream alone. The buffer that the head was read into has 8 KiB; what little may be left in

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tierlift_core::{
     codes::Code,
     failure::Failure,
-    limits::WEBHOOK_BODY_MAX_BYTES,
+    limits::WEBHOOK_BODY_BYTES_MAX,
     ports::{DeadLetters, Delivery, Enqueue, Enqueued, Message, Queue},
     stripe::event::Type,
     time::Timestamp,
@@ -229,7 +229,7 @@ pub async fn takes_an_answer_twice<B: QueueBackend>(backend: &B) {
 
 /// Up to the largest body that a webhook may have, less what a queue needs for its attributes.
 pub async fn carries_large_bodies_untouched<B: QueueBackend>(backend: &B) {
-    let text = "{\"a\":\"é\"}\n".repeat((WEBHOOK_BODY_MAX_BYTES - 1_024) / 11);
+    let text = "{\"a\":\"é\"}\n".repeat((WEBHOOK_BODY_BYTES_MAX - 1_024) / 11);
     let sent = Message {
         body: Bytes::from(text),
         ..message("evt_1", "cus_1", Timestamp::from_millis(backend.now().as_millis()))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tierlift_core::{
     codes::Code,
     ledger::Outcome,
-    limits::WEBHOOK_BODY_MAX_BYTES,
+    limits::WEBHOOK_BODY_BYTES_MAX,
     policy::{PastDue, Policy, PolicyConfig, UnmappedPrice},
     ports::{DeadLetters as _, Depth, Store as _},
     stripe::signature::sign,
@@ -112,7 +112,7 @@ async fn what_is_refused_leaves_nothing_behind() {
     let world = World::start().await;
     let good = bent("evt_1", "/nothing", None);
     let mebibyte = bent("evt_1", "/padding", Some("x".repeat(1024 * 1024).into()));
-    let just_too_large = bent("evt_1", "/padding", Some("x".repeat(WEBHOOK_BODY_MAX_BYTES).into()));
+    let just_too_large = bent("evt_1", "/padding", Some("x".repeat(WEBHOOK_BODY_BYTES_MAX).into()));
     let json = "application/json";
     for (body, kind, at, status, code) in [
         (&good[..good.len() - 1], json, START, 400, "payload.malformed"),

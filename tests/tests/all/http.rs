@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tierlift_core::{
-    limits::WEBHOOK_BODY_MAX_BYTES,
+    limits::WEBHOOK_BODY_BYTES_MAX,
     ports::{DeadLetters as _, Store},
     stripe::signature::sign,
 };
@@ -79,12 +79,12 @@ async fn a_signature_header_of_any_garbage_is_refused_with_its_code() {
 async fn a_body_above_the_limit_is_refused_whether_it_says_so_or_not() {
     let world = World::start().await;
     let said = Request::new("POST", "/webhooks/stripe")
-        .header("content-length", &(WEBHOOK_BODY_MAX_BYTES + 1).to_string());
+        .header("content-length", &(WEBHOOK_BODY_BYTES_MAX + 1).to_string());
     world.send(said).await.assert(413, "body.too_large");
 
     let mut unsaid =
         Request::new("POST", "/webhooks/stripe").header("transfer-encoding", "chunked").bytes();
-    let size = WEBHOOK_BODY_MAX_BYTES + 1;
+    let size = WEBHOOK_BODY_BYTES_MAX + 1;
     unsaid.extend(format!("{size:x}\r\n").into_bytes());
     unsaid.resize(unsaid.len() + size, b' ');
     let mut stream = world.connect().await;
@@ -92,9 +92,9 @@ async fn a_body_above_the_limit_is_refused_whether_it_says_so_or_not() {
     Answer::read(&mut stream).await.assert(413, "body.too_large");
 
     let mut fits = r#"{"id":"evt_x","type":"invoice.paid""#.to_owned();
-    fits.push_str(&" ".repeat(WEBHOOK_BODY_MAX_BYTES - fits.len() - 1));
+    fits.push_str(&" ".repeat(WEBHOOK_BODY_BYTES_MAX - fits.len() - 1));
     fits.push('}');
-    assert_eq!(fits.len(), WEBHOOK_BODY_MAX_BYTES);
+    assert_eq!(fits.len(), WEBHOOK_BODY_BYTES_MAX);
     world.webhook(&fits).await.assert(200, "");
 }
 

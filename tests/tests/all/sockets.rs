@@ -7,7 +7,7 @@ use serde_json::json;
 use tierlift_core::{
     id::RevocationId,
     limits::{
-        SOCKET_FRAME_MAX_BYTES, SOCKET_OUTBOX_MAX_FRAMES, SOCKETS_PER_USER_MAX, TOKEN_TTL_SECS,
+        SOCKET_FRAME_BYTES_MAX, SOCKET_OUTBOX_FRAMES_MAX, SOCKETS_PER_USER_MAX, TOKEN_TTL_SECS,
     },
     token::Secret,
 };
@@ -110,7 +110,7 @@ async fn every_tab_is_told_of_every_change_in_order() {
 async fn what_is_not_in_the_protocol_closes_the_socket_with_its_code() {
     let world = World::start().await;
     let long = |size: usize| format!(r#"{{"action":"sync","pad":"{}"}}"#, "x".repeat(size));
-    let fits = long(SOCKET_FRAME_MAX_BYTES - long(0).len());
+    let fits = long(SOCKET_FRAME_BYTES_MAX - long(0).len());
     let mut socket = world.socket(&world.token("ada", 0)).await;
     socket.say(&fits).await;
     assert_eq!(socket.hear().await["type"], "SNAPSHOT");
@@ -182,7 +182,7 @@ async fn a_reader_that_is_too_slow_is_cut_and_catches_up_by_its_snapshot() {
         sent.unwrap();
     }
 
-    let changes = SOCKET_OUTBOX_MAX_FRAMES + 2;
+    let changes = SOCKET_OUTBOX_FRAMES_MAX + 2;
     for change in 0..changes {
         let status = if change % 2 == 0 { "active" } else { "unpaid" };
         world.subscription("ada", status).await;

@@ -13,7 +13,7 @@ use tierlift_aws::{
 use tierlift_core::{
     codes::Code,
     id::UserId,
-    limits::{CATCH_UP_SECS, COMMIT_SECS_MAX, SOCKET_FRAME_MAX_BYTES, SOCKETS_PER_USER_MAX},
+    limits::{CATCH_UP_SECS, COMMIT_SECS_MAX, SOCKET_FRAME_BYTES_MAX, SOCKETS_PER_USER_MAX},
     ports::{PushError, Sockets as _, Store as _},
     time::{Clock, Timestamp},
     wire::{
@@ -64,7 +64,7 @@ impl Gateway {
                 Ok(()) => opened(),
                 Err(error) => error.answer(),
             },
-            What::Says(text) if text.len() > SOCKET_FRAME_MAX_BYTES => {
+            What::Says(text) if text.len() > SOCKET_FRAME_BYTES_MAX => {
                 self.close(&socket, Close::FrameTooLarge).await
             }
             What::Says(text) => self.reply(&socket, &text).await,

@@ -4,7 +4,7 @@ use futures_util::SinkExt as _;
 use tierlift_aws::sockets::{ConnectionId, Connections};
 use tierlift_core::{
     id::RevocationId,
-    limits::{SOCKET_FRAME_MAX_BYTES, SOCKETS_PER_USER_MAX},
+    limits::{SOCKET_FRAME_BYTES_MAX, SOCKETS_PER_USER_MAX},
     ports::Sockets as _,
     token::Secret,
 };
@@ -68,7 +68,7 @@ async fn what_is_not_in_the_protocol_closes_the_socket() {
     let connections = stack.connections();
     let mut other = stack.socket("ada").await;
     let long = |size: usize| format!(r#"{{"action":"sync","pad":"{}"}}"#, "x".repeat(size));
-    let fits = long(SOCKET_FRAME_MAX_BYTES - long(0).len());
+    let fits = long(SOCKET_FRAME_BYTES_MAX - long(0).len());
     other.say(&fits).await;
     assert_eq!(other.hear().await["type"], "SNAPSHOT");
     for frame in [

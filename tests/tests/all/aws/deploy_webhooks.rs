@@ -1,6 +1,6 @@
 //! Webhooks at the deployed API: which are refused, which are accepted, and rotated secrets.
 
-use tierlift_core::{limits::WEBHOOK_BODY_MAX_BYTES, ports::Store as _, stripe::signature::sign};
+use tierlift_core::{limits::WEBHOOK_BODY_BYTES_MAX, ports::Store as _, stripe::signature::sign};
 use tierlift_tests::facts::event_id;
 
 use super::deploy::{Stack, subscribed};
@@ -42,7 +42,7 @@ async fn a_webhook_is_refused_with_its_code() {
     let forged = stack.webhook(&body, "whsec_other").await;
     forged.assert(400, "signature.mismatch");
     stack.webhook(b"no JSON", WEBHOOK_SECRET).await.assert(400, "payload.malformed");
-    let large = sized("evt_large", "bob", WEBHOOK_BODY_MAX_BYTES + 1);
+    let large = sized("evt_large", "bob", WEBHOOK_BODY_BYTES_MAX + 1);
     stack.webhook(&large, WEBHOOK_SECRET).await.assert(413, "body.too_large");
     let mut uninteresting = subscribed("evt_2", "ada");
     uninteresting["type"] = "invoice.paid".into();
@@ -54,7 +54,7 @@ async fn a_webhook_is_refused_with_its_code() {
 async fn a_body_is_accepted_up_to_the_limit_and_in_either_encoding() {
     let stack = Stack::start().await;
     let store = stack.store();
-    let whole = sized("evt_whole", "ada", WEBHOOK_BODY_MAX_BYTES);
+    let whole = sized("evt_whole", "ada", WEBHOOK_BODY_BYTES_MAX);
     stack.webhook(&whole, WEBHOOK_SECRET).await.assert(200, "");
     // Without a content type the API passes it on in base64.
     let encoded = sized("evt_encoded", "bob", 5_000);

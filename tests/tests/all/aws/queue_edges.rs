@@ -9,7 +9,7 @@ use tierlift_aws::queue::{Batch, Queue, message_id};
 use tierlift_core::{
     codes::Code,
     failure::Failure,
-    limits::{TRACE_MAX_BYTES, WEBHOOK_BODY_MAX_BYTES},
+    limits::{TRACE_BYTES_MAX, WEBHOOK_BODY_BYTES_MAX},
     ports::{DeadLetters as _, Delivery, Depth, Enqueue as _, Message, Queue as _},
     stripe::event::Type,
     time::Timestamp,
@@ -94,9 +94,9 @@ async fn bodies_of_any_bytes_arrive_byte_for_byte() {
 #[tokio::test]
 async fn the_largest_webhooks_are_carried() {
     let largest = |byte: u8, id: char| Message {
-        trace: Some("0".repeat(TRACE_MAX_BYTES)),
+        trace: Some("0".repeat(TRACE_BYTES_MAX)),
         kind: Type::CheckoutAsyncSucceeded,
-        body: Bytes::from(vec![byte; WEBHOOK_BODY_MAX_BYTES]),
+        body: Bytes::from(vec![byte; WEBHOOK_BODY_BYTES_MAX]),
         ..message(&id.to_string().repeat(255), &id.to_string().repeat(254), now())
     };
     check_carried(vec![largest(b'{', 'a'), largest(0, 'b')]).await;

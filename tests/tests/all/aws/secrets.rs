@@ -8,7 +8,7 @@ use std::sync::{
 use serde_json::{Value, json};
 use tierlift_aws::{Environment, secrets::Signing};
 use tierlift_core::{
-    limits::{SECRET_AGE_MAX_SECS, SECRET_LOOK_INTERVAL_SECS},
+    limits::{SECRET_AGE_SECS_MAX, SECRET_REFRESH_INTERVAL_SECS},
     ports::SigningSecrets as _,
     stripe::signature::{sign, verify},
     time::{Clock, Timestamp},
@@ -90,15 +90,15 @@ async fn rolls_without_a_deploy(keeper: Keeper) {
 
     keeper.put(&emulator, "whsec_old, whsec_new", false).await;
     assert!(signing.refreshed().await.is_none(), "it was read a moment ago");
-    hand.pass(SECRET_LOOK_INTERVAL_SECS);
+    hand.pass(SECRET_REFRESH_INTERVAL_SECS);
     let renewed = signing.refreshed().await.expect("the new one");
     assert!(fits(&renewed, "whsec_new") && fits(&renewed, "whsec_old"));
-    hand.pass(SECRET_LOOK_INTERVAL_SECS);
+    hand.pass(SECRET_REFRESH_INTERVAL_SECS);
     assert!(signing.refreshed().await.is_none(), "there is nothing newer");
 
     keeper.put(&emulator, "whsec_new", false).await;
     assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "it is not old enough to look");
-    hand.pass(SECRET_AGE_MAX_SECS);
+    hand.pass(SECRET_AGE_SECS_MAX);
     assert!(!fits(&signing.current().await.unwrap(), "whsec_old"));
 }
 
@@ -120,10 +120,10 @@ async fn an_old_secret_stays_while_no_newer_can_be_read_and_none_is_an_error() {
     signing.current().await.unwrap();
     let address = emulator.address();
     Keeper::SecretsManager.put(&emulator, " , ", false).await;
-    hand.pass(SECRET_AGE_MAX_SECS);
+    hand.pass(SECRET_AGE_SECS_MAX);
     assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "the new text is of no use");
     drop(emulator);
-    hand.pass(SECRET_AGE_MAX_SECS);
+    hand.pass(SECRET_AGE_SECS_MAX);
     assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "nobody answers");
 
     let environment = Environment::from([("STRIPE_WEBHOOK_SECRET_ARN", arn.as_str())]);

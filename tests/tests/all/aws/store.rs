@@ -9,7 +9,7 @@ use tierlift_core::{
     fold::{Before, Edge, Record},
     id::SubscriptionId,
     ledger::LedgerEntry,
-    limits::ITEM_MAX_BYTES,
+    limits::ITEM_BYTES_MAX,
     ports::{Store as _, StoreError},
     stripe::event::Event,
     subscription::{Node, Status},
@@ -220,7 +220,7 @@ async fn check_size_limit(table: Table) {
         Err(StoreError::TooLarge(Code::CustomerTooLarge)) => false,
         other => panic!("{other:?}"),
     };
-    let (mut fits, mut exceeds) = (ITEM_MAX_BYTES - 2_000, ITEM_MAX_BYTES);
+    let (mut fits, mut exceeds) = (ITEM_BYTES_MAX - 2_000, ITEM_BYTES_MAX);
     while exceeds - fits > 1 {
         let middle = usize::midpoint(fits, exceeds);
         *(if is_sent(middle).await { &mut fits } else { &mut exceeds }) = middle;
