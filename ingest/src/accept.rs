@@ -1,4 +1,4 @@
-//! A webhook from its bytes to the queue, whatever brought the bytes.
+//! A webhook from its bytes to the queue, over HTTP or Lambda alike.
 
 use bytes::Bytes;
 use tierlift_core::{
@@ -12,19 +12,19 @@ use tierlift_core::{
 
 use crate::Error;
 
-/// What became of a webhook that was not refused.
+/// What accepting a webhook did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
     /// It is in the queue, durably.
     Queued,
-    /// It already was.
+    /// It was in the queue already.
     Duplicate,
-    /// It is of a type that concerns no role.
+    /// Its type does not concern roles.
     Ignored,
 }
 
 impl Accepted {
-    /// The word for metrics and logs.
+    /// The label in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,8 +35,8 @@ impl Accepted {
     }
 }
 
-/// Verifies a webhook and queues it. `signature` is the value of `Stripe-Signature`, `trace` that
-/// of `traceparent`. When this returns [`Accepted::Queued`], the event is durable.
+/// Verifies a webhook and queues it. `signature` is the value of the `Stripe-Signature` header, `trace`
+/// that of `traceparent`. When this returns [`Accepted::Queued`], the event is durable.
 pub async fn accept<Q: Enqueue>(
     queue: &Q,
     secrets: &Secrets,

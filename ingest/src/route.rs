@@ -1,4 +1,4 @@
-//! `POST /webhooks/stripe`: reads a request within its limits, and answers.
+//! `POST /webhooks/stripe`: reads a request within its limits, accepts it, and responds.
 
 use std::{
     sync::Arc,
@@ -24,16 +24,16 @@ use tierlift_core::{
 
 use crate::{Accepted, Error, accept};
 
-/// What the route needs.
+/// State of the route.
 #[derive(Debug)]
 pub struct Ingest<Q, S> {
-    /// Where webhooks go.
+    /// The queue for accepted webhooks.
     pub queue: Q,
-    /// With which they are signed.
+    /// Webhook signing secrets.
     pub secrets: S,
-    /// When they arrive.
+    /// Current time.
     pub clock: Clock,
-    /// How long a body may take to arrive.
+    /// Time that a body may take to arrive.
     pub body_timeout: Duration,
 }
 
@@ -52,15 +52,16 @@ async fn webhook<Q: Enqueue, S: SigningSecrets>(
 ) -> Response {
     let started = Instant::now();
     let result = receive(&ingest, request).await;
-    let (word, code) = match &result {
+    let (result_label, code) = match &result {
         Ok(accepted) => (accepted.as_str(), "ok"),
         Err(error) => ("rejected", error.code().as_str()),
     };
-    metrics::counter!("tierlift_webhooks_total", "result" => word, "code" => code).increment(1);
+    metrics::counter!("tierlift_webhooks_total", "result" => result_label, "code" => code)
+        .increment(1);
     match result {
         Ok(accepted) => {
             metrics::histogram!("tierlift_ack_seconds").record(started.elapsed());
-            answer(accepted)
+            response(accepted)
         }
         Err(error) => {
             tracing::warn!(code, %error, "webhook refused");
@@ -84,7 +85,7 @@ async fn receive<Q: Enqueue, S: SigningSecrets>(
     let accepted =
         accept(&ingest.queue, &secrets, signature, body.clone(), trace.clone(), now).await;
     match accepted {
-        // Somebody may have rolled the secret a moment ago.
+        // The secret may have been rotated a moment ago.
         Err(Error::Signature(signature::Error::Mismatch)) => match ingest.secrets.refreshed().await
         {
             Some(newer) => accept(&ingest.queue, &newer, signature, body, trace, now).await,
@@ -94,7 +95,7 @@ async fn receive<Q: Enqueue, S: SigningSecrets>(
     }
 }
 
-/// The whole body, or why not; a body that says that it is too large is not even begun.
+/// Reads the whole body. A body that is declared too large is not read at all.
 async fn read(body: Body) -> Result<Bytes, Error> {
     if body.size_hint().lower() > WEBHOOK_BODY_BYTES_MAX as u64 {
         return Err(Error::BodyTooLarge);
@@ -115,13 +116,13 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {
     Err(Error::ContentType)
 }
 
-/// The request's trace context, so that the worker's log line can be found from it.
+/// The request's trace context, by which the worker's log line can be found.
 fn trace(headers: &HeaderMap) -> Option<String> {
     let text = headers.get("traceparent")?.to_str().ok()?;
     (text.len() <= TRACE_BYTES_MAX).then(|| text.to_owned())
 }
 
-fn answer(accepted: Accepted) -> Response {
+fn response(accepted: Accepted) -> Response {
     let body = match accepted {
         Accepted::Queued | Accepted::Duplicate => r#"{"status":"accepted"}"#,
         Accepted::Ignored => r#"{"status":"ignored"}"#,

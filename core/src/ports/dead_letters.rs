@@ -38,8 +38,8 @@ pub trait DeadLetters: Send + Sync {
         event: &EventId,
     ) -> impl Future<Output = Result<Option<DeadLetter>, QueueError>> + Send;
 
-    /// Puts a dead letter back at the end of the queue, with no attempts counted; false where there
-    /// is none of that id.
+    /// Puts a dead letter back at the end of the queue, with no attempts counted. Returns false if
+    /// there is none of that id.
     fn redrive(&self, event: &EventId) -> impl Future<Output = Result<bool, QueueError>> + Send;
 
     /// How full the queue and the dead-letter queue are.

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 /// Why a queue could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
-    /// It holds as many messages as it may.
+    /// It holds as many messages as are allowed.
     #[error("the queue is full")]
     Full,
     /// It could not be reached, read or written.

@@ -134,7 +134,8 @@ async fn a_webhook_can_be_followed_by_its_trace() {
     );
     let request: Request<'_> = stack.webhook_request(event.as_bytes(), &signature);
     stack.send(request.header("traceparent", trace)).await.assert(200, "");
-    for (function, message) in [("worker", "processed"), ("notifier-stream", "change pushed")] {
+    for (function, message) in [("worker", "event processed"), ("notifier-stream", "change pushed")]
+    {
         until(&format!("{function} logs it"), async || {
             let lines = stack.said(function, message, "evt_1").await;
             lines.iter().any(|line| line["trace"] == trace && line["user"] == "ada")

@@ -119,7 +119,7 @@ async fn what_cannot_be_applied_is_set_aside_and_comes_back_when_it_can() {
     // As long as nothing is mended it fails as before.
     assert!(queue.redrive(&event_id("evt_gold")).await.unwrap());
     until("it failed again", async || {
-        stack.said("worker", "parked as a dead letter", "evt_gold").await.len() == 2
+        stack.said("worker", "event parked as a dead letter", "evt_gold").await.len() == 2
     })
     .await;
     assert_eq!(causes(&queue).await, both, "it must not be lost");
@@ -151,7 +151,7 @@ async fn an_event_that_may_not_be_written_waits_until_it_may() {
     let stack = Stack::start_from(&weaker, &[same_code]).await;
     stack.accepts(&subscribed("evt_1", "ada")).await;
     until("it was tried", async || {
-        let tries = stack.said("worker", "will be tried again", "evt_1").await;
+        let tries = stack.said("worker", "event failed, retry scheduled", "evt_1").await;
         tries.iter().any(|line| line["cause"] == "store.unavailable")
     })
     .await;
