@@ -1,5 +1,5 @@
-//! A change: what a commit changed about an account that its user should hear of. The notifier pushes
-//! it as a notice.
+//! A change: what a commit changed about an account, as far as its user is concerned. The notifier
+//! pushes it as a notice.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +31,8 @@ pub struct Change {
     pub at: Timestamp,
 }
 
-/// Where a commit came from: lets the notifier, in another process perhaps, measure the delay since
-/// the webhook and continue its trace.
+/// The webhook behind a commit: it lets the notifier, perhaps in another process, measure the delay
+/// since the webhook and continue its trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryContext {
     /// Time at which the webhook arrived.

@@ -1,5 +1,5 @@
-//! Tests of `fold`. A row is a text: `10 +A` is created as A in second 10, `10 A>B` an update,
-//! `10 =A` an event that only says where it is.
+//! Tests of `fold`. A row is a text: `10 +A` creates the subscription as A in second 10, `10 A>B` is an
+//! update, and `10 =A` an event that only asserts its node.
 
 use std::collections::HashSet;
 
@@ -8,9 +8,9 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use super::*;
 use crate::subscription::{Item, Status};
 
-/// A letter's node; they sort as the letters do. `C` and `X` are terminal.
-fn node(letter: &str) -> Node {
-    let (status, price) = match letter {
+/// The node of a name. Nodes sort as their names do; `C` and `X` are terminal.
+fn node(name: &str) -> Node {
+    let (status, price) = match name {
         "A" => (Status::Active, "a"),
         "B" => (Status::Active, "b"),
         "T" => (Status::Trialing, "a"),
@@ -81,7 +81,7 @@ fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     out
 }
 
-/// In every order the events end in that node, marked `?` where it is a guess, since that second.
+/// Checks that the events, in every order, give that node since that second; `?` marks an ambiguous one.
 fn check(events: &str, expected: &str) {
     let events_parsed = edges(events);
     let first = bytes(&record(&events_parsed));
@@ -89,10 +89,10 @@ fn check(events: &str, expected: &str) {
         let got = record(&order);
         assert_eq!(bytes(&got), first, "{events}: the bytes depend on the order");
         assert_eq!(serde_json::from_str::<Record>(&first).unwrap(), got, "{events}: round trip");
-        let (letter, since) = expected.split_once(" since ").unwrap();
+        let (name, since) = expected.split_once(" since ").unwrap();
         let state = got.state().unwrap();
-        assert_eq!(*state.node, node(letter.trim_end_matches('?')), "{events}: {order:?}");
-        assert_eq!(state.ambiguous, letter.ends_with('?'), "{events}: ambiguous");
+        assert_eq!(*state.node, node(name.trim_end_matches('?')), "{events}: {order:?}");
+        assert_eq!(state.ambiguous, name.ends_with('?'), "{events}: ambiguous");
         assert_eq!(state.since_secs.to_string(), since, "{events}: since");
     }
 }
@@ -100,36 +100,36 @@ fn check(events: &str, expected: &str) {
 #[test]
 fn one_second_ends_where_its_edges_end() {
     for (events, expected) in [
-        // The file header's table, line by line.
+        // The table in the module's header, line by line.
         ("10 A>B, 10 P>U, 10 B>P", "U since 10"),
         ("9 +A, 10 A>B, 10 B>A", "A since 9"),
         ("9 +A, 10 =P", "P since 10"),
         ("9 +A, 10 A>P, 10 =C, 11 =A", "C since 10"),
         ("10 A>B, 10 P>Q", "Q? since 10"),
         ("10 A>B, 10 P>Q, 10 Q>A", "B since 10"),
-        // A source has no edge in; what follows it in its second does.
+        // A created node has no edge in; the node that follows it in its second does.
         ("10 +A", "A since 10"),
         ("10 +T, 10 T>A, 10 A>B", "B since 10"),
         ("10 +A, 10 A>B, 10 B>A", "A since 10"),
-        // The same edge walked twice needs a way back.
+        // The same edge taken twice needs an edge back.
         ("10 A>B, 10 B>A, 10 A>B", "B since 10"),
         ("10 A>B, 10 A>B", "B? since 10"),
-        // A circuit says nothing of where it began unless the second before does.
+        // A circuit does not say where it began; the second before does.
         ("10 A>B, 10 B>A", "A? since 10"),
         ("9 +B, 10 A>B, 10 B>A", "B since 9"),
         ("9 +U, 10 A>B, 10 B>A", "U? since 9"),
-        // Assertions: of one node they hold, of several only with what was before.
+        // Assertions of one node hold; those of several only together with the state before.
         ("10 =A", "A since 10"),
         ("10 =A, 10 =A", "A since 10"),
         ("9 +A, 10 A>A", "A since 9"),
         ("9 +A, 10 =A, 10 =P", "A since 9"),
         ("9 +U, 10 =A, 10 =P", "U? since 9"),
         ("10 =A, 10 =P", "A? since 10"),
-        // An assertion moves nothing beside a moving edge.
+        // An assertion has no effect beside an edge that moves.
         ("9 +T, 10 T>P, 10 =T", "P since 10"),
-        // A guess in one second is over with the next.
+        // The next second resolves an ambiguous one.
         ("10 A>B, 10 P>Q, 11 B>A", "A since 11"),
-        // Far apart, before the epoch, and at the ends of time.
+        // Far apart, before the epoch, and at the limits of the type.
         ("-5 +T, 0 T>A", "A since 0"),
         ("-9223372036854775808 +T, 9223372036854775807 T>A", "A since 9223372036854775807"),
     ] {
@@ -159,7 +159,7 @@ fn nothing_revives_what_has_ended() {
         ("10 +A, 20 A>X, 30 X>A", "X since 20"),
         ("10 +A, 10 =C", "C since 10"),
         ("10 +A, 10 A>B, 10 B>P, 10 =C", "C since 10"),
-        // The later end counts, and of one second the greater.
+        // The later end counts, and within a second the greater node.
         ("10 =C, 20 C>C", "C since 20"),
         ("10 =C, 10 =X", "X since 10"),
     ] {
@@ -181,7 +181,7 @@ fn an_end_is_taken_in_after_everything_was_settled() {
     assert_eq!(*long.state().unwrap().node, node("C"));
 }
 
-/// A climb of one quantity each, `per_second` steps a second from second 100 on.
+/// Edges that each raise the quantity by one, `per_second` of them a second from second 100 on.
 fn ladder(per_second: usize, steps: usize) -> Vec<Edge> {
     let at = |rung: usize| build(Status::Active, "a", None, Some(rung as u64));
     let second = |step: usize| 100 + i64::try_from(step / per_second).unwrap();
@@ -244,7 +244,7 @@ fn one_second_remembers_64_events_and_then_is_settled() {
     assert_eq!(*full.state().unwrap().node, node("P"));
 }
 
-/// A stored node of that status.
+/// A node with that status, as it is stored.
 fn stored(status: &str) -> String {
     format!(r#"{{"status":"{status}","items":[]}}"#)
 }
@@ -283,7 +283,7 @@ fn a_damaged_record_is_refused() {
     }
 }
 
-/// One step of a life: seconds until it, which field changes, and to what.
+/// One step of a life: the seconds before it, the field that changes, and the value.
 type Step = (i64, u8, usize);
 
 fn steps(max: usize) -> impl Strategy<Value = Vec<Step>> {
@@ -305,7 +305,7 @@ fn changed(node: &Node, field: u8, value: usize) -> Node {
     node
 }
 
-/// A life in its true order, and where it ends. `run_max` bounds the events of one second.
+/// A life in its true order, and its last node. `run_max` bounds the events of one second.
 fn life(steps: &[Step], end: Option<i64>, run_max: usize) -> (Vec<Edge>, Node) {
     let (mut at_secs, mut now, mut run) = (100, node("A"), 1);
     let mut edges = vec![Edge { at_secs, before: Before::Created, to: now.clone().into() }];
@@ -328,7 +328,7 @@ fn life(steps: &[Step], end: Option<i64>, run_max: usize) -> (Vec<Edge>, Node) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// `fold_model`: a life of up to 16 events ends in the truth, in the same bytes, in every order.
+    /// A life of up to 16 events gives its last node, in the same bytes, in every order.
     #[test]
     fn the_state_is_a_function_of_the_set(
         steps in steps(15),
@@ -348,7 +348,7 @@ proptest! {
         prop_assert_eq!(any_order.latest_secs(), edges.last().map(|last| last.at_secs));
     }
 
-    /// A long life, delivered a little out of order, ends in the truth after much was settled.
+    /// A long life, delivered slightly out of order, gives its last node after much was settled.
     #[test]
     fn a_long_life_survives_small_disorder(
         steps in steps(80),
@@ -365,7 +365,7 @@ proptest! {
         prop_assert_eq!(record.state().unwrap().node, &truth);
     }
 
-    /// Whatever a life looked like without one of its events, with it all is as if it had never lacked.
+    /// An event that arrives last gives the same record as if it had never been missing.
     #[test]
     fn a_missing_edge_is_mended_by_its_arrival(steps in steps(15), lost in any::<Index>()) {
         let (mut edges, truth) = life(&steps, None, 16);
@@ -377,7 +377,7 @@ proptest! {
         prop_assert_eq!(record.state().unwrap().node, &truth);
     }
 
-    /// Any edges at all, consistent or not: no panic, one answer for each set, a bounded record.
+    /// Any edges, consistent or not: no panic, one state for each set, a bounded record.
     #[test]
     fn nonsense_has_one_answer_too(
         picks in vec((0..3_i64, 0..9_usize, 0..9_usize), 1..16),

@@ -1,5 +1,4 @@
-//! Why a webhook is refused, and the problem document that says so. Stripe retries on everything but
-//! 2xx.
+//! Why a webhook is refused, and the response that Stripe gets. Stripe resends after anything but 2xx.
 
 use axum::{
     http::StatusCode,
@@ -19,7 +18,7 @@ pub enum Error {
     /// The declared content type is not JSON.
     #[error("a webhook's Content-Type is application/json")]
     ContentType,
-    /// The body is larger than any webhook.
+    /// The body is larger than [`WEBHOOK_BODY_BYTES_MAX`].
     #[error("a webhook has at most {WEBHOOK_BODY_BYTES_MAX} bytes")]
     BodyTooLarge,
     /// The body did not arrive in time.
@@ -31,13 +30,13 @@ pub enum Error {
     /// It is not signed by Stripe, or not recently.
     #[error(transparent)]
     Signature(#[from] signature::Error),
-    /// It is signed, but is not an event.
+    /// It is signed but is not an event.
     #[error(transparent)]
     Payload(#[from] stripe::Error),
-    /// It could not be checked, so Stripe must keep it.
+    /// It could not be verified, so Stripe has to resend it.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
-    /// It could not be queued, so Stripe must keep it.
+    /// It could not be enqueued, so Stripe has to resend it.
     #[error(transparent)]
     Queue(#[from] QueueError),
 }
@@ -70,7 +69,7 @@ impl Error {
         }
     }
 
-    /// The detail for the sender. What is wrong inside is in the log only.
+    /// The detail in the response. An internal error is only in the log.
     fn detail(&self) -> String {
         match self {
             Self::Secrets(_) => "no webhook can be checked now; send it again".to_owned(),

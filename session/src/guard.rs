@@ -33,6 +33,25 @@ pub struct UnknownRole {
 }
 
 /// Serves only requests whose user has at least a role now; others get 401 or 403.
+///
+/// A handler behind the guard gets the user's session as an extension:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use axum::{Extension, Router, routing::get};
+/// use tierlift_core::{ports::Store, wire::session::Session};
+/// use tierlift_session::{Access, RequireRole, UnknownRole};
+///
+/// async fn reports(Extension(session): Extension<Session>) -> String {
+///     format!("reports for {}", session.user_id)
+/// }
+///
+/// fn routes<S: Store + 'static>(access: Arc<Access<S>>) -> Result<Router, UnknownRole> {
+///     let paid = RequireRole::new(access, "paid")?;
+///     Ok(Router::new().route("/reports", get(reports)).layer(paid))
+/// }
+/// ```
 pub struct RequireRole<S> {
     access: Arc<Access<S>>,
     role: Role,
