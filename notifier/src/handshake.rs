@@ -49,7 +49,9 @@ pub async fn accept<S: Store>(
     origins: &Origins,
     headers: &HeaderMap,
 ) -> Result<Account, HandshakeError> {
-    origins.check(headers)?;
+    if !origins.allow(headers) {
+        return Err(HandshakeError::OriginRefused);
+    }
     let token = bearer_from_subprotocol(headers)?;
     Ok(access.authenticate(token).await?)
 }
