@@ -41,3 +41,13 @@ pub struct DeliveryContext {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub trace: Option<String>,
 }
+
+/// A committed change, as a change feed brings it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeRecord {
+    /// The change.
+    pub change: Change,
+    /// The webhook that caused it; `None` where no webhook did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub context: Option<DeliveryContext>,
+}

@@ -1,7 +1,7 @@
-//! A layer for a host application's own routes: no further without the role.
+//! A layer for a host application's own routes: it refuses requests of users without a role.
 //!
-//! The [`Session`] is put into the request's extensions. What the token says about the role is not
-//! asked: the account is, and at this moment.
+//! It puts the [`Session`] into the request's extensions. The role is the account's effective one at the
+//! time of the request, whatever the token was issued for.
 
 use std::{
     pin::Pin,
@@ -22,13 +22,13 @@ use tower::{Layer, Service};
 
 use crate::{Access, bearer};
 
-/// A guard was asked for a role that the policy does not have.
+/// The policy does not have the role that a guard requires.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no role {role:?}; the roles are {roles}")]
 pub struct UnknownRole {
-    /// What was asked for.
+    /// The required role.
     pub role: String,
-    /// What there is.
+    /// The roles of the policy.
     pub roles: String,
 }
 
@@ -51,27 +51,6 @@ pub struct UnknownRole {
 ///     let paid = RequireRole::new(access, "paid")?;
 ///     Ok(Router::new().route("/reports", get(reports)).layer(paid))
 /// }
-/// # use tierlift_core::{account::Account, customer::Customer, decide::{Commit, Loaded}};
-/// # use tierlift_core::{id::{CustomerId, EventId, UserId}, ledger::LedgerEntry, policy::Policy};
-/// # use tierlift_core::{ports::{LoadKeys, StoreError}, time::{Clock, Timestamp}, token::TokenKeys};
-/// # struct Empty;
-/// # impl Store for Empty {
-/// #     async fn load(&self, _: &LoadKeys) -> Result<Loaded, StoreError> { unimplemented!() }
-/// #     async fn commit(&self, _: Commit) -> Result<(), StoreError> { unimplemented!() }
-/// #     async fn account(&self, _: &UserId) -> Result<Option<Account>, StoreError> { Ok(None) }
-/// #     async fn customer(&self, _: &CustomerId) -> Result<Option<Customer>, StoreError> { Ok(None) }
-/// #     async fn ledger(&self, _: &EventId) -> Result<Option<LedgerEntry>, StoreError> { Ok(None) }
-/// #     async fn expired(&self, _: Timestamp, _: usize) -> Result<Vec<UserId>, StoreError> { Ok(vec![]) }
-/// # }
-/// # let policy = |roles: [&str; 2]| Arc::new(Policy::new(tierlift_core::policy::PolicyConfig {
-/// #     roles: roles.map(str::to_owned).to_vec(), ..Default::default()
-/// # }).unwrap());
-/// # let access = |roles| Arc::new(Access {
-/// #     store: Empty, policy: policy(roles), clock: Clock::new(Timestamp::default),
-/// #     keyring: tierlift_session::Keyring::fixed(TokenKeys::default()),
-/// # });
-/// # assert!(routes(access(["free", "paid"])).is_ok());
-/// # assert!(routes(access(["free", "gold"])).unwrap_err().to_string().contains("free, gold"));
 /// ```
 pub struct RequireRole<S> {
     access: Arc<Access<S>>,
@@ -79,7 +58,7 @@ pub struct RequireRole<S> {
 }
 
 impl<S> RequireRole<S> {
-    /// A guard for a role of the policy. A role that no policy knows would let everybody in.
+    /// A guard for a role of the policy. An unknown role is an error: it would admit everybody.
     pub fn new(access: Arc<Access<S>>, role: &str) -> Result<Self, UnknownRole> {
         let role =
             access.policy.role(role).cloned().ok_or_else(|| unknown(role, &access.policy))?;
@@ -134,7 +113,7 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        // The service that was polled ready is the one to call; its clone waits for the next.
+        // The service that was polled ready must be the one to call; its clone serves the next request.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let RequireRole { access, role } = self.guard.clone();

@@ -1,4 +1,11 @@
 //! A reference model: what core decides, in memory, with no queue and no store.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a model of tests: what it does not expect should stop them where it happens"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +14,7 @@ use tierlift_core::{
     customer::Customer,
     decide::{Decision, Loaded, decide},
     id::{CustomerId, EventId, UserId},
-    policy::{Policy, PolicyConfig},
+    policy::Policy,
     stripe::event::Event as Read,
     time::Timestamp,
 };
@@ -15,6 +22,7 @@ use tierlift_core::{
 use crate::lifecycle::Event;
 
 /// Reads an event as the server does.
+#[must_use]
 pub fn read(event: &Event) -> Read {
     Read::parse(EventId::new(&event.id).unwrap(), event.kind, &event.body).unwrap()
 }
@@ -30,14 +38,7 @@ pub struct ReferenceModel {
     now: Timestamp,
 }
 
-/// A policy by which `price_pro` earns `paid`.
-pub fn policy() -> Policy {
-    Policy::new(PolicyConfig {
-        plans: vec![("price_pro".to_owned(), "paid".to_owned())],
-        ..PolicyConfig::default()
-    })
-    .unwrap()
-}
+pub use crate::facts::policy;
 
 impl ReferenceModel {
     /// An empty model that decides at that time.
@@ -53,6 +54,7 @@ impl ReferenceModel {
     }
 
     /// The user's role now.
+    #[must_use]
     pub fn role(&self, user: &str) -> String {
         let account = &self.accounts[user];
         account.effective(&self.policy, self.now).role.to_string()

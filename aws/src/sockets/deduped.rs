@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tierlift_core::{
     id::UserId,
     limits::{PUSH_REMEMBERED_SECS, PUSHES_REMEMBERED_MAX},
-    ports::{PushError, Pushed, Sockets},
+    ports::{Pushed, Sockets, SocketsError},
     time::{Clock, Timestamp},
 };
 
@@ -77,11 +77,11 @@ impl<Id: Clone + Eq + Hash> RecentPushes<Id> {
 impl<S: Sockets<Id: Eq + Hash>> Sockets for DedupedSockets<S> {
     type Id = S::Id;
 
-    async fn for_user(&self, user: &UserId) -> Result<Vec<S::Id>, PushError> {
+    async fn for_user(&self, user: &UserId) -> Result<Vec<S::Id>, SocketsError> {
         self.sockets.for_user(user).await
     }
 
-    async fn push(&self, socket: &S::Id, text: &str) -> Result<Pushed, PushError> {
+    async fn push(&self, socket: &S::Id, text: &str) -> Result<Pushed, SocketsError> {
         let push = (socket.clone(), Sha256::digest(text).into());
         if self.recent().set.contains(&push) {
             return Ok(Pushed::Sent);
@@ -93,8 +93,8 @@ impl<S: Sockets<Id: Eq + Hash>> Sockets for DedupedSockets<S> {
         Ok(pushed)
     }
 
-    async fn forget(&self, user: &UserId, socket: &S::Id) -> Result<(), PushError> {
-        self.sockets.forget(user, socket).await
+    async fn forget(&self, socket: &S::Id) -> Result<(), SocketsError> {
+        self.sockets.forget(socket).await
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tierlift_core::{
     account::Account,
+    change::ChangeRecord,
     change::{Change, DeliveryContext},
     codes::Code,
     customer::Customer,
@@ -19,7 +20,6 @@ use tierlift_core::{
 };
 
 use super::{
-    change_record::ChangeRecord,
     error::unavailable,
     item::{self, Item},
     size,
@@ -60,6 +60,13 @@ pub(super) struct Transaction {
     pub(super) items: Vec<(ItemKind, usize)>,
 }
 
+/// The `change` attribute of an account. The table's stream is the outbox: what is pushed commits with
+/// the account, in the same item, and nothing else is written.
+pub(super) fn change_json(record: &ChangeRecord) -> String {
+    // Strings, numbers and booleans always have a JSON text.
+    serde_json::to_string(record).unwrap_or_default()
+}
+
 impl Transaction {
     /// The transaction of a commit, for the call of that number. An error where an item is larger than
     /// a table can hold.
@@ -78,7 +85,7 @@ impl Transaction {
                 change: change.clone(),
                 context: commit.context.clone(),
             });
-            let json = record.as_ref().map(ChangeRecord::to_json);
+            let json = record.as_ref().map(change_json);
             let item = item::account_item(account, json, commit.ledger.processed_at)?;
             this.put(table, ItemKind::Account, item, account.version)?;
         }

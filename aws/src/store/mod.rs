@@ -4,7 +4,6 @@
 //! that the decision was made on, so a repeated commit changes nothing and no write is overwritten. An
 //! item that this version does not understand is an error, and never counts as "processed before".
 
-mod change_record;
 mod commit;
 mod error;
 mod item;
@@ -37,7 +36,6 @@ use crate::Sdk;
 use commit::Transaction;
 use error::unavailable;
 
-pub use change_record::ChangeRecord;
 pub(crate) use item::{Item, PK, TTL, check_item, integer, new_item, number, text};
 
 /// The index of accounts by the time of their next expiry.

@@ -13,6 +13,6 @@ mod store;
 pub use dead_letters::{DeadLetter, DeadLetters, Depth};
 pub use enqueue::{Enqueue, Enqueued, Group, Message, QueueError};
 pub use queue::{Delivery, Queue, Receipt};
-pub use secrets::{SecretsError, SigningSecrets};
-pub use sockets::{PushError, Pushed, Sockets};
+pub use secrets::{SecretsError, SigningSecrets, TokenSecrets};
+pub use sockets::{GatewaySockets, Holder, Pushed, Sockets, SocketsError};
 pub use store::{LoadKeys, Store, StoreError};

@@ -13,7 +13,7 @@ use tierlift_core::{
 };
 
 use super::QueueBackend;
-use crate::facts::{event_id, message};
+use tierlift_testkit::facts::{event_id, message};
 
 /// Longer than any backend needs to hand out what is ready; nothing is waited for that long unless
 /// a promise is broken.

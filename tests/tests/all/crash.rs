@@ -27,17 +27,18 @@ use tierlift_core::{
 };
 use tierlift_embedded::Db;
 use tierlift_testkit::{
+    facts::{customer_id, event_id, policy, user_id},
+    harness::{client::Client, now},
     lifecycle::{self, Step, Subscription},
     random::Random,
 };
-use tierlift_tests::facts::{customer_id, event_id, policy, user_id};
 use tokio::{
     sync::watch,
     task::{JoinSet, spawn_blocking},
     time::{sleep, timeout},
 };
 
-use crate::process::{Client, Home, now};
+use crate::tierlift::Home;
 
 const CONFIG: &str = "[plans]\nprice_pro = \"paid\"\n";
 const KILLS: usize = 40;

@@ -1,0 +1,58 @@
+//! Origins whose pages may open sockets.
+//!
+//! A browser sends the origin of its page with every handshake, and only listed origins are accepted. A
+//! client that sends none is no browser, and its token is enough.
+
+use http::{HeaderMap, HeaderValue, header::ORIGIN};
+use tierlift_core::config::Origin;
+
+use crate::HandshakeError;
+
+/// The allowed origins.
+#[derive(Clone, Debug, Default)]
+pub struct Origins(Vec<HeaderValue>);
+
+impl FromIterator<Origin> for Origins {
+    fn from_iter<I: IntoIterator<Item = Origin>>(origins: I) -> Self {
+        Self(origins.into_iter().map(|origin| origin.as_header().clone()).collect())
+    }
+}
+
+impl Origins {
+    /// Parses a list of origins. The error is the first text that is not one.
+    pub fn parse<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> Result<Self, S> {
+        texts.into_iter().map(|text| text.as_ref().parse::<Origin>().map_err(|_| text)).collect()
+    }
+
+    /// The list.
+    #[must_use]
+    pub fn listed(&self) -> Vec<HeaderValue> {
+        self.0.clone()
+    }
+
+    /// Refuses a page of any other origin.
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), HandshakeError> {
+        match headers.get(ORIGIN) {
+            Some(origin) if !self.0.contains(origin) => Err(HandshakeError::OriginRefused),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_another_origin_is_refused_and_what_is_no_page_is_not() {
+        let origins = Origins::parse(["https://app.example.com"]).unwrap();
+        let from = |origin: &'static str| {
+            HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))])
+        };
+        assert!(origins.check(&from("https://app.example.com")).is_ok());
+        let refused = origins.check(&from("https://evil.example.com"));
+        assert!(matches!(refused, Err(HandshakeError::OriginRefused)));
+        assert!(origins.check(&HeaderMap::new()).is_ok());
+        assert_eq!(Origins::parse(["https://a.example", "b"]).unwrap_err(), "b");
+    }
+}

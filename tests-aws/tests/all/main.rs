@@ -1,0 +1,46 @@
+//! The AWS backend, against emulators of AWS. All integration tests, in one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this is tests: a broken promise should stop it where it breaks"
+)]
+
+mod cloud;
+mod connections;
+mod deploy;
+mod deploy_chain;
+mod deploy_events;
+mod deploy_sockets;
+mod deploy_webhooks;
+mod dynoxide;
+mod emulator;
+mod faults;
+mod proxy;
+mod queue;
+mod queue_edges;
+mod queue_letters;
+mod secrets;
+mod store;
+mod store_faults;
+mod store_table;
+
+mod process {
+    pub(crate) use tierlift_testkit::harness::{
+        client::{Client, Response as Answer},
+        eventually as until, now,
+    };
+}
+
+mod support {
+    pub(crate) use tierlift_testkit::harness::{
+        ORIGIN, WEBHOOK_SECRET,
+        client::{Request, Response as Answer},
+        socket::Socket,
+    };
+}
+
+mod localstripe {
+    pub(crate) use tierlift_testkit::harness::localstripe as api;
+}
