@@ -18,9 +18,9 @@ use tierlift_tests::facts::{customer_id, event_id, policy, user_id};
 use tierlift_worker::Worker;
 
 use super::{
-    cloud::TestResources,
     emulator::sdk_at,
     proxy::{Counts, Fault, Proxy, Rule},
+    resources::TestResources,
 };
 use crate::process::now;
 

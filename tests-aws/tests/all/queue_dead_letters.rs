@@ -13,7 +13,7 @@ use tierlift_core::{
 };
 use tierlift_tests::facts::{event_id, message};
 
-use super::{cloud::TestResources, queue_edges::receive_one};
+use super::{queue_edges::receive_one, resources::TestResources};
 use crate::process::now;
 
 async fn start() -> (TestResources, Queue) {
