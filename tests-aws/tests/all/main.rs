@@ -7,7 +7,6 @@
     reason = "this is tests: a broken promise should stop it where it breaks"
 )]
 
-mod cloud;
 mod connections;
 mod deploy;
 mod deploy_chain;
@@ -19,8 +18,9 @@ mod emulator;
 mod faults;
 mod proxy;
 mod queue;
+mod queue_dead_letters;
 mod queue_edges;
-mod queue_letters;
+mod resources;
 mod secrets;
 mod store;
 mod store_faults;

@@ -9,7 +9,7 @@ use tierlift_tests::{
     contract_tests,
 };
 
-use super::cloud::{TestResources, VISIBILITY_TIMEOUT_SECS};
+use super::resources::{TestResources, VISIBILITY_TIMEOUT_SECS};
 use crate::process::now;
 
 /// A queue on resources of its own.

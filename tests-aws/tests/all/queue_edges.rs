@@ -17,7 +17,7 @@ use tierlift_core::{
 use tierlift_tests::facts::message;
 use tokio::time::timeout;
 
-use super::cloud::TestResources;
+use super::resources::TestResources;
 use crate::process::now;
 
 /// Longer than the visibility timeout.

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tierlift_aws::{Sdk, store::Store};
 
 use super::{
-    cloud::{call_real_aws, delete, on_real_aws},
     dynoxide::Dynoxide,
     emulator::{Emulator, call, sdk_at},
+    resources::{call_real_aws, delete, on_real_aws},
 };
 use crate::process::now;
 

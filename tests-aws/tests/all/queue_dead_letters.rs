@@ -13,7 +13,7 @@ use tierlift_core::{
 };
 use tierlift_tests::facts::{event_id, message};
 
-use super::{cloud::TestResources, queue_edges::receive_one};
+use super::{queue_edges::receive_one, resources::TestResources};
 use crate::process::now;
 
 async fn start() -> (TestResources, Queue) {
@@ -110,6 +110,9 @@ async fn dead_letters_are_listed_in_the_order_of_parking() {
     assert_eq!(found, events);
     assert_eq!(queue.list(3).await.unwrap().len(), 3);
     assert_eq!(queue.list(0).await.unwrap().len(), 0);
+    let found = queue.get(&event_id("evt_7")).await.unwrap();
+    assert_eq!(found.unwrap().message.event.as_str(), "evt_7");
+    assert_eq!(queue.get(&event_id("evt_unknown")).await.unwrap(), None);
     // A scan hides nothing from the next one.
     assert_eq!(queue.list(100).await.unwrap().len(), events.len());
 }
