@@ -39,11 +39,14 @@ BUILD := --workspace --bins --tests $(STAGE_FEATURES)
 
 export PATH := $(TOOLS)/bin:$(PATH)
 
+# How often nightly tests are run, each time with another seed.
+SEEDS ?= 20
+
 LISTEN ?= 127.0.0.1:8787
 DATA ?= tierlift.db
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-browser test-infrastructure check lint lint-rust lint-client lint-text deny fmt \
+  test-client test-browser test-infrastructure test-seeds test-release check lint lint-rust lint-client lint-text deny fmt \
   bench bench-lambda package tools
 
 help: ## List the targets.
@@ -113,6 +116,14 @@ test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its rol
 	$(VENV)/bin/python -B infrastructure/test_policy.py
 	$(VENV)/bin/python -B -m unittest discover --start-directory tests-aws/ministack
 	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
+
+test-seeds: demo $(NEXTEST) ## Kill the server and shuffle events with SEEDS other seeds.
+	cargo nextest run $(QUICK) --profile seeds --stress-count $(SEEDS)
+
+# The package that `make package` makes, and not the one that is built with the tests.
+test-release: build $(TEST_TOOLS) $(NEXTEST) ## Run the deploy tests with the functions as they are released.
+	$(MAKE) package PACKAGE=$(TARGET)/release-package ARCHITECTURE=$(HOST_ARCHITECTURE)
+	TIERLIFT_PACKAGE=$(TARGET)/release-package cargo nextest run --workspace $(STAGE_FEATURES) --profile deploy
 
 # ---- Checks
 

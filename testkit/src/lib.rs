@@ -12,6 +12,7 @@ pub mod facts;
 pub mod harness;
 pub mod http;
 pub mod lifecycle;
+#[cfg(any(test, feature = "model"))]
 pub mod model;
 mod object;
 pub mod random;

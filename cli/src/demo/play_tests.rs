@@ -12,7 +12,7 @@ fn check(actions: &[(Action, &str)], seconds: i64, forgetful: bool) {
     for (place, (action, role)) in actions.iter().enumerate() {
         if forgetful {
             let mut stored = Stored::default();
-            world.customers.values().for_each(|customer| stored.add(&user, customer));
+            world.stored.customers().for_each(|customer| stored.add(&user, &customer));
             live = stored.merge(None);
         }
         let place = i64::try_from(place).unwrap();

@@ -1,5 +1,5 @@
 //! Bad input through the real endpoint, with valid signatures: what is refused leaves nothing
-//! behind, and what was accepted is never lost. It is parked with its cause, and waits for a mend.
+//! behind, and what was accepted is never lost: it is parked with its cause until it can be applied.
 
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ async fn what_is_signed_and_accepted_but_cannot_be_applied_is_parked_with_its_ca
     ] {
         let id = format!("evt_{}", sent.len());
         let body = bent(&id, place, value);
-        // Stripe sends it twice, as it may: that is one dead letter all the same.
+        // Stripe may send it twice: that is one dead letter all the same.
         accepted(&server, body.as_bytes()).await;
         accepted(&server, body.as_bytes()).await;
         sent.push((id, place, body, cause));
@@ -153,7 +153,7 @@ async fn a_parked_event_is_applied_once_the_plan_is_known() {
     drained(&server).await;
     let letters = server.db.list(2).await.unwrap();
     let [letter] = &letters[..] else { panic!("{letters:?}") };
-    assert_eq!(letter.failure.cause, Code::PlanUnmapped, "nothing was mended yet");
+    assert_eq!(letter.failure.cause, Code::PlanUnmapped, "nothing was fixed yet");
     server.stop();
     server.ended().await.unwrap();
 
