@@ -28,14 +28,12 @@ TEST_TOOLS := $(TARGET)/tools/$(notdir $(VENV))-$(notdir $(DYNOXIDE))
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
 FUNCTIONS := ingest worker expiry notifier-stream notifier-gateway session
-STAGES := ingest worker notifier session
-STAGE_FEATURES := $(STAGES:%=--features tierlift-%/lambda)
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
 
 # What a change of one machine's backend can break: no Amazon SDK is compiled or linked.
-QUICK := --workspace --exclude tierlift-aws --exclude tierlift-tests-aws --exclude tierlift-bench
+QUICK := --workspace --exclude tierlift-aws --exclude tierlift-functions --exclude tierlift-tests-aws --exclude tierlift-bench
 # What tests start besides themselves is built in the same go, so that nothing is compiled twice.
-BUILD := --workspace --bins --tests $(STAGE_FEATURES)
+BUILD := --workspace --bins --tests
 
 export PATH := $(TOOLS)/bin:$(PATH)
 
@@ -53,7 +51,7 @@ help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: demo ## Start tierlift with its demo on http://127.0.0.1:8787/demo; LISTEN and DATA change that.
-	cargo run --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
+	cargo run --package tierlift-cli --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
 
 # The demo application is built into the program. Without Node the plain demo page is served.
 demo:
@@ -89,16 +87,16 @@ build: demo
 	cargo build $(BUILD)
 
 test-rust: build test-package $(NEXTEST)
-	cargo nextest run --workspace $(STAGE_FEATURES)
+	cargo nextest run --workspace
 
 test-embedded: demo $(TEST_TOOLS) $(NEXTEST) ## Run the Rust tests of everything but AWS.
 	cargo nextest run $(QUICK)
 
 test-aws: build $(TEST_TOOLS) $(NEXTEST) ## Run the tests of the AWS adapters, on emulators.
-	cargo nextest run --workspace $(STAGE_FEATURES) --profile aws
+	cargo nextest run --workspace --profile aws
 
 test-deploy: test-package $(TEST_TOOLS) $(NEXTEST) ## Deploy the functions to an emulator and run their tests.
-	cargo nextest run --workspace $(STAGE_FEATURES) --profile deploy
+	cargo nextest run --workspace --profile deploy
 
 # The functions as tests deploy them: built with everything else, without link-time optimization.
 test-package: build $(TEST_TOOLS)
@@ -123,7 +121,7 @@ test-seeds: demo $(NEXTEST) ## Kill the server and shuffle events with SEEDS oth
 # The package that `make package` makes, and not the one that is built with the tests.
 test-release: build $(TEST_TOOLS) $(NEXTEST) ## Run the deploy tests with the functions as they are released.
 	$(MAKE) package PACKAGE=$(TARGET)/release-package ARCHITECTURE=$(HOST_ARCHITECTURE)
-	TIERLIFT_PACKAGE=$(TARGET)/release-package cargo nextest run --workspace $(STAGE_FEATURES) --profile deploy
+	TIERLIFT_PACKAGE=$(TARGET)/release-package cargo nextest run --workspace --profile deploy
 
 # ---- Checks
 
@@ -133,7 +131,7 @@ lint: lint-text lint-rust lint-client ## Check formatting, lints, documentation,
 
 lint-rust: $(MACHETE)
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets $(STAGE_FEATURES) -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --workspace --no-deps
 	cargo machete
 
@@ -174,7 +172,7 @@ bench-lambda: $(PEER_VENV)/.ready ## Measure the functions for AWS beside the sa
 # With zig as the linker, so that the programs run on the C library of Lambda's own Linux.
 package: $(PACKAGE_VENV)/.ready ## Build the functions for AWS and zip them with their template; ARCHITECTURE=x86_64|arm64.
 	PATH=$(PACKAGE_VENV)/bin:$$PATH $(PACKAGE_VENV)/bin/cargo-lambda lambda build --quiet --profile lambda \
-	  $(STAGES:%=--package tierlift-%) $(STAGE_FEATURES) --bins \
+	  --package tierlift-functions --bins \
 	  --output-format zip --lambda-dir $(PACKAGE)/build --$(subst _,-,$(ARCHITECTURE))
 	@$(foreach name,$(FUNCTIONS),mv $(PACKAGE)/build/$(name)/bootstrap.zip $(PACKAGE)/$(name).zip;)
 	@rm -r $(PACKAGE)/build

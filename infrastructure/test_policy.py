@@ -14,6 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = HERE / "template.yaml"
 README = HERE / "README.md"
 LIMITS = HERE.parent / "core/src/limits.rs"
+CODES = HERE.parent / "core/src/codes.rs"
 FUNCTIONS = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
 
 # The rules of the deployment, which four functions decide by.
@@ -199,6 +200,22 @@ class Permissions(Template):
             source = source.get("Fn::Sub") or ".".join(source["Fn::GetAtt"])
             allowed.add((permission["Properties"]["FunctionName"]["Ref"], source))
         self.assertEqual(allowed, wanted)
+
+    def test_the_http_api_has_the_documented_routes(self):
+        routes = {
+            it["Properties"]["RouteKey"]: it["Properties"]["Target"]["Fn::Sub"]
+            for it in self.of_type("AWS::ApiGatewayV2::Route").values()
+            if it["Properties"]["ApiId"] == {"Ref": "HttpApi"}
+        }
+        (pages,) = re.findall(r'pub const PAGES_PATH: &str = "(.*)";', CODES.read_text())
+        session = "integrations/${SessionIntegration}"
+        wanted = {
+            "POST /webhooks/stripe": "integrations/${IngestIntegration}",
+            "GET /session": session,
+            "POST /session/refresh": session,
+            f"GET {pages}{{code}}": session,
+        }
+        self.assertEqual(routes, wanted)
 
 
 class Functions(Template):

@@ -13,14 +13,10 @@ use std::{
     time::Duration,
 };
 
+use tierlift_core::limits::{LOG_BUFFER_BYTES_MAX, LOG_FLUSH_INTERVAL_MS};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::exit::Failure;
-
-/// How long lines gather before they are written.
-const GATHER: Duration = Duration::from_millis(10);
-/// Lines that gather before the one who logs has to write them, in bytes.
-const BUFFER_MAX_BYTES: usize = 1024 * 1024;
 
 /// Starts logging. Lines are written until the guard is dropped.
 pub(crate) fn start(filter: Option<&str>) -> Result<Guard, Failure> {
@@ -84,7 +80,7 @@ impl<W: Write + Send + 'static> Lines<W> {
         let shared = Arc::clone(&self.0);
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
             while shared.wait() {
-                std::thread::sleep(GATHER);
+                std::thread::sleep(Duration::from_millis(LOG_FLUSH_INTERVAL_MS));
                 shared.write_out();
             }
             shared.write_out();
@@ -114,7 +110,7 @@ impl<W: Write> Shared<W> {
     fn add(&self, line: &[u8]) {
         let mut gathered = lock(&self.gathered);
         let (first, full) =
-            (gathered.bytes.is_empty(), gathered.bytes.len() + line.len() > BUFFER_MAX_BYTES);
+            (gathered.bytes.is_empty(), gathered.bytes.len() + line.len() > LOG_BUFFER_BYTES_MAX);
         gathered.bytes.extend_from_slice(line);
         drop(gathered);
         if full {

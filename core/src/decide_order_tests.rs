@@ -232,10 +232,8 @@ impl Truth {
 /// What must not depend on the order: everything but when and by which event the role changed, and
 /// how often on the way.
 fn end_of(store: &ReferenceModel, policy: &Policy) -> (Vec<Customer>, Vec<Account>) {
-    let customers = store
-        .customers
-        .keys()
-        .map(|id| Customer { version: Version::default(), ..store.customer(id) });
+    let customers =
+        store.customers().map(|customer| Customer { version: Version::default(), ..customer });
     let accounts = USERS.map(|user| {
         let user = UserId::new(user).unwrap();
         let known = store.account(&user).unwrap_or_else(|| Account::new(user, policy));

@@ -1,4 +1,4 @@
-//! A failed attempt at an event, and what is kept of all attempts: the reason a dead letter carries.
+//! A failed attempt at an event, and the record of all its failed attempts, which a dead letter carries.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ impl Failure {
     }
 }
 
-/// What is kept of a message's failed attempts.
+/// The record of a message's failed attempts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRecord {
     /// The latest cause.

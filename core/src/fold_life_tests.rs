@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::*;
 
-/// One step of a life: seconds until it, which field changes, and to what.
+/// One step of a life: the seconds before it, the field that changes, and the value.
 type Step = (i64, u8, usize);
 
 fn steps(max: usize) -> impl Strategy<Value = Vec<Step>> {
@@ -26,7 +26,7 @@ fn changed(node: &Node, field: u8, value: usize) -> Node {
     node
 }
 
-/// A life in its true order, and where it ends. `run_max` bounds the events of one second.
+/// A life in its true order, and its last node. `run_max` bounds the events of one second.
 fn life(steps: &[Step], end: Option<i64>, run_max: usize) -> (Vec<Edge>, Node) {
     let (mut at_secs, mut now, mut run) = (100, node("A"), 1);
     let mut edges = vec![Edge { at_secs, before: Before::Created, to: now.clone().into() }];
@@ -49,7 +49,7 @@ fn life(steps: &[Step], end: Option<i64>, run_max: usize) -> (Vec<Edge>, Node) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// `fold_model`: a life of up to 16 events ends in the truth, in the same bytes, in every order.
+    /// A life of up to 16 events gives its last node, in the same bytes, in every order.
     #[test]
     fn the_state_is_a_function_of_the_set(
         steps in steps(15),
@@ -69,7 +69,7 @@ proptest! {
         prop_assert_eq!(any_order.latest_secs(), edges.last().map(|last| last.at_secs));
     }
 
-    /// A long life, delivered a little out of order, ends in the truth after much was settled.
+    /// A long life, delivered slightly out of order, gives its last node after much was settled.
     #[test]
     fn a_long_life_survives_small_disorder(
         steps in steps(80),
@@ -86,7 +86,7 @@ proptest! {
         prop_assert_eq!(record.state().unwrap().node, &truth);
     }
 
-    /// Whatever a life looked like without one of its events, with it all is as if it had never lacked.
+    /// An event that arrives last gives the same record as if it had never been missing.
     #[test]
     fn a_missing_edge_is_mended_by_its_arrival(steps in steps(15), lost in any::<Index>()) {
         let (mut edges, truth) = life(&steps, None, 16);
@@ -98,7 +98,7 @@ proptest! {
         prop_assert_eq!(record.state().unwrap().node, &truth);
     }
 
-    /// Any edges at all, consistent or not: no panic, one answer for each set, a bounded record.
+    /// Any edges, consistent or not: no panic, one state for each set, a bounded record.
     #[test]
     fn nonsense_has_one_answer_too(
         picks in vec((0..3_i64, 0..9_usize, 0..9_usize), 1..16),

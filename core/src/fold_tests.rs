@@ -1,5 +1,5 @@
-//! Tests of `fold`. A row is a text: `10 +A` is created as A in second 10, `10 A>B` an update,
-//! `10 =A` an event that only says where it is.
+//! Tests of `fold`. A row is a text: `10 +A` creates the subscription as A in second 10, `10 A>B` is an
+//! update, and `10 =A` an event that only asserts its node.
 
 #[path = "fold_life_tests.rs"]
 mod life;
@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use super::*;
 use crate::subscription::{Item, Status};
 
-/// The node of a name; nodes sort as their names do. `C` and `X` are terminal.
+/// The node of a name. Nodes sort as their names do; `C` and `X` are terminal.
 fn node(name: &str) -> Node {
     let (status, price) = match name {
         "A" => (Status::Active, "a"),
@@ -82,7 +82,7 @@ fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     out
 }
 
-/// In every order the events end in that node, marked `?` where it is a guess, since that second.
+/// Checks that the events, in every order, give that node since that second; `?` marks an ambiguous one.
 fn check(events: &str, expected: &str) {
     let events_parsed = edges(events);
     let first = bytes(&record(&events_parsed));
@@ -90,10 +90,10 @@ fn check(events: &str, expected: &str) {
         let got = record(&order);
         assert_eq!(bytes(&got), first, "{events}: the bytes depend on the order");
         assert_eq!(serde_json::from_str::<Record>(&first).unwrap(), got, "{events}: round trip");
-        let (letter, since) = expected.split_once(" since ").unwrap();
+        let (name, since) = expected.split_once(" since ").unwrap();
         let state = got.state().unwrap();
-        assert_eq!(*state.node, node(letter.trim_end_matches('?')), "{events}: {order:?}");
-        assert_eq!(state.ambiguous, letter.ends_with('?'), "{events}: ambiguous");
+        assert_eq!(*state.node, node(name.trim_end_matches('?')), "{events}: {order:?}");
+        assert_eq!(state.ambiguous, name.ends_with('?'), "{events}: ambiguous");
         assert_eq!(state.since_secs.to_string(), since, "{events}: since");
     }
 }
@@ -101,36 +101,36 @@ fn check(events: &str, expected: &str) {
 #[test]
 fn one_second_ends_where_its_edges_end() {
     for (events, expected) in [
-        // The file header's table, line by line.
+        // The table in the module's header, line by line.
         ("10 A>B, 10 P>U, 10 B>P", "U since 10"),
         ("9 +A, 10 A>B, 10 B>A", "A since 9"),
         ("9 +A, 10 =P", "P since 10"),
         ("9 +A, 10 A>P, 10 =C, 11 =A", "C since 10"),
         ("10 A>B, 10 P>Q", "Q? since 10"),
         ("10 A>B, 10 P>Q, 10 Q>A", "B since 10"),
-        // A source has no edge in; what follows it in its second does.
+        // A created node has no edge in; the node that follows it in its second does.
         ("10 +A", "A since 10"),
         ("10 +T, 10 T>A, 10 A>B", "B since 10"),
         ("10 +A, 10 A>B, 10 B>A", "A since 10"),
-        // The same edge walked twice needs a way back.
+        // The same edge taken twice needs an edge back.
         ("10 A>B, 10 B>A, 10 A>B", "B since 10"),
         ("10 A>B, 10 A>B", "B? since 10"),
-        // A circuit says nothing of where it began unless the second before does.
+        // A circuit does not say where it began; the second before does.
         ("10 A>B, 10 B>A", "A? since 10"),
         ("9 +B, 10 A>B, 10 B>A", "B since 9"),
         ("9 +U, 10 A>B, 10 B>A", "U? since 9"),
-        // Assertions: of one node they hold, of several only with what was before.
+        // Assertions of one node hold; those of several only together with the state before.
         ("10 =A", "A since 10"),
         ("10 =A, 10 =A", "A since 10"),
         ("9 +A, 10 A>A", "A since 9"),
         ("9 +A, 10 =A, 10 =P", "A since 9"),
         ("9 +U, 10 =A, 10 =P", "U? since 9"),
         ("10 =A, 10 =P", "A? since 10"),
-        // An assertion moves nothing beside a moving edge.
+        // An assertion has no effect beside an edge that moves.
         ("9 +T, 10 T>P, 10 =T", "P since 10"),
-        // A guess in one second is over with the next.
+        // The next second resolves an ambiguous one.
         ("10 A>B, 10 P>Q, 11 B>A", "A since 11"),
-        // Far apart, before the epoch, and at the ends of time.
+        // Far apart, before the epoch, and at the limits of the type.
         ("-5 +T, 0 T>A", "A since 0"),
         ("-9223372036854775808 +T, 9223372036854775807 T>A", "A since 9223372036854775807"),
     ] {
@@ -160,7 +160,7 @@ fn nothing_revives_what_has_ended() {
         ("10 +A, 20 A>X, 30 X>A", "X since 20"),
         ("10 +A, 10 =C", "C since 10"),
         ("10 +A, 10 A>B, 10 B>P, 10 =C", "C since 10"),
-        // The later end counts, and of one second the greater.
+        // The later end counts, and within a second the greater node.
         ("10 =C, 20 C>C", "C since 20"),
         ("10 =C, 10 =X", "X since 10"),
     ] {
@@ -182,7 +182,7 @@ fn an_end_is_taken_in_after_everything_was_settled() {
     assert_eq!(*long.state().unwrap().node, node("C"));
 }
 
-/// A climb of one quantity each, `per_second` steps a second from second 100 on.
+/// Edges that each raise the quantity by one, `per_second` of them a second from second 100 on.
 fn ladder(per_second: usize, steps: usize) -> Vec<Edge> {
     let at = |rung: usize| build(Status::Active, "a", None, Some(rung as u64));
     let second = |step: usize| 100 + i64::try_from(step / per_second).unwrap();
@@ -245,7 +245,7 @@ fn one_second_remembers_64_events_and_then_is_settled() {
     assert_eq!(*full.state().unwrap().node, node("P"));
 }
 
-/// A stored node of that status.
+/// A node with that status, as it is stored.
 fn stored(status: &str) -> String {
     format!(r#"{{"status":"{status}","items":[]}}"#)
 }

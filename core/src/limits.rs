@@ -178,7 +178,7 @@ pub const SOCKET_READ_BUFFER_BYTES: usize = 256;
 pub const SOCKET_WRITE_BUFFER_BYTES: usize = 4 * 1024;
 /// Time between two pings of a socket, in seconds.
 pub const SOCKET_PING_INTERVAL_SECS: u64 = 30;
-/// Unanswered pings in a row; the next one ends the socket instead.
+/// Pings in a row that a client may miss; the next one ends the socket instead.
 pub const SOCKET_PINGS_MISSED_MAX: u8 = 1;
 /// Time that a closing handshake may take before the socket is dropped, in seconds.
 pub const SOCKET_CLOSE_TIMEOUT_SECS: u64 = 5;
@@ -202,6 +202,10 @@ pub const CONSUMER_BATCH_MAX: usize = 32;
 pub const MAINTENANCE_INTERVAL_SECS: u64 = 5;
 /// Ledger rows that one transaction deletes.
 pub const LEDGER_ROWS_PER_PRUNE_MAX: usize = 1_000;
+/// Time for which log lines gather before they are written, in milliseconds.
+pub const LOG_FLUSH_INTERVAL_MS: u64 = 10;
+/// Log lines that gather before the thread that logs has to write them, in bytes.
+pub const LOG_BUFFER_BYTES_MAX: usize = 1024 * 1024;
 /// Time between two aggregations of recorded metrics, in seconds.
 pub const METRICS_INTERVAL_SECS: u64 = 5;
 

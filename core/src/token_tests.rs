@@ -1,4 +1,4 @@
-//! Tests of `token`: shared secrets by rows, public keys by tokens that node:crypto signed.
+//! Tests of `token`: shared secrets as rows, public keys with tokens that node:crypto signed.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -121,7 +121,7 @@ fn only_our_secret_and_our_algorithm_count() {
     assert_eq!(keys().verify(&long, NOW), Err(Error::Invalid), "right, and too long");
 }
 
-/// `testdata/make_token_vectors.mjs` says how these were made.
+/// `testdata/make_token_vectors.mjs` made these.
 #[test]
 fn tokens_of_an_issuer_with_a_key_set() {
     let Vectors { jwks, vectors } = vectors();

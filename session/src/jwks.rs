@@ -6,7 +6,7 @@ use tierlift_core::limits::{JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT_SECS};
 
 use crate::{Fetch, FetchError};
 
-/// A way to fetch this URL's document. It blocks a thread of the runtime's blocking pool.
+/// Returns a function that fetches this URL's document, on a thread of the runtime's blocking pool.
 #[must_use]
 pub fn fetch(url: String) -> Fetch {
     let timeout = Some(Duration::from_secs(JWKS_FETCH_TIMEOUT_SECS));

@@ -18,3 +18,4 @@ mod object;
 pub mod random;
 pub mod storm;
 mod subscription;
+pub mod webhook;

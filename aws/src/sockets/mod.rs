@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::{self as dynamodb, types::AttributeValue};
 use tierlift_core::{
     id::UserId,
     limits::{CONNECTION_KEPT_SECS, SOCKETS_PER_USER_MAX},
-    ports::{PushError, Pushed, Sockets},
+    ports::{GatewaySockets, Holder, Pushed, Sockets, SocketsError},
     time::Timestamp,
 };
 
@@ -85,74 +85,12 @@ impl Connections {
         }
     }
 
-    /// Remembers that a user has opened a socket.
-    pub async fn open(
-        &self,
-        id: &ConnectionId,
-        user: &UserId,
-        now: Timestamp,
-    ) -> Result<(), PushError> {
-        let attributes = Item::from([
-            (USER.to_owned(), AttributeValue::S(user.to_string())),
-            (CONNECTED_AT.to_owned(), number(now.as_millis())),
-            (TTL.to_owned(), number(now.plus_secs(CONNECTION_KEPT_SECS).as_secs())),
-        ]);
-        let request = self.rows.put_item().table_name(&self.table);
-        request
-            .set_item(Some(framed(id.key(), attributes)))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok(())
-    }
-
-    /// Who opened a socket, and when; `None` where nobody is known to have.
-    pub async fn holder(
-        &self,
-        id: &ConnectionId,
-    ) -> Result<Option<(UserId, Timestamp)>, PushError> {
-        let request = self.rows.get_item().table_name(&self.table).consistent_read(true);
-        let row = request
-            .key(PK, AttributeValue::S(id.key()))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?
-            .item;
-        let Some(row) = row else { return Ok(None) };
-        check(&row, &id.key()).map_err(|error| PushError(error.into()))?;
-        match (text(&row, USER).map(UserId::new), integer(&row, CONNECTED_AT)) {
-            (Some(Ok(user)), Some(millis)) => Ok(Some((user, Timestamp::from_millis(millis)))),
-            _ => Err(PushError(format!("{} names no user or no time", id.key()).into())),
-        }
-    }
-
-    /// Closes a socket and forgets it. One that is gone already is fine.
-    pub async fn close(&self, id: &ConnectionId) -> Result<(), PushError> {
-        match self.gateway.delete_connection().connection_id(id.as_str()).send().await {
-            Ok(_) => {}
-            Err(error) if is_gone(&error) => {}
-            Err(error) => return Err(failed(&error)),
-        }
-        self.remove(id).await
-    }
-
-    /// Forgets a socket.
-    pub async fn remove(&self, id: &ConnectionId) -> Result<(), PushError> {
-        let request = self.rows.delete_item().table_name(&self.table);
-        request
-            .key(PK, AttributeValue::S(id.key()))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok(())
-    }
-
     /// A page of a user's sockets, and where the next one begins.
     async fn page(
         &self,
         user: &UserId,
         from: Option<Item>,
-    ) -> Result<(Vec<ConnectionId>, Option<Item>), PushError> {
+    ) -> Result<(Vec<ConnectionId>, Option<Item>), SocketsError> {
         let page = self
             .rows
             .query()
@@ -177,7 +115,7 @@ impl Sockets for Connections {
 
     /// The newest first, so that those beyond a limit are at the end. The index follows the table
     /// within moments.
-    async fn for_user(&self, user: &UserId) -> Result<Vec<ConnectionId>, PushError> {
+    async fn for_user(&self, user: &UserId) -> Result<Vec<ConnectionId>, SocketsError> {
         let (mut sockets, mut next) = self.page(user, None).await?;
         for _ in 1..PAGES_MAX {
             let Some(from) = next else { break };
@@ -188,7 +126,7 @@ impl Sockets for Connections {
         Ok(sockets)
     }
 
-    async fn push(&self, socket: &ConnectionId, text: &str) -> Result<Pushed, PushError> {
+    async fn push(&self, socket: &ConnectionId, text: &str) -> Result<Pushed, SocketsError> {
         let request = self.gateway.post_to_connection().connection_id(socket.as_str());
         match request.data(Blob::new(text)).send().await {
             Ok(_) => Ok(Pushed::Sent),
@@ -197,8 +135,64 @@ impl Sockets for Connections {
         }
     }
 
-    async fn forget(&self, _: &UserId, socket: &ConnectionId) -> Result<(), PushError> {
-        self.remove(socket).await
+    async fn forget(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
+        let request = self.rows.delete_item().table_name(&self.table);
+        request
+            .key(PK, AttributeValue::S(socket.key()))
+            .send()
+            .await
+            .map_err(|error| failed(&error))?;
+        Ok(())
+    }
+}
+
+impl GatewaySockets for Connections {
+    async fn open(
+        &self,
+        socket: &ConnectionId,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<(), SocketsError> {
+        let attributes = Item::from([
+            (USER.to_owned(), AttributeValue::S(user.to_string())),
+            (CONNECTED_AT.to_owned(), number(now.as_millis())),
+            (TTL.to_owned(), number(now.plus_secs(CONNECTION_KEPT_SECS).as_secs())),
+        ]);
+        let request = self.rows.put_item().table_name(&self.table);
+        request
+            .set_item(Some(framed(socket.key(), attributes)))
+            .send()
+            .await
+            .map_err(|error| failed(&error))?;
+        Ok(())
+    }
+
+    async fn holder(&self, socket: &ConnectionId) -> Result<Option<Holder>, SocketsError> {
+        let key = socket.key();
+        let request = self.rows.get_item().table_name(&self.table).consistent_read(true);
+        let row = request
+            .key(PK, AttributeValue::S(key.clone()))
+            .send()
+            .await
+            .map_err(|error| failed(&error))?
+            .item;
+        let Some(row) = row else { return Ok(None) };
+        check(&row, &key).map_err(|error| SocketsError(error.into()))?;
+        match (text(&row, USER).map(UserId::new), integer(&row, CONNECTED_AT)) {
+            (Some(Ok(user)), Some(millis)) => {
+                Ok(Some(Holder { user, opened_at: Timestamp::from_millis(millis) }))
+            }
+            _ => Err(SocketsError(format!("{key} names no user or no time").into())),
+        }
+    }
+
+    async fn close(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
+        match self.gateway.delete_connection().connection_id(socket.as_str()).send().await {
+            Ok(_) => {}
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(failed(&error)),
+        }
+        self.forget(socket).await
     }
 }
 
@@ -207,6 +201,6 @@ fn is_gone<E>(error: &SdkError<E>) -> bool {
     error.raw_response().is_some_and(|answer| answer.status().as_u16() == 410)
 }
 
-fn failed(error: &dyn std::error::Error) -> PushError {
-    PushError(words(error))
+fn failed(error: &dyn std::error::Error) -> SocketsError {
+    SocketsError(words(error))
 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tierlift_core::{
     id::UserId,
     limits::{PUSH_REMEMBERED_SECS, PUSHES_REMEMBERED_MAX},
-    ports::{PushError, Pushed, Sockets},
+    ports::{Pushed, Sockets, SocketsError},
     time::{Clock, Timestamp},
 };
 
@@ -76,11 +76,11 @@ impl<Id: Clone + Eq + Hash> Lately<Id> {
 impl<S: Sockets<Id: Eq + Hash>> Sockets for Once<S> {
     type Id = S::Id;
 
-    async fn for_user(&self, user: &UserId) -> Result<Vec<S::Id>, PushError> {
+    async fn for_user(&self, user: &UserId) -> Result<Vec<S::Id>, SocketsError> {
         self.sockets.for_user(user).await
     }
 
-    async fn push(&self, socket: &S::Id, text: &str) -> Result<Pushed, PushError> {
+    async fn push(&self, socket: &S::Id, text: &str) -> Result<Pushed, SocketsError> {
         let push = (socket.clone(), Sha256::digest(text).into());
         if self.lately().known.contains(&push) {
             return Ok(Pushed::Sent);
@@ -92,8 +92,8 @@ impl<S: Sockets<Id: Eq + Hash>> Sockets for Once<S> {
         Ok(pushed)
     }
 
-    async fn forget(&self, user: &UserId, socket: &S::Id) -> Result<(), PushError> {
-        self.sockets.forget(user, socket).await
+    async fn forget(&self, socket: &S::Id) -> Result<(), SocketsError> {
+        self.sockets.forget(socket).await
     }
 }
 

@@ -15,22 +15,22 @@ struct Counting {
 impl Sockets for Counting {
     type Id = u32;
 
-    async fn for_user(&self, _: &UserId) -> Result<Vec<u32>, PushError> {
+    async fn for_user(&self, _: &UserId) -> Result<Vec<u32>, SocketsError> {
         Ok(vec![0, 1, 2])
     }
 
-    async fn push(&self, socket: &u32, text: &str) -> Result<Pushed, PushError> {
+    async fn push(&self, socket: &u32, text: &str) -> Result<Pushed, SocketsError> {
         let mut pushed = self.pushed.lock().unwrap();
         let first = pushed.is_empty();
         pushed.push((*socket, text.to_owned()));
         match socket {
-            0 if first => Err(PushError("not now".into())),
+            0 if first => Err(SocketsError("not now".into())),
             socket if socket % 2 == 1 => Ok(Pushed::Gone),
             _ => Ok(Pushed::Sent),
         }
     }
 
-    async fn forget(&self, _: &UserId, socket: &u32) -> Result<(), PushError> {
+    async fn forget(&self, socket: &u32) -> Result<(), SocketsError> {
         self.forgotten.lock().unwrap().push(*socket);
         Ok(())
     }
@@ -100,6 +100,6 @@ async fn the_rest_is_left_to_the_sockets() {
     let (once, _) = once();
     let user = UserId::new("ada").unwrap();
     assert_eq!(once.for_user(&user).await.unwrap(), [0, 1, 2]);
-    once.forget(&user, &1).await.unwrap();
+    once.forget(&1).await.unwrap();
     assert_eq!(*once.sockets.forgotten.lock().unwrap(), [1]);
 }

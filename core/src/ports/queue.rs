@@ -1,6 +1,6 @@
 //! The consumer's side of the queue, as the worker sees it.
 //!
-//! First in, first out for each group; one message for each event id; nothing lost once
+//! First in, first out within a group; one message for each event id; nothing is lost once
 //! [`Enqueue::enqueue`](super::Enqueue::enqueue) returned.
 
 use std::future::Future;
@@ -19,7 +19,7 @@ pub struct Delivery {
     pub receipt: Receipt,
     /// The message.
     pub message: Message,
-    /// Number of this delivery, from 1.
+    /// The number of this delivery, from 1.
     pub attempt: u32,
 }
 

@@ -57,7 +57,7 @@ async fn damage(db: &Db, sql: &'static str) {
 }
 
 /// A file in which `evt_1` was applied to customer `cus_1` and user `ada`, damaged afterwards and
-/// opened anew, so that nothing is cached.
+/// reopened, so that nothing is cached.
 async fn damaged(sql: &'static str) -> (tempfile::TempDir, Db) {
     let policy = Policy::new(PolicyConfig::default()).unwrap();
     let (folder, path) = folder();

@@ -1,6 +1,6 @@
 //! One process per file: an advisory lock on a file beside the data.
 //!
-//! With SQLite's own locks alone, a second server could open the file and take turns with the first,
+//! With only SQLite's own locks, a second server could open the file and take turns with the first,
 //! whose index of the queue in memory would then be wrong. The operating system releases the lock when
 //! the process ends, however it ends.
 

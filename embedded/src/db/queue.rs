@@ -1,6 +1,7 @@
 //! The queue: one row for each message, deduplicated by event id, in order within each group.
 //!
-//! A row is written first and the index follows, so a job that fails leaves the index as it was.
+//! The index in memory changes together with the rows. If their transaction is lost, the engine reloads
+//! the index from the file.
 
 use rusqlite::Connection;
 use tierlift_core::{

@@ -59,6 +59,7 @@ pub(crate) fn router<Q: Enqueue + DeadLetters + 'static, S: Store + 'static>(
         .method_not_allowed_fallback(async || problem::method_not_allowed());
     tierlift_ingest::router(state.ingest)
         .merge(session.layer(cors))
+        .merge(tierlift_session::codes::router())
         .merge(socket::router(state.web_socket))
         .merge(operations::router(state.operations))
         .merge(host)

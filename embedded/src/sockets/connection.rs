@@ -14,7 +14,7 @@ use tierlift_core::{
     ports::Store,
     time::Clock,
 };
-use tierlift_notifier::{Close, Reply, answer};
+use tierlift_notifier::{Close, frames};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -165,10 +165,10 @@ async fn handle_frame<S: Store>(
         Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Client),
     };
     let SocketContext { store, policy, clock, .. } = context;
-    match answer(store, policy, &socket.user, &text, clock.now()).await {
-        Reply::Text(text) => send(web_socket, socket, [Message::text(&*text)].into()).await,
-        Reply::Close(close) => Err(End::Server(close)),
-    }
+    let frame = frames::parse(&text).map_err(End::Server)?;
+    let reply = frames::reply(store, policy, &socket.user, frame, clock.now());
+    let reply = reply.await.map_err(End::Server)?;
+    send(web_socket, socket, [Message::text(&*reply)].into()).await
 }
 
 /// Sends the close code, ends the server's side and waits for the client to end its own. What the client

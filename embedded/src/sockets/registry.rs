@@ -15,7 +15,7 @@ use std::{
 use tierlift_core::{
     id::UserId,
     limits::{SOCKET_PINGS_MISSED_MAX, SOCKETS_MAX, SOCKETS_PER_USER_MAX},
-    ports::{PushError, Pushed, Sockets},
+    ports::{Pushed, Sockets, SocketsError},
 };
 use tierlift_notifier::Close;
 use tokio::{
@@ -212,17 +212,17 @@ impl Socket {
 impl Sockets for Registry {
     type Id = Handle;
 
-    async fn for_user(&self, user: &UserId) -> Result<Vec<Handle>, PushError> {
+    async fn for_user(&self, user: &UserId) -> Result<Vec<Handle>, SocketsError> {
         let shard = self.shard(user);
         let handles = |known: &Vec<_>| known.iter().cloned().map(Handle).collect();
         Ok(shard.get(user).map(handles).unwrap_or_default())
     }
 
-    async fn push(&self, socket: &Handle, text: &str) -> Result<Pushed, PushError> {
+    async fn push(&self, socket: &Handle, text: &str) -> Result<Pushed, SocketsError> {
         Ok(socket.0.outbox.push(Message::text(text)))
     }
 
-    async fn forget(&self, _: &UserId, socket: &Handle) -> Result<(), PushError> {
+    async fn forget(&self, socket: &Handle) -> Result<(), SocketsError> {
         self.remove(&socket.0);
         Ok(())
     }

@@ -14,7 +14,7 @@ use serde_json::json;
 use tierlift_aws::sockets::{ConnectionId, Connections};
 use tierlift_core::{
     limits::{AWS_ATTEMPTS_MAX, CONNECTION_KEPT_SECS, SOCKETS_PER_USER_MAX},
-    ports::{Pushed, Sockets as _},
+    ports::{GatewaySockets as _, Holder, Pushed, Sockets as _},
     time::Timestamp,
 };
 use tierlift_tests::facts::user_id;
@@ -45,11 +45,14 @@ async fn remembers_who_opened_a_socket_and_forgets_it() {
     let (ada, socket) = (user_id("用户 ada"), id("L0SM9cOFvHcCIhw="));
     assert_eq!(connections.holder(&socket).await.unwrap(), None);
     connections.open(&socket, &ada, AT).await.unwrap();
-    assert_eq!(connections.holder(&socket).await.unwrap(), Some((ada.clone(), AT)));
+    assert_eq!(
+        connections.holder(&socket).await.unwrap(),
+        Some(Holder { user: ada.clone(), opened_at: AT })
+    );
     let row = table.get("CONN#L0SM9cOFvHcCIhw=").await;
     assert_eq!(row["ttl"]["N"], (AT.as_secs() + CONNECTION_KEPT_SECS).to_string());
     for _ in 0..2 {
-        connections.forget(&ada, &socket).await.unwrap();
+        connections.forget(&socket).await.unwrap();
         assert_eq!(connections.holder(&socket).await.unwrap(), None);
     }
     until("the index has forgotten it", async || {

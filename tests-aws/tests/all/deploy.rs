@@ -184,6 +184,13 @@ impl Stack {
         Request::new(method, &format!("{}{below}", self.path("SessionUrl"))).bearer(token)
     }
 
+    /// A request of the page that a problem document points to.
+    pub(super) fn page_request(&self, problem: &Answer) -> Request<'static> {
+        let api = self.path("SessionUrl").strip_suffix("/session").unwrap();
+        let page = problem.json()["type"].as_str().unwrap().to_owned();
+        Request::new("GET", &format!("{api}{page}"))
+    }
+
     /// What the session says of a user.
     pub(super) async fn session(&self, user: &str) -> Value {
         let token = self.token(user, NEVER_STALE);

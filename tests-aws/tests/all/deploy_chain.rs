@@ -93,7 +93,13 @@ async fn a_stale_token_is_replaced(stack: &Stack) {
     let odd = stack.session_request("GET", "?a=<b>|\"^", fresh);
     stack.send(odd).await.assert(200, "");
     let stranger = stack.session_request("GET", "", "");
-    stack.send(stranger).await.assert(401, "token.missing");
+    let refused = stack.send(stranger).await;
+    refused.assert(401, "token.missing");
+    let page = stack.send(stack.page_request(&refused)).await;
+    assert_eq!(
+        (page.status, page.body.lines().next()),
+        (200, Some("# `token.missing`: no bearer token was sent"))
+    );
 }
 
 /// Each metric is a line in the embedded metric format: declared, and with a value.
@@ -128,7 +134,7 @@ async fn a_webhook_can_be_followed_by_its_trace() {
     );
     let request: Request<'_> = stack.webhook_request(event.as_bytes(), &signature);
     stack.send(request.header("traceparent", trace)).await.assert(200, "");
-    for (function, message) in [("worker", "processed"), ("notifier-stream", "told of a change")] {
+    for (function, message) in [("worker", "processed"), ("notifier-stream", "change pushed")] {
         until(&format!("{function} logs it"), async || {
             let lines = stack.said(function, message, "evt_1").await;
             lines.iter().any(|line| line["trace"] == trace && line["user"] == "ada")

@@ -5,7 +5,7 @@ use tierlift_aws::sockets::{ConnectionId, Connections};
 use tierlift_core::{
     id::RevocationId,
     limits::{SOCKET_FRAME_BYTES_MAX, SOCKETS_PER_USER_MAX},
-    ports::Sockets as _,
+    ports::{GatewaySockets as _, Sockets as _},
     token::Secret,
 };
 use tierlift_tests::facts::user_id;

@@ -69,7 +69,7 @@ async fn a_body_is_taken_up_to_the_limit_and_in_either_form() {
 }
 
 #[tokio::test]
-async fn a_rolled_secret_works_without_a_deploy() {
+async fn a_rotated_secret_works_without_a_deployment() {
     let stack = Stack::start().await;
     let post = async |event: &str, secret: &str| {
         let body = subscribed(event, "ada").to_string();
@@ -82,8 +82,8 @@ async fn a_rolled_secret_works_without_a_deploy() {
     post("evt_3", WEBHOOK_SECRET).await.assert(200, "");
     post("evt_4", "whsec_other").await.assert(400, "signature.mismatch");
     until("the function that was there before said so", async || {
-        let rolled = |line: &serde_json::Value| line["message"] == "the secret was rolled";
-        stack.log("ingest").await.iter().any(rolled)
+        let rotated = |line: &serde_json::Value| line["message"] == "secret rotated";
+        stack.log("ingest").await.iter().any(rotated)
     })
     .await;
     let secrets = stack.log("ingest").await;

@@ -1,4 +1,4 @@
-//! Secrets that are rolled while a function lives.
+//! Secrets that are rotated while a function lives.
 
 use std::sync::{
     Arc,
@@ -6,11 +6,11 @@ use std::sync::{
 };
 
 use serde_json::{Value, json};
-use tierlift_aws::{Environment, secrets::Signing};
+use tierlift_aws::{Environment, secrets::CachedSecret};
 use tierlift_core::{
     limits::{SECRET_AGE_SECS_MAX, SECRET_REFRESH_INTERVAL_SECS},
     ports::SigningSecrets as _,
-    stripe::signature::{sign, verify},
+    stripe::signature::{Secrets, sign, verify},
     time::{Clock, Timestamp},
 };
 
@@ -18,7 +18,7 @@ use super::emulator::{Emulator, sdk_at};
 
 const BODY: &[u8] = br#"{"id":"evt_1"}"#;
 
-/// Where a secret is kept, and how it is put there.
+/// A service that stores secrets.
 #[derive(Clone, Copy)]
 enum Keeper {
     SecretsManager,
@@ -72,48 +72,48 @@ impl Hand {
     }
 }
 
-fn signing(emulator: &Emulator, arn: &str, hand: &Hand) -> Signing {
+fn signing(emulator: &Emulator, arn: &str, hand: &Hand) -> CachedSecret<Secrets> {
     let environment = Environment::from([("STRIPE_WEBHOOK_SECRET_ARN", arn)]);
-    Signing::of(&environment, &emulator.sdk(), &hand.clock()).unwrap()
+    CachedSecret::signing_secrets(&environment, &emulator.sdk(), &hand.clock()).unwrap()
 }
 
-fn fits(secrets: &tierlift_core::stripe::signature::Secrets, secret: &str) -> bool {
+fn fits(secrets: &Secrets, secret: &str) -> bool {
     let now = Timestamp::from_secs(1_795_000_000);
     verify(secrets, sign(secret, BODY, now).as_bytes(), BODY, now).is_ok()
 }
 
-async fn rolls_without_a_deploy(keeper: Keeper) {
+async fn rotates_without_a_deployment(keeper: Keeper) {
     let (emulator, hand) = (Emulator::start(), Hand::new());
     let arn = keeper.put(&emulator, "whsec_old\n", true).await;
     let signing = signing(&emulator, &arn, &hand);
     assert!(fits(&signing.current().await.unwrap(), "whsec_old"));
 
     keeper.put(&emulator, "whsec_old, whsec_new", false).await;
-    assert!(signing.refreshed().await.is_none(), "it was read a moment ago");
+    assert!(signing.refreshed().await.is_none(), "read a moment ago");
     hand.pass(SECRET_REFRESH_INTERVAL_SECS);
-    let renewed = signing.refreshed().await.expect("the new one");
-    assert!(fits(&renewed, "whsec_new") && fits(&renewed, "whsec_old"));
+    let refreshed = signing.refreshed().await.expect("the rotated secret");
+    assert!(fits(&refreshed, "whsec_new") && fits(&refreshed, "whsec_old"));
     hand.pass(SECRET_REFRESH_INTERVAL_SECS);
-    assert!(signing.refreshed().await.is_none(), "there is nothing newer");
+    assert!(signing.refreshed().await.is_none(), "unchanged");
 
     keeper.put(&emulator, "whsec_new", false).await;
-    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "it is not old enough to look");
+    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "still cached");
     hand.pass(SECRET_AGE_SECS_MAX);
     assert!(!fits(&signing.current().await.unwrap(), "whsec_old"));
 }
 
 #[tokio::test]
-async fn a_secret_of_secrets_manager_is_rolled_without_a_deploy() {
-    rolls_without_a_deploy(Keeper::SecretsManager).await;
+async fn a_secret_of_secrets_manager_is_rotated_without_a_deployment() {
+    rotates_without_a_deployment(Keeper::SecretsManager).await;
 }
 
 #[tokio::test]
-async fn a_secret_of_the_parameter_store_is_rolled_without_a_deploy() {
-    rolls_without_a_deploy(Keeper::ParameterStore).await;
+async fn a_secret_of_the_parameter_store_is_rotated_without_a_deployment() {
+    rotates_without_a_deployment(Keeper::ParameterStore).await;
 }
 
 #[tokio::test]
-async fn an_old_secret_stays_while_no_newer_can_be_read_and_none_is_an_error() {
+async fn a_secret_is_kept_while_it_cannot_be_reread_and_an_unread_one_is_an_error() {
     let (emulator, hand) = (Emulator::start(), Hand::new());
     let arn = Keeper::SecretsManager.put(&emulator, "whsec_old", true).await;
     let signing = signing(&emulator, &arn, &hand);
@@ -121,22 +121,25 @@ async fn an_old_secret_stays_while_no_newer_can_be_read_and_none_is_an_error() {
     let address = emulator.address();
     Keeper::SecretsManager.put(&emulator, " , ", false).await;
     hand.pass(SECRET_AGE_SECS_MAX);
-    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "the new text is of no use");
+    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "the new text is not usable");
     drop(emulator);
     hand.pass(SECRET_AGE_SECS_MAX);
-    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "nobody answers");
+    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "the service is unreachable");
 
     let environment = Environment::from([("STRIPE_WEBHOOK_SECRET_ARN", arn.as_str())]);
-    let fresh = Signing::of(&environment, &sdk_at(address), &hand.clock()).unwrap();
+    let fresh =
+        CachedSecret::signing_secrets(&environment, &sdk_at(address), &hand.clock()).unwrap();
     let error = fresh.current().await.unwrap_err().to_string();
     assert!(error.contains(&arn), "{error}");
 }
 
 #[test]
-fn what_names_no_secret_is_refused_with_the_variable_and_what_it_may_be() {
+fn a_variable_that_names_no_secret_is_refused_with_what_is_allowed() {
     let sdk = sdk_at(([127, 0, 0, 1], 9).into());
     let error = |environment: Environment| {
-        Signing::of(&environment, &sdk, &Hand::new().clock()).unwrap_err().to_string()
+        CachedSecret::signing_secrets(&environment, &sdk, &Hand::new().clock())
+            .unwrap_err()
+            .to_string()
     };
     assert!(error(Environment::default()).starts_with("STRIPE_WEBHOOK_SECRET_ARN is not set"));
     let wrong = error(Environment::from([("STRIPE_WEBHOOK_SECRET_ARN", "whsec_1")]));

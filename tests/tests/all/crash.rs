@@ -22,7 +22,7 @@ use tierlift_core::{
 };
 use tierlift_embedded::Db;
 use tierlift_testkit::{
-    facts::{customer_id, event_id, policy, user_id},
+    facts::{customer_id, policy, user_id},
     harness::{client::Client, now},
     lifecycle::{self, Step, Subscription},
     model::ReferenceModel,
@@ -211,7 +211,9 @@ async fn check(db: &Db, sent: &[(String, Vec<lifecycle::Event>)]) {
     let mut changes: BTreeMap<&str, Vec<LedgerEntry>> = BTreeMap::new();
     let mut model = ReferenceModel::new(policy(), now().as_secs());
     for (user, events) in sent {
-        events.iter().for_each(|event| model.deliver(event));
+        for event in events {
+            model.deliver(event);
+        }
         let rows = events.iter().map(|event| &model.stored.ledger[event.id.as_str()]);
         let expected: Vec<&LedgerEntry> = rows.collect();
         let rows = join_all(expected.iter().map(|row| db.ledger(&row.event))).await;

@@ -105,6 +105,29 @@ async fn a_body_above_the_limit_is_refused_whether_it_says_so_or_not() {
 }
 
 #[tokio::test]
+async fn the_type_of_a_problem_leads_to_its_page() {
+    let server = TestServer::start().await;
+    let refused = server.send(Request::new("GET", "/session")).await;
+    refused.assert(401, "token.missing");
+    let problem = refused.json();
+    for path in [problem["type"].as_str().unwrap(), "/codes/command.failed"] {
+        let page = server.send(Request::new("GET", path)).await;
+        assert_eq!(page.status, 200);
+        assert_eq!(page.headers["content-type"], "text/markdown; charset=utf-8");
+        let code = path.strip_prefix("/codes/").unwrap();
+        assert!(page.body.starts_with(&format!("# `{code}`: ")), "{}", page.body);
+    }
+    for (method, path, status, code) in [
+        ("GET", "/codes/token.unknown", 404, "route.not_found"),
+        ("GET", "/codes/", 404, "route.not_found"),
+        ("GET", "/codes/%ff", 404, "route.not_found"),
+        ("POST", "/codes/token.stale", 405, "method.not_allowed"),
+    ] {
+        server.send(Request::new(method, path)).await.assert(status, code);
+    }
+}
+
+#[tokio::test]
 async fn other_routes_and_methods_are_refused() {
     let server = TestServer::start().await;
     for (method, path, status, code) in [

@@ -5,7 +5,7 @@ use tierlift_core::{
     change::Change,
     id::{EventId, RevocationId, UserId},
     policy::Role,
-    ports::{PushError, Pushed},
+    ports::{Pushed, SocketsError},
     time::Timestamp,
 };
 
@@ -15,32 +15,32 @@ use super::*;
 #[derive(Default)]
 struct Fleet {
     failing: Vec<&'static str>,
-    heard: Mutex<Vec<(String, u64)>>,
+    pushed: Mutex<Vec<(String, u64)>>,
 }
 
 impl Sockets for Fleet {
     type Id = String;
 
-    async fn for_user(&self, user: &UserId) -> Result<Vec<String>, PushError> {
+    async fn for_user(&self, user: &UserId) -> Result<Vec<String>, SocketsError> {
         Ok(vec![user.as_str().to_owned()])
     }
 
-    async fn push(&self, socket: &String, text: &str) -> Result<Pushed, PushError> {
+    async fn push(&self, socket: &String, text: &str) -> Result<Pushed, SocketsError> {
         if self.failing.contains(&socket.as_str()) {
-            return Err(PushError("throttled".into()));
+            return Err(SocketsError("throttled".into()));
         }
         let (_, rest) = text.split_once("\"revocationId\":").unwrap();
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        self.heard.lock().unwrap().push((socket.clone(), digits.parse().unwrap()));
+        self.pushed.lock().unwrap().push((socket.clone(), digits.parse().unwrap()));
         Ok(Pushed::Sent)
     }
 
-    async fn forget(&self, _: &UserId, _: &String) -> Result<(), PushError> {
+    async fn forget(&self, _: &String) -> Result<(), SocketsError> {
         Ok(())
     }
 }
 
-fn news(user: &str, revocation_id: u64) -> News {
+fn record(user: &str, revocation_id: u64) -> ChangeRecord {
     let change = Change {
         user: UserId::new(user).unwrap(),
         previous_role: Role::new("free"),
@@ -51,7 +51,7 @@ fn news(user: &str, revocation_id: u64) -> News {
         event: EventId::new("evt_1").unwrap(),
         at: Timestamp::from_secs(1_795_000_000),
     };
-    News { change, origin: None }
+    ChangeRecord { change, context: None }
 }
 
 fn clock() -> Clock {
@@ -59,21 +59,21 @@ fn clock() -> Clock {
 }
 
 #[tokio::test]
-async fn each_user_hears_in_order_whatever_others_do() {
+async fn each_users_changes_are_pushed_in_order_whatever_others_do() {
     let fleet = Fleet::default();
-    let stretch = vec![news("ada", 1), news("bob", 1), news("ada", 2), news("ada", 3)];
-    assert_eq!(tell_all(&fleet, stretch, &clock()).await, [true; 4]);
-    let heard = fleet.heard.into_inner().unwrap();
+    let records = vec![record("ada", 1), record("bob", 1), record("ada", 2), record("ada", 3)];
+    assert_eq!(notify_all(&fleet, records, &clock()).await, [true; 4]);
+    let pushed = fleet.pushed.into_inner().unwrap();
     let of = |who: &str| -> Vec<u64> {
-        heard.iter().filter(|(user, _)| user == who).map(|(_, rev)| *rev).collect()
+        pushed.iter().filter(|(user, _)| user == who).map(|(_, rev)| *rev).collect()
     };
     assert_eq!((of("ada"), of("bob")), (vec![1, 2, 3], vec![1]));
 }
 
 #[tokio::test]
-async fn what_could_not_be_told_is_named_and_holds_back_its_user_alone() {
+async fn a_failed_push_is_reported_and_holds_back_only_its_user() {
     let fleet = Fleet { failing: vec!["bob"], ..Fleet::default() };
-    let stretch = vec![news("bob", 1), news("ada", 1), news("bob", 2), news("ada", 2)];
-    assert_eq!(tell_all(&fleet, stretch, &clock()).await, [false, true, false, true]);
-    assert_eq!(fleet.heard.into_inner().unwrap().len(), 2);
+    let records = vec![record("bob", 1), record("ada", 1), record("bob", 2), record("ada", 2)];
+    assert_eq!(notify_all(&fleet, records, &clock()).await, [false, true, false, true]);
+    assert_eq!(fleet.pushed.into_inner().unwrap().len(), 2);
 }

@@ -5,18 +5,18 @@ use tierlift_worker::Worker;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let function = Function::start().map_err(anyhow::Error::from_boxed)?;
+    let function = Function::start()?;
     let (environment, sdk) = (&function.environment, &function.sdk);
     let (table, policy) = (environment.table()?, environment.policy()?);
-    let (queue, letters) = (environment.queue_url()?, environment.dead_letter_queue_url()?);
+    let (queue, dead_letters) = (environment.queue_url()?, environment.dead_letter_queue_url()?);
     let worker = Worker {
-        queue: Queue::new(sdk, queue, letters, table),
+        queue: Queue::new(sdk, queue, dead_letters, table),
         store: Store::new(sdk, table),
         policy,
         clock: function.clock.clone(),
     };
-    let served = function.serve_batches(&worker.queue, async |deliveries, time| {
-        worker.batch(deliveries, time).await
-    });
-    served.await.map_err(anyhow::Error::from_boxed)
+    function
+        .serve_batches(&worker.queue, async |deliveries, time| worker.batch(deliveries, time).await)
+        .await?;
+    Ok(())
 }

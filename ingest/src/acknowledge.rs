@@ -1,4 +1,4 @@
-//! A webhook from its bytes to the queue, whatever brought the bytes.
+//! A webhook from its bytes to the queue, independent of HTTP.
 
 use bytes::Bytes;
 use tierlift_core::{
@@ -10,21 +10,21 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-use crate::Error;
+use crate::error::Error;
 
-/// What became of a webhook that was not refused.
+/// A webhook that was not refused, and why it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepted {
-    /// It is in the queue, durably.
+pub enum Acknowledged {
+    /// It was enqueued and is durable.
     Queued,
-    /// It already was.
+    /// The queue has its event already.
     Duplicate,
-    /// It is of a type that concerns no role.
+    /// Its type cannot concern a role.
     Ignored,
 }
 
-impl Accepted {
-    /// The word for metrics and logs.
+impl Acknowledged {
+    /// The name in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,24 +35,24 @@ impl Accepted {
     }
 }
 
-/// Verifies a webhook and queues it. `signature` is the value of `Stripe-Signature`, `trace` that
-/// of `traceparent`. When this returns [`Accepted::Queued`], the event is durable.
-pub async fn accept<Q: Enqueue>(
+/// Verifies a webhook and enqueues its event. `signature` is the value of the header `Stripe-Signature`,
+/// and `trace` that of `traceparent`. When this returns [`Acknowledged::Queued`], the event is durable.
+pub async fn verify_and_enqueue<Q: Enqueue>(
     queue: &Q,
     secrets: &Secrets,
     signature: Option<&[u8]>,
     body: Bytes,
     trace: Option<String>,
     now: Timestamp,
-) -> Result<Accepted, Error> {
+) -> Result<Acknowledged, Error> {
     signature::verify(secrets, signature.unwrap_or_default(), &body, now)?;
     let Head::Wanted { id, kind, customer } = Head::parse(&body)? else {
-        return Ok(Accepted::Ignored);
+        return Ok(Acknowledged::Ignored);
     };
     let group = Group::new(&id, customer.as_ref());
     let message = Message { event: id, kind, group, received_at: now, trace, body };
     match queue.enqueue(message).await? {
-        Enqueued::Queued => Ok(Accepted::Queued),
-        Enqueued::Duplicate => Ok(Accepted::Duplicate),
+        Enqueued::Queued => Ok(Acknowledged::Queued),
+        Enqueued::Duplicate => Ok(Acknowledged::Duplicate),
     }
 }
