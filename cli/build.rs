@@ -1,5 +1,5 @@
-//! Builds the program again when the demo's page appears or changes. A debug build reads the page's
-//! folder when it runs, and needs no telling.
+//! Rebuilds the program when the demo's page appears or changes. A debug build reads the page's folder
+//! at run time and needs no rebuild.
 
 fn main() {
     let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");

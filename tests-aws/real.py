@@ -1,6 +1,6 @@
-"""One call of an API of AWS, in the account and region of the shell that the tests were started from.
+"""Calls one AWS API in the account and region of the shell.
 
-Reads {"target": "AmazonSQS.CreateQueue", "input": {...}} from its standard input, prints the answer.
+Reads {"target": "AmazonSQS.CreateQueue", "input": {...}} from standard input and prints the response.
 """
 
 import json
@@ -11,9 +11,9 @@ from botocore import xform_name
 
 SERVICES = {"AmazonSQS": "sqs", "DynamoDB_20120810": "dynamodb"}
 
-asked = json.load(sys.stdin)
-service, operation = asked["target"].split(".")
+request = json.load(sys.stdin)
+service, operation = request["target"].split(".")
 client = boto3.client(SERVICES[service])
-answer = getattr(client, xform_name(operation))(**asked["input"])
-answer.pop("ResponseMetadata")
-json.dump(answer, sys.stdout, default=str)
+response = getattr(client, xform_name(operation))(**request["input"])
+response.pop("ResponseMetadata")
+json.dump(response, sys.stdout, default=str)

@@ -1,7 +1,8 @@
-//! What the environment has to provide: the webhook's signing secrets and the tokens' secret.
+//! The secrets of a server: those that sign webhooks, and the one that signs access tokens.
 //!
-//! Nothing falls back: what is missing is named, with what to set. In a demo the webhook secret is
-//! public, and the token secret is made once and kept beside the data, readable by its owner alone.
+//! Nothing falls back to a default: a secret that is missing is named, with what to set. In a demo the
+//! webhook secret is public; the token secret is generated once and kept beside the data, readable by
+//! its owner only.
 
 use std::{
     fs, io,
@@ -11,74 +12,83 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use tierlift_core::{stripe::signature::Secrets, token};
+use tierlift_core::{codes::Code, stripe::signature::Secrets, token};
 
-/// The demo's webhook secret. Everybody knows it, so a demo listens on loopback only.
+use crate::error::Problem;
+
+/// Webhook secret of every demo. It is public, so a demo listens on loopback addresses only.
 pub(crate) const DEMO_WEBHOOK_SECRET: &str = "whsec_demo";
-/// The environment's name of the webhook secrets.
+/// Environment variable of the webhook secrets.
 pub(crate) const WEBHOOK_SECRET_VAR: &str = "STRIPE_WEBHOOK_SECRET";
-/// The environment's name of the token secret.
+/// Environment variable of the token secret.
 pub(crate) const JWT_SECRET_VAR: &str = "TIERLIFT_JWT_SECRET";
 
 const JWT_SECRET_BYTES: usize = 32;
 
-/// A variable that is set to something.
+/// The value of a variable, if it is set and not blank.
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-/// The webhook secrets of a list, or what to do about it.
-pub(crate) fn webhook_secrets(list: Option<&str>) -> Result<Secrets, String> {
+/// Parses a comma-separated list of webhook secrets.
+pub(crate) fn webhook_secrets(list: Option<&str>) -> Result<Secrets, Problem> {
     let Some(list) = list else {
-        return Err(format!(
+        let message = format!(
             "{WEBHOOK_SECRET_VAR} is not set; set it to the signing secret of your webhook endpoint, \
              whsec_… (Stripe: Workbench, Webhooks, the endpoint, Signing secret)"
-        ));
+        );
+        return Err(Problem::new(Code::SecretMissing, message));
     };
-    Secrets::parse(list).map_err(|error| format!("{WEBHOOK_SECRET_VAR}: {error}"))
+    Secrets::parse(list).map_err(|error| {
+        Problem::new(Code::SecretInvalid, format!("{WEBHOOK_SECRET_VAR}: {error}"))
+    })
 }
 
-/// The same for a deployment, where the demo's secret would let everybody sign.
-pub(crate) fn private_webhook_secrets(list: Option<&str>) -> Result<Secrets, String> {
+/// Parses the webhook secrets of a deployment, where the demo's secret would let anybody sign.
+pub(crate) fn deployment_webhook_secrets(list: Option<&str>) -> Result<Secrets, Problem> {
     if list.is_some_and(|list| list.split(',').any(|secret| secret.trim() == DEMO_WEBHOOK_SECRET)) {
-        return Err(format!(
-            "{WEBHOOK_SECRET_VAR} has {DEMO_WEBHOOK_SECRET}, which is for --demo: everybody can sign \
-             with it; set it to the signing secret of your webhook endpoint"
-        ));
+        let message = format!(
+            "{WEBHOOK_SECRET_VAR} contains {DEMO_WEBHOOK_SECRET}, the public secret of --demo, with \
+             which anybody can sign; set it to the signing secret of your webhook endpoint"
+        );
+        return Err(Problem::new(Code::SecretInvalid, message));
     }
     webhook_secrets(list)
 }
 
-/// The token secret, or what to do about it. A key set does without.
+/// The token secret. It is optional with a key set.
 pub(crate) fn jwt_secret(
     secret: Option<&str>,
     has_jwks: bool,
-) -> Result<Option<token::Secret>, String> {
+) -> Result<Option<token::Secret>, Problem> {
     match secret {
-        Some(secret) => token::Secret::new(secret)
-            .map(Some)
-            .map_err(|error| format!("{JWT_SECRET_VAR}: {error}")),
+        Some(secret) => token::Secret::new(secret).map(Some).map_err(|error| {
+            Problem::new(Code::SecretInvalid, format!("{JWT_SECRET_VAR}: {error}"))
+        }),
         None if has_jwks => Ok(None),
-        None => Err(format!(
-            "{JWT_SECRET_VAR} is not set and the configuration names no jwks_url; set the variable to \
-             the secret of your access tokens (HS256, at least 32 bytes), or jwks_url in the file"
-        )),
+        None => {
+            let message = format!(
+                "{JWT_SECRET_VAR} is not set and the configuration has no jwks_url; set the variable to \
+                 the secret of your access tokens (HS256, at least 32 bytes), or jwks_url in the file"
+            );
+            Err(Problem::new(Code::SecretMissing, message))
+        }
     }
 }
 
-/// The demo's token secret: the one beside the data file, or a new one.
+/// The token secret of a demo: the one beside the data file, or a new one.
 pub(crate) fn demo_jwt_secret(data: &Path) -> anyhow::Result<String> {
     let path = demo_jwt_secret_path(data);
-    let read = || format!("the demo's token secret in {}", path.display());
+    let context = || format!("the demo's token secret in {}", path.display());
     match fs::read_to_string(&path) {
         Ok(secret) if secret.trim().len() < JWT_SECRET_BYTES => {
-            bail!("{} is cut short; remove it, and a new secret is made", path.display())
+            bail!("{} is truncated; delete it to have a new secret generated", path.display())
         }
         Ok(secret) => Ok(secret.trim().to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            write_new(&path).with_context(read)
+            write_new(&path).with_context(context)
         }
-        Err(error) => Err(error).with_context(read),
+        Err(error) => Err(error).with_context(context),
     }
 }
 
@@ -105,13 +115,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_is_named_with_what_to_set() {
-        assert!(webhook_secrets(None).unwrap_err().contains("STRIPE_WEBHOOK_SECRET is not set"));
-        assert!(webhook_secrets(Some(" , ")).unwrap_err().contains("no signing secret given"));
+    fn a_missing_secret_is_named_with_what_to_set() {
+        let error = webhook_secrets(None).unwrap_err();
+        assert_eq!(error.code, Code::SecretMissing);
+        assert!(error.message.contains("STRIPE_WEBHOOK_SECRET is not set"));
+        let error = webhook_secrets(Some(" , ")).unwrap_err();
+        assert!(error.message.contains("no signing secret given"));
         assert!(webhook_secrets(Some("whsec_a,whsec_b")).is_ok());
-        assert!(private_webhook_secrets(Some("whsec_a, whsec_demo")).is_err());
-        assert!(private_webhook_secrets(Some("whsec_a,whsec_b")).is_ok());
-        let error = |secret, jwks| jwt_secret(secret, jwks).map(|_| ()).unwrap_err();
+        assert!(deployment_webhook_secrets(Some("whsec_a, whsec_demo")).is_err());
+        assert!(deployment_webhook_secrets(Some("whsec_a,whsec_b")).is_ok());
+        let error = |secret, jwks| jwt_secret(secret, jwks).map(|_| ()).unwrap_err().message;
         assert!(error(None, false).contains("TIERLIFT_JWT_SECRET is not set"));
         assert!(error(Some("short"), true).contains("at least 32 bytes, this one has 5"));
         assert!(jwt_secret(None, true).unwrap().is_none());
@@ -119,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_demos_secret_is_made_once_and_is_its_owners() {
+    fn the_demos_secret_is_generated_once_and_readable_by_its_owner_only() {
         let name = format!("tierlift-credentials-{}", std::process::id());
         let data = std::env::temp_dir().join(name);
         let path = demo_jwt_secret_path(&data);
@@ -129,7 +142,7 @@ mod tests {
         assert_eq!(demo_jwt_secret(&data).unwrap(), first);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::write(&path, "short").unwrap();
-        assert!(demo_jwt_secret(&data).unwrap_err().to_string().contains("is cut short"));
+        assert!(demo_jwt_secret(&data).unwrap_err().to_string().contains("is truncated"));
         fs::remove_file(&path).unwrap();
     }
 }

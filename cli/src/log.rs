@@ -1,10 +1,9 @@
-//! Log lines: for people on a terminal, JSON elsewhere; always on stderr, never lost, never waited
-//! for one by one.
+//! Logging to stderr: text for a terminal, JSON lines otherwise.
 //!
-//! The server logs a line for each event. A write to the system for each would cost more than the
-//! line, so lines are gathered in memory and a thread writes what has gathered every few
-//! milliseconds. The buffer has a limit; who fills it writes it out. The last lines are written when
-//! [`Guard`] is dropped. A line is whole or not there.
+//! The server logs a line for each event, and a system call for each would cost more than the line.
+//! So lines gather in memory, and a thread writes them every few milliseconds. The buffer has a limit;
+//! whoever fills it writes it out. No line is lost or split, and the last ones are written when the
+//! [`Guard`] is dropped.
 
 use std::{
     io::{self, IsTerminal as _, Write},
@@ -13,15 +12,19 @@ use std::{
     time::Duration,
 };
 
-use tierlift_core::limits::{LOG_BUFFER_BYTES_MAX, LOG_FLUSH_INTERVAL_MS};
+use tierlift_core::{
+    codes::Code,
+    limits::{LOG_BUFFER_BYTES_MAX, LOG_FLUSH_INTERVAL_MS},
+};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::exit::Failure;
+use crate::error::{Error, Problem};
 
 /// Starts logging. Lines are written until the guard is dropped.
-pub(crate) fn start(filter: Option<&str>) -> Result<Guard, Failure> {
-    let filter = EnvFilter::try_new(filter.unwrap_or("info"))
-        .map_err(|error| Failure::Usage(format!("--log (or RUST_LOG): {error}")))?;
+pub(crate) fn start(filter: Option<&str>) -> Result<Guard, Error> {
+    let filter = EnvFilter::try_new(filter.unwrap_or("info")).map_err(|error| {
+        Problem::new(Code::UsageInvalid, format!("--log (or RUST_LOG): {error}"))
+    })?;
     let lines = Lines::new(io::stderr());
     let guard = lines.write_regularly().map_err(anyhow::Error::from)?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
@@ -43,37 +46,37 @@ pub(crate) struct Guard<W: Write = io::Stderr> {
 
 impl<W: Write> Drop for Guard<W> {
     fn drop(&mut self) {
-        lock(&self.shared.gathered).stopping = true;
-        self.shared.news.notify_all();
+        lock(&self.shared.pending).stopping = true;
+        self.shared.changed.notify_all();
         if let Some(thread) = self.thread.take() {
-            // A writer that panicked has told so by itself.
+            // A thread that panicked has reported it by itself.
             drop(thread.join());
         }
     }
 }
 
 #[derive(Debug, Default)]
-struct Gathered {
+struct Pending {
     bytes: Vec<u8>,
     stopping: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct Shared<W> {
-    gathered: Mutex<Gathered>,
-    news: Condvar,
-    /// Taken before `gathered` is emptied, so that lines stay in their order.
+    pending: Mutex<Pending>,
+    changed: Condvar,
+    /// Locked before `pending` is emptied, so that lines stay in their order.
     out: Mutex<W>,
 }
 
-/// Where lines go.
+/// The writer that the subscriber hands its lines to.
 #[derive(Debug)]
 struct Lines<W>(Arc<Shared<W>>);
 
 impl<W: Write + Send + 'static> Lines<W> {
     fn new(out: W) -> Self {
-        let (gathered, news) = (Mutex::default(), Condvar::new());
-        Self(Arc::new(Shared { gathered, news, out: Mutex::new(out) }))
+        let (pending, changed) = (Mutex::default(), Condvar::new());
+        Self(Arc::new(Shared { pending, changed, out: Mutex::new(out) }))
     }
 
     fn write_regularly(&self) -> io::Result<Guard<W>> {
@@ -90,33 +93,33 @@ impl<W: Write + Send + 'static> Lines<W> {
 }
 
 impl<W: Write> Shared<W> {
-    /// Waits for lines; false where there will be no more.
+    /// Waits for lines; returns false once there will be no more.
     fn wait(&self) -> bool {
-        let idle = |gathered: &mut Gathered| gathered.bytes.is_empty() && !gathered.stopping;
-        let gathered = self
-            .news
-            .wait_while(lock(&self.gathered), idle)
+        let idle = |pending: &mut Pending| pending.bytes.is_empty() && !pending.stopping;
+        let pending = self
+            .changed
+            .wait_while(lock(&self.pending), idle)
             .unwrap_or_else(PoisonError::into_inner);
-        !gathered.stopping
+        !pending.stopping
     }
 
     fn write_out(&self) {
         let mut out = lock(&self.out);
-        let bytes = std::mem::take(&mut lock(&self.gathered).bytes);
-        // Where stderr is gone there is nowhere left to say so.
+        let bytes = std::mem::take(&mut lock(&self.pending).bytes);
+        // Without stderr there is nowhere left to report an error.
         drop(out.write_all(&bytes));
     }
 
     fn add(&self, line: &[u8]) {
-        let mut gathered = lock(&self.gathered);
-        let (first, full) =
-            (gathered.bytes.is_empty(), gathered.bytes.len() + line.len() > LOG_BUFFER_BYTES_MAX);
-        gathered.bytes.extend_from_slice(line);
-        drop(gathered);
-        if full {
+        let mut pending = lock(&self.pending);
+        let is_first = pending.bytes.is_empty();
+        let is_full = pending.bytes.len() + line.len() > LOG_BUFFER_BYTES_MAX;
+        pending.bytes.extend_from_slice(line);
+        drop(pending);
+        if is_full {
             self.write_out();
-        } else if first {
-            self.news.notify_one();
+        } else if is_first {
+            self.changed.notify_one();
         }
     }
 }
@@ -125,7 +128,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One line on its way; the subscriber hands it over whole.
+/// The writer of one line; the subscriber writes it in one call.
 struct Line<'a, W: Write>(&'a Shared<W>);
 
 impl<W: Write> Write for Line<'_, W> {
@@ -185,9 +188,9 @@ mod tests {
         let text = String::from_utf8(lock(&out.0).clone()).unwrap();
         for thread in 0..4 {
             let prefix = format!("{thread} ");
-            let mine = text.lines().filter_map(|line| line.strip_prefix(&prefix));
+            let own = text.lines().filter_map(|line| line.strip_prefix(&prefix));
             let numbers: Vec<u32> =
-                mine.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
+                own.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
             assert_eq!(numbers, (0..10_000).collect::<Vec<_>>());
         }
         assert!(text.lines().all(|line| line.ends_with('x')));

@@ -1,10 +1,37 @@
-//! The `tierlift` program. Everything it does is in the library; this only ends with its code.
+//! The `tierlift` program: parses the arguments, runs a command, and ends with its exit status.
+//!
+//! It holds no rule about roles or configuration: those are in `tierlift_core`. Commands stand above
+//! everything else here; `error` stands below everything.
+
+mod error;
+mod limits;
+
+mod config;
+mod credentials;
+mod log;
+mod webhooks;
+
+mod demo;
+
+mod commands;
+#[cfg(test)]
+mod reference;
 
 use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use commands::Args;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    tierlift_cli::main()
+    match Args::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.print();
+            error.exit_status().into()
+        }
+    }
 }

@@ -1,5 +1,7 @@
-//! The `tierlift` program as people meet it: what it says when something is missing, and a demo from
-//! its first start to a role that changed.
+//! The `tierlift` program as people use it: its errors and their codes, and a demo from its first start
+//! to a changed role.
+//!
+//! `cargo build --bin tierlift` builds what is tested here.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -33,27 +35,27 @@ fn tierlift(folder: &TempDir, env: &[(&str, &str)], args: &[&str]) -> Command {
     command
 }
 
-fn said(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}{}", text(&output.stdout), text(&output.stderr))
 }
 
-/// Runs the program to its end: its exit code, and everything it must have said.
-fn check(env: &[(&str, &str)], config: Option<&str>, args: &[&str], code: i32, words: &[&str]) {
+/// Runs the program to its end; checks its exit status, and that its output has all of these texts.
+fn check(env: &[(&str, &str)], config: Option<&str>, args: &[&str], status: i32, texts: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     if let Some(config) = config {
         std::fs::write(folder.path().join("tierlift.toml"), config).unwrap();
     }
     let output = tierlift(&folder, env, args).output().unwrap();
-    let said = said(&output);
-    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
-    for words in words {
-        assert!(said.contains(words), "{args:?} does not say {words:?} but:\n{said}");
+    let printed = printed(&output);
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {printed}");
+    for text in texts {
+        assert!(printed.contains(text), "{args:?} does not print {text:?} but:\n{printed}");
     }
 }
 
 #[test]
-fn what_has_to_be_set_is_named() {
+fn what_is_missing_is_named() {
     let [webhook, jwt] = [&SECRETS[..1], &SECRETS[1..]];
     check(
         &[],
@@ -61,25 +63,44 @@ fn what_has_to_be_set_is_named() {
         &["serve"],
         2,
         &[
-            "tierlift.toml is not here; copy tierlift.example.toml to tierlift.toml",
-            "STRIPE_WEBHOOK_SECRET is not set",
-            "TIERLIFT_JWT_SECRET is not set and the configuration names no jwks_url",
+            "error[config.missing]: tierlift.toml does not exist; copy tierlift.example.toml to",
+            "error[secret.missing]: STRIPE_WEBHOOK_SECRET is not set",
+            "error[secret.missing]: TIERLIFT_JWT_SECRET is not set and the configuration has no jwks_url",
+            "run `tierlift codes config.missing`",
         ],
     );
     check(jwt, Some(PLANS), &["serve"], 2, &["STRIPE_WEBHOOK_SECRET is not set"]);
     check(webhook, Some(PLANS), &["serve"], 2, &["TIERLIFT_JWT_SECRET is not set"]);
-    check(SECRETS, None, &["serve"], 2, &["tierlift.toml is not here"]);
-    check(SECRETS, Some(""), &["serve"], 2, &["tierlift.toml: there is no plan"]);
-    check(SECRETS, None, &["serve", "--config", "else.toml"], 2, &["else.toml: No such file"]);
+    check(SECRETS, None, &["serve"], 2, &["tierlift.toml does not exist"]);
+    check(SECRETS, Some(""), &["serve"], 2, &["error[config.invalid]: tierlift.toml: no plans"]);
+    check(
+        SECRETS,
+        None,
+        &["serve", "--config", "else.toml"],
+        2,
+        &["error[config.missing]: else.toml: No such file"],
+    );
     let short = [SECRETS[0], ("TIERLIFT_JWT_SECRET", "short")];
-    check(&short, Some(PLANS), &["serve"], 2, &["at least 32 bytes, this one has 5"]);
+    check(
+        &short,
+        Some(PLANS),
+        &["serve"],
+        2,
+        &["error[secret.invalid]", "at least 32 bytes, this one has 5"],
+    );
     let empty = [SECRETS[1], ("STRIPE_WEBHOOK_SECRET", " ")];
     check(&empty, Some(PLANS), &["serve"], 2, &["STRIPE_WEBHOOK_SECRET is not set"]);
-    check(SECRETS, Some(PLANS), &["serve", "--log", "=nonsense="], 2, &["--log"]);
+    check(
+        SECRETS,
+        Some(PLANS),
+        &["serve", "--log", "=nonsense="],
+        2,
+        &["error[usage.invalid]: --log"],
+    );
 }
 
 #[test]
-fn a_wrong_configuration_is_refused_with_its_place() {
+fn a_wrong_configuration_is_refused_with_its_position() {
     let serve = &["serve"];
     check(
         SECRETS,
@@ -96,7 +117,7 @@ fn a_wrong_configuration_is_refused_with_its_place() {
         Some("[plans]\nprice_pro = \"gold\"\n"),
         serve,
         2,
-        &["tierlift.toml:2:13: plan \"price_pro\" earns role \"gold\""],
+        &["tierlift.toml:2:13: plans.price_pro is \"gold\""],
     );
     // A demo reads the file too, if it is there.
     check(&[], Some("x = 1"), &["serve", "--demo"], 2, &["tierlift.toml:1:1: unknown key \"x\""]);
@@ -106,7 +127,7 @@ fn a_wrong_configuration_is_refused_with_its_place() {
 fn a_demo_is_for_this_machine_and_test_events_only() {
     let demo = |listen| ["serve", "--demo", "--listen", listen];
     for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8787"] {
-        check(&[], None, &demo(listen), 2, &["--demo listens on loopback only"]);
+        check(&[], None, &demo(listen), 2, &["error[demo.refused]: --demo listens on loopback"]);
     }
     check(&SECRETS[1..], None, &demo("127.0.0.1:0"), 2, &["unset that"]);
     check(&[], Some("livemode = true"), &demo("127.0.0.1:0"), 2, &["livemode = true"]);
@@ -116,12 +137,21 @@ fn a_demo_is_for_this_machine_and_test_events_only() {
 #[test]
 fn arguments_are_explained() {
     check(&[], None, &["--version"], 0, &[concat!("tierlift ", env!("CARGO_PKG_VERSION"))]);
-    check(&[], None, &["serve", "--help"], 0, &["STRIPE_WEBHOOK_SECRET", "Exit codes"]);
-    check(&[], None, &["simulate", "--help"], 0, &["--shuffle", "MISMATCH"]);
+    check(&[], None, &["serve", "--help"], 0, &["STRIPE_WEBHOOK_SECRET", "serve --demo"]);
+    check(&[], None, &["trigger", "--help"], 0, &["--shuffle", "MISMATCH"]);
     check(&[], None, &[], 2, &["Usage: tierlift"]);
-    check(&[], None, &["simulate", "explode", "--user", "ada"], 2, &["possible values: upgrade"]);
-    check(&[], None, &["simulate", "upgrade"], 2, &["--user"]);
-    check(&[], None, &["simulate", "storm", "--user", "ada", "--count", "0"], 2, &["--count"]);
+    check(&[], None, &["trigger", "explode", "--user", "ada"], 2, &["possible values: upgrade"]);
+    check(&[], None, &["trigger", "upgrade"], 2, &["--user"]);
+    check(&[], None, &["trigger", "storm", "--user", "ada", "--count", "0"], 2, &["--count"]);
+}
+
+#[test]
+fn codes_are_listed_and_explained() {
+    check(&[], None, &["codes"], 0, &["plan.unmapped  ", "token.stale  ", "data.in_use  "]);
+    let page = &["# `plan.unmapped`: ", "## What to do"];
+    check(&[], None, &["codes", "plan.unmapped"], 0, page);
+    let unknown = &["error[usage.invalid]: \"plan\" is no code; run `tierlift codes`"];
+    check(&[], None, &["codes", "plan"], 2, unknown);
 }
 
 /// A running `tierlift serve`, ended by its own id.
@@ -139,7 +169,7 @@ impl Serving {
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let after = line.split("listens on ").nth(1).unwrap_or_else(|| panic!("said {line:?}"));
+        let after = line.split("listens on ").nth(1).unwrap_or_else(|| panic!("printed {line:?}"));
         let url = after.split(' ').next().unwrap().to_owned();
         Self { child, url }
     }
@@ -149,7 +179,7 @@ impl Serving {
         Self::start(tierlift(folder, &[], &args))
     }
 
-    /// Asks it to end, and waits: it must end well.
+    /// Asks it to end, and waits: it must end with 0.
     fn end(mut self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
@@ -171,18 +201,18 @@ impl Serving {
         body["accessToken"].as_str().unwrap().to_owned()
     }
 
-    fn play(&self, user: &str, action: &str) -> (u16, Value) {
+    fn simulate(&self, user: &str, action: &str) -> (u16, Value) {
         let body = json!({ "userId": user, "action": action });
         self.post("/demo/simulate", &body.to_string())
     }
 
-    /// Runs `tierlift simulate` against it, and wants this verdict.
-    fn simulate(&self, folder: &TempDir, action: &str, more: &[&str], code: i32, verdict: &str) {
-        let args = [&["simulate", action, "--user", "ada", "--url", &self.url], more].concat();
+    /// Runs `tierlift trigger` against it, and expects this verdict.
+    fn trigger(&self, folder: &TempDir, action: &str, more: &[&str], code: i32, verdict: &str) {
+        let args = [&["trigger", action, "--user", "ada", "--url", &self.url], more].concat();
         let output = tierlift(folder, &[], &args).output().unwrap();
-        let said = said(&output);
-        assert_eq!(output.status.code(), Some(code), "{action}: {said}");
-        assert!(said.contains(verdict), "{action} does not say {verdict:?} but:\n{said}");
+        let printed = printed(&output);
+        assert_eq!(output.status.code(), Some(code), "{action}: {printed}");
+        assert!(printed.contains(verdict), "{action} does not print {verdict:?} but:\n{printed}");
     }
 }
 
@@ -213,7 +243,7 @@ fn a_demo_takes_an_upgrade_to_the_session() {
 
     let (_, before) = demo.ask("/session", &demo.login("ada"));
     assert_eq!((&before["role"], &before["revocationId"]), (&json!("free"), &json!(0)));
-    demo.simulate(&folder, "upgrade", &[], 0, "OK ada: role paid, expected paid, revocation id 1");
+    demo.trigger(&folder, "upgrade", &[], 0, "OK ada: role paid, expected paid, revocation id 1");
     let (_, after) = demo.ask("/session", &demo.login("ada"));
     assert_eq!((&after["role"], &after["subscriptionActive"]), (&json!("paid"), &json!(true)));
 
@@ -224,17 +254,17 @@ fn a_demo_takes_an_upgrade_to_the_session() {
         ("cancel", "OK ada: role free"),
         ("upgrade", "OK ada: role paid"),
     ] {
-        demo.simulate(&folder, action, &[], 0, verdict);
+        demo.trigger(&folder, action, &[], 0, verdict);
     }
     let storm = ["--count", "700", "--duplicates", "100", "--shuffle", "--seed", "7"];
-    demo.simulate(&folder, "storm", &storm, 0, "OK ada-3: role paid");
+    demo.trigger(&folder, "storm", &storm, 0, "OK ada-3: role paid");
     // The same command again is another storm; with its time it is nothing but repeats.
-    demo.simulate(&folder, "storm", &storm, 0, "OK ada-3: role paid");
+    demo.trigger(&folder, "storm", &storm, 0, "OK ada-3: role paid");
     let dated = ["--count", "700", "--shuffle", "--seed", "7", "--at", "1795000000"];
     for _ in 0..2 {
-        demo.simulate(&folder, "storm", &dated, 0, "OK ada-3: role paid");
+        demo.trigger(&folder, "storm", &dated, 0, "OK ada-3: role paid");
     }
-    demo.simulate(&folder, "downgrade", &[], 0, "OK ada: role free");
+    demo.trigger(&folder, "downgrade", &[], 0, "OK ada: role free");
     demo.end();
 }
 
@@ -248,11 +278,31 @@ fn a_deployment_is_what_its_file_and_environment_say() {
     assert_eq!(serving.ask("/demo", "").0, 404);
     let secrets = ["--secret", SECRETS[0].1, "--jwt-secret", SECRETS[1].1, "--price", "price_b"];
     let checked = |role| [&secrets[..], &["--expect", role]].concat();
-    serving.simulate(&folder, "upgrade", &checked("b"), 0, "OK ada: role b");
-    serving.simulate(&folder, "past_due", &checked("a"), 0, "OK ada: role a");
+    serving.trigger(&folder, "upgrade", &checked("b"), 0, "OK ada: role b");
+    serving.trigger(&folder, "past_due", &checked("a"), 0, "OK ada: role a");
     let unchecked = ["--secret", SECRETS[0].1, "--price", "price_b"];
-    serving.simulate(&folder, "upgrade", &unchecked, 0, "not checked");
+    serving.trigger(&folder, "upgrade", &unchecked, 0, "not checked");
     serving.end();
+}
+
+#[test]
+fn a_second_server_gets_neither_the_address_nor_the_data_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Serving::demo(&folder);
+    let address = demo.url.trim_start_matches("http://");
+    for (listen, data, error) in [
+        (address, "other.db", "error[listen.failed]: cannot listen on"),
+        ("127.0.0.1:0", "demo.db", "error[data.in_use]: demo.db is in use"),
+    ] {
+        let args = ["serve", "--demo", "--listen", listen, "--data", data];
+        let output = tierlift(&folder, &[], &args).output().unwrap();
+        let printed = printed(&output);
+        assert_eq!(output.status.code(), Some(1), "{printed}");
+        assert!(printed.contains(error), "{printed}");
+    }
+    demo.end();
+    let args = ["trigger", "upgrade", "--user", "ada", "--url", "http://127.0.0.1:9"];
+    check(&[], None, &args, 1, &["error[server.unavailable]: http://127.0.0.1:9/webhooks/stripe"]);
 }
 
 #[test]
@@ -271,19 +321,20 @@ fn a_second_signal_does_not_wait() {
     assert_eq!(&asked, b"HTTP/1.1 100");
     let pid = Pid::from_child(&serving.child);
     kill_process(pid, Signal::TERM).unwrap();
-    assert!(log.any(|line| line.unwrap().contains("again to end at once")));
+    assert!(log.any(|line| line.unwrap().contains("signal again to end at once")));
     kill_process(pid, Signal::TERM).unwrap();
     assert_eq!(serving.child.wait().unwrap().code(), Some(1));
 }
 
 #[test]
-fn a_simulation_that_ends_otherwise_says_so() {
+fn a_trigger_with_another_outcome_fails() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Serving::demo(&folder);
-    demo.simulate(&folder, "upgrade", &["--expect", "free"], 1, "MISMATCH ada: role paid");
+    demo.trigger(&folder, "upgrade", &["--expect", "free"], 1, "MISMATCH ada: role paid");
+    demo.trigger(&folder, "upgrade", &["--expect", "free"], 1, "error[role.unexpected]");
     let wrong = ["--secret", "whsec_wrong"];
-    demo.simulate(&folder, "upgrade", &wrong, 1, "signature.mismatch");
-    demo.simulate(&folder, "storm", &["--price", "price_x"], 1, "is the price in [plans]?");
+    demo.trigger(&folder, "upgrade", &wrong, 1, "signature.mismatch");
+    demo.trigger(&folder, "storm", &["--price", "price_x"], 1, "is the price in [plans]?");
     demo.end();
 }
 
@@ -291,18 +342,18 @@ fn a_simulation_that_ends_otherwise_says_so() {
 fn the_demos_own_actions_follow_each_other_also_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Serving::demo(&folder);
-    assert_eq!(demo.play("ben", "downgrade").1["code"], "subscription.missing");
+    assert_eq!(demo.simulate("ben", "downgrade").1["code"], "subscription.missing");
     for action in ["upgrade", "past_due", "upgrade", "downgrade", "upgrade", "storm"] {
-        let (status, body) = demo.play("ben", action);
+        let (status, body) = demo.simulate("ben", action);
         assert_eq!((status, &body["status"]), (202, &json!("sent")), "{action}: {body}");
     }
-    // A simulation waits until all is applied: the next process reads the store.
-    demo.simulate(&folder, "upgrade", &[], 0, "OK ada");
+    // `trigger` waits until everything is applied: the next process reads the store.
+    demo.trigger(&folder, "upgrade", &[], 0, "OK ada");
     demo.end();
 
     let demo = Serving::demo(&folder);
-    assert_eq!(demo.play("ben", "downgrade").0, 202);
-    demo.simulate(&folder, "upgrade", &[], 0, "OK ada");
+    assert_eq!(demo.simulate("ben", "downgrade").0, 202);
+    demo.trigger(&folder, "upgrade", &[], 0, "OK ada");
     let (status, session) = demo.ask("/session", &demo.login("ben"));
     assert_eq!((status, &session["role"]), (200, &json!("free")), "{session}");
     demo.end();
@@ -332,7 +383,7 @@ fn the_demo_answers_what_it_cannot_do_with_a_code() {
     let (status, premium) = demo.ask("/demo/premium", &demo.login("ada"));
     assert_eq!((status, &premium["code"]), (403, &json!("role.required")));
     let stale = demo.login("ada");
-    demo.simulate(&folder, "upgrade", &[], 0, "OK ada: role paid");
+    demo.trigger(&folder, "upgrade", &[], 0, "OK ada: role paid");
     assert_eq!(demo.ask("/demo/premium", &stale).1["code"], "token.stale");
     let (status, premium) = demo.ask("/demo/premium", &demo.login("ada"));
     assert_eq!((status, &premium["role"]), (200, &json!("paid")));

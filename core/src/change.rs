@@ -43,10 +43,11 @@ pub struct DeliveryContext {
 }
 
 /// A committed change, as a change feed brings it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeRecord {
     /// The change.
     pub change: Change,
-    /// The webhook that caused it, if one did.
+    /// The webhook that caused it; `None` where no webhook did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub context: Option<DeliveryContext>,
 }

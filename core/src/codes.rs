@@ -23,6 +23,8 @@ pub enum Seen {
     CauseAndProblem,
     /// On stderr: a command ended for this reason.
     Exit,
+    /// In a problem document and on stderr.
+    ProblemAndExit,
 }
 
 macro_rules! codes {
@@ -140,13 +142,13 @@ codes! {
     SubprotocolRequired = "subprotocol.required", Problem;
     /// The request is no WebSocket handshake.
     UpgradeRequired = "upgrade.required", Problem;
-    /// The process holds as many sockets as it may.
+    /// The process holds as many sockets as allowed.
     SocketsExhausted = "sockets.exhausted", Problem;
 
     /// The demo has no subscription to act on.
     SubscriptionMissing = "subscription.missing", Problem;
-    /// The demo's own webhook was refused by the server.
-    WebhookRefused = "webhook.refused", Problem;
+    /// A generated webhook was refused by the server.
+    WebhookRefused = "webhook.refused", ProblemAndExit;
     /// The demo knows no such action.
     ActionUnknown = "action.unknown", Problem;
     /// The demo's delay is out of range.
@@ -156,8 +158,30 @@ codes! {
     /// The user id is unusable.
     UserInvalid = "user.invalid", Problem;
 
-    /// Something must be configured differently before the command can run.
+    /// An argument or the environment must change before the command can run.
     UsageInvalid = "usage.invalid", Exit;
+    /// The configuration file does not exist.
+    ConfigMissing = "config.missing", Exit;
+    /// The configuration file is refused.
+    ConfigInvalid = "config.invalid", Exit;
+    /// A secret is not set.
+    SecretMissing = "secret.missing", Exit;
+    /// A secret is unusable.
+    SecretInvalid = "secret.invalid", Exit;
+    /// A demo would be unsafe or pointless with these settings.
+    DemoRefused = "demo.refused", Exit;
+    /// The address cannot be listened on.
+    ListenFailed = "listen.failed", Exit;
+    /// The data file is in use by another process.
+    DataInUse = "data.in_use", Exit;
+    /// The data file cannot be used.
+    DataUnusable = "data.unusable", Exit;
+    /// The issuer's key set cannot be fetched.
+    KeySetUnavailable = "key_set.unavailable", Exit;
+    /// The server that events are sent to does not answer.
+    ServerUnavailable = "server.unavailable", Exit;
+    /// A user's role is not the expected one.
+    RoleUnexpected = "role.unexpected", Exit;
     /// The command was understood and failed.
     CommandFailed = "command.failed", Exit;
 }
@@ -178,7 +202,7 @@ impl Code {
     /// Whether problem documents carry it.
     #[must_use]
     pub const fn is_problem(self) -> bool {
-        matches!(self.seen(), Seen::Problem | Seen::CauseAndProblem)
+        matches!(self.seen(), Seen::Problem | Seen::CauseAndProblem | Seen::ProblemAndExit)
     }
 }
 

@@ -17,9 +17,11 @@ pub mod subscription;
 
 pub mod customer;
 
+pub mod config;
+pub mod policy;
+
 pub mod account;
 pub mod grant;
-pub mod policy;
 
 pub mod change;
 pub mod decide;

@@ -1,8 +1,8 @@
 //! The limits that the stages and both backends keep to, by subject, each with a name.
 //!
 //! Units and qualifiers stand last in each name: `RETRY_DELAY_MS_MAX`. Where a limit is someone
-//! else's, its source is given. What belongs to a protocol rather than to tierlift (the length of a
-//! digest, the size of a batch that an API takes) stands beside the code that speaks the protocol.
+//! else's, its source is given. What belongs to a format rather than to tierlift (the length of a digest)
+//! stands beside the code that writes the format.
 
 // ---- Webhooks ----------------------------------------------------------------------------------
 
@@ -51,6 +51,9 @@ pub const CUSTOMERS_PER_USER_MAX: usize = 32;
 pub const LEDGER_KEPT_DAYS: i64 = 90;
 /// Accounts that one round of expiry settles; the others wait for the next round.
 pub const EXPIRIES_PER_ROUND_MAX: usize = 1_000;
+/// Pages of one shard of the expiry index on AWS that one round reads, to get past entries that are not
+/// accounts.
+pub const EXPIRY_PAGES_MAX: usize = 10;
 
 // ---- Queue -------------------------------------------------------------------------------------
 
@@ -89,7 +92,9 @@ pub const AWS_ATTEMPT_TIMEOUT_MS: u64 = 2_000;
 pub const AWS_CALL_TIMEOUT_MS: u64 = 5_000;
 /// Attempts of one call to AWS, the first included.
 pub const AWS_ATTEMPTS_MAX: u32 = 3;
-/// Time that writing a failure record may delay the settling of its message, in milliseconds.
+/// Delay before a call to AWS is first retried, in milliseconds. It doubles with each attempt.
+pub const AWS_RETRY_DELAY_MS_MIN: u64 = 50;
+/// Time that reading or writing a failure record may delay its message, in milliseconds.
 pub const FAILURE_RECORD_TIMEOUT_MS: u64 = 1_000;
 /// Time that SQS waits for a message when a tool receives, in seconds
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
@@ -97,6 +102,14 @@ pub const RECEIVE_WAIT_SECS: u64 = 20;
 /// Time for which a message can be invisible, in seconds
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>).
 pub const VISIBILITY_SECS_MAX: u64 = 12 * 60 * 60;
+/// Length of a group or deduplication id of SQS, in bytes
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>).
+pub const SQS_ID_BYTES_MAX: usize = 128;
+/// Attributes of an SQS message (the same page). A dead letter has all of them.
+pub const SQS_ATTRIBUTES_MAX: usize = 10;
+/// Time that SQS waits for a dead letter in a scan, in seconds. Without a wait SQS asks only some of its
+/// servers, and may miss messages.
+pub const DEAD_LETTERS_WAIT_SECS: u64 = 1;
 /// Time for which an interrupted scan hides dead letters from other scans, in seconds.
 pub const DEAD_LETTERS_HIDDEN_SECS: u64 = 30;
 /// Dead letters that one scan reads.
@@ -110,9 +123,17 @@ pub const SECRET_REFRESH_INTERVAL_SECS: u64 = 10;
 pub const ITEM_BYTES_MAX: usize = 400 * 1024;
 /// Days for which a failure record is kept: longer than SQS keeps a message, which is 14 days.
 pub const FAILURE_KEPT_DAYS: i64 = 15;
+/// Keys of one `BatchGetItem`
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
+pub const BATCH_GET_KEYS_MAX: usize = 100;
 /// Time for which the row of a connection is kept, in seconds: API Gateway's longest, and a margin
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>).
 pub const CONNECTION_KEPT_SECS: i64 = 2 * 60 * 60 + 10 * 60;
+/// Connections on a page of the index: all that a user may have and one more, so that the first page is
+/// usually the last.
+pub const CONNECTIONS_PER_PAGE_MAX: usize = SOCKETS_PER_USER_MAX + 1;
+/// Pages of a user's connections that are read.
+pub const CONNECTION_PAGES_MAX: usize = 20;
 /// Time from a decision to its commit, in seconds: a function's lifetime and some clock skew.
 pub const COMMIT_SECS_MAX: i64 = 15;
 /// Time after a role change during which a ping is also answered with a snapshot, in seconds: two of

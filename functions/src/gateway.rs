@@ -7,7 +7,7 @@ use tierlift_aws::{
     sockets::{ConnectionId, Connections},
     store::Store,
 };
-use tierlift_notifier::{HandshakeError, Origins, handshake::selected_subprotocol};
+use tierlift_notifier::{HandshakeError, handshake::selected_subprotocol};
 
 use crate::rotating_access::{self, FunctionAccess};
 
@@ -22,8 +22,7 @@ impl Gateway {
     pub async fn open(function: &Function) -> anyhow::Result<Self> {
         let environment = &function.environment;
         let endpoint = environment.connections_endpoint()?;
-        let origins = Origins::parse(environment.allowed_origins())
-            .map_err(|text| anyhow::anyhow!("TIERLIFT_ALLOWED_ORIGINS: {text:?} is no origin"))?;
+        let origins = environment.allowed_origins()?.into_iter().collect();
         let access = rotating_access::open(function).await?;
         let rules = tierlift_notifier::Gateway {
             access: access.access().clone(),

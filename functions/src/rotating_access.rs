@@ -75,9 +75,9 @@ pub async fn open(function: &Function) -> anyhow::Result<FunctionAccess> {
     let policy = environment.policy()?;
     let store = Store::new(sdk, environment.table()?);
     let source = CachedSecret::token_secret(environment, sdk, clock)?;
-    let keyring = match environment.jwks_url() {
+    let keyring = match environment.jwks_url()? {
         Some(url) => {
-            Keyring::fetched(TokenKeys::default(), jwks::fetch(url.to_owned()), clock.now()).await?
+            Keyring::fetched(TokenKeys::default(), jwks::fetch(url.into()), clock.now()).await?
         }
         None if source.is_none() => anyhow::bail!(
             "neither TIERLIFT_JWT_SECRET_ARN nor TIERLIFT_JWKS_URL is set, so no token could be \

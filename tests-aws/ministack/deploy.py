@@ -1,7 +1,8 @@
-"""Creates or updates the stack of a template on an emulator, and prints its outputs as one line of JSON.
+"""Creates or updates a stack on an emulator, and prints its outputs as one line of JSON.
 
-It does what infrastructure/README.md does with the `aws` program: a bucket, the package into it, the
-stack; parameters of a stack that is there stay unless they are named. It speaks to loopback addresses alone, so it never creates anything in an account.
+It does what infrastructure/README.md does with the AWS CLI: it creates a bucket, uploads the package and
+deploys the stack. Parameters of an existing stack keep their values unless they are named. It only
+accepts loopback addresses, so it never creates anything in an AWS account.
 
 Usage: python deploy.py ENDPOINT PACKAGE TEMPLATE [--stack NAME] [PARAMETER=VALUE…]
 """
@@ -19,8 +20,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 BUCKET = "tierlift-package"
-# Each try has a prefix of its own, as each release has on AWS, unless another is named.
-PREFIX = f"try-{time.time_ns()}"
+# Each deployment has its own prefix, as each release has on AWS, unless a parameter names one.
+PREFIX = f"deployment-{time.time_ns()}"
 DEADLINE_SECONDS = 60
 
 
@@ -51,19 +52,19 @@ def client(service, endpoint):
 
 
 def upload(s3, package, template, prefix):
-    """Puts the zips where the template looks for them; returns the template's own address."""
+    """Uploads the zips that the template names and the template; returns the template's URL."""
     s3.create_bucket(Bucket=BUCKET)
-    # The emulator would make a function without code of a zip that is missing.
+    # For a missing zip the emulator would create a function without code.
     zips = [package / name for name in re.findall(r"\$\{CodePrefix\}/([a-z-]+\.zip)", template.read_text())]
     if missing := [str(file) for file in zips if not file.exists()]:
-        sys.exit(f"not there: {missing}")
+        sys.exit(f"missing: {missing}")
     for file in [*zips, template]:
         s3.upload_file(str(file), BUCKET, f"{prefix}/{file.name}")
     return f"{s3.meta.endpoint_url}/{BUCKET}/{prefix}/{template.name}"
 
 
-def known(cloudformation, stack):
-    """The parameters of a stack that is there, or None."""
+def existing_parameters(cloudformation, stack):
+    """The parameters of an existing stack, or None."""
     try:
         state = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError:
@@ -74,12 +75,12 @@ def known(cloudformation, stack):
 def deploy(cloudformation, stack, template_url, parameters):
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     request = {"StackName": stack, "TemplateURL": template_url, "Capabilities": ["CAPABILITY_IAM"]}
-    before = known(cloudformation, stack)
-    if before is None:
+    existing = existing_parameters(cloudformation, stack)
+    if existing is None:
         cloudformation.create_stack(**request, Parameters=given, OnFailure="DO_NOTHING")
     else:
-        stay = [{"ParameterKey": key, "UsePreviousValue": True} for key in before if key not in parameters]
-        cloudformation.update_stack(**request, Parameters=given + stay)
+        kept = [{"ParameterKey": key, "UsePreviousValue": True} for key in existing if key not in parameters]
+        cloudformation.update_stack(**request, Parameters=given + kept)
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         state = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
@@ -103,8 +104,8 @@ def main():
     template_url = upload(s3, given.package, given.template, parameters["CodePrefix"])
     try:
         state = deploy(cloudformation, given.stack, template_url, parameters)
-    except ClientError as refused:
-        sys.exit(f"{given.stack}: {refused}")
+    except ClientError as error:
+        sys.exit(f"{given.stack}: {error}")
     if state["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         print(*events(cloudformation, given.stack), sep="\n", file=sys.stderr)
         sys.exit(f"{given.stack}: {state['StackStatus']}: {state.get('StackStatusReason', '')}")

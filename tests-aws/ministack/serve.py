@@ -1,22 +1,22 @@
-"""Serves ministack, an emulator of AWS, on a loopback port with its state in a folder of its own.
+"""Serves ministack, an AWS emulator, on a loopback port with its state in a folder of its own.
 
-Started as a program of its own ministack listens on every interface, keeps files in /tmp, and hands its
-whole environment to the functions it runs. This listens on 127.0.0.1, prints its port once it answers,
-enforces the roles' policies (AUTH), removes what it wrote, and ends when its standard input does: it
-never outlives the test that started it.
+ministack's own command listens on every interface, keeps files in /tmp, and passes its whole environment
+to the functions that it runs. This program listens on 127.0.0.1, prints its port as soon as it answers,
+enforces the policies of roles (AUTH), removes its files, and ends when its standard input is closed, so
+that it never outlives the test that started it.
 
-Seven things that AWS does and ministack 1.5.33 does not are added in memory, because the template, the
-functions and the client rest on them:
+It adds seven behaviours of AWS that ministack 1.5.33 lacks and that the template, the functions and the
+client rely on. They are added in memory:
 
-- the subprotocol that `$connect` answers is the handshake's;
-- `AWS::ApiGatewayV2::RouteResponse` exists, and a function's answer becomes a frame only on a route that
-  has one;
-- the CORS of an HTTP API that a template makes is answered;
-- a socket that sends a binary frame is closed with 1003, and no function hears of it;
-- `dynamodb:LeadingKeys` is known to policies, so that a condition on it can fail;
-- a batch of SQS is allowed by the right to do one;
-- a record of a stream that a function answers as failed comes again. On AWS it does from that record
-  on, here with its whole batch.
+- the subprotocol in the response of `$connect` is used in the handshake;
+- `AWS::ApiGatewayV2::RouteResponse` is supported, and a function's response becomes a frame only on a
+  route that has one;
+- the CORS configuration of a template applies to its HTTP API;
+- a socket that sends a binary frame is closed with 1003, and no function is called;
+- policies know `dynamodb:LeadingKeys`, so that a condition on it can fail;
+- a batch operation of SQS is allowed by the action of its single operation;
+- stream records that a function reports as failed are retried. AWS retries from the first failed record
+  on, this program retries the whole batch.
 
 Usage: python serve.py [PORT]
 """
@@ -36,8 +36,7 @@ import threading
 import time
 import urllib.request
 
-# What a function may see of the environment that a test was started in: nothing that would lead it to
-# a real account.
+# The variables of the test's environment that functions may see: none that could lead to a real account.
 KEPT = ("PATH", "HOME", "LANG", "AUTH", "LOG_LEVEL")
 
 
@@ -67,8 +66,8 @@ def set_environment(port, folder):
     tempfile.tempdir = folder
 
 
-def mend_sockets(apigateway):
-    """The `Sec-WebSocket-Protocol` of a `$connect` answer goes into the 101; frames are text."""
+def patch_sockets(apigateway):
+    """Puts the `Sec-WebSocket-Protocol` of the `$connect` response into the 101; allows only text frames."""
     chosen = contextvars.ContextVar("chosen")
     invoke, handle = apigateway._invoke_ws_lambda, apigateway.handle_websocket
 
@@ -102,7 +101,7 @@ def mend_sockets(apigateway):
 
 
 def framed(apigateway, api, route, answer):
-    """An answer without its body, unless the route is said to respond."""
+    """A response without its body, unless the route has a route response."""
     responds = apigateway._route_responses.get(api, {}).get(route["routeId"])
     if isinstance(answer, dict) and not (route.get("routeResponseSelectionExpression") and responds):
         return {**answer, "body": ""}
@@ -110,10 +109,10 @@ def framed(apigateway, api, route, answer):
 
 
 def provision_route_responses(apigateway, provisioners):
-    """`AWS::ApiGatewayV2::RouteResponse`, by the calls that the API itself has for it."""
+    """Supports `AWS::ApiGatewayV2::RouteResponse` with the API's own calls."""
 
     def create(_logical_id, properties, _stack):
-        # Here `Ref` of a route is `api/route`; on AWS it is the route's id.
+        # In ministack `Ref` of a route is `api/route`; on AWS it is the route's id.
         api, route = properties["ApiId"], properties["RouteId"].rpartition("/")[2]
         data = {"routeResponseKey": properties["RouteResponseKey"]}
         status, _, body = apigateway._create_route_response(api, route, data)[:3]
@@ -130,7 +129,7 @@ def provision_route_responses(apigateway, provisioners):
 
 
 def answer_cors(provisioners):
-    """A template's `AllowOrigins` is the API's `allowOrigins`."""
+    """Renames `AllowOrigins` of a template to `allowOrigins` of the API, and so on."""
     handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
     create = handlers["create"]
 
@@ -143,7 +142,7 @@ def answer_cors(provisioners):
 
 
 def leading_keys(body):
-    """The partition keys that a DynamoDB request names, in this project's one attribute for them."""
+    """The partition keys in a DynamoDB request. The partition key of tierlift's table is `pk`."""
     request = json.loads(body or b"{}")
     keys = [request.get("Key"), request.get("Item")]
     for item in request.get("TransactItems", []):
@@ -153,7 +152,7 @@ def leading_keys(body):
     return [key["pk"]["S"] for key in keys if key]
 
 
-def know_leading_keys(iam_actions):
+def add_leading_keys(iam_actions):
     context_of = iam_actions.dynamodb_service_context
 
     def with_keys(body):
@@ -164,18 +163,18 @@ def know_leading_keys(iam_actions):
 
 
 def allow_batches(iam_actions):
-    """`sqs:DeleteMessageBatch` is no action of IAM's: `sqs:DeleteMessage` is asked for."""
+    """IAM has no action `sqs:DeleteMessageBatch`: checks `sqs:DeleteMessage` for it."""
     action_of = iam_actions.extract_iam_action
 
-    def of_one(*request):
+    def single_action_of(*request):
         action = action_of(*request)
         return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
-    iam_actions.extract_iam_action = of_one
+    iam_actions.extract_iam_action = single_action_of
 
 
-def repeat_failed_records(lambda_service):
-    """A stream's batch of which something failed is a failed batch."""
+def retry_failed_records(lambda_service):
+    """Makes a stream batch fail whose response reports a failed record."""
     execute = lambda_service._execute_function
 
     def executing(function, event, *rest, **named):
@@ -205,14 +204,14 @@ def announce(port):
 
 
 def end_with_input():
-    # Not by `sys.stdin`: its lock, held here, would abort an interpreter that ends by a signal.
+    # `sys.stdin` has a lock; held here, it would abort an interpreter that ends by a signal.
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def end_functions():
-    """Ends the functions that still run: each is a child that waits for its next event."""
+    """Kills the functions that still run: each is a child process that waits for its next event."""
     for status in pathlib.Path("/proc").glob("[0-9]*/status"):
         with contextlib.suppress(OSError):
             if f"\nPPid:\t{os.getpid()}\n" in status.read_text():
@@ -223,22 +222,22 @@ def main():
     port = int(sys.argv[1]) if len(sys.argv) > 1 else free_port()
     folder = tempfile.mkdtemp(prefix="ministack-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    # Last in, first out: what runs in the folder ends before the folder goes.
+    # Handlers run in reverse order: the functions end before their folder is removed.
     atexit.register(end_functions)
     set_environment(port, folder)
 
-    # Only now, since it reads the environment when it is imported.
+    # ministack reads the environment when it is imported.
     from ministack import app
     from ministack.core import iam_actions
     from ministack.services import apigateway, lambda_svc
     from ministack.services.cloudformation import provisioners
 
-    mend_sockets(apigateway)
+    patch_sockets(apigateway)
     provision_route_responses(apigateway, provisioners)
     answer_cors(provisioners)
-    know_leading_keys(iam_actions)
+    add_leading_keys(iam_actions)
     allow_batches(iam_actions)
-    repeat_failed_records(lambda_svc)
+    retry_failed_records(lambda_svc)
 
     for task, arguments in ((announce, (port,)), (end_with_input, ())):
         threading.Thread(target=task, args=arguments, daemon=True).start()

@@ -1,5 +1,7 @@
-"""What each function's role lets it do, tried: the stack is made on the emulator with functions that do
-as they are asked, and each is asked for what it needs and for what is another's.
+"""Tests what the role of each function allows.
+
+The stack is deployed on the emulator with functions that make any call that they are sent. Each function
+is sent the calls that it needs, which must be allowed, and calls of other functions, which must be denied.
 
 Run by `python -m unittest discover -s tests-aws/ministack`.
 """
@@ -18,8 +20,8 @@ HERE = pathlib.Path(__file__).parent
 TEMPLATE = HERE.parents[1] / "infrastructure" / "template.yaml"
 FUNCTIONS = ("ingest", "worker", "notifier-stream", "notifier-gateway", "session", "expiry")
 
-# A function that makes the calls in its event and answers what each came to. It speaks the Lambda
-# runtime API as a compiled one does: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+# A function that makes the calls in its event and returns the outcome of each. It uses the Lambda
+# runtime API, as a compiled function does: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 BOOTSTRAP = """#!%s
 import json, os, urllib.request
 import boto3
@@ -34,21 +36,21 @@ def outcome(service, operation, arguments):
     client = boto3.client(service, region_name="us-east-1", endpoint_url=endpoint)
     try:
         getattr(client, operation)(**arguments)
-    except ClientError as refused:
-        return refused.response["Error"]["Code"]
+    except ClientError as error:
+        return error.response["Error"]["Code"]
     return "ok"
 
 while True:
-    with urllib.request.urlopen(API + "next") as asked:
-        request = asked.headers["Lambda-Runtime-Aws-Request-Id"]
-        event = json.load(asked)
-    # Schedule, queue and stream ask, too.
+    with urllib.request.urlopen(API + "next") as invocation:
+        request = invocation.headers["Lambda-Runtime-Aws-Request-Id"]
+        event = json.load(invocation)
+    # The schedule, the queue and the stream invoke it as well.
     calls = event if isinstance(event, list) else []
     answer = json.dumps([outcome(*call) for call in calls] if calls else {}).encode()
     urllib.request.urlopen(urllib.request.Request(API + request + "/response", data=answer)).close()
 """ % sys.executable
 
-# What it comes to when the policy allows a call that then finds nothing there.
+# The outcomes of an allowed call, including one for something that does not exist.
 ALLOWED = {"ok", "GoneException", "ReceiptHandleIsInvalid"}
 DENIED = {"AccessDenied", "AccessDeniedException", "ForbiddenException"}
 
@@ -58,7 +60,7 @@ def key(pk):
 
 
 class Calls:
-    """Calls as a function is asked for them."""
+    """The calls that functions are sent."""
 
     def __init__(self, outputs):
         self.table = outputs["TableName"]
@@ -68,7 +70,7 @@ class Calls:
         self.park = self.queue(outputs["DeadLetterQueueUrl"])
         hidden = {"QueueUrl": outputs["QueueUrl"], "ReceiptHandle": "none", "VisibilityTimeout": 1}
         self.hide = ("sqs", "change_message_visibility", hidden)
-        self.answer = [
+        self.settle = [
             self.batch(outputs["QueueUrl"], "delete_message_batch"),
             self.batch(outputs["QueueUrl"], "change_message_visibility_batch", VisibilityTimeout=1),
         ]
@@ -154,7 +156,7 @@ class Roles(unittest.TestCase):
 
     @classmethod
     def emulator(cls):
-        """Starts it; it ends when its input does."""
+        """Starts the emulator, which ends when its input is closed; returns its port."""
         process = subprocess.Popen(
             [sys.executable, HERE / "serve.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -163,36 +165,36 @@ class Roles(unittest.TestCase):
         cls.addClassCleanup(process.stdin.close)
         return process.stdout.readline().strip()
 
-    def check(self, function, may, may_not):
-        asked = json.dumps([*may, *may_not])
-        answer = self.functions.invoke(FunctionName=f"tierlift-{function}", Payload=asked)
-        outcomes = json.load(answer["Payload"])
-        self.assertEqual(len(outcomes), len(may) + len(may_not), outcomes)
-        for call, outcome in zip([*may, *may_not], outcomes):
-            self.assertIn(outcome, ALLOWED if call in may else DENIED, (function, call))
+    def check(self, function, allowed, denied):
+        calls = [*allowed, *denied]
+        response = self.functions.invoke(FunctionName=f"tierlift-{function}", Payload=json.dumps(calls))
+        outcomes = json.load(response["Payload"])
+        self.assertEqual(len(outcomes), len(calls), outcomes)
+        for call, outcome in zip(calls, outcomes):
+            self.assertIn(outcome, ALLOWED if call in allowed else DENIED, (function, call))
 
     def test_ingest_sends_and_reads_its_secret(self):
         c = self.calls
         self.check(
             "ingest",
-            may=[c.send, c.webhook_secret],
-            may_not=[c.park, c.hide, *c.answer, c.jwt_secret, c.get("USER#a"), c.put("EVENT#a")],
+            allowed=[c.send, c.webhook_secret],
+            denied=[c.park, c.hide, *c.settle, c.jwt_secret, c.get("USER#a"), c.put("EVENT#a")],
         )
 
     def test_the_worker_commits_and_parks(self):
         c = self.calls
         self.check(
             "worker",
-            may=[
+            allowed=[
                 c.load("EVENT#a", "CUSTOMER#a", "USER#a"),
                 c.commit("EVENT#a", "CUSTOMER#a", "USER#a"),
                 c.load("FAILURE#a", "FAILURE#b"),
                 c.change("FAILURE#a"),
                 c.park,
                 c.hide,
-                *c.answer,
+                *c.settle,
             ],
-            may_not=[
+            denied=[
                 c.commit("EVENT#b", "CONN#a"),
                 c.change("USER#a"),
                 c.put("CONN#a"),
@@ -206,19 +208,19 @@ class Roles(unittest.TestCase):
             ],
         )
 
-    def test_the_stream_finds_tells_and_forgets_sockets(self):
+    def test_the_stream_finds_pushes_to_and_forgets_sockets(self):
         c = self.calls
         self.check(
             "notifier-stream",
-            may=[c.sockets_of("a"), c.push(), c.delete("CONN#a")],
-            may_not=[c.close(), c.delete("USER#a"), c.put("CONN#a"), c.get("USER#a"), c.due(), c.jwt_secret],
+            allowed=[c.sockets_of("a"), c.push(), c.delete("CONN#a")],
+            denied=[c.close(), c.delete("USER#a"), c.put("CONN#a"), c.get("USER#a"), c.due(), c.jwt_secret],
         )
 
     def test_the_gateway_keeps_sockets_and_reads_accounts(self):
         c = self.calls
         self.check(
             "notifier-gateway",
-            may=[
+            allowed=[
                 c.get("USER#a"),
                 c.put("CONN#a"),
                 c.delete("CONN#a"),
@@ -227,7 +229,7 @@ class Roles(unittest.TestCase):
                 c.close(),
                 c.jwt_secret,
             ],
-            may_not=[
+            denied=[
                 c.put("USER#a"),
                 c.delete("USER#a"),
                 c.get("CUSTOMER#a"),
@@ -242,16 +244,16 @@ class Roles(unittest.TestCase):
         c = self.calls
         self.check(
             "session",
-            may=[c.get("USER#a"), c.jwt_secret],
-            may_not=[c.get("CONN#a"), c.get("CUSTOMER#a"), c.put("USER#a"), c.scan(), c.webhook_secret],
+            allowed=[c.get("USER#a"), c.jwt_secret],
+            denied=[c.get("CONN#a"), c.get("CUSTOMER#a"), c.put("USER#a"), c.scan(), c.webhook_secret],
         )
 
-    def test_upkeep_finds_and_ends_what_is_over(self):
+    def test_expiry_finds_and_settles_expired_accounts(self):
         c = self.calls
         self.check(
             "expiry",
-            may=[c.due(), c.get("USER#a"), c.commit("EVENT#c", "USER#a")],
-            may_not=[c.put("CUSTOMER#a"), c.put("CONN#a"), c.delete("USER#a"), c.sockets_of("a"), c.send, c.jwt_secret],
+            allowed=[c.due(), c.get("USER#a"), c.commit("EVENT#c", "USER#a")],
+            denied=[c.put("CUSTOMER#a"), c.put("CONN#a"), c.delete("USER#a"), c.sockets_of("a"), c.send, c.jwt_secret],
         )
 
 

@@ -31,7 +31,7 @@ impl Function {
             // Boxed, since the SDK's futures nest deeper than the compiler computes layouts.
             let retained = Box::pin(work(received.deliveries, time)).await;
             let retained = retained.iter().map(message_id).map(str::to_owned);
-            let response = response(retained.chain(received.stay).collect());
+            let response = response(retained.chain(received.retained).collect());
             self.flush();
             Ok::<_, InvocationError>(response)
         }))

@@ -8,7 +8,7 @@ const QUEUE: &str = include_str!("events/queue.json");
 /// A queue at an address where nothing listens.
 fn queue() -> Queue {
     let unreachable = "http://127.0.0.1:9";
-    Queue::new(&Sdk::at(unreachable, "key", "secret"), unreachable, unreachable, "table")
+    Queue::new(&Sdk::for_endpoint(unreachable, "key", "secret"), unreachable, unreachable, "table")
 }
 
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn a_batch_is_read_as_it_was_sent() {
     for event in events::read(QUEUE) {
         let event: SqsEvent = serde_json::from_str(&event).unwrap();
         let received = queue().deliveries(event).await;
-        assert_eq!(received.stay, Vec::<String>::new());
+        assert_eq!(received.retained, Vec::<String>::new());
         let [first, second, third] = &*received.deliveries else { panic!("{received:?}") };
         assert_eq!(message_id(&first.receipt), "11111111-1111-4111-8111-111111111111");
         assert!(first.receipt.0.ends_with("AQEBfirst+/="));
@@ -47,7 +47,7 @@ async fn an_unrecognized_message_stays_in_the_queue_while_it_cannot_be_parked() 
     ] }"#;
     let received = queue().deliveries(serde_json::from_str(event).unwrap()).await;
     assert!(received.deliveries.is_empty());
-    assert_eq!(received.stay, ["a", "b"]);
+    assert_eq!(received.retained, ["a", "b"]);
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Function {
             .with_dimension("function", name)
             .init()
             .map_err(Error::Metrics)?;
-        Ok(Self { environment, sdk: Sdk::of_lambda(), clock: crate::clock(), metrics })
+        Ok(Self { environment, sdk: Sdk::from_lambda(), clock: crate::clock(), metrics })
     }
 
     /// Writes the metrics of an invocation.

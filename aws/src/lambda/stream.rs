@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use tierlift_core::change::ChangeRecord;
 
 use super::{Error, Function, InvocationError};
-use crate::store::change_of;
 
 /// A batch of the stream
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>).
@@ -95,13 +94,9 @@ impl Row {
             tracing::error!(record, "stream record without a change");
             return None;
         };
-        match change_of(json) {
-            Ok((change, context)) => Some(ChangeRecord { change, context }),
-            Err(error) => {
-                tracing::error!(record, %error, "change unreadable");
-                None
-            }
-        }
+        serde_json::from_str(json)
+            .inspect_err(|error| tracing::error!(record, %error, "change unreadable"))
+            .ok()
     }
 }
 

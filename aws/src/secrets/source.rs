@@ -5,7 +5,7 @@ use std::fmt;
 use aws_sdk_secretsmanager as secretsmanager;
 use aws_sdk_ssm as ssm;
 
-use crate::{Environment, Sdk, environment, sdk::words};
+use crate::{Environment, Sdk, environment, sdk::with_sources};
 
 /// The place of one secret.
 pub(super) enum Source {
@@ -61,11 +61,11 @@ impl Source {
             Self::Environment { text, .. } => return Ok(text.clone()),
             Self::SecretsManager { client, arn } => {
                 let secret = client.get_secret_value().secret_id(arn).send().await;
-                secret.map_err(|error| words(&error))?.secret_string
+                secret.map_err(|error| with_sources(&error))?.secret_string
             }
             Self::ParameterStore { client, arn } => {
                 let request = client.get_parameter().name(arn).with_decryption(true);
-                let output = request.send().await.map_err(|error| words(&error))?;
+                let output = request.send().await.map_err(|error| with_sources(&error))?;
                 output.parameter.and_then(|parameter| parameter.value)
             }
         };

@@ -1,5 +1,5 @@
-//! The demo's page: the built client, held inside the program, or the plain page where it was not
-//! built. A debug build reads the folder instead, so that a page can be worked on.
+//! The demo's page: the built client, embedded in the program, or the plain page if it was not built.
+//! A debug build reads the client's folder at run time.
 
 use axum::{
     http::{
@@ -9,10 +9,9 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use rust_embed::{Embed, EmbeddedFile};
-use tierlift_core::codes::Code;
-use tierlift_core::wire::problem;
+use tierlift_core::{codes::Code, wire::problem};
 
-/// The files that the client's build makes. Their names under `assets/` carry their content's hash.
+/// The output of the client's build. File names under `assets/` contain a hash of the content.
 #[derive(Embed)]
 #[folder = "../client/demo/dist/"]
 #[allow_missing = true]
@@ -22,7 +21,7 @@ const PLAIN_PAGE: &str = include_str!("plain.html");
 const INDEX: &str = "index.html";
 const ASSETS: &str = "assets/";
 
-/// Whether the client was built when this program was.
+/// Whether the client is built.
 pub(super) fn is_built() -> bool {
     Built::get(INDEX).is_some()
 }
@@ -30,7 +29,7 @@ pub(super) fn is_built() -> bool {
 /// `GET /demo`.
 pub(super) fn page() -> Response {
     match Built::get(INDEX) {
-        Some(file) => answer(INDEX, file),
+        Some(file) => respond(INDEX, file),
         None => plain_page(),
     }
 }
@@ -40,23 +39,23 @@ pub(super) fn plain_page() -> Response {
     (headers("text/html; charset=utf-8", "no-cache"), Html(PLAIN_PAGE)).into_response()
 }
 
-/// `GET /demo/…`: a built file.
+/// `GET /demo/…`: a file of the build.
 pub(super) fn file(path: &str) -> Response {
     let Some(file) = Built::get(path) else {
         let detail = format!("the demo has no file {path:?}");
         return problem::response(StatusCode::NOT_FOUND, Code::RouteNotFound, &detail)
             .into_response();
     };
-    answer(path, file)
+    respond(path, file)
 }
 
-fn answer(path: &str, file: EmbeddedFile) -> Response {
+fn respond(path: &str, file: EmbeddedFile) -> Response {
     let kind = file.metadata.mimetype();
     let charset = if kind.starts_with("text/") { "; charset=utf-8" } else { "" };
     let content_type = format!("{kind}{charset}");
-    // A name with its content's hash never means anything else; the page itself is asked for anew.
-    let forever = path.starts_with(ASSETS);
-    let cache = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
+    // A hashed name never changes its content; the page itself is revalidated.
+    let is_immutable = path.starts_with(ASSETS);
+    let cache = if is_immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     (headers(&content_type, cache), file.data.into_owned()).into_response()
 }
 

@@ -1,4 +1,4 @@
-//! The demo's routes: what is asked, checked into a type, and what is answered.
+//! The demo's routes: requests parsed into types, and their responses.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,17 +21,13 @@ use tierlift_embedded::Db;
 use tierlift_session::RequireRole;
 
 use super::{
+    actions::{Action, DemoSimulator, Error},
     assets,
-    play::{Action, Error, SLOW_MAX, Stage},
 };
+use crate::limits::{DEMO_DELAY_MS, DEMO_DELAY_MS_MAX, DEMO_DELAYED_MAX};
 
-/// How long a slow webhook waits, where nobody says.
-const DELAY_MS: u64 = 8_000;
-/// How long it may wait.
-const DELAY_MAX_MS: u64 = 60_000;
-
-/// The routes, of which one is guarded.
-pub(super) fn router(stage: Arc<Stage>, guard: RequireRole<Db>) -> Router {
+/// All routes. `/demo/premium` is guarded.
+pub(super) fn router(simulator: Arc<DemoSimulator>, guard: RequireRole<Db>) -> Router {
     let premium = Router::new().route("/demo/premium", get(premium)).layer(guard);
     Router::new()
         .route("/demo", get(|| async { assets::page() }))
@@ -42,7 +38,7 @@ pub(super) fn router(stage: Arc<Stage>, guard: RequireRole<Db>) -> Router {
         .route("/demo/login", post(login))
         .route("/demo/simulate", post(simulate))
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
-        .with_state(stage)
+        .with_state(simulator)
         .merge(premium)
 }
 
@@ -54,7 +50,7 @@ async fn asset(Path(file): Path<String>) -> Response {
     assets::file(&format!("assets/{file}"))
 }
 
-/// Why a request is refused before anything happens. Each has a stable code.
+/// A refused request: its status, its stable code, and a detail for people.
 struct Refusal(StatusCode, Code, String);
 
 impl IntoResponse for Refusal {
@@ -71,7 +67,7 @@ impl From<JsonRejection> for Refusal {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::ContentTypeUnsupported,
             _ => Code::BodyInvalid,
         };
-        // A body of the wrong shape is as bad a request as one that is no JSON.
+        // JSON of the wrong shape is refused like a body that is no JSON.
         let status = match error.status() {
             StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
             status => status,
@@ -85,13 +81,13 @@ impl From<Error> for Refusal {
         let (status, code) = match &error {
             Error::NoSubscription(_) => (StatusCode::CONFLICT, Code::SubscriptionMissing),
             Error::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::StoreUnavailable),
-            Error::Refused(_) => (StatusCode::BAD_GATEWAY, Code::WebhookRefused),
+            Error::Send(_) | Error::Task(_) => (StatusCode::BAD_GATEWAY, Code::WebhookRefused),
         };
         Self(status, code, error.to_string())
     }
 }
 
-fn user(text: &str) -> Result<UserId, Refusal> {
+fn parse_user(text: &str) -> Result<UserId, Refusal> {
     let invalid =
         |error| Refusal(StatusCode::BAD_REQUEST, Code::UserInvalid, format!("userId: {error}"));
     UserId::new(text).map_err(|error| invalid(error.to_string()))
@@ -104,12 +100,12 @@ struct Login {
 }
 
 async fn login(
-    State(stage): State<Arc<Stage>>,
+    State(simulator): State<Arc<DemoSimulator>>,
     body: Result<Json<Login>, JsonRejection>,
 ) -> Result<Response, Refusal> {
     let Json(login) = body?;
-    let user = user(&login.user_id)?;
-    Ok(match stage.access.issue(&user).await {
+    let user = parse_user(&login.user_id)?;
+    Ok(match simulator.access.issue(&user).await {
         Ok(issued) => Json(issued).into_response(),
         Err(error) => error.into_response(),
     })
@@ -120,22 +116,22 @@ async fn login(
 struct Simulate {
     user_id: String,
     action: String,
-    /// For `slow`: how long its webhooks wait.
+    /// For `slow`: time until its webhooks are sent.
     delay_ms: Option<u64>,
 }
 
 async fn simulate(
-    State(stage): State<Arc<Stage>>,
+    State(simulator): State<Arc<DemoSimulator>>,
     body: Result<Json<Simulate>, JsonRejection>,
 ) -> Result<Response, Refusal> {
     let Json(request) = body?;
-    let user = user(&request.user_id)?;
+    let user = parse_user(&request.user_id)?;
     let events = match &request.action[..] {
-        "upgrade" => stage.play(&user, Action::Upgrade).await?,
-        "downgrade" => stage.play(&user, Action::Downgrade).await?,
-        "past_due" => stage.play(&user, Action::PastDue).await?,
-        "storm" => stage.play(&user, Action::Storm).await?,
-        "slow" => slowly(stage, user, request.delay_ms.unwrap_or(DELAY_MS)).await?,
+        "upgrade" => simulator.run(&user, Action::Upgrade).await?,
+        "downgrade" => simulator.run(&user, Action::Downgrade).await?,
+        "past_due" => simulator.run(&user, Action::PastDue).await?,
+        "storm" => simulator.run(&user, Action::Storm).await?,
+        "slow" => upgrade_later(simulator, user, request.delay_ms.unwrap_or(DEMO_DELAY_MS)).await?,
         other => {
             let detail = format!(
                 "action {other:?} is unknown; allowed: upgrade, downgrade, past_due, storm, slow"
@@ -146,22 +142,27 @@ async fn simulate(
     Ok((StatusCode::ACCEPTED, Json(json!({ "status": "sent", "events": events }))).into_response())
 }
 
-/// Answers at once; the upgrade's webhooks come later, as Stripe's sometimes do.
-async fn slowly(stage: Arc<Stage>, user: UserId, delay_ms: u64) -> Result<usize, Refusal> {
-    if delay_ms > DELAY_MAX_MS {
-        let detail = format!("delayMs is at most {DELAY_MAX_MS}, not {delay_ms}");
+/// Answers at once and sends the upgrade's webhooks later, as Stripe sometimes does.
+async fn upgrade_later(
+    simulator: Arc<DemoSimulator>,
+    user: UserId,
+    delay_ms: u64,
+) -> Result<usize, Refusal> {
+    if delay_ms > DEMO_DELAY_MS_MAX {
+        let detail = format!("delayMs is at most {DEMO_DELAY_MS_MAX}, not {delay_ms}");
         return Err(Refusal(StatusCode::BAD_REQUEST, Code::DelayInvalid, detail));
     }
-    let Ok(waiting) = Arc::clone(&stage.waiting).try_acquire_owned() else {
-        let detail = format!("{SLOW_MAX} slow upgrades are waiting; try again when some are done");
+    let Ok(permit) = Arc::clone(&simulator.delayed).try_acquire_owned() else {
+        let detail =
+            format!("{DEMO_DELAYED_MAX} delayed upgrades are waiting already; try again later");
         return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, Code::DelaysExhausted, detail));
     };
-    let events = stage.upgrade_size(&user).await?;
+    let events = simulator.upgrade_size(&user).await?;
     tokio::spawn(async move {
-        let _waiting = waiting;
+        let _permit = permit;
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-        if let Err(error) = stage.play(&user, Action::Upgrade).await {
-            tracing::warn!(user = %user, %error, "a slow upgrade did not happen");
+        if let Err(error) = simulator.run(&user, Action::Upgrade).await {
+            tracing::warn!(user = %user, %error, "delayed upgrade failed");
         }
     });
     Ok(events)
@@ -169,7 +170,7 @@ async fn slowly(stage: Arc<Stage>, user: UserId, delay_ms: u64) -> Result<usize,
 
 async fn premium(Extension(session): Extension<Session>) -> Response {
     Json(json!({
-        "message": "This answer is for those who pay.",
+        "message": "This is for paying users.",
         "userId": session.user_id,
         "role": session.role,
     }))

@@ -2,7 +2,7 @@
 
 use tierlift_aws::{
     lambda::Function,
-    sockets::{Connections, Once},
+    sockets::{Connections, DedupedSockets},
 };
 use tierlift_notifier::notify_all;
 
@@ -13,7 +13,7 @@ async fn main() -> anyhow::Result<()> {
     let endpoint = environment.connections_endpoint()?;
     let connections = Connections::new(&function.sdk, environment.table()?, endpoint);
     // A batch that is redelivered because one push failed must not repeat the others.
-    let sockets = Once::new(connections, clock.clone());
+    let sockets = DedupedSockets::new(connections, clock.clone());
     function.serve_stream(async |records| notify_all(&sockets, records, clock).await).await?;
     Ok(())
 }

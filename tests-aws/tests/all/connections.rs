@@ -1,5 +1,5 @@
-//! Live sockets behind API Gateway: their rows in the table, and what its management API answers,
-//! from a server that gives each answer by the name of the socket.
+//! Live sockets behind API Gateway: their rows in the table, and the responses of the management API,
+//! from a server that takes the status of each response from the socket's id.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,7 +23,7 @@ use super::{emulator::sdk_at, store_table::Table};
 use crate::process::until;
 
 const AT: Timestamp = Timestamp::from_millis(1_795_000_000_123);
-/// Nobody is there: these tests speak to the table alone.
+/// An endpoint that nobody serves, for tests that use only the table.
 const NOWHERE: &str = "http://127.0.0.1:9/none";
 
 type Seen = Arc<Mutex<Vec<(Method, String, String)>>>;
@@ -32,7 +32,7 @@ fn id(name: &str) -> ConnectionId {
     ConnectionId::new(name)
 }
 
-/// Rows in a table of the test's own, sockets behind that endpoint.
+/// Connections with a table of their own and sockets behind that endpoint.
 async fn connections(endpoint: &str) -> (Table, Connections) {
     let table = Table::create().await;
     let connections = Connections::new(&table.sdk().await, &table.name, endpoint);
@@ -40,7 +40,7 @@ async fn connections(endpoint: &str) -> (Table, Connections) {
 }
 
 #[tokio::test]
-async fn remembers_who_opened_a_socket_and_forgets_it() {
+async fn records_who_opened_a_socket_and_forgets_it() {
     let (table, connections) = connections(NOWHERE).await;
     let (ada, socket) = (user_id("用户 ada"), id("L0SM9cOFvHcCIhw="));
     assert_eq!(connections.holder(&socket).await.unwrap(), None);
@@ -55,13 +55,13 @@ async fn remembers_who_opened_a_socket_and_forgets_it() {
         connections.forget(&socket).await.unwrap();
         assert_eq!(connections.holder(&socket).await.unwrap(), None);
     }
-    until("the index has forgotten it", async || {
+    until("the index no longer has it", async || {
         connections.for_user(&ada).await.unwrap().is_empty()
     })
     .await;
 }
 
-/// More than one answer of the index carries, the newest first, and nobody else's.
+/// More than one page of the index, newest first, and none of another user.
 #[tokio::test]
 async fn finds_all_sockets_of_a_user() {
     let (_table, connections) = connections(NOWHERE).await;
@@ -82,7 +82,7 @@ async fn finds_all_sockets_of_a_user() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_not_ours_names_nobody() {
+async fn a_row_that_tierlift_did_not_write_is_an_error() {
     let (table, connections) = connections(NOWHERE).await;
     for row in [
         json!({ "pk": { "S": "CONN#a" }, "conn_user": { "S": "ada" }, "connected_at": { "N": "1" } }),
@@ -94,22 +94,22 @@ async fn a_row_that_is_not_ours_names_nobody() {
     }
 }
 
-/// Sockets behind that endpoint, whose rows nobody asks for.
+/// Connections for tests that use only the endpoint.
 fn sockets(endpoint: &str) -> Connections {
     Connections::new(&sdk_at(([127, 0, 0, 1], 9).into()), "none", endpoint)
 }
 
-/// A management API: a socket named by a number is answered with that status.
+/// A management API: a socket whose id is a number gets a response of that status.
 async fn gateway() -> (String, Seen) {
     let seen = Seen::default();
-    let router = Router::new().fallback(answer).with_state(seen.clone());
+    let router = Router::new().fallback(respond).with_state(seen.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}/live", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
     (endpoint, seen)
 }
 
-async fn answer(State(seen): State<Seen>, method: Method, uri: Uri, body: Bytes) -> Response {
+async fn respond(State(seen): State<Seen>, method: Method, uri: Uri, body: Bytes) -> Response {
     let path = uri.path().to_owned();
     let status = path.rsplit('/').next().unwrap().parse().unwrap_or(200);
     seen.lock().unwrap().push((method, path, String::from_utf8(body.to_vec()).unwrap()));
@@ -125,21 +125,21 @@ async fn answer(State(seen): State<Seen>, method: Method, uri: Uri, body: Bytes)
 }
 
 #[tokio::test]
-async fn pushes_to_a_socket_by_its_name() {
+async fn pushes_to_a_socket_by_its_id() {
     let (endpoint, seen) = gateway().await;
     let connections = sockets(&endpoint);
     let text = "{\"v\":1,\"role\":\"bezahlt ☂\"}";
     assert_eq!(connections.push(&id("L0SM9c/O+Hw="), text).await.unwrap(), Pushed::Sent);
     let seen = std::mem::take(&mut *seen.lock().unwrap());
     let path = "/live/@connections/L0SM9c%2FO%2BHw%3D";
-    // The SDK may leave the sign of the management API in its name escaped as well.
+    // The SDK may also escape the `@` of the path.
     let seen: Vec<_> =
         seen.into_iter().map(|(m, path, body)| (m, path.replace("%40", "@"), body)).collect();
     assert_eq!(seen, [(Method::POST, path.to_owned(), text.to_owned())]);
 }
 
 #[tokio::test]
-async fn tells_a_socket_that_is_gone_from_one_that_cannot_be_reached() {
+async fn distinguishes_a_socket_that_is_gone_from_one_that_cannot_be_reached() {
     let (endpoint, seen) = gateway().await;
     let connections = sockets(&endpoint);
     let attempts = usize::try_from(AWS_ATTEMPTS_MAX).unwrap();
@@ -163,7 +163,7 @@ async fn tells_a_socket_that_is_gone_from_one_that_cannot_be_reached() {
     assert!(sockets(NOWHERE).push(&id("200"), "hello").await.is_err());
 }
 
-/// One that is gone already is closed; of one that could not be closed nothing is forgotten.
+/// A socket that is gone already counts as closed; one that could not be closed is kept.
 #[tokio::test]
 async fn closes_a_socket_and_forgets_it() {
     let (endpoint, seen) = gateway().await;

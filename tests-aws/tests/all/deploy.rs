@@ -1,6 +1,5 @@
-//! The stack as it is deployed: the packaged functions and their template in an emulator that lets
-//! each function do what its role allows, and no more. Around it are Stripe, browsers, and whoever
-//! runs it.
+//! A deployed stack: the packaged functions and the template in an emulator that enforces the role of
+//! each function, with the requests of Stripe, of browsers and of an operator.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,12 +21,12 @@ use crate::{
     support::{Answer, ORIGIN, Request, Socket, WEBHOOK_SECRET},
 };
 
-/// What is deployed where a test says nothing else.
+/// Parameters that every test deploys with.
 const PARAMETERS: [&str; 3] =
     ["Roles=free,paid,team", "Plans=price_pro=paid,prod_team=team", "GraceDays=0"];
 pub(super) const FUNCTIONS: [&str; 6] =
     ["ingest", "worker", "notifier-stream", "notifier-gateway", "session", "expiry"];
-/// A revocation id that no account reaches, so that a token with it is never stale.
+/// A revocation id that no account reaches: a token with it is never stale.
 const NEVER_STALE: u64 = 1_000_000;
 
 /// A deployed stack.
@@ -37,7 +36,7 @@ pub(super) struct Stack {
     tokens: Secret,
 }
 
-/// The functions and the template that `make package` made.
+/// The folder of functions and template that `make package` builds.
 fn package() -> PathBuf {
     tools::package()
 }
@@ -57,37 +56,38 @@ fn deploy(emulator: &Emulator, template: &Path, parameters: &[&str]) -> Value {
 }
 
 impl Stack {
+    /// Deploys the packaged template.
     pub(super) async fn start() -> Self {
         Self::start_from(&template(), &[]).await
     }
 
-    /// From another template than the packaged one, and with further parameters.
+    /// Deploys a template with additional parameters.
     pub(super) async fn start_from(template: &Path, more: &[&str]) -> Self {
-        let emulator = Emulator::guarded();
+        let emulator = Emulator::with_policies();
         let origins = format!("AllowedOrigins={ORIGIN}");
         let architecture = std::env::consts::ARCH.replace("aarch64", "arm64");
         let architecture = format!("Architecture={architecture}");
         let parameters = [&PARAMETERS[..], &[&origins, &architecture], more].concat();
         let outputs = deploy(&emulator, template, &parameters);
         let input = json!({ "SecretId": outputs["JwtSecretArn"] });
-        let made = emulator.call("secretsmanager.GetSecretValue", &input).await;
-        let tokens = Secret::new(made["SecretString"].as_str().unwrap()).unwrap();
+        let secret = emulator.call("secretsmanager.GetSecretValue", &input).await;
+        let tokens = Secret::new(secret["SecretString"].as_str().unwrap()).unwrap();
         let this = Self { emulator, outputs, tokens };
-        this.roll_webhook_secret(WEBHOOK_SECRET).await;
+        this.put_webhook_secret(WEBHOOK_SECRET).await;
         this
     }
 
-    /// Deploys the packaged template over it; parameters that are not named stay.
+    /// Updates the stack to the packaged template; parameters that are not named keep their values.
     pub(super) fn update(&self, parameters: &[&str]) {
         deploy(&self.emulator, &template(), parameters);
     }
 
-    pub(super) async fn roll_webhook_secret(&self, text: &str) {
+    pub(super) async fn put_webhook_secret(&self, text: &str) {
         let input = json!({ "SecretId": self.outputs["WebhookSecretArn"], "SecretString": text });
         self.call("secretsmanager.PutSecretValue", &input).await;
     }
 
-    /// One call of an API, as the account's owner.
+    /// Calls an AWS API as the account's root.
     pub(super) async fn call(&self, target: &str, input: &Value) -> Value {
         self.emulator.call(target, input).await
     }
@@ -96,7 +96,7 @@ impl Stack {
         self.outputs[name].as_str().unwrap()
     }
 
-    /// What stands behind the address in a URL of the stack.
+    /// The path of a URL among the stack's outputs.
     fn path(&self, name: &str) -> &str {
         let after = format!("//{}", self.emulator.address());
         self.output(name).split_once(&after).unwrap().1
@@ -117,14 +117,14 @@ impl Stack {
     }
 }
 
-/// Stripe's side.
+/// Requests of Stripe.
 impl Stack {
     pub(super) fn webhook_request<'a>(&self, body: &'a [u8], signature: &str) -> Request<'a> {
         let request = Request::new("POST", self.path("WebhookUrl"));
         request.header("stripe-signature", signature).body(body)
     }
 
-    /// Posts a body, signed now with that secret.
+    /// Posts a body that is signed with a secret at the current time.
     pub(super) async fn webhook(&self, body: &[u8], secret: &str) -> Answer {
         let request = self.webhook_request(body, &sign(secret, body, now()));
         self.send(request.header("content-type", "application/json")).await
@@ -160,21 +160,21 @@ pub(super) fn subscribed(event: &str, user: &str) -> Value {
     })
 }
 
-/// A browser's side.
+/// Requests of browsers.
 impl Stack {
-    /// Sends a request and reads the answer to its end.
+    /// Sends a request and reads the whole response.
     pub(super) async fn send(&self, request: Request<'_>) -> Answer {
         let mut stream = TcpStream::connect(self.emulator.address()).await.unwrap();
         stream.write_all(&request.bytes()).await.unwrap();
         Answer::read(&mut stream).await
     }
 
-    /// A token for a user who is at that revocation id.
+    /// A token of a user with a revocation id.
     pub(super) fn token(&self, user: &str, rev: u64) -> String {
         self.tokens.mint(&user_id(user), RevocationId(rev), now())
     }
 
-    /// A request of the session, or below it.
+    /// A request to `SessionUrl`, or to a path below it.
     pub(super) fn session_request(
         &self,
         method: &str,
@@ -191,7 +191,7 @@ impl Stack {
         Request::new("GET", &format!("{api}{page}"))
     }
 
-    /// What the session says of a user.
+    /// The answer of `GET /session` for a user.
     pub(super) async fn session(&self, user: &str) -> Value {
         let token = self.token(user, NEVER_STALE);
         let answer = self.send(self.session_request("GET", "", &token)).await;
@@ -205,7 +205,7 @@ impl Stack {
         self.try_socket(&protocols, None).await.unwrap()
     }
 
-    /// Opens a socket with these subprotocols, from a page of that origin.
+    /// Opens a socket with these subprotocols from a page of an origin.
     pub(super) async fn try_socket(
         &self,
         protocols: &[String],
@@ -226,9 +226,9 @@ impl Stack {
     }
 }
 
-/// The side of whoever runs it.
+/// Calls of an operator.
 impl Stack {
-    /// Starts a function as the clock does, and waits for its end.
+    /// Invokes a function as its schedule does, and waits until it has ended.
     pub(super) async fn tick(&self, function: &str) {
         let path = format!("/2015-03-31/functions/tierlift-{function}/invocations");
         let request = Request::new("POST", &path).header("authorization", AUTHORIZATION);
@@ -237,7 +237,7 @@ impl Stack {
         assert_eq!((answer.status, answer.body.as_str()), (200, "null"));
     }
 
-    /// The lines of a function's log that are its own, and not Lambda's.
+    /// The log lines that a function wrote itself, without those of Lambda.
     pub(super) async fn log(&self, function: &str) -> Vec<Value> {
         let input = json!({ "logGroupName": format!("/aws/lambda/tierlift-{function}") });
         let found = self.call("Logs_20140328.FilterLogEvents", &input).await;
@@ -245,21 +245,21 @@ impl Stack {
         lines.filter_map(|line| serde_json::from_str(line["message"].as_str()?).ok()).collect()
     }
 
-    /// The log lines that say this of an event.
-    pub(super) async fn said(&self, function: &str, message: &str, event: &str) -> Vec<Value> {
+    /// The log lines with a message about an event.
+    pub(super) async fn logged(&self, function: &str, message: &str, event: &str) -> Vec<Value> {
         let mut lines = self.log(function).await;
         lines.retain(|line| line["message"] == message && line["event"] == event);
         lines
     }
 
-    /// The sum of a metric, of those lines that have this label.
+    /// The sum of a metric over the log lines with a label.
     pub(super) async fn counted(&self, function: &str, metric: &str, label: (&str, &str)) -> u64 {
         let lines = self.log(function).await;
         let lines = lines.iter().filter(|line| line[label.0] == label.1);
         lines.filter_map(|line| line[metric].as_u64()).sum()
     }
 
-    async fn show(&self) {
+    async fn print_logs(&self) {
         for function in FUNCTIONS {
             eprintln!("---- the log of {function}");
             for line in self.log(function).await {
@@ -270,14 +270,14 @@ impl Stack {
     }
 }
 
-/// Whoever reads why a test failed wants to see what the functions said.
+/// Prints the logs of the functions where a test failed.
 impl Drop for Stack {
     fn drop(&mut self) {
         if !thread::panicking() {
             return;
         }
-        // On a thread with a runtime of its own, since nothing can be waited for here.
+        // `drop` is not async, so a thread with a runtime of its own reads the logs.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        thread::scope(|scope| drop(scope.spawn(|| runtime.block_on(self.show())).join()));
+        thread::scope(|scope| drop(scope.spawn(|| runtime.block_on(self.print_logs())).join()));
     }
 }

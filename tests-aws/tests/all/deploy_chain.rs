@@ -1,4 +1,4 @@
-//! From Stripe to the screen through everything that is deployed, and back when it ends.
+//! From Stripe to the browser through the whole stack, for an upgrade and for the end of a role.
 
 use serde_json::{Value, json};
 use tierlift_core::ports::Store as _;
@@ -11,7 +11,7 @@ use crate::{
     support::{ORIGIN, Request, Socket},
 };
 
-/// The metrics that a purchase, its end and a closed tab leave behind.
+/// Metrics that a purchase, its end and a closed tab produce.
 const COUNTED: [(&str, &[&str]); 4] = [
     ("ingest", &["tierlift_webhooks_total", "tierlift_ack_seconds"]),
     (
@@ -26,8 +26,8 @@ const COUNTED: [(&str, &[&str]); 4] = [
     ("notifier-gateway", &["tierlift_sockets_closed_total"]),
 ];
 
-/// The next frame is this notice, for the first time.
-async fn hears(tab: &mut Socket, kind: &str, [from, to]: [&str; 2], rev: u64) {
+/// The next frame is this notice, of a change that was not seen before.
+async fn receives_notice(tab: &mut Socket, kind: &str, [from, to]: [&str; 2], rev: u64) {
     let notice = tab.hear().await;
     assert_eq!((&notice["type"], &notice["userId"]), (&json!(kind), &json!("ada")), "{notice}");
     assert_eq!((&notice["previousRole"], &notice["role"]), (&json!(from), &json!(to)));
@@ -36,7 +36,7 @@ async fn hears(tab: &mut Socket, kind: &str, [from, to]: [&str; 2], rev: u64) {
 
 async fn is_at(tab: &mut Socket, role: &str, rev: u64) {
     let snapshot = tab.sync().await;
-    assert_eq!(snapshot["type"], "SNAPSHOT", "a frame too many: {snapshot}");
+    assert_eq!(snapshot["type"], "SNAPSHOT", "an extra frame: {snapshot}");
     assert_eq!((&snapshot["role"], &snapshot["revocationId"]), (&json!(role), &json!(rev)));
 }
 
@@ -56,14 +56,14 @@ async fn what_happens_at_stripe_reaches_every_tab_and_the_session() {
     let customer = stripe.customer(Some("ada"), CARD_PAYS).await;
     let subscription = stripe.subscribe(&customer, "price_pro", &[]).await;
     for tab in &mut tabs {
-        hears(tab, "ROLE_UPGRADED", ["free", "paid"], 1).await;
+        receives_notice(tab, "ROLE_UPGRADED", ["free", "paid"], 1).await;
         is_at(tab, "paid", 1).await;
     }
     a_stale_token_is_replaced(&stack).await;
 
     stripe.cancel(&subscription).await;
     for tab in &mut tabs {
-        hears(tab, "ROLE_DOWNGRADED", ["paid", "free"], 2).await;
+        receives_notice(tab, "ROLE_DOWNGRADED", ["paid", "free"], 2).await;
         is_at(tab, "free", 2).await;
     }
     let session = stack.session("ada").await;
@@ -89,7 +89,7 @@ async fn a_stale_token_is_replaced(stack: &Stack) {
     assert_eq!(answer.headers["access-control-allow-origin"], ORIGIN);
     let session = answer.json();
     assert_eq!((&session["role"], &session["subscriptionActive"]), (&json!("paid"), &json!(true)));
-    // What no route asks for stops none.
+    // A query that no route uses is ignored.
     let odd = stack.session_request("GET", "?a=<b>|\"^", fresh);
     stack.send(odd).await.assert(200, "");
     let stranger = stack.session_request("GET", "", "");
@@ -134,16 +134,17 @@ async fn a_webhook_can_be_followed_by_its_trace() {
     );
     let request: Request<'_> = stack.webhook_request(event.as_bytes(), &signature);
     stack.send(request.header("traceparent", trace)).await.assert(200, "");
-    for (function, message) in [("worker", "processed"), ("notifier-stream", "change pushed")] {
+    for (function, message) in [("worker", "event processed"), ("notifier-stream", "change pushed")]
+    {
         until(&format!("{function} logs it"), async || {
-            let lines = stack.said(function, message, "evt_1").await;
+            let lines = stack.logged(function, message, "evt_1").await;
             lines.iter().any(|line| line["trace"] == trace && line["user"] == "ada")
         })
         .await;
     }
 }
 
-/// Long enough for the purchase itself, on a slow machine.
+/// Long enough for the purchase itself on a slow machine.
 const PAID_FOR_SECS: i64 = 8;
 
 #[tokio::test]
@@ -155,7 +156,7 @@ async fn a_role_ends_with_its_time_though_no_webhook_comes() {
     short["data"]["object"]["items"]["data"][0]["current_period_end"] = end.as_secs().into();
     stack.accepts(&short).await;
     stack.accepts(&subscribed("evt_long", "bob")).await;
-    hears(&mut tab, "ROLE_UPGRADED", ["free", "paid"], 1).await;
+    receives_notice(&mut tab, "ROLE_UPGRADED", ["free", "paid"], 1).await;
     until("bob paid, too", async || stack.session("bob").await["role"] == "paid").await;
 
     let store = stack.store();
@@ -166,7 +167,7 @@ async fn a_role_ends_with_its_time_though_no_webhook_comes() {
     })
     .await;
     assert!(now().as_secs() >= end.as_secs(), "it ended before its time");
-    hears(&mut tab, "ROLE_DOWNGRADED", ["paid", "free"], 2).await;
+    receives_notice(&mut tab, "ROLE_DOWNGRADED", ["paid", "free"], 2).await;
     stack.tick("expiry").await;
     is_at(&mut tab, "free", 2).await;
     let bob = store.account(&user_id("bob")).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Events that come twice, in the wrong order, broken, or where they may not be written.
+//! Repeated, unordered and malformed events, and a worker without the right to commit.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use tierlift_tests::facts::{event_id, user_id};
 use super::deploy::{Stack, subscribed, template};
 use crate::process::until;
 
-/// The events that the worker set aside or tried again, or whatever else is their outcome.
+/// The number of events with an outcome, such as `parked` or `retried`.
 async fn outcomes(stack: &Stack, outcome: &str) -> u64 {
     stack.counted("worker", "tierlift_events_total", ("outcome", outcome)).await
 }
@@ -23,13 +23,13 @@ async fn becomes(stack: &Stack, user: &str, role: &str, rev: u64) {
     .await;
 }
 
-/// Puts the bare body into the queue, past ingest and past the queue's own memory of event ids.
-async fn enqueue(stack: &Stack, event: &Value, again: &str) {
+/// Sends an event to the queue past ingest, under a deduplication id of its own.
+async fn enqueue(stack: &Stack, event: &Value, deduplication: &str) {
     let message = json!({
         "QueueUrl": stack.output("QueueUrl"),
         "MessageBody": event.to_string(),
         "MessageGroupId": event["data"]["object"]["customer"],
-        "MessageDeduplicationId": again,
+        "MessageDeduplicationId": deduplication,
     });
     stack.call("AmazonSQS.SendMessage", &message).await;
 }
@@ -43,10 +43,10 @@ async fn an_event_counts_once_however_often_it_comes() {
         stack.accepts(&event).await;
     }
     assert_eq!(tab.hear().await["revocationId"], 1);
-    for again in ["again", "and again"] {
-        enqueue(&stack, &event, again).await;
+    for deduplication in ["first-repeat", "second-repeat"] {
+        enqueue(&stack, &event, deduplication).await;
     }
-    until("both are known", async || outcomes(&stack, "duplicate").await == 2).await;
+    until("both are duplicates", async || outcomes(&stack, "duplicate").await == 2).await;
     assert_eq!(outcomes(&stack, "applied").await, 1);
     assert_eq!(tab.sync().await["type"], "SNAPSHOT", "and no second notice");
     becomes(&stack, "ada", "paid", 1).await;
@@ -55,14 +55,14 @@ async fn an_event_counts_once_however_often_it_comes() {
 #[tokio::test]
 async fn the_order_in_which_events_come_does_not_matter() {
     let stack = Stack::start().await;
-    // Within one second, so that nothing but the edge tells the order.
+    // Within one second, so that only the edge shows the order.
     let mut incomplete = subscribed("evt_created", "ada");
     incomplete["data"]["object"]["status"] = "incomplete".into();
     let mut activated = subscribed("evt_activated", "ada");
     activated["created"] = incomplete["created"].clone();
     activated["type"] = "customer.subscription.updated".into();
     activated["data"]["previous_attributes"] = json!({ "status": "incomplete" });
-    // And an end that comes before its beginning.
+    // And a deletion that arrives before the creation.
     let begun = subscribed("evt_begun", "bob");
     let mut ended = subscribed("evt_ended", "bob");
     ended["created"] = (begun["created"].as_i64().unwrap() + 1).into();
@@ -79,20 +79,20 @@ async fn the_order_in_which_events_come_does_not_matter() {
     becomes(&stack, "bob", "free", 0).await;
 }
 
-/// A look at the letters takes a second, so they are counted first.
+/// Waits until there are that many dead letters. Counting them is faster than a scan.
 async fn dead(queue: &Queue, count: u64) {
-    until(&format!("{count} are set aside"), async || queue.depth().await.unwrap().dead == count)
+    until(&format!("{count} are parked"), async || queue.depth().await.unwrap().dead == count)
         .await;
 }
 
-/// The causes of the dead letters, by event; each was tried once.
+/// The causes of the dead letters by event; each had one attempt.
 async fn causes(queue: &Queue) -> Vec<(String, &'static str)> {
-    let letters = queue.list(10).await.unwrap();
-    let mut causes: Vec<_> = letters
+    let dead_letters = queue.list(10).await.unwrap();
+    let mut causes: Vec<_> = dead_letters
         .into_iter()
-        .map(|letter| {
-            assert_eq!(letter.failure.attempts, 1, "{letter:?}");
-            (letter.message.event.to_string(), letter.failure.cause.as_str())
+        .map(|dead| {
+            assert_eq!(dead.failure.attempts, 1, "{dead:?}");
+            (dead.message.event.to_string(), dead.failure.cause.as_str())
         })
         .collect();
     causes.sort();
@@ -100,7 +100,7 @@ async fn causes(queue: &Queue) -> Vec<(String, &'static str)> {
 }
 
 #[tokio::test]
-async fn what_cannot_be_applied_is_set_aside_and_comes_back_when_it_can() {
+async fn an_event_that_cannot_be_applied_is_parked_and_applied_after_a_redrive() {
     let stack = Stack::start().await;
     let mut broken = subscribed("evt_broken", "ada");
     broken["data"]["object"]["status"] = 5.into();
@@ -116,10 +116,10 @@ async fn what_cannot_be_applied_is_set_aside_and_comes_back_when_it_can() {
     dead(&queue, 2).await;
     assert_eq!(causes(&queue).await, both);
 
-    // As long as nothing is mended it fails as before.
+    // As long as the cause remains, it fails again.
     assert!(queue.redrive(&event_id("evt_gold")).await.unwrap());
     until("it failed again", async || {
-        stack.said("worker", "parked as a dead letter", "evt_gold").await.len() == 2
+        stack.logged("worker", "event parked as a dead letter", "evt_gold").await.len() == 2
     })
     .await;
     assert_eq!(causes(&queue).await, both, "it must not be lost");
@@ -132,27 +132,27 @@ async fn what_cannot_be_applied_is_set_aside_and_comes_back_when_it_can() {
     assert_eq!((&notice["role"], &notice["eventId"]), (&json!("team"), &json!("evt_gold")));
     assert_eq!(causes(&queue).await, [broken]);
 
-    assert!(!queue.redrive(&event_id("evt_gold")).await.unwrap(), "it is no letter any more");
-    enqueue(&stack, &gold, "again").await;
-    until("it is known", async || outcomes(&stack, "duplicate").await == 1).await;
+    assert!(!queue.redrive(&event_id("evt_gold")).await.unwrap(), "it is no dead letter any more");
+    enqueue(&stack, &gold, "repeat").await;
+    until("it is a duplicate", async || outcomes(&stack, "duplicate").await == 1).await;
     assert_eq!(tab.sync().await["type"], "SNAPSHOT", "and no second notice");
 }
 
 #[tokio::test]
-async fn an_event_that_may_not_be_written_waits_until_it_may() {
+async fn an_event_waits_until_the_worker_may_commit() {
     let folder = tempfile::tempdir().unwrap();
-    let weaker = folder.path().join("template.yaml");
-    let whole = fs::read_to_string(template()).unwrap();
+    let without_commit = folder.path().join("template.yaml");
+    let packaged = fs::read_to_string(template()).unwrap();
     let commit = "Sid: Commit\n                Effect: Allow\n";
-    assert_eq!(whole.matches(commit).count(), 1);
-    fs::write(&weaker, whole.replace(commit, &commit.replace("Allow", "Deny"))).unwrap();
-    // The functions stay, since the emulator ends one that is at work when its code is replaced.
+    assert_eq!(packaged.matches(commit).count(), 1);
+    fs::write(&without_commit, packaged.replace(commit, &commit.replace("Allow", "Deny"))).unwrap();
+    // The code stays the same: the emulator ends a running function whose code is replaced.
     let same_code = "CodePrefix=release";
-    let stack = Stack::start_from(&weaker, &[same_code]).await;
+    let stack = Stack::start_from(&without_commit, &[same_code]).await;
     stack.accepts(&subscribed("evt_1", "ada")).await;
     until("it was tried", async || {
-        let tries = stack.said("worker", "will be tried again", "evt_1").await;
-        tries.iter().any(|line| line["cause"] == "store.unavailable")
+        let retries = stack.logged("worker", "event failed, retry scheduled", "evt_1").await;
+        retries.iter().any(|line| line["cause"] == "store.unavailable")
     })
     .await;
     let store = stack.store();

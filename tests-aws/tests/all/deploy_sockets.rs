@@ -1,4 +1,4 @@
-//! Sockets of the deployed API: who gets one, what closes it, and who is told when some are gone.
+//! Sockets of the deployed API: which open, what closes them, and pushes where some are gone.
 
 use futures_util::SinkExt as _;
 use tierlift_aws::sockets::{ConnectionId, Connections};
@@ -43,7 +43,7 @@ async fn a_socket_needs_its_protocol_an_allowed_page_and_a_good_token() {
     ] {
         let mut protocols = vec![format!("tierlift.{version}")];
         protocols.extend((!token.is_empty()).then(|| format!("bearer.{token}")));
-        // The emulator has one status for every refusal; on AWS it is the function's.
+        // The emulator answers every refusal with 403; on AWS the status is the function's.
         match stack.try_socket(&protocols, origin).await {
             Err(Error::Http(answer)) => assert_eq!(answer.status(), 403),
             other => panic!("{:?}", other.map(|_| "it opened")),
@@ -90,16 +90,16 @@ async fn what_is_not_in_the_protocol_closes_the_socket() {
 }
 
 #[tokio::test]
-async fn sockets_that_are_gone_are_forgotten_and_the_others_told() {
+async fn sockets_that_are_gone_are_forgotten_and_the_others_get_the_notice() {
     let stack = Stack::start().await;
     let connections = stack.connections();
     let mut tabs = [stack.socket("ada").await, stack.socket("ada").await];
     let cut = stack.socket("ada").await;
     holds(&connections, "ada", 3).await;
-    // The wire ends without a goodbye.
+    // This connection ends without a close frame.
     drop(cut.wire.into_inner());
     holds(&connections, "ada", 2).await;
-    // And one of which API Gateway told nobody that it is gone.
+    // And this row is of a socket for which API Gateway never sent `$disconnect`.
     let gone = ConnectionId::new("gone");
     connections.open(&gone, &user_id("ada"), now()).await.unwrap();
     holds(&connections, "ada", 3).await;

@@ -1,4 +1,4 @@
-//! Webhooks at the deployed API: what is refused, what is taken, and by which secret.
+//! Webhooks at the deployed API: which are refused, which are accepted, and rotated secrets.
 
 use tierlift_core::{limits::WEBHOOK_BODY_BYTES_MAX, ports::Store as _, stripe::signature::sign};
 use tierlift_tests::facts::event_id;
@@ -9,7 +9,7 @@ use crate::{
     support::WEBHOOK_SECRET,
 };
 
-/// An event whose body has that many bytes.
+/// The body of an event, padded to that many bytes.
 fn sized(event: &str, user: &str, bytes: usize) -> Vec<u8> {
     let mut body = subscribed(event, user);
     // Not all of it is ASCII.
@@ -51,12 +51,12 @@ async fn a_webhook_is_refused_with_its_code() {
 }
 
 #[tokio::test]
-async fn a_body_is_taken_up_to_the_limit_and_in_either_form() {
+async fn a_body_is_accepted_up_to_the_limit_and_in_either_encoding() {
     let stack = Stack::start().await;
     let store = stack.store();
     let whole = sized("evt_whole", "ada", WEBHOOK_BODY_BYTES_MAX);
     stack.webhook(&whole, WEBHOOK_SECRET).await.assert(200, "");
-    // Without a content type the API hands it over in base64.
+    // Without a content type the API passes it on in base64.
     let encoded = sized("evt_encoded", "bob", 5_000);
     let signature = sign(WEBHOOK_SECRET, &encoded, now());
     stack.send(stack.webhook_request(&encoded, &signature)).await.assert(200, "");
@@ -76,8 +76,8 @@ async fn a_rotated_secret_works_without_a_deployment() {
         stack.webhook(body.as_bytes(), secret).await
     };
     post("evt_1", WEBHOOK_SECRET).await.assert(200, "");
-    stack.roll_webhook_secret(&format!("whsec_new,{WEBHOOK_SECRET}")).await;
-    // It looks for a newer one when none fits, but not all the time.
+    stack.put_webhook_secret(&format!("whsec_new,{WEBHOOK_SECRET}")).await;
+    // The function re-reads the secret when no signature matches, but not at every request.
     until("the new one is known", async || post("evt_2", "whsec_new").await.status == 200).await;
     post("evt_3", WEBHOOK_SECRET).await.assert(200, "");
     post("evt_4", "whsec_other").await.assert(400, "signature.mismatch");
@@ -86,7 +86,7 @@ async fn a_rotated_secret_works_without_a_deployment() {
         stack.log("ingest").await.iter().any(rotated)
     })
     .await;
-    let secrets = stack.log("ingest").await;
-    let said = serde_json::to_string(&secrets).unwrap();
-    assert!(!said.contains("whsec_"), "a secret stands in the log: {said}");
+    let lines = stack.log("ingest").await;
+    let log = serde_json::to_string(&lines).unwrap();
+    assert!(!log.contains("whsec_"), "a secret is in the log: {log}");
 }

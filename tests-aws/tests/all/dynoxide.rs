@@ -1,5 +1,6 @@
-//! A second opinion on transactions: dynoxide, a DynamoDB on SQLite that is held to Amazon's own
-//! answers. It runs as a child process on a loopback port, in memory, and refuses to be skipped.
+//! A second opinion on transactions: dynoxide, a DynamoDB emulator on SQLite that is tested against
+//! the responses of the real service. It runs as a child process on a loopback port, in memory. Its
+//! tests fail, and are not skipped, where it is not installed.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -18,7 +19,7 @@ use tierlift_testkit::harness::tools;
 
 use super::store_table::Table;
 
-/// Ports that are tried before there is none.
+/// Most ports that are tried.
 const PORTS_TRIED_MAX: usize = 5;
 
 /// A running dynoxide.
@@ -28,14 +29,15 @@ pub(super) struct Dynoxide {
 }
 
 impl Dynoxide {
-    /// A fresh one.
+    /// Starts an empty one.
     pub(super) fn start() -> Self {
         let program = tools::dynoxide();
         let started = (0..PORTS_TRIED_MAX).find_map(|_| Self::try_start(&program));
         started.expect("dynoxide should have listened on a free port")
     }
 
-    /// It cannot choose a port by itself, and somebody else may take the one that was free.
+    /// Starts it on a port that was free a moment ago: dynoxide cannot choose one itself, and another
+    /// process may take this one first.
     fn try_start(program: &Path) -> Option<Self> {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
@@ -44,9 +46,9 @@ impl Dynoxide {
         command.args(["serve", "--port", &address.port().to_string()]).env_clear();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let this = Self { child, address };
-        let listens = said.any(|line| line.unwrap().contains(&format!("http://{address}")));
+        let listens = lines.any(|line| line.unwrap().contains(&format!("http://{address}")));
         listens.then_some(this)
     }
 }
@@ -58,7 +60,7 @@ impl Drop for Dynoxide {
     }
 }
 
-/// A store of a test's own.
+/// A store on a table of its own.
 struct OnDynoxide {
     _table: Table,
     store: Store,

@@ -1,7 +1,7 @@
-//! An AWS of one's own: ministack as a child process on a loopback port, with its own folder.
+//! ministack, an AWS emulator, as a child process on a loopback port with a folder of its own.
 //!
-//! Each test has one: it starts in a third of a second, and so no test can see what another one did.
-//! It ends with its test however that ends, since it reads a pipe that the test holds.
+//! Each test starts its own, which takes a third of a second, so no test sees the state of another. The
+//! process ends with its test however the test ends, because it reads a pipe that the test holds open.
 
 use std::{
     fs::{self, File},
@@ -19,20 +19,20 @@ use tierlift_testkit::harness::tools;
 
 use crate::process::{Answer, Client};
 
-/// How long it may take to end what it runs and remove what it wrote.
+/// How long the emulator may take to stop its functions and remove its files.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
-/// The root of its account.
+/// Access key and secret of the emulated account's root.
 const ROOT: &str = "test";
 
-/// What it says besides its port, in its folder.
+/// Name of the log file in the emulator's folder.
 const LOG: &str = "log";
 
-/// The python of the venv that `make` prepares.
+/// The Python interpreter of the venv that `make` prepares.
 pub(super) fn python() -> PathBuf {
     tools::python()
 }
 
-/// The form of a signature, which emulators want to see and do not check.
+/// An `Authorization` header of the right form. Emulators require one and do not verify it.
 pub(super) const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/any/aws4_request, \
                              SignedHeaders=host, Signature=none";
 
@@ -43,7 +43,7 @@ pub(crate) struct Emulator {
     folder: tempfile::TempDir,
 }
 
-/// Who may do what.
+/// Whether the emulator enforces IAM policies.
 #[derive(Clone, Copy)]
 enum Policies {
     Ignored,
@@ -51,13 +51,13 @@ enum Policies {
 }
 
 impl Emulator {
-    /// A fresh one, which lets every caller do everything.
+    /// Starts one that allows every caller everything.
     pub(crate) fn start() -> Self {
         Self::start_with(Policies::Ignored)
     }
 
-    /// A fresh one, which lets a function do what its role allows, and its owner everything.
-    pub(super) fn guarded() -> Self {
+    /// Starts one that allows a function only what its role allows, and the root everything.
+    pub(super) fn with_policies() -> Self {
         Self::start_with(Policies::Enforced)
     }
 
@@ -70,7 +70,7 @@ impl Emulator {
         let log = folder.path().join(LOG);
         let mut command = Command::new(python());
         command.arg("-B").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/ministack/serve.py"));
-        // What it leaves behind if it has to be killed is in a folder that goes with it.
+        // If it has to be killed, its files are still removed with this folder.
         command.env("TMPDIR", folder.path()).env("AUTH", auth).env("LOG_LEVEL", "WARNING");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
@@ -78,36 +78,36 @@ impl Emulator {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Ok(port) = line.trim().parse::<u16>() else {
             drop(child.kill());
-            panic!("it said {line:?} and {}", fs::read_to_string(&log).unwrap());
+            panic!("ministack printed {line:?} and logged {}", fs::read_to_string(&log).unwrap());
         };
         Self { child, address: ([127, 0, 0, 1], port).into(), folder }
     }
 
-    /// Where it listens.
+    /// Its address.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it complained of.
+    /// Its log.
     pub(super) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join(LOG)).unwrap_or_default()
     }
 
-    /// Clients that speak to it.
+    /// SDK configuration for this emulator.
     pub(crate) fn sdk(&self) -> Sdk {
         sdk_at(self.address)
     }
 
-    /// One call of an API by its target, such as `AmazonSQS.CreateQueue`; it must succeed.
+    /// Calls an API by its target, such as `AmazonSQS.CreateQueue`; the call must succeed.
     pub(crate) async fn call(&self, target: &str, input: &Value) -> Value {
-        let answer = ask(self.address, target, input).await;
-        assert_eq!(answer.status, 200, "{target} {input}: {}", answer.body);
-        answer.json()
+        let response = call(self.address, target, input).await;
+        assert_eq!(response.status, 200, "{target} {input}: {}", response.body);
+        response.json()
     }
 }
 
-/// What an emulator answers to one call of an API by its target.
-pub(super) async fn ask(address: SocketAddr, target: &str, input: &Value) -> Answer {
+/// Calls an API of an emulator by its target.
+pub(super) async fn call(address: SocketAddr, target: &str, input: &Value) -> Answer {
     let headers = [
         ("x-amz-target", target),
         ("content-type", "application/x-amz-json-1.0"),
@@ -118,9 +118,9 @@ pub(super) async fn ask(address: SocketAddr, target: &str, input: &Value) -> Ans
     client.ask("POST", "/", &headers, input.to_string().as_bytes()).await.unwrap()
 }
 
-/// Clients that speak to an emulator behind that address.
+/// SDK configuration for an emulator at that address.
 pub(crate) fn sdk_at(address: SocketAddr) -> Sdk {
-    Sdk::at(&format!("http://{address}"), ROOT, ROOT)
+    Sdk::for_endpoint(&format!("http://{address}"), ROOT, ROOT)
 }
 
 impl Drop for Emulator {

@@ -1,5 +1,5 @@
-//! Requests that are refused, lost, late or done in part: the end is the same as without. Nothing is
-//! lost and nothing doubled, whatever the network and the services do.
+//! Requests that are refused, lost, late or partially executed lead to the same final state as
+//! requests without faults. Nothing is lost and nothing happens twice.
 
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -18,60 +18,60 @@ use tierlift_tests::facts::{customer_id, event_id, policy, user_id};
 use tierlift_worker::Worker;
 
 use super::{
-    cloud::Cloud,
+    cloud::TestResources,
     emulator::sdk_at,
     proxy::{Counts, Fault, Proxy, Rule},
 };
 use crate::process::now;
 
-/// When the worker decides, always: so the end is the same to the last digit.
+/// Constant time of the worker's clock, so that the final state is the same in every run.
 const DECIDED_AT: Timestamp = Timestamp::from_secs(1_795_000_000);
-/// A caller that hears of no success asks again, so often at most.
+/// Most attempts of a caller that repeats failed calls.
 const TRIES_MAX: usize = 20;
-/// How long a message stays hidden whose answer was lost: not long, since a test waits for it.
+/// Visibility timeout, in seconds. Short, because a test waits for it where a response was lost.
 const VISIBILITY_TIMEOUT_SECS: u64 = 2;
-/// How long a worker may take for a batch.
+/// Time limit of the worker for a batch.
 const BATCH_TIME: Duration = Duration::from_secs(10);
-/// Longer than the SDK waits for an answer.
+/// Longer than the SDK waits for a response.
 const TOO_LATE: Duration = Duration::from_millis(AWS_ATTEMPT_TIMEOUT_MS + 500);
 
-/// What the queue and the worker ask for though nothing fails.
+/// Operations that the queue and the worker use without a failure.
 const USUAL: [&str; 5] =
     ["SendMessage", "ReceiveMessage", "DeleteMessageBatch", "BatchGetItem", "TransactWriteItems"];
-/// And what they ask for besides, of a message that failed.
+/// The same and those that a failed message needs.
 const OPERATIONS: [&str; 7] = {
     let [send, receive, delete, get, write] = USUAL;
     [send, receive, delete, get, write, "ChangeMessageVisibilityBatch", "UpdateItem"]
 };
 
-/// Both ports behind a network that fails, and beside it a way that does not.
-struct World {
-    cloud: Cloud,
+/// The queue and the store behind a network with faults, and direct access without faults.
+struct FaultyBackend {
+    resources: TestResources,
     proxy: Proxy,
     worker: Worker<Queue, Store>,
 }
 
-impl World {
+impl FaultyBackend {
     async fn start() -> Self {
-        let cloud = Cloud::emulated(VISIBILITY_TIMEOUT_SECS).await;
-        let proxy = Proxy::before(cloud.emulator().address()).await;
+        let resources = TestResources::emulated(VISIBILITY_TIMEOUT_SECS).await;
+        let proxy = Proxy::start(resources.emulator().address()).await;
         let sdk = sdk_at(proxy.address());
         let worker = Worker {
-            queue: cloud.queue(&sdk),
-            store: cloud.store(&sdk),
+            queue: resources.queue(&sdk),
+            store: resources.store(&sdk),
             policy: Arc::new(policy()),
             clock: Clock::new(|| DECIDED_AT),
         };
-        Self { cloud, proxy, worker }
+        Self { resources, proxy, worker }
     }
 
-    /// The same ports without faults.
-    fn beside(&self) -> (Queue, Store) {
-        let sdk = self.cloud.emulator().sdk();
-        (self.cloud.queue(&sdk), self.cloud.store(&sdk))
+    /// The queue and the store without faults.
+    fn direct(&self) -> (Queue, Store) {
+        let sdk = self.resources.emulator().sdk();
+        (self.resources.queue(&sdk), self.resources.store(&sdk))
     }
 
-    /// Stripe sends a webhook until it is accepted.
+    /// Enqueues a webhook, as often as it takes until it is accepted.
     async fn webhook(&self, body: &Value) {
         let message = message(body);
         for _ in 0..TRIES_MAX {
@@ -82,30 +82,31 @@ impl World {
         panic!("never accepted: {body}");
     }
 
-    /// Works until the queue is empty, as Lambda does: it deletes what the worker does not give back.
+    /// Runs the worker until the queue is empty. Like Lambda, it deletes what the worker does not retain.
     async fn work(&self) {
-        let (queue, _) = self.beside();
+        let (queue, _) = self.direct();
         for _ in 0..TRIES_MAX {
             if queue.depth().await.unwrap().queued == 0 {
                 return;
             }
-            // What fails here comes again.
+            // Messages of a failed receive or delete are redelivered.
             let Ok(deliveries) = self.worker.queue.receive(10).await else { continue };
-            let mut done: Vec<_> = deliveries.iter().map(|out| out.receipt.clone()).collect();
-            let stays = self.worker.batch(deliveries, BATCH_TIME).await;
-            done.retain(|receipt| !stays.contains(receipt));
+            let mut done: Vec<_> =
+                deliveries.iter().map(|delivery| delivery.receipt.clone()).collect();
+            let retained = self.worker.batch(deliveries, BATCH_TIME).await;
+            done.retain(|receipt| !retained.contains(receipt));
             if !done.is_empty() {
                 let _ = self.worker.queue.delete(done).await;
             }
         }
-        panic!("never empty: {:?}", queue.depth().await);
+        panic!("the queue is never empty: {:?}", queue.depth().await);
     }
 
-    /// Somebody who heard that it failed asks again, and may find it done.
+    /// Redrives an event. A repeated call may find it redriven.
     async fn redrive(&self, event: &str) {
         for tried in 0..TRIES_MAX {
             if let Ok(found) = self.worker.queue.redrive(&event_id(event)).await {
-                return assert!(found || tried > 0, "the letter is not there");
+                return assert!(found || tried > 0, "there is no dead letter");
             }
         }
         panic!("never redriven");
@@ -140,7 +141,7 @@ fn event(id: &str, customer: &str, user: &str, status: &str, previous: Option<&s
     })
 }
 
-/// As ingest makes it.
+/// The message that ingest would enqueue.
 fn message(body: &Value) -> Message {
     let body = body.to_string();
     let Ok(Head::Wanted { id, kind, customer }) = Head::parse(body.as_bytes()) else { panic!() };
@@ -148,7 +149,7 @@ fn message(body: &Value) -> Message {
     Message { event: id, kind, group, received_at: now(), trace: None, body: body.into() }
 }
 
-/// Ada pays, fails to, and pays; Bob pays; somebody has a price that nobody mapped.
+/// Ada pays, fails to pay, and pays again; Bob pays; a third customer has an unmapped price.
 fn story() -> [Value; 5] {
     [
         event("evt_1", "cus_ada", "ada", "active", None),
@@ -159,19 +160,19 @@ fn story() -> [Value; 5] {
     ]
 }
 
-/// What must be there in the end, and nothing besides.
-async fn check_end(world: &World, what: &str) {
-    let (queue, store) = world.beside();
+/// Checks the final state of the story.
+async fn check_end(backend: &FaultyBackend, moment: &str) {
+    let (queue, store) = backend.direct();
     for (user, revocation_id, version, by) in [("ada", 3, 3, "evt_5"), ("bob", 1, 1, "evt_4")] {
         let account = store.account(&user_id(user)).await.unwrap().unwrap();
-        assert_eq!(account.role.as_str(), "paid", "{what}: {account:?}");
-        assert_eq!(account.revocation_id.0, revocation_id, "{what}: {account:?}");
-        assert_eq!(account.version.0, version, "{what}: {account:?}");
-        assert_eq!(account.role_assigned_by, Some(event_id(by)), "{what}");
-        assert_eq!(account.role_assigned_at, Some(DECIDED_AT), "{what}");
+        assert_eq!(account.role.as_str(), "paid", "{moment}: {account:?}");
+        assert_eq!(account.revocation_id.0, revocation_id, "{moment}: {account:?}");
+        assert_eq!(account.version.0, version, "{moment}: {account:?}");
+        assert_eq!(account.role_assigned_by, Some(event_id(by)), "{moment}");
+        assert_eq!(account.role_assigned_at, Some(DECIDED_AT), "{moment}");
         let customer = customer_id(&format!("cus_{user}"));
         let customer = store.customer(&customer).await.unwrap().unwrap();
-        assert_eq!(customer.version.0, version, "{what}: {customer:?}");
+        assert_eq!(customer.version.0, version, "{moment}: {customer:?}");
     }
     for (event, change) in [
         ("evt_1", Some(("free", "paid", 1))),
@@ -182,53 +183,53 @@ async fn check_end(world: &World, what: &str) {
     ] {
         let row = store.ledger(&event_id(event)).await.unwrap();
         let found = row.as_ref().map(|row| {
-            assert_eq!(row.outcome, Outcome::Applied, "{what}: {row:?}");
+            assert_eq!(row.outcome, Outcome::Applied, "{moment}: {row:?}");
             let [from, to] = [&row.from_role, &row.to_role].map(|role| role.as_ref().unwrap());
             (from.as_str(), to.as_str(), row.revocation_id.unwrap().0)
         });
-        assert_eq!(found, change, "{what}: {event}");
+        assert_eq!(found, change, "{moment}: {event}");
     }
-    let letters = queue.list(10).await.unwrap();
-    let letters: Vec<_> =
-        letters.iter().map(|dead| (dead.message.event.as_str(), dead.failure.cause)).collect();
-    assert_eq!(letters, [("evt_3", Code::PlanUnmapped)], "{what}");
+    let dead_letters = queue.list(10).await.unwrap();
+    let causes: Vec<_> =
+        dead_letters.iter().map(|dead| (dead.message.event.as_str(), dead.failure.cause)).collect();
+    assert_eq!(causes, [("evt_3", Code::PlanUnmapped)], "{moment}");
     let oldest_received_at = None;
     let depth = queue.depth().await.unwrap();
-    assert_eq!(depth, Depth { queued: 0, dead: 1, oldest_received_at }, "{what}");
+    assert_eq!(depth, Depth { queued: 0, dead: 1, oldest_received_at }, "{moment}");
 }
 
-/// Each of the operations meets the fault at these calls, in each part of the story.
+/// Runs the story with the fault at these calls of each operation, in each of its parts.
 async fn survives(fault: Fault, operations: &[&'static str], calls: RangeInclusive<usize>) {
-    let world = World::start().await;
-    let play = |operations: &[&'static str]| {
+    let backend = FaultyBackend::start().await;
+    let inject = |operations: &[&'static str]| {
         let rule = |operation: &&'static str| Rule { operation, calls: calls.clone(), fault };
-        world.proxy.play(operations.iter().map(rule).collect());
+        backend.proxy.set_rules(operations.iter().map(rule).collect());
     };
-    play(operations);
+    inject(operations);
     for body in story() {
-        world.webhook(&body).await;
+        backend.webhook(&body).await;
     }
-    play(operations);
-    world.work().await;
-    check_end(&world, "after the story").await;
-    play(&in_a_redrive(operations));
-    world.redrive("evt_3").await;
-    play(operations);
-    world.work().await;
-    check_end(&world, "after the redrive").await;
+    inject(operations);
+    backend.work().await;
+    check_end(&backend, "after the story").await;
+    inject(&in_redrive(operations));
+    backend.redrive("evt_3").await;
+    inject(operations);
+    backend.work().await;
+    check_end(&backend, "after the redrive").await;
     for operation in operations {
-        assert!(world.proxy.has_met(operation), "{operation} met no {fault:?}");
+        assert!(backend.proxy.has_faulted(operation), "{operation} had no {fault:?}");
     }
 }
 
-/// What could lose or double a letter. That a look which was cut short hides letters for half a
-/// minute is SQS's way, and nothing to wait for here.
-fn in_a_redrive(operations: &[&'static str]) -> Vec<&'static str> {
+/// The operations that could lose or duplicate a dead letter. An interrupted scan only hides dead
+/// letters for 30 s; that is how SQS works, and not worth waiting for.
+fn in_redrive(operations: &[&'static str]) -> Vec<&'static str> {
     let decisive = ["SendMessage", "DeleteMessageBatch"];
     decisive.into_iter().filter(|operation| operations.contains(operation)).collect()
 }
 
-/// After one fault the SDK asks again; after three it gives up, and then the queue does its part.
+/// The SDK retries after one fault; after three it gives up, and the message is redelivered.
 macro_rules! survives {
     ($($name:ident: $(($fault:expr, $operations:expr, $calls:expr),)*)*) => {
         $(
@@ -243,63 +244,67 @@ macro_rules! survives {
 const THROTTLED: Fault = Fault::Refused(400, "ThrottlingException");
 const BUSY: Fault = Fault::Refused(400, "ProvisionedThroughputExceededException");
 const BROKEN: Fault = Fault::Refused(500, "InternalServerError");
-/// Operations that can be done in part, but for the one that only follows a failure.
+/// Operations that can be partially executed, except the one that needs a failure first.
 const BATCHES: [&str; 2] = ["BatchGetItem", "DeleteMessageBatch"];
 
 survives! {
     without_a_fault: (BROKEN, &[], 1..=1),
-    a_throttling_service: (THROTTLED, &USUAL, 1..=1), (THROTTLED, &OPERATIONS, 1..=3),
+    throttled_requests: (THROTTLED, &USUAL, 1..=1), (THROTTLED, &OPERATIONS, 1..=3),
     a_table_beyond_its_capacity: (BUSY, &["BatchGetItem", "TransactWriteItems"], 1..=3),
-    a_broken_service: (BROKEN, &USUAL, 1..=1), (BROKEN, &OPERATIONS, 1..=3),
-    connections_that_end_too_soon:
+    internal_errors: (BROKEN, &USUAL, 1..=1), (BROKEN, &OPERATIONS, 1..=3),
+    closed_connections:
         (Fault::HungUp, &USUAL, 1..=1), (Fault::HungUp, &OPERATIONS, 1..=3),
-    lost_answers: (Fault::AnswerLost, &USUAL, 1..=1), (Fault::AnswerLost, &OPERATIONS, 1..=3),
-    answers_that_come_too_late:
+    lost_responses: (Fault::ResponseLost, &USUAL, 1..=1), (Fault::ResponseLost, &OPERATIONS, 1..=3),
+    late_responses:
         (Fault::Late(TOO_LATE), &["SendMessage"], 1..=1),
         (Fault::Late(TOO_LATE), &["DeleteMessageBatch", "TransactWriteItems"], 1..=1),
-    other_transactions_on_the_same_items:
+    concurrent_transactions_on_the_same_items:
         (Fault::Conflict, &["TransactWriteItems"], 1..=2),
         (Fault::Conflict, &["TransactWriteItems"], 1..=10),
-    batches_done_in_part:
-        (Fault::InPart, &BATCHES, 1..=2),
-        (Fault::InPart, &["BatchGetItem", "ChangeMessageVisibilityBatch"], 1..=4),
-        (Fault::InPart, &["DeleteMessageBatch"], 1..=4),
+    partially_executed_batches:
+        (Fault::Partial, &BATCHES, 1..=2),
+        (Fault::Partial, &["BatchGetItem", "ChangeMessageVisibilityBatch"], 1..=4),
+        (Fault::Partial, &["DeleteMessageBatch"], 1..=4),
 }
 
 #[tokio::test]
 async fn a_webhook_is_one_request_and_a_decision_two() {
-    let world = World::start().await;
+    let backend = FaultyBackend::start().await;
     let [first, ..] = story();
-    world.webhook(&first).await;
-    assert_eq!(world.proxy.counts(), Counts::from([("SendMessage".to_owned(), 1)]));
-    let delivery = world.worker.queue.receive(1).await.unwrap();
-    world.proxy.play(Vec::new());
-    assert!(world.worker.batch(delivery, BATCH_TIME).await.is_empty());
+    backend.webhook(&first).await;
+    assert_eq!(backend.proxy.counts(), Counts::from([("SendMessage".to_owned(), 1)]));
+    let delivery = backend.worker.queue.receive(1).await.unwrap();
+    backend.proxy.set_rules(Vec::new());
+    assert!(backend.worker.batch(delivery, BATCH_TIME).await.is_empty());
     let two = [("BatchGetItem".to_owned(), 1), ("TransactWriteItems".to_owned(), 1)];
-    assert_eq!(world.proxy.counts(), Counts::from(two));
+    assert_eq!(backend.proxy.counts(), Counts::from(two));
 }
 
-/// SQS says no more than that a parameter is invalid. The body is never what is cut.
+/// SQS only says that a parameter is invalid. The body is never shortened.
 #[tokio::test]
-async fn a_letter_that_is_too_large_says_less_of_its_failure() {
-    let world = World::start().await;
-    let (queue, _) = world.beside();
-    for (refusals, attempts, words) in [(0, 2, true), (1, 2, false), (2, 1, false)] {
+async fn a_dead_letter_that_is_too_large_has_fewer_details_of_its_failure() {
+    let backend = FaultyBackend::start().await;
+    let (queue, _) = backend.direct();
+    for (refusals, attempts, has_error) in [(0, 2, true), (1, 2, false), (2, 1, false)] {
         let event = event(&format!("evt_{refusals}"), "cus_ada", "ada", "active", None);
         let sent = message(&event);
         queue.enqueue(sent.clone()).await.unwrap();
-        let failure = || Failure::new(Code::AccountTooLarge, &"the words of it");
+        let failure = || Failure::new(Code::AccountTooLarge, &"the error message");
         queue.retry(&queue.receive(1).await.unwrap()[0], 0, failure()).await.unwrap();
         let delivery = queue.receive(1).await.unwrap().remove(0);
         let fault = Fault::Refused(400, "InvalidParameterValue");
-        world.proxy.play(vec![Rule { operation: "SendMessage", calls: 1..=refusals, fault }]);
-        world.worker.queue.park(&delivery, failure()).await.unwrap();
-        let letters = queue.list(1).await.unwrap();
-        let record = &letters[0].failure;
-        assert_eq!(letters[0].message.body, sent.body);
+        backend.proxy.set_rules(vec![Rule {
+            operation: "SendMessage",
+            calls: 1..=refusals,
+            fault,
+        }]);
+        backend.worker.queue.park(&delivery, failure()).await.unwrap();
+        let dead_letters = queue.list(1).await.unwrap();
+        let record = &dead_letters[0].failure;
+        assert_eq!(dead_letters[0].message.body, sent.body);
         assert_eq!(record.cause, Code::AccountTooLarge, "{refusals}: {record:?}");
         assert_eq!(record.attempts, attempts, "{refusals}: {record:?}");
-        assert_eq!(!record.last_error.is_empty(), words, "{refusals}: {record:?}");
+        assert_eq!(!record.last_error.is_empty(), has_error, "{refusals}: {record:?}");
         assert!(queue.redrive(&sent.event).await.unwrap());
         let delivery = queue.receive(1).await.unwrap().remove(0);
         queue.delete(vec![delivery.receipt]).await.unwrap();

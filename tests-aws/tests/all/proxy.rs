@@ -1,7 +1,7 @@
-//! A network that fails as told: an HTTP proxy between the SDK and an emulator.
+//! A network with scripted faults: an HTTP proxy between the SDK and an emulator.
 //!
-//! It counts the requests of each operation, and does to the chosen ones what their fault says. It
-//! refuses to fail at random: the same script meets the same requests.
+//! It counts the requests of each operation and injects faults into the ones that its rules name. It
+//! never fails at random: the same rules hit the same requests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,24 +19,24 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
-    /// It is not passed on; this error is the answer. DynamoDB and SQS name errors in the same way.
+    /// It is not forwarded; the response is this error. DynamoDB and SQS name errors in the same way.
     Refused(u16, &'static str),
-    /// It is not passed on; each item of the transaction is told that another one is going on.
+    /// It is not forwarded; every item of the transaction is reported as part of another one.
     Conflict,
-    /// The connection ends before it is passed on.
+    /// It is not forwarded; the connection is closed.
     HungUp,
-    /// It is passed on, and the connection ends instead of an answer.
-    AnswerLost,
-    /// It is passed on, and the answer takes that long.
+    /// It is forwarded, and the connection is closed instead of a response.
+    ResponseLost,
+    /// It is forwarded, and the response is delayed by that time.
     Late(Duration),
-    /// The first of its entries or keys is not passed on, and the answer says so.
-    InPart,
+    /// Its first entry or key is not forwarded, and the response reports that.
+    Partial,
 }
 
-/// Which requests of an operation meet which fault; the first of a script is number 1.
+/// The fault for some requests of an operation. Requests count from 1 since the rules were set.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub(super) operation: &'static str,
@@ -44,15 +44,15 @@ pub(super) struct Rule {
     pub(super) fault: Fault,
 }
 
-/// How often each operation was asked for.
+/// Number of requests for each operation.
 pub(super) type Counts = BTreeMap<String, usize>;
 
 #[derive(Default)]
 struct Script {
     rules: Vec<Rule>,
     counts: Counts,
-    /// Operations that met a fault, in this script or one before.
-    met: BTreeSet<String>,
+    /// Operations that had a fault, under these rules or earlier ones.
+    faulted: BTreeSet<String>,
 }
 
 /// A running proxy.
@@ -63,8 +63,8 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// Before that server, without a fault.
-    pub(super) async fn before(server: SocketAddr) -> Self {
+    /// Starts a proxy in front of a server, without faults.
+    pub(super) async fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let script: Arc<Mutex<Script>> = Arc::default();
@@ -73,7 +73,7 @@ impl Proxy {
             while let Ok((client, _)) = listener.accept().await {
                 let script = shared.clone();
                 tokio::spawn(async move {
-                    // However a connection ends, its client sees that it ended.
+                    // The client sees that its connection ended, whatever the error was.
                     let _ = Connection { client, server, script }.serve().await;
                 });
             }
@@ -85,21 +85,21 @@ impl Proxy {
         self.address
     }
 
-    /// From now on requests meet these faults, counted anew.
-    pub(super) fn play(&self, rules: Vec<Rule>) {
+    /// Replaces the rules and resets the counts.
+    pub(super) fn set_rules(&self, rules: Vec<Rule>) {
         let mut script = self.script.lock().unwrap();
         script.rules = rules;
         script.counts.clear();
     }
 
-    /// The requests since the script began.
+    /// Requests since the rules were set.
     pub(super) fn counts(&self) -> Counts {
         self.script.lock().unwrap().counts.clone()
     }
 
-    /// Whether the operation ever met a fault.
-    pub(super) fn has_met(&self, operation: &str) -> bool {
-        self.script.lock().unwrap().met.contains(operation)
+    /// Whether a request of the operation ever had a fault.
+    pub(super) fn has_faulted(&self, operation: &str) -> bool {
+        self.script.lock().unwrap().faulted.contains(operation)
     }
 }
 
@@ -110,12 +110,13 @@ impl Drop for Proxy {
 }
 
 impl Script {
-    fn meets(&mut self, operation: &str) -> Option<Fault> {
+    /// Counts a request and returns its fault, if it has one.
+    fn next_fault(&mut self, operation: &str) -> Option<Fault> {
         let count = self.counts.entry(operation.to_owned()).or_default();
         *count += 1;
         let mut rules = self.rules.iter();
         let rule = rules.find(|rule| rule.operation == operation && rule.calls.contains(count))?;
-        self.met.insert(operation.to_owned());
+        self.faulted.insert(operation.to_owned());
         Some(rule.fault)
     }
 }
@@ -132,46 +133,46 @@ impl Connection {
         loop {
             let request = Text::read(&mut self.client).await?;
             let operation = request.operation();
-            let fault = self.script.lock().unwrap().meets(&operation);
-            let answer = match fault {
-                None => self.pass_on(&request).await?,
+            let fault = self.script.lock().unwrap().next_fault(&operation);
+            let response = match fault {
+                None => self.forward(&request).await?,
                 Some(Fault::Refused(status, code)) => {
                     Text::error(status, &json!({ "__type": code }))
                 }
                 Some(Fault::Conflict) => Text::error(400, &conflict(&request.json())),
                 Some(Fault::HungUp) => return Ok(()),
-                Some(Fault::AnswerLost) => return self.pass_on(&request).await.map(|_| ()),
+                Some(Fault::ResponseLost) => return self.forward(&request).await.map(|_| ()),
                 Some(Fault::Late(time)) => {
-                    let answer = self.pass_on(&request).await?;
+                    let response = self.forward(&request).await?;
                     tokio::time::sleep(time).await;
-                    answer
+                    response
                 }
-                Some(Fault::InPart) => self.pass_part(request).await?,
+                Some(Fault::Partial) => self.forward_part(request).await?,
             };
-            self.client.write_all(&answer.bytes()).await?;
+            self.client.write_all(&response.bytes()).await?;
         }
     }
 
-    async fn pass_on(&self, request: &Text) -> io::Result<Text> {
+    async fn forward(&self, request: &Text) -> io::Result<Text> {
         let mut server = TcpStream::connect(self.server).await?;
         server.write_all(&request.bytes()).await?;
         Text::read(&mut server).await
     }
 
-    async fn pass_part(&self, mut request: Text) -> io::Result<Text> {
-        let mut asked = request.json();
-        let withheld = withhold(&mut asked);
-        request.body = asked.to_string().into_bytes();
-        let mut said = json!({});
-        if asks_for_something(&asked) {
-            said = self.pass_on(&request).await?.json();
+    async fn forward_part(&self, mut request: Text) -> io::Result<Text> {
+        let mut input = request.json();
+        let withheld = withhold_first(&mut input);
+        request.body = input.to_string().into_bytes();
+        let mut output = json!({});
+        if !is_empty(&input) {
+            output = self.forward(&request).await?.json();
         }
-        said.as_object_mut().unwrap().extend(withheld.as_object().unwrap().clone());
-        Ok(Text { body: said.to_string().into_bytes(), ..Text::of("HTTP/1.1 200 OK") })
+        output.as_object_mut().unwrap().extend(withheld.as_object().unwrap().clone());
+        Ok(Text { body: output.to_string().into_bytes(), ..Text::new("HTTP/1.1 200 OK") })
     }
 }
 
-/// As if each item were in a transaction already.
+/// The error of DynamoDB where every item is in another transaction.
 fn conflict(request: &Value) -> Value {
     let reason = json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing" });
     let items = request["TransactItems"].as_array().unwrap().len();
@@ -182,8 +183,8 @@ fn conflict(request: &Value) -> Value {
     })
 }
 
-/// Takes the first entry or key out of a request; says what the answer must say of it.
-fn withhold(request: &mut Value) -> Value {
+/// Takes the first entry or key out of a request; returns what the response must report of it.
+fn withhold_first(request: &mut Value) -> Value {
     if let Some(entries) = request["Entries"].as_array_mut() {
         let id = entries.remove(0)["Id"].take();
         let failed = json!({ "Id": id, "Code": "InternalError", "SenderFault": false });
@@ -195,28 +196,28 @@ fn withhold(request: &mut Value) -> Value {
     json!({ "UnprocessedKeys": { name: { "Keys": [key], "ConsistentRead": true } } })
 }
 
-/// An empty request is refused, and so is one for no keys.
-fn asks_for_something(request: &Value) -> bool {
+/// Whether a request has no entries or keys left. AWS refuses such a request.
+fn is_empty(request: &Value) -> bool {
     let tables = request["RequestItems"].as_object().into_iter().flatten();
     let keys = tables.map(|(_, table)| &table["Keys"]);
-    keys.chain([&request["Entries"]]).filter_map(Value::as_array).any(|asked| !asked.is_empty())
+    keys.chain([&request["Entries"]]).filter_map(Value::as_array).all(Vec::is_empty)
 }
 
-/// A request or an answer.
+/// A request or a response.
 struct Text {
-    /// Its lines but those that say how long the body is and what becomes of the connection.
+    /// Its lines except `content-length` and `connection`.
     head: Vec<String>,
     body: Vec<u8>,
 }
 
 impl Text {
-    fn of(line: &str) -> Self {
+    fn new(line: &str) -> Self {
         let kind = "content-type: application/x-amz-json-1.0".to_owned();
         Self { head: vec![line.to_owned(), kind], body: Vec::new() }
     }
 
     fn error(status: u16, body: &Value) -> Self {
-        Self { body: body.to_string().into_bytes(), ..Self::of(&format!("HTTP/1.1 {status} No")) }
+        Self { body: body.to_string().into_bytes(), ..Self::new(&format!("HTTP/1.1 {status} No")) }
     }
 
     async fn read(stream: &mut TcpStream) -> io::Result<Self> {
@@ -241,7 +242,7 @@ impl Text {
         Ok(Self { head: head.into_iter().map(str::to_owned).collect(), body })
     }
 
-    /// The target's last word; or the request line where there is none.
+    /// The operation that the target names; the request line where there is no target.
     fn operation(&self) -> String {
         let target = self.head.iter().find_map(|line| {
             let (name, value) = line.split_once(": ")?;

@@ -1,4 +1,4 @@
-//! The queue on SQS, held to the contract, and to what SQS makes hard.
+//! The queue on SQS, held to the contract.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use tierlift_tests::{
     contract_tests,
 };
 
-use super::cloud::{Cloud, VISIBILITY_TIMEOUT_SECS};
+use super::cloud::{TestResources, VISIBILITY_TIMEOUT_SECS};
 use crate::process::now;
 
-/// A queue of a test's own.
+/// A queue on resources of its own.
 struct OnSqs {
-    _cloud: Cloud,
+    _resources: TestResources,
     queue: Queue,
 }
 
 impl Backend for OnSqs {
     async fn fresh() -> Self {
-        let cloud = Cloud::start().await;
-        let queue = cloud.queue(&cloud.sdk().await);
-        Self { _cloud: cloud, queue }
+        let resources = TestResources::start().await;
+        let queue = resources.queue(&resources.sdk().await);
+        Self { _resources: resources, queue }
     }
 }
 
@@ -41,7 +41,7 @@ impl QueueBackend for OnSqs {
         now()
     }
 
-    /// Its clock is the world's.
+    /// SQS uses real time.
     async fn pass(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }

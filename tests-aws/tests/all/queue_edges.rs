@@ -1,5 +1,5 @@
-//! What SQS refuses or does not know, and the queue carries all the same: odd ids, odd bodies,
-//! messages that somebody else put there, and a table that is away.
+//! Edge cases of the queue on SQS: ids and bodies that SQS does not accept, messages from other
+//! senders, and a table that is unavailable.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use tierlift_core::{
 use tierlift_tests::facts::message;
 use tokio::time::timeout;
 
-use super::cloud::Cloud;
+use super::cloud::TestResources;
 use crate::process::now;
 
-/// Longer than a message stays hidden.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than the visibility timeout.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 async fn send(queue: &Queue, event: &str, customer: &str) -> Message {
     let message = message(event, customer, now());
@@ -32,7 +32,7 @@ async fn send(queue: &Queue, event: &str, customer: &str) -> Message {
 pub(super) async fn receive(queue: &Queue, count: usize) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     while deliveries.len() < count {
-        let more = timeout(PATIENCE, queue.receive(count - deliveries.len())).await;
+        let more = timeout(RECEIVE_TIMEOUT, queue.receive(count - deliveries.len())).await;
         deliveries.extend(more.expect("a message should be ready").unwrap());
     }
     deliveries
@@ -42,15 +42,15 @@ pub(super) async fn receive_one(queue: &Queue) -> Delivery {
     receive(queue, 1).await.remove(0)
 }
 
-fn in_order(mut messages: Vec<Message>) -> Vec<Message> {
+fn sorted(mut messages: Vec<Message>) -> Vec<Message> {
     messages.sort_by(|one, other| one.event.cmp(&other.event));
     messages
 }
 
-/// Sends all, and wants all back as they were.
-async fn carries(messages: Vec<Message>) {
-    let cloud = Cloud::start().await;
-    let queue = cloud.queue(&cloud.sdk().await);
+/// Sends messages and expects to receive the same ones.
+async fn check_carried(messages: Vec<Message>) {
+    let resources = TestResources::start().await;
+    let queue = resources.queue(&resources.sdk().await);
     for message in &messages {
         queue.enqueue(message.clone()).await.unwrap();
     }
@@ -59,16 +59,15 @@ async fn carries(messages: Vec<Message>) {
         queue.delete(vec![delivery.receipt]).await.unwrap();
         received.push(delivery.message);
     }
-    assert_eq!(in_order(received), in_order(messages));
+    assert_eq!(sorted(received), sorted(messages));
 }
 
-/// Those that differ in their last byte alone are two.
+/// Ids that differ only in their last byte stay different.
 #[tokio::test]
 async fn ids_of_any_characters_and_length_are_carried() {
     let long = |last: char| format!("{}{last}", "é".repeat(127));
     let ids = ["evt ☂", "\u{ffff}", "sha256:0", "a\u{202e}b", "!", &long('a'), &long('b')];
-    let of = |id: &&str| message(id, id, now());
-    carries(ids.iter().map(of).collect()).await;
+    check_carried(ids.iter().map(|id| message(id, id, now())).collect()).await;
 }
 
 #[tokio::test]
@@ -84,15 +83,14 @@ async fn bodies_of_any_bytes_arrive_byte_for_byte() {
         b"data:;base64,aGVsbG8=",
         b"&lt;\\u0000<![CDATA[",
     ];
-    let of = |(place, body): (usize, &&[u8])| Message {
+    let with_body = |(index, body): (usize, &&[u8])| Message {
         body: Bytes::copy_from_slice(body),
-        ..message(&format!("evt_{place}"), &format!("cus_{place}"), now())
+        ..message(&format!("evt_{index}"), &format!("cus_{index}"), now())
     };
-    carries(bodies.iter().enumerate().map(of).collect()).await;
+    check_carried(bodies.iter().enumerate().map(with_body).collect()).await;
 }
 
-/// With ids and a trace that are as long as may be; once as text, and once where all has to travel
-/// in another form.
+/// With the longest ids and trace; once as text, and once with a body that SQS takes only encoded.
 #[tokio::test]
 async fn the_largest_webhooks_are_carried() {
     let largest = |byte: u8, id: char| Message {
@@ -101,19 +99,19 @@ async fn the_largest_webhooks_are_carried() {
         body: Bytes::from(vec![byte; WEBHOOK_BODY_BYTES_MAX]),
         ..message(&id.to_string().repeat(255), &id.to_string().repeat(254), now())
     };
-    carries(vec![largest(b'{', 'a'), largest(0, 'b')]).await;
+    check_carried(vec![largest(b'{', 'a'), largest(0, 'b')]).await;
 }
 
-/// Somebody else's message, as the queue's console would send it.
-async fn put(cloud: &Cloud, group: &str, body: &str) {
+/// Sends a message that tierlift did not make, as the SQS console would.
+async fn send_raw(resources: &TestResources, group: &str, body: &str) {
     let input = json!({
-        "QueueUrl": cloud.queue_url,
+        "QueueUrl": resources.queue_url,
         "MessageBody": body,
         "MessageGroupId": group,
         "MessageDeduplicationId": format!("{group} {}", body.len()).replace(' ', "-"),
         "MessageAttributes": { "colour": { "DataType": "String.paint", "StringValue": "red" } },
     });
-    cloud.call("AmazonSQS.SendMessage", &input).await;
+    resources.call("AmazonSQS.SendMessage", &input).await;
 }
 
 fn webhook() -> String {
@@ -122,57 +120,57 @@ fn webhook() -> String {
     json!({ "id": "evt_put", "type": kind, "data": { "object": object } }).to_string()
 }
 
-/// One dead letter, as it lies there.
-async fn letter(cloud: &Cloud) -> Value {
+/// One dead letter, as SQS returns it.
+async fn raw_dead_letter(resources: &TestResources) -> Value {
     let input = json!({
-        "QueueUrl": cloud.letters_url,
+        "QueueUrl": resources.dead_letter_queue_url,
         "MessageAttributeNames": ["All"],
         "WaitTimeSeconds": 10,
         "VisibilityTimeout": 0,
     });
-    cloud.call("AmazonSQS.ReceiveMessage", &input).await["Messages"][0].take()
+    resources.call("AmazonSQS.ReceiveMessage", &input).await["Messages"][0].take()
 }
 
 #[tokio::test]
 async fn a_bare_webhook_in_the_queue_is_a_delivery_and_anything_else_a_dead_letter() {
-    let cloud = Cloud::start().await;
-    let queue = cloud.queue(&cloud.sdk().await);
-    put(&cloud, "cus_1", "{\"id\":1}").await;
-    put(&cloud, "cus_1", &webhook()).await;
+    let resources = TestResources::start().await;
+    let queue = resources.queue(&resources.sdk().await);
+    send_raw(&resources, "cus_1", "{\"id\":1}").await;
+    send_raw(&resources, "cus_1", &webhook()).await;
     let ours = send(&queue, "evt_ours", "cus_1").await;
 
-    let put = receive_one(&queue).await;
-    assert_eq!((put.message.event.as_str(), &*put.message.group.0), ("evt_put", "cus_1"));
-    assert_eq!((put.message.kind, put.attempt), (Type::SubscriptionUpdated, 1));
-    assert_eq!(put.message.body, webhook());
-    assert!(now().since(put.message.received_at).as_secs() < 60, "{:?}", put.message);
-    queue.delete(vec![put.receipt]).await.unwrap();
+    let raw = receive_one(&queue).await;
+    assert_eq!((raw.message.event.as_str(), &*raw.message.group.0), ("evt_put", "cus_1"));
+    assert_eq!((raw.message.kind, raw.attempt), (Type::SubscriptionUpdated, 1));
+    assert_eq!(raw.message.body, webhook());
+    assert!(now().since(raw.message.received_at).as_secs() < 60, "{:?}", raw.message);
+    queue.delete(vec![raw.receipt]).await.unwrap();
     assert_eq!(receive_one(&queue).await.message, ours);
 
-    // It is there as it was, with why.
-    let letter = letter(&cloud).await;
-    assert_eq!(letter["Body"], "{\"id\":1}");
-    let attributes = &letter["MessageAttributes"];
+    // It is unchanged, and its cause is added.
+    let dead_letter = raw_dead_letter(&resources).await;
+    assert_eq!(dead_letter["Body"], "{\"id\":1}");
+    let attributes = &dead_letter["MessageAttributes"];
     assert_eq!(attributes["cause"]["StringValue"], Code::PayloadMalformed.as_str());
     assert_eq!(attributes["colour"]["DataType"], "String.paint");
     assert_eq!(attributes["colour"]["StringValue"], "red");
-    // No event of ours, so nothing that could be listed or redriven; but counted.
+    // It is not an event of tierlift's: it is counted, but neither listed nor redriven.
     assert!(queue.list(10).await.unwrap().is_empty());
     let oldest_received_at = None;
     let depth = queue.depth().await.unwrap();
     assert_eq!(depth, Depth { queued: 1, dead: 1, oldest_received_at });
 }
 
-/// As Lambda hands over what a receive brought.
-async fn handed_over(cloud: &Cloud) -> Vec<Value> {
+/// What a receive returns, in the form in which Lambda passes it to a function.
+async fn lambda_records(resources: &TestResources) -> Vec<Value> {
     let input = json!({
-        "QueueUrl": cloud.queue_url,
+        "QueueUrl": resources.queue_url,
         "MessageAttributeNames": ["All"],
         "MessageSystemAttributeNames": ["All"],
         "MaxNumberOfMessages": 10,
         "WaitTimeSeconds": 10,
     });
-    let received = cloud.call("AmazonSQS.ReceiveMessage", &input).await;
+    let received = resources.call("AmazonSQS.ReceiveMessage", &input).await;
     let attribute = |value: &Value| {
         json!({
             "dataType": value["DataType"],
@@ -202,54 +200,53 @@ async fn batch(queue: &Queue, records: &[Value]) -> Batch {
 
 #[tokio::test]
 async fn a_batch_of_lambda_is_read_as_it_was_sent() {
-    let cloud = Cloud::start().await;
-    let queue = cloud.queue(&cloud.sdk().await);
+    let resources = TestResources::start().await;
+    let queue = resources.queue(&resources.sdk().await);
     let sent = Message {
         trace: Some("00-0-0-00".to_owned()),
         body: Bytes::from_static(b"\0odd"),
         ..message("evt_\u{ffff}", "cus_\u{fffe}", Timestamp::from_micros(1_795_000_000_123_456))
     };
     queue.enqueue(sent.clone()).await.unwrap();
-    put(&cloud, "somebody", "something").await;
+    send_raw(&resources, "somebody", "something").await;
 
-    let records = handed_over(&cloud).await;
-    let Batch { deliveries, stay } = batch(&queue, &records).await;
-    assert_eq!(stay, [""; 0]);
+    let records = lambda_records(&resources).await;
+    let Batch { deliveries, retained } = batch(&queue, &records).await;
+    assert_eq!(retained, [""; 0]);
     assert_eq!((&deliveries[0].message, deliveries.len()), (&sent, 1));
     let ids: Vec<&str> = records.iter().map(|r| r["messageId"].as_str().unwrap()).collect();
     assert!(ids.contains(&message_id(&deliveries[0].receipt)), "{ids:?}");
-    assert_eq!(letter(&cloud).await["Body"], "something");
+    assert_eq!(raw_dead_letter(&resources).await["Body"], "something");
     queue.delete(vec![deliveries[0].receipt.clone()]).await.unwrap();
     assert_eq!(queue.depth().await.unwrap().queued, 0);
 }
 
-/// Lambda deletes what is not given back, so what could not be set aside is.
+/// Lambda deletes every message that is not reported as failed, so one that could not be parked is
+/// reported.
 #[tokio::test]
-async fn a_foreign_message_that_cannot_be_set_aside_stays() {
-    let cloud = Cloud::start().await;
-    let sdk = cloud.sdk().await;
-    let no_letters = format!("{}-nowhere", cloud.letters_url);
-    let queue = Queue::new(&sdk, &cloud.queue_url, no_letters, &cloud.table);
-    put(&cloud, "somebody", "something").await;
-    let records = handed_over(&cloud).await;
-    let Batch { deliveries, stay } = batch(&queue, &records).await;
-    assert_eq!((deliveries, stay.len()), (vec![], 1));
-    assert_eq!(stay[0], records[0]["messageId"].as_str().unwrap());
-    assert_eq!(queue_of(&cloud).await.depth().await.unwrap().queued, 1);
+async fn an_unrecognized_message_that_cannot_be_parked_is_retained() {
+    let resources = TestResources::start().await;
+    let sdk = resources.sdk().await;
+    let no_such_queue = format!("{}-nowhere", resources.dead_letter_queue_url);
+    let queue = Queue::new(&sdk, &resources.queue_url, no_such_queue, &resources.table);
+    send_raw(&resources, "somebody", "something").await;
+    let records = lambda_records(&resources).await;
+    let Batch { deliveries, retained } = batch(&queue, &records).await;
+    assert_eq!((deliveries, retained.len()), (vec![], 1));
+    assert_eq!(retained[0], records[0]["messageId"].as_str().unwrap());
+    let queue = resources.queue(&sdk);
+    assert_eq!(queue.depth().await.unwrap().queued, 1);
 }
 
-async fn queue_of(cloud: &Cloud) -> Queue {
-    cloud.queue(&cloud.sdk().await)
-}
-
-/// Deliveries count as attempts then, and everything else goes on.
+/// Every delivery counts as an attempt then; everything else works.
 #[tokio::test]
 async fn without_its_table_the_queue_still_works() {
-    let cloud = Cloud::start().await;
-    let sdk = cloud.sdk().await;
-    let queue = Queue::new(&sdk, &cloud.queue_url, &cloud.letters_url, "no-such-table");
+    let resources = TestResources::start().await;
+    let sdk = resources.sdk().await;
+    let queue =
+        Queue::new(&sdk, &resources.queue_url, &resources.dead_letter_queue_url, "no-such-table");
     let sent = send(&queue, "evt_1", "cus_1").await;
-    let failure = || Failure::new(Code::StoreUnavailable, &"the store is away");
+    let failure = || Failure::new(Code::StoreUnavailable, &"the store is unavailable");
     let delivery = receive_one(&queue).await;
     queue.release(&[delivery], 0).await.unwrap();
     let delivery = receive_one(&queue).await;
@@ -257,30 +254,30 @@ async fn without_its_table_the_queue_still_works() {
     let delivery = receive_one(&queue).await;
     assert_eq!(delivery.attempt, 3);
     queue.park(&delivery, failure()).await.unwrap();
-    let letters = queue.list(10).await.unwrap();
-    assert_eq!((&letters[0].message, letters.len()), (&sent, 1));
-    assert_eq!(letters[0].failure.cause, Code::StoreUnavailable);
+    let dead_letters = queue.list(10).await.unwrap();
+    assert_eq!((&dead_letters[0].message, dead_letters.len()), (&sent, 1));
+    assert_eq!(dead_letters[0].failure.cause, Code::StoreUnavailable);
 }
 
-/// A caller that did not hear the answer asks again.
+/// A caller whose response was lost repeats the call.
 #[tokio::test]
-async fn an_answer_that_is_given_twice_counts_once() {
-    let cloud = Cloud::start().await;
-    let queue = cloud.queue(&cloud.sdk().await);
+async fn a_delivery_that_is_settled_twice_counts_once() {
+    let resources = TestResources::start().await;
+    let queue = resources.queue(&resources.sdk().await);
     send(&queue, "evt_1", "cus_1").await;
-    let out = [receive_one(&queue).await];
-    queue.release(&out, 2_000).await.unwrap();
-    queue.release(&out, 0).await.unwrap();
+    let deliveries = [receive_one(&queue).await];
+    queue.release(&deliveries, 2_000).await.unwrap();
+    queue.release(&deliveries, 0).await.unwrap();
     let delivery = receive_one(&queue).await;
     assert_eq!(delivery.attempt, 1);
-    let failure = || Failure::new(Code::StoreUnavailable, &"the store is away");
+    let failure = || Failure::new(Code::StoreUnavailable, &"the store is unavailable");
     queue.retry(&delivery, 2_000, failure()).await.unwrap();
     queue.retry(&delivery, 0, failure()).await.unwrap();
     let delivery = receive_one(&queue).await;
     assert_eq!(delivery.attempt, 2);
     queue.park(&delivery, failure()).await.unwrap();
     queue.park(&delivery, failure()).await.unwrap();
-    let letters = queue.list(10).await.unwrap();
-    assert_eq!((letters[0].failure.attempts, letters.len()), (2, 1));
+    let dead_letters = queue.list(10).await.unwrap();
+    assert_eq!((dead_letters[0].failure.attempts, dead_letters.len()), (2, 1));
     assert_eq!(queue.depth().await.unwrap().dead, 1);
 }

@@ -1,4 +1,4 @@
-//! Dead letters on SQS: those that the worker parks, those that SQS itself moves, and the way back.
+//! Dead letters on SQS: parked by the worker, moved by SQS itself, and redriven.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +13,13 @@ use tierlift_core::{
 };
 use tierlift_tests::facts::{event_id, message};
 
-use super::{cloud::Cloud, queue_edges::receive_one};
+use super::{cloud::TestResources, queue_edges::receive_one};
 use crate::process::now;
 
-async fn start() -> (Cloud, Queue) {
-    let cloud = Cloud::start().await;
-    let queue = cloud.queue(&cloud.sdk().await);
-    (cloud, queue)
+async fn start() -> (TestResources, Queue) {
+    let resources = TestResources::start().await;
+    let queue = resources.queue(&resources.sdk().await);
+    (resources, queue)
 }
 
 async fn send(queue: &Queue, event: &str, customer: &str) -> Message {
@@ -28,7 +28,7 @@ async fn send(queue: &Queue, event: &str, customer: &str) -> Message {
     message
 }
 
-async fn letters(queue: &Queue) -> Vec<DeadLetter> {
+async fn list_all(queue: &Queue) -> Vec<DeadLetter> {
     queue.list(100).await.unwrap()
 }
 
@@ -36,10 +36,10 @@ fn failure(error: &str) -> Failure {
     Failure::new(Code::StoreUnavailable, &error)
 }
 
-/// Everything that can be said of it at once: SQS takes ten attributes and certain characters.
+/// Every field at once: SQS allows ten attributes, and only some characters in them.
 #[tokio::test]
-async fn a_letter_says_everything_of_its_message_and_its_failures() {
-    let (_cloud, queue) = start().await;
+async fn a_dead_letter_has_every_field_of_its_message_and_its_failures() {
+    let (_resources, queue) = start().await;
     let sent = Message {
         trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
         body: Bytes::from_static(b"\0 odd \xff"),
@@ -50,86 +50,88 @@ async fn a_letter_says_everything_of_its_message_and_its_failures() {
     queue.retry(&receive_one(&queue).await, 0, failure("first")).await.unwrap();
     let failed = now();
     queue.retry(&receive_one(&queue).await, 0, failure("")).await.unwrap();
-    let words = format!("\0\u{7f}{}", "é".repeat(1_000));
-    let error = Failure::new(Code::AccountTooLarge, &words);
-    queue.park(&receive_one(&queue).await, error.clone()).await.unwrap();
-    let letters = letters(&queue).await;
-    assert_eq!(letters.len(), 1);
-    let DeadLetter { message, failure } = &letters[0];
+    let text = format!("\0\u{7f}{}", "é".repeat(1_000));
+    let last = Failure::new(Code::AccountTooLarge, &text);
+    queue.park(&receive_one(&queue).await, last.clone()).await.unwrap();
+    let dead_letters = list_all(&queue).await;
+    assert_eq!(dead_letters.len(), 1);
+    let DeadLetter { message, failure } = &dead_letters[0];
     assert_eq!(message, &sent);
     let FailureRecord { cause, attempts, first_at, last_at, last_error } = failure;
-    assert_eq!((*cause, *attempts, last_error), (error.cause, 3, &error.error));
+    assert_eq!((*cause, *attempts, last_error), (last.cause, 3, &last.error));
     assert!(before <= *first_at && *first_at <= failed, "{failure:?}");
     assert!(failed <= *last_at && *last_at <= now(), "{failure:?}");
 }
 
 #[tokio::test]
-async fn a_redriven_message_that_fails_again_is_a_letter_again_within_minutes() {
-    let (_cloud, queue) = start().await;
+async fn a_redriven_message_that_fails_again_is_a_dead_letter_again_within_minutes() {
+    let (_resources, queue) = start().await;
     let sent = send(&queue, "evt_1", "cus_1").await;
     for round in 1..=3 {
         let delivery = receive_one(&queue).await;
         assert_eq!((&delivery.message, delivery.attempt), (&sent, 1), "round {round}");
         queue.park(&delivery, failure("away")).await.unwrap();
-        let letters = letters(&queue).await;
-        assert_eq!((&letters[0].message, letters.len()), (&sent, 1), "round {round}");
-        assert_eq!(letters[0].failure.attempts, 1);
+        let dead_letters = list_all(&queue).await;
+        assert_eq!((&dead_letters[0].message, dead_letters.len()), (&sent, 1), "round {round}");
+        assert_eq!(dead_letters[0].failure.attempts, 1);
         assert!(queue.redrive(&sent.event).await.unwrap());
     }
     let depth = queue.depth().await.unwrap();
     assert_eq!((depth.queued, depth.dead), (1, 0));
 }
 
-/// Stripe sends it again while it is parked, and it fails again: two letters, one event.
+/// Stripe resends a parked event, which fails again: two dead letters of one event.
 #[tokio::test]
-async fn all_letters_of_an_event_are_one() {
-    let (_cloud, queue) = start().await;
+async fn all_dead_letters_of_an_event_are_one() {
+    let (_resources, queue) = start().await;
     let sent = send(&queue, "evt_1", "cus_1").await;
     queue.park(&receive_one(&queue).await, failure("first")).await.unwrap();
-    // In another group, since SQS drops the repeat in the same one for five minutes.
+    // In another group, because SQS drops the repeat in the same group for five minutes.
     send(&queue, "evt_1", "cus_of_another_time").await;
     queue.park(&receive_one(&queue).await, failure("second")).await.unwrap();
     assert_eq!(queue.depth().await.unwrap().dead, 2);
-    let letters = letters(&queue).await;
-    assert_eq!((letters[0].failure.last_error.as_str(), letters.len()), ("second", 1));
+    let dead_letters = list_all(&queue).await;
+    assert_eq!((dead_letters[0].failure.last_error.as_str(), dead_letters.len()), ("second", 1));
     assert!(queue.redrive(&sent.event).await.unwrap());
     let depth = queue.depth().await.unwrap();
     assert_eq!((depth.queued, depth.dead), (1, 0));
 }
 
 #[tokio::test]
-async fn letters_stand_in_the_order_of_their_parking() {
-    let (_cloud, queue) = start().await;
+async fn dead_letters_are_listed_in_the_order_of_parking() {
+    let (_resources, queue) = start().await;
     let events: Vec<String> = (0..12).rev().map(|n| format!("evt_{n}")).collect();
     for event in &events {
         send(&queue, event, event).await;
         queue.park(&receive_one(&queue).await, failure("away")).await.unwrap();
     }
-    let letters = letters(&queue).await;
-    let found: Vec<&str> = letters.iter().map(|letter| letter.message.event.as_str()).collect();
+    let dead_letters = list_all(&queue).await;
+    let found: Vec<&str> = dead_letters.iter().map(|dead| dead.message.event.as_str()).collect();
     assert_eq!(found, events);
     assert_eq!(queue.list(3).await.unwrap().len(), 3);
     assert_eq!(queue.list(0).await.unwrap().len(), 0);
-    // A look hides nothing from the next.
+    // A scan hides nothing from the next one.
     assert_eq!(queue.list(100).await.unwrap().len(), events.len());
 }
 
-/// SQS gives a message up when it comes back after that many deliveries.
-async fn give_up_after(cloud: &Cloud, receives: u32) {
-    let asked = json!({ "QueueUrl": cloud.letters_url, "AttributeNames": ["QueueArn"] });
-    let arn = cloud.call("AmazonSQS.GetQueueAttributes", &asked).await;
+/// Makes SQS move a message to the dead-letter queue after that many receives.
+async fn set_max_receive_count(resources: &TestResources, receives: u32) {
+    let request =
+        json!({ "QueueUrl": resources.dead_letter_queue_url, "AttributeNames": ["QueueArn"] });
+    let arn = resources.call("AmazonSQS.GetQueueAttributes", &request).await;
     let arn = arn["Attributes"]["QueueArn"].clone();
     let policy = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": receives.to_string() });
     let attributes = json!({ "RedrivePolicy": policy.to_string() });
-    let input = json!({ "QueueUrl": cloud.queue_url, "Attributes": attributes });
-    cloud.call("AmazonSQS.SetQueueAttributes", &input).await;
+    let input = json!({ "QueueUrl": resources.queue_url, "Attributes": attributes });
+    resources.call("AmazonSQS.SetQueueAttributes", &input).await;
 }
 
-/// One customer's messages hide each other, and of those that nobody answered for nothing is known.
+/// The messages of one customer hide each other, and those that were never settled have no failure
+/// record.
 #[tokio::test]
-async fn letters_that_sqs_moved_are_all_seen_with_what_is_known_of_them() {
-    let (cloud, queue) = start().await;
-    give_up_after(&cloud, 1).await;
+async fn dead_letters_that_sqs_moved_are_all_seen_with_their_failure_records() {
+    let (resources, queue) = start().await;
+    set_max_receive_count(&resources, 1).await;
     let events: Vec<String> = (10..25).map(|n| format!("evt_{n}")).collect();
     for event in &events {
         send(&queue, event, "cus_1").await;
@@ -143,26 +145,27 @@ async fn letters_that_sqs_moved_are_all_seen_with_what_is_known_of_them() {
             queue.release(&[delivery], 0).await.unwrap();
         }
     }
-    // The next receive moves the last one.
+    // The next receive moves the last message.
     send(&queue, "evt_other", "cus_2").await;
     receive_one(&queue).await;
 
     assert!(queue.redrive(&event_id("evt_12")).await.unwrap());
     assert!(!queue.redrive(&event_id("evt_12")).await.unwrap());
     for _ in 0..2 {
-        let letters = letters(&queue).await;
-        let found: BTreeSet<&str> = letters.iter().map(|one| one.message.event.as_str()).collect();
-        assert_eq!((letters.len(), found.len()), (14, 14), "{found:?}");
-        for DeadLetter { message, failure } in &letters {
-            let said = (failure.cause, failure.attempts, failure.last_error.as_str());
+        let dead_letters = list_all(&queue).await;
+        let found: BTreeSet<&str> =
+            dead_letters.iter().map(|dead| dead.message.event.as_str()).collect();
+        assert_eq!((dead_letters.len(), found.len()), (14, 14), "{found:?}");
+        for DeadLetter { message, failure } in &dead_letters {
+            let found = (failure.cause, failure.attempts, failure.last_error.as_str());
             if message.event.as_str() == "evt_10" {
-                assert_eq!(said, (Code::StoreUnavailable, 1, "the worker died later"));
+                assert_eq!(found, (Code::StoreUnavailable, 1, "the worker died later"));
             } else {
-                assert_eq!((said.0, said.1), (Code::DeliveryExhausted, 1), "{failure:?}");
+                assert_eq!((found.0, found.1), (Code::DeliveryExhausted, 1), "{failure:?}");
             }
         }
     }
     assert_eq!(queue.depth().await.unwrap().dead, 14);
-    let back = receive_one(&queue).await;
-    assert_eq!((back.message.event.as_str(), back.attempt), ("evt_12", 1));
+    let redriven = receive_one(&queue).await;
+    assert_eq!((redriven.message.event.as_str(), redriven.attempt), ("evt_12", 1));
 }

@@ -1,8 +1,10 @@
-//! The store on DynamoDB, held to the contract, and to what one table makes hard.
+//! The store on DynamoDB, held to the contract, and its behaviour with items of other writers, with
+//! large items and with the index of expiries.
 
 use serde_json::{Value, json};
 use tierlift_aws::store::Store;
 use tierlift_core::{
+    change::ChangeRecord,
     codes::Code,
     decide::{Commit, Decision, decide, expire},
     fold::{Before, Edge, Record},
@@ -25,7 +27,7 @@ use crate::process::until;
 
 pub(super) const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
 
-/// A store of a test's own.
+/// A store on a table of its own.
 struct OnDynamo {
     _table: Table,
     store: Store,
@@ -49,7 +51,7 @@ impl StoreBackend for OnDynamo {
 
 contract_tests!(dynamodb, store of OnDynamo);
 
-/// What an event comes to on what is stored, not committed yet.
+/// The commit that an event leads to in the current state of the store.
 pub(super) async fn decided(store: &Store, event: &Event, now: Timestamp) -> Commit {
     match decide(store.load(&keys(event)).await.unwrap(), event, &policy(), now) {
         Decision::Commit(commit) => *commit,
@@ -59,7 +61,7 @@ pub(super) async fn decided(store: &Store, event: &Event, now: Timestamp) -> Com
     }
 }
 
-/// A user pays, for 30 days and 3 of grace.
+/// A user pays for 30 days; the policy adds 3 days of grace.
 pub(super) fn pays(user: &str, at: Timestamp) -> Event {
     let (event, customer) = (format!("evt_{user}"), format!("cus_{user}"));
     subscription(&event, &customer, Some(user), Status::Active, at)
@@ -71,7 +73,7 @@ async fn expired_users(store: &Store, now: Timestamp, max: usize) -> Vec<String>
 }
 
 #[tokio::test]
-async fn finds_those_whose_time_is_over_longest_ago_first() {
+async fn finds_expired_users_in_the_order_of_their_expiries() {
     let table = Table::create().await;
     let store = table.store().await;
     for (user, days) in [("bob", 1), ("ada", 0), ("eve", 40), ("用户 é", 2)] {
@@ -89,25 +91,26 @@ async fn finds_those_whose_time_is_over_longest_ago_first() {
     let account = store.account(&user_id("ada")).await.unwrap().unwrap();
     store.commit(expire(account, &policy(), later).unwrap()).await.unwrap();
     assert_eq!(store.account(&user_id("ada")).await.unwrap().unwrap().role.as_str(), "free");
-    until("one is done", async || expired_users(&store, later, 9).await.len() == 2).await;
+    until("ada has left the index", async || expired_users(&store, later, 9).await.len() == 2)
+        .await;
     assert_eq!(expired_users(&store, later, 9).await, ["bob", "用户 é"]);
 }
 
-fn is_unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>, words: &str) {
+fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>, message: &str) {
     match result {
-        Err(StoreError::Unavailable(error)) if error.to_string().contains(words) => {}
-        other => panic!("{other:?} instead of {words:?}"),
+        Err(StoreError::Corrupt(error)) if error.contains(message) => {}
+        other => panic!("{other:?} instead of {message:?}"),
     }
 }
 
-/// What somebody else put under an event's key is an error, and never "processed before".
+/// A foreign item under an event's key is an error, and never counts as "processed before".
 #[tokio::test]
 async fn a_foreign_item_is_not_a_duplicate() {
     let table = Table::create().await;
     let store = table.store().await;
     let event = pays("ada", AT);
     let commit = decided(&store, &event, AT).await;
-    for (item, words) in [
+    for (item, message) in [
         (
             json!({ "pk": { "S": "EVENT#evt_ada" }, "colour": { "S": "red" } }),
             "its shape is missing",
@@ -116,16 +119,16 @@ async fn a_foreign_item_is_not_a_duplicate() {
         (json!({ "pk": { "S": "EVENT#evt_ada" }, "shape": { "N": "1" } }), "cannot be read"),
     ] {
         table.put(&item).await.unwrap();
-        is_unavailable(store.commit(commit.clone()).await, words);
-        is_unavailable(store.load(&keys(&event)).await, words);
-        is_unavailable(store.ledger(&event.id).await, words);
+        assert_corrupt(store.commit(commit.clone()).await, message);
+        assert_corrupt(store.load(&keys(&event)).await, message);
+        assert_corrupt(store.ledger(&event.id).await, message);
         assert_eq!(table.get("EVENT#evt_ada").await, item);
     }
     assert_eq!(store.account(&user_id("ada")).await.unwrap(), None);
     assert_eq!(store.customer(&customer_id("cus_ada")).await.unwrap(), None);
 }
 
-/// An account that a later version wrote is neither read nor written over.
+/// An account that a later version wrote is neither read nor overwritten.
 #[tokio::test]
 async fn an_item_of_a_later_version_is_left_alone() {
     let table = Table::create().await;
@@ -136,11 +139,55 @@ async fn an_item_of_a_later_version_is_left_alone() {
     let mut item = table.get("USER#ada").await;
     item["shape"] = json!({ "N": "2" });
     table.put(&item).await.unwrap();
-    is_unavailable(store.account(&user_id("ada")).await, "USER#ada has shape 2");
-    is_unavailable(store.load(&keys(&event)).await, "USER#ada has shape 2");
+    assert_corrupt(store.account(&user_id("ada")).await, "USER#ada has shape 2");
+    assert_corrupt(store.load(&keys(&event)).await, "USER#ada has shape 2");
     let late = Commit { accounts: commit.accounts, ..decided_as(commit.ledger, "evt_late") };
     assert!(matches!(store.commit(late).await, Err(StoreError::Conflict)));
     assert_eq!(table.get("USER#ada").await, item);
+}
+
+/// A row that cannot be read is an error of every read that needs it.
+#[tokio::test]
+async fn a_corrupt_row_is_an_error_of_every_read() {
+    let table = Table::create().await;
+    let store = table.store().await;
+    let event = pays("ada", AT);
+    store.commit(decided(&store, &event, AT).await).await.unwrap();
+    for (key, attribute) in
+        [("EVENT#evt_ada", "outcome"), ("CUSTOMER#cus_ada", "subscriptions"), ("USER#ada", "role")]
+    {
+        let row = table.get(key).await;
+        let mut corrupt = row.clone();
+        corrupt.as_object_mut().unwrap().remove(attribute);
+        table.put(&corrupt).await.unwrap();
+        assert_corrupt(store.load(&keys(&event)).await, key);
+        match attribute {
+            "outcome" => assert_corrupt(store.ledger(&event.id).await, key),
+            "subscriptions" => assert_corrupt(store.customer(&event.customer).await, key),
+            _ => assert_corrupt(store.account(&user_id("ada")).await, key),
+        }
+        table.put(&row).await.unwrap();
+    }
+    assert!(store.load(&keys(&event)).await.unwrap().processed);
+}
+
+/// Rows in the expiry index that are not accounts hold up no account, even if they are older.
+#[tokio::test]
+async fn a_bad_row_in_the_expiry_index_holds_up_nobody() {
+    let table = Table::create().await;
+    let store = table.store().await;
+    for shard in 0..16 {
+        let row = json!({
+            "pk": { "S": format!("OTHER#{shard}") },
+            "expiry_shard": { "N": shard.to_string() },
+            "next_expiry_at": { "N": "1" },
+        });
+        table.put(&row).await.unwrap();
+    }
+    store.commit(decided(&store, &pays("ada", AT), AT).await).await.unwrap();
+    let later = AT.plus_days(36);
+    until("the index has her", async || !expired_users(&store, later, 99).await.is_empty()).await;
+    assert_eq!(expired_users(&store, later, 1).await, ["ada"]);
 }
 
 fn decided_as(ledger: LedgerEntry, event: &str) -> Commit {
@@ -148,7 +195,7 @@ fn decided_as(ledger: LedgerEntry, event: &str) -> Commit {
     Commit { ledger, customer: None, accounts: vec![], changes: vec![], context: None }
 }
 
-/// The same commit, with a status so long that its customer has that many bytes more.
+/// The same commit with a customer that is larger by that many bytes.
 pub(super) fn inflated(commit: &Commit, bytes: usize) -> Commit {
     let mut commit = commit.clone();
     let customer = commit.customer.as_mut().unwrap();
@@ -162,14 +209,14 @@ pub(super) fn inflated(commit: &Commit, bytes: usize) -> Commit {
     commit
 }
 
-/// The largest item that is sent is one that the table takes, and a byte more it refuses: what is
-/// measured here is what is measured there.
-async fn measures_as_the_table_does(table: Table) {
+/// The table takes the largest item that the store sends, and refuses one with a byte more: the store
+/// measures items as DynamoDB does.
+async fn check_size_limit(table: Table) {
     let store = table.store().await;
     let commit = decided(&store, &pays("ada", AT), AT).await;
-    // What is sent to nobody was not found to be too large.
-    let nobody = Store::new(&sdk_at(([127, 0, 0, 1], 9).into()), &table.name);
-    let is_sent = async |bytes: usize| match nobody.commit(inflated(&commit, bytes)).await {
+    // No server listens there: a commit that is unavailable passed the size check.
+    let unserved = Store::new(&sdk_at(([127, 0, 0, 1], 9).into()), &table.name);
+    let is_sent = async |bytes: usize| match unserved.commit(inflated(&commit, bytes)).await {
         Err(StoreError::Unavailable(_)) => true,
         Err(StoreError::TooLarge(Code::CustomerTooLarge)) => false,
         other => panic!("{other:?}"),
@@ -189,16 +236,17 @@ async fn measures_as_the_table_does(table: Table) {
 }
 
 #[tokio::test]
-async fn the_largest_item_is_as_large_as_the_table_allows() {
-    measures_as_the_table_does(Table::create().await).await;
+async fn the_size_limit_is_that_of_the_table() {
+    check_size_limit(Table::create().await).await;
 }
 
 #[tokio::test]
-async fn the_largest_item_is_as_large_as_dynoxide_allows() {
-    measures_as_the_table_does(Table::on_dynoxide().await).await;
+async fn the_size_limit_is_that_of_dynoxide() {
+    check_size_limit(Table::on_dynoxide().await).await;
 }
 
-/// An operator sees an account's fields in the console, and what the stream and the index go by.
+/// An operator sees the account's fields in the console, beside the attributes for the stream and the
+/// index.
 #[tokio::test]
 async fn an_account_is_written_to_be_read_by_people() {
     let table = Table::create().await;
@@ -217,8 +265,9 @@ async fn an_account_is_written_to_be_read_by_people() {
     ] {
         assert_eq!(item[attribute], value, "{attribute}");
     }
-    let told = tierlift_aws::store::change_of(item["change"]["S"].as_str().unwrap()).unwrap();
-    assert_eq!(told, (commit.changes[0].clone(), None));
+    let record =
+        serde_json::from_str::<ChangeRecord>(item["change"]["S"].as_str().unwrap()).unwrap();
+    assert_eq!(record, ChangeRecord { change: commit.changes[0].clone(), context: None });
     let renewal = subscription("evt_2", "cus_ada", Some("ada"), Status::Active, AT.plus_days(30));
     let commit = decided(&store, &renewal, AT.plus_days(30)).await;
     assert!(commit.changes.is_empty() && !commit.accounts.is_empty());

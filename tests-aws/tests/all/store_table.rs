@@ -1,5 +1,5 @@
-//! A table of a test's own, as the template makes it: in an emulator, or with `TIERLIFT_TEST_AWS=1`
-//! in a real account, where it is deleted at the end.
+//! A table for one test, with the template's keys and indexes: in an emulator, or with
+//! `TIERLIFT_TEST_AWS=1` in a real account, where the test deletes it when it ends.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -7,39 +7,44 @@ use serde_json::{Value, json};
 use tierlift_aws::{Sdk, store::Store};
 
 use super::{
-    cloud::{delete, is_real, real},
+    cloud::{call_real_aws, delete, on_real_aws},
     dynoxide::Dynoxide,
-    emulator::{Emulator, ask, sdk_at},
+    emulator::{Emulator, call, sdk_at},
 };
 use crate::process::now;
 
 /// An empty table.
 pub(super) struct Table {
     pub(super) name: String,
-    place: Place,
+    endpoint: Endpoint,
 }
 
-enum Place {
+enum Endpoint {
     Ministack(Emulator),
     Dynoxide(Dynoxide),
-    Real,
+    Aws,
 }
 
 impl Table {
-    /// One where the ports on AWS are tried: in ministack, or in a real account.
+    /// Creates it where the tests run: in ministack, or in a real account.
     pub(super) async fn create() -> Self {
-        Self::at(if is_real() { Place::Real } else { Place::Ministack(Emulator::start()) }).await
+        Self::create_at(if on_real_aws() {
+            Endpoint::Aws
+        } else {
+            Endpoint::Ministack(Emulator::start())
+        })
+        .await
     }
 
-    /// One in dynoxide, whatever is wanted.
+    /// Creates it in dynoxide in any case.
     pub(super) async fn on_dynoxide() -> Self {
-        Self::at(Place::Dynoxide(Dynoxide::start())).await
+        Self::create_at(Endpoint::Dynoxide(Dynoxide::start())).await
     }
 
-    async fn at(place: Place) -> Self {
+    async fn create_at(endpoint: Endpoint) -> Self {
         let name = format!("tierlift-test-{}-{}", now().as_micros(), std::process::id());
-        // It is there before what it will delete, so that nothing stays if the rest fails.
-        let this = Self { name, place };
+        // The value that deletes the table exists before the table does: a failure below leaves nothing.
+        let this = Self { name, endpoint };
         let index = |name: &str, hash: &str, range: &str| {
             json!({
                 "IndexName": name,
@@ -67,7 +72,7 @@ impl Table {
             ],
         });
         this.call("CreateTable", &input).await.unwrap();
-        // An emulator's is there at once.
+        // An emulator creates it at once.
         while this.status().await != "ACTIVE" {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
@@ -83,7 +88,7 @@ impl Table {
     pub(super) async fn sdk(&self) -> Sdk {
         match self.address() {
             Some(address) => sdk_at(address),
-            None => Sdk::of_shell().await,
+            None => Sdk::from_default_chain().await,
         }
     }
 
@@ -91,21 +96,21 @@ impl Table {
         Store::new(&self.sdk().await, &self.name)
     }
 
-    /// Where it is, unless that is a real account.
+    /// Address of the emulator; `None` in a real account.
     pub(super) const fn address(&self) -> Option<SocketAddr> {
-        match &self.place {
-            Place::Ministack(emulator) => Some(emulator.address()),
-            Place::Dynoxide(dynoxide) => Some(dynoxide.address),
-            Place::Real => None,
+        match &self.endpoint {
+            Endpoint::Ministack(emulator) => Some(emulator.address()),
+            Endpoint::Dynoxide(dynoxide) => Some(dynoxide.address),
+            Endpoint::Aws => None,
         }
     }
 
-    /// Writes an item as somebody else would, past the store.
+    /// Writes an item directly, past the store.
     pub(super) async fn put(&self, item: &Value) -> Result<Value, String> {
         self.call("PutItem", &json!({ "TableName": self.name, "Item": item })).await
     }
 
-    /// What is under a key, as it is.
+    /// Reads the raw item under a key.
     pub(super) async fn get(&self, key: &str) -> Value {
         let input = json!({ "TableName": self.name, "Key": { "pk": { "S": key } } });
         self.call("GetItem", &input).await.unwrap()["Item"].take()
@@ -113,15 +118,15 @@ impl Table {
 
     async fn call(&self, operation: &str, input: &Value) -> Result<Value, String> {
         let target = format!("DynamoDB_20120810.{operation}");
-        let Some(address) = self.address() else { return real(&target, input) };
-        let answer = ask(address, &target, input).await;
-        if answer.status == 200 { Ok(answer.json()) } else { Err(answer.body) }
+        let Some(address) = self.address() else { return call_real_aws(&target, input) };
+        let response = call(address, &target, input).await;
+        if response.status == 200 { Ok(response.json()) } else { Err(response.body) }
     }
 }
 
 impl Drop for Table {
     fn drop(&mut self) {
-        if matches!(self.place, Place::Real) {
+        if matches!(self.endpoint, Endpoint::Aws) {
             delete("DynamoDB_20120810.DeleteTable", &json!({ "TableName": self.name }));
         }
     }

@@ -1,0 +1,111 @@
+//! `tierlift serve`: from arguments, file and environment to a running server, and to its end.
+//!
+//! Everything that is missing is reported at once, before anything starts.
+
+mod settings;
+mod signals;
+
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use tierlift_core::codes::Code;
+use tierlift_embedded::{OpenError, Server, db};
+use tokio::net::TcpListener;
+
+use crate::{demo, error::Error, limits::READER_THREADS_MAX, log};
+use settings::ServeConfig;
+use signals::Signals;
+
+const HELP: &str = "\
+Environment:
+  STRIPE_WEBHOOK_SECRET  Signing secret of the webhook endpoint, whsec_…; several, separated by
+                         commas, while a secret is rotated
+  TIERLIFT_JWT_SECRET    Secret of HS256 access tokens, at least 32 bytes; not needed with jwks_url
+                         in the configuration
+  RUST_LOG               Log filter, unless --log is given
+
+Logs go to stderr: as text to a terminal, as JSON lines otherwise.
+
+Try it without an account:
+  tierlift serve --demo";
+
+/// Run the server: receive webhooks, apply them, push role changes to browsers.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Args {
+    /// Address to listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// SQLite file with all state; created if missing, used by one process at a time.
+    #[arg(long, value_name = "FILE", default_value = "tierlift.db")]
+    data: PathBuf,
+    /// Configuration file [default: tierlift.toml; optional with --demo].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Serve a demo at /demo, with the public webhook secret `whsec_demo` and the plan `price_pro`;
+    /// loopback addresses only.
+    #[arg(long)]
+    demo: bool,
+    /// Log filter: a level, or levels by module, such as `info` or `tierlift_core=debug`
+    /// [default: info].
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", hide_env = true)]
+    log: Option<String>,
+}
+
+/// Runs the server until a signal ends it.
+pub(crate) fn run(args: Args) -> Result<(), Error> {
+    let _guard = log::start(args.log.as_deref())?;
+    let listen = args.listen;
+    let config = ServeConfig::load(args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(READER_THREADS_MAX)
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(serve(config, listen))
+}
+
+async fn serve(config: ServeConfig, listen: SocketAddr) -> Result<(), Error> {
+    let signals = Signals::new()?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))
+        .map_err(|error| Error::failed(Code::ListenFailed, error))?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let data = config.data.clone();
+    let demo = config.demo.clone();
+    let server = Server::open(config.into_settings(address)).await.map_err(open_error)?;
+    let server = match &demo {
+        Some(plan) => demo::add_to(server, plan, address)?,
+        None => server,
+    };
+    announce(address, &data, demo.is_some());
+    Ok(server.run(listener, signals.first()).await.context("the server failed")?)
+}
+
+fn open_error(error: OpenError) -> Error {
+    let code = match &error {
+        OpenError::Db(db::OpenError::InUse { .. }) => Code::DataInUse,
+        OpenError::Db(_) | OpenError::Claim(_) | OpenError::Livemode { .. } => Code::DataUnusable,
+        OpenError::Jwks { .. } => Code::KeySetUnavailable,
+        OpenError::NoKeys | OpenError::Origin(_) => Code::ConfigInvalid,
+    };
+    Error::failed(code, error)
+}
+
+/// Prints the one line on stdout: the addresses and the data file.
+fn announce(address: SocketAddr, data: &Path, is_demo: bool) {
+    let demo = if is_demo { format!(" · demo: http://{address}/demo") } else { String::new() };
+    let line = format!(
+        "tierlift {} listens on http://{address} · webhooks: http://{address}/webhooks/stripe{demo} \
+         · data: {}\n",
+        env!("CARGO_PKG_VERSION"),
+        data.display()
+    );
+    // The server runs whether or not anybody reads this.
+    drop(io::stdout().write_all(line.as_bytes()));
+}

@@ -1,0 +1,192 @@
+//! Everything that a server starts with: from the arguments, the configuration file and the
+//! environment.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tierlift_core::{
+    codes::Code,
+    config::{JwksUrl, Origin},
+    policy::{Policy, PolicyConfig},
+    stripe::signature::Secrets,
+    token::TokenKeys,
+};
+use tierlift_embedded::{Settings, Timeouts, system_clock};
+
+use super::Args;
+use crate::{
+    config::Config,
+    credentials::{self, DEMO_WEBHOOK_SECRET, JWT_SECRET_VAR, WEBHOOK_SECRET_VAR},
+    demo::DemoPlan,
+    error::{Error, Problem},
+};
+
+const CONFIG_FILE: &str = "tierlift.toml";
+
+/// Checked startup settings.
+pub(super) struct ServeConfig {
+    pub(super) data: PathBuf,
+    /// What the demo sells, with `--demo`.
+    pub(super) demo: Option<DemoPlan>,
+    policy: Arc<Policy>,
+    webhook_secrets: Secrets,
+    token_keys: TokenKeys,
+    jwks_url: Option<JwksUrl>,
+    allowed_origins: Vec<Origin>,
+}
+
+impl ServeConfig {
+    /// Reads the file and the environment.
+    pub(super) fn load(args: Args) -> Result<Self, Error> {
+        if args.demo {
+            return for_demo(args);
+        }
+        let webhook_secrets = credentials::variable(WEBHOOK_SECRET_VAR);
+        let jwt_secret = credentials::variable(JWT_SECRET_VAR);
+        for_deployment(args, webhook_secrets.as_deref(), jwt_secret.as_deref())
+    }
+
+    /// The settings of a server that listens on that address.
+    pub(super) fn into_settings(self, address: SocketAddr) -> Settings {
+        let mut allowed_origins: Vec<_> =
+            self.allowed_origins.iter().map(ToString::to_string).collect();
+        if self.demo.is_some() {
+            allowed_origins.push(format!("http://{address}"));
+            allowed_origins.push(format!("http://localhost:{}", address.port()));
+        }
+        Settings {
+            data: self.data,
+            policy: self.policy,
+            secrets: self.webhook_secrets,
+            keys: self.token_keys,
+            jwks_url: self.jwks_url.map(String::from),
+            allowed_origins,
+            clock: system_clock(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// The settings of a deployment. All problems are reported together.
+fn for_deployment(
+    args: Args,
+    webhook_secrets: Option<&str>,
+    jwt_secret: Option<&str>,
+) -> Result<ServeConfig, Error> {
+    let config = deployment_config(args.config.as_deref());
+    let has_jwks = config.as_ref().is_ok_and(|config| config.jwks_url.is_some());
+    let webhook_secrets = credentials::deployment_webhook_secrets(webhook_secrets);
+    let jwt_secret = credentials::jwt_secret(jwt_secret, has_jwks);
+    match (config, webhook_secrets, jwt_secret) {
+        (Ok(config), Ok(webhook_secrets), Ok(jwt_secret)) => Ok(ServeConfig {
+            data: args.data,
+            demo: None,
+            policy: policy(config.policy)?,
+            webhook_secrets,
+            token_keys: TokenKeys::new(jwt_secret),
+            jwks_url: config.jwks_url,
+            allowed_origins: config.allowed_origins,
+        }),
+        (config, webhook_secrets, jwt_secret) => {
+            let problems = [config.err(), webhook_secrets.err(), jwt_secret.err()];
+            Err(Error::Setup(problems.into_iter().flatten().collect()))
+        }
+    }
+}
+
+/// The configuration of a deployment: it must exist and have a plan.
+fn deployment_config(path: Option<&Path>) -> Result<Config, Problem> {
+    let Some(config) = read(path)? else {
+        let message = format!(
+            "{CONFIG_FILE} does not exist; copy tierlift.example.toml to {CONFIG_FILE} and list your \
+             plans, or name another file with --config, or try --demo"
+        );
+        return Err(Problem::new(Code::ConfigMissing, message));
+    };
+    if config.policy.plans.is_empty() {
+        let message = format!(
+            "{}: no plans; add a line such as price_pro = \"paid\" under [plans] for each price that \
+             earns a role",
+            path.unwrap_or(Path::new(CONFIG_FILE)).display()
+        );
+        return Err(Problem::new(Code::ConfigInvalid, message));
+    }
+    Ok(config)
+}
+
+/// The configuration, if there is one. A file that is named must exist.
+fn read(named: Option<&Path>) -> Result<Option<Config>, Problem> {
+    let path = named.unwrap_or(Path::new(CONFIG_FILE));
+    let name = path.display().to_string();
+    match fs::read_to_string(path) {
+        Ok(text) => match Config::parse(&name, &text) {
+            Ok(config) => Ok(Some(config)),
+            Err(error) => Err(Problem::new(Code::ConfigInvalid, error.to_string())),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => Ok(None),
+        Err(error) => {
+            let is_missing = error.kind() == io::ErrorKind::NotFound;
+            let code = if is_missing { Code::ConfigMissing } else { Code::ConfigInvalid };
+            Err(Problem::new(code, format!("{name}: {error}")))
+        }
+    }
+}
+
+fn policy(config: PolicyConfig) -> Result<Arc<Policy>, Problem> {
+    let policy = Policy::new(config).map(Arc::new);
+    policy.map_err(|faults| Problem::new(Code::ConfigInvalid, faults.to_string()))
+}
+
+/// The settings of a demo: secrets are public or generated, which is safe since only this machine can
+/// reach it.
+fn for_demo(args: Args) -> Result<ServeConfig, Error> {
+    check_loopback(&args)?;
+    let mut config = read(args.config.as_deref())?.unwrap_or_default();
+    check_demo(&config)?;
+    let plan = DemoPlan::choose(&mut config.policy).map_err(demo_refused)?;
+    let more = credentials::variable(WEBHOOK_SECRET_VAR).unwrap_or_default();
+    let webhook_secrets = format!("{DEMO_WEBHOOK_SECRET},{more}");
+    let jwt_secret = credentials::demo_jwt_secret(&args.data)?;
+    Ok(ServeConfig {
+        data: args.data,
+        demo: Some(plan),
+        policy: policy(config.policy)?,
+        webhook_secrets: credentials::webhook_secrets(Some(&webhook_secrets))?,
+        token_keys: TokenKeys::new(credentials::jwt_secret(Some(&jwt_secret), false)?),
+        jwks_url: config.jwks_url,
+        allowed_origins: config.allowed_origins,
+    })
+}
+
+fn check_loopback(args: &Args) -> Result<(), Problem> {
+    if args.listen.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(demo_refused(format!(
+        "--demo listens on loopback addresses only, since its webhook secret is public, and {} is not \
+         one; use --listen 127.0.0.1:8787, or serve without --demo",
+        args.listen
+    )))
+}
+
+fn check_demo(config: &Config) -> Result<(), Problem> {
+    if config.policy.livemode {
+        let message = "--demo sends test events, which livemode = true refuses; set it to false";
+        return Err(demo_refused(message));
+    }
+    if credentials::variable(JWT_SECRET_VAR).is_some() {
+        return Err(demo_refused(format!(
+            "--demo issues a token to anybody and must not sign it with {JWT_SECRET_VAR}; unset that \
+             variable: a demo has a secret of its own"
+        )));
+    }
+    Ok(())
+}
+
+fn demo_refused(message: impl Into<String>) -> Problem {
+    Problem::new(Code::DemoRefused, message)
+}

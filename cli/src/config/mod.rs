@@ -1,0 +1,61 @@
+//! The configuration file: parsed in full, and refused as a whole if anything in it is wrong.
+//!
+//! The rules of each value are core's. This maps TOML to them, and adds file, line and column to every
+//! fault. All faults are reported at once. An unknown key is a fault: a misspelt `grace_days` must not
+//! mean the default.
+
+mod reader;
+
+use std::fmt;
+
+use tierlift_core::{
+    config::{JwksUrl, Origin},
+    policy::PolicyConfig,
+};
+
+/// The keys at the top level.
+pub(crate) const ROOT_KEYS: &[&str] =
+    &["roles", "livemode", "allowed_origins", "jwks_url", "plans", "policy"];
+/// The keys of `[policy]`.
+pub(crate) const POLICY_KEYS: &[&str] = &["past_due", "grace_days", "unmapped_price"];
+
+/// The content of a configuration file. Whether it suffices for a server is another question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// Roles, plans and what lateness means.
+    pub(crate) policy: PolicyConfig,
+    /// Origins whose pages may use the session routes and sockets.
+    pub(crate) allowed_origins: Vec<Origin>,
+    /// Key set of the issuer of access tokens.
+    pub(crate) jwks_url: Option<JwksUrl>,
+}
+
+/// One thing that is wrong, and its position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    file: String,
+    line: usize,
+    column: usize,
+    message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)
+    }
+}
+
+/// Everything that is wrong with a file, in the order of the file. Never empty.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub(crate) struct Error(pub(crate) Vec<Fault>);
+
+impl Config {
+    /// Parses the text of a file; `file` is its name in faults.
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Error> {
+        reader::read(file, text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! `docs/reference/openapi.json`: the public routes as OpenAPI 3.1, with every code that they refuse
+//! with. The schemas are in `openapi/schemas.rs`.
+
+mod schemas;
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use serde_json::{Map, Value, json};
+use tierlift_core::codes::{Code, PAGES_PATH};
+
+use super::repository;
+
+/// Statuses and the codes with which a route refuses.
+type Refusals = &'static [(u16, &'static [Code])];
+
+const TOKEN: Refusals = &[
+    (401, &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::TokenStale]),
+    (503, &[Code::StoreUnavailable, Code::SecretsUnavailable]),
+];
+const REFRESH: Refusals = &[
+    (401, &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired]),
+    (409, &[Code::RefreshUnavailable]),
+    (503, &[Code::StoreUnavailable, Code::SecretsUnavailable]),
+];
+const WEBHOOK: Refusals = &[
+    (
+        400,
+        &[
+            Code::SignatureMissing,
+            Code::SignatureMalformed,
+            Code::SignatureNoV1,
+            Code::SignatureMismatch,
+            Code::SignatureExpired,
+            Code::SignatureFuture,
+            Code::PayloadMalformed,
+            Code::BodyIncomplete,
+        ],
+    ),
+    (408, &[Code::BodyTimeout]),
+    (413, &[Code::BodyTooLarge]),
+    (415, &[Code::ContentTypeUnsupported]),
+    (503, &[Code::QueueUnavailable, Code::SecretsUnavailable]),
+];
+const SOCKET: Refusals = &[
+    (400, &[Code::SubprotocolRequired]),
+    (401, &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::TokenStale]),
+    (403, &[Code::OriginRefused]),
+    (426, &[Code::UpgradeRequired]),
+    (503, &[Code::SocketsExhausted, Code::StoreUnavailable, Code::SecretsUnavailable]),
+];
+const QUEUE: Refusals = &[(503, &[Code::QueueUnavailable])];
+const PAGE: Refusals = &[(404, &[Code::RouteNotFound])];
+
+fn document() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "tierlift",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+            "description": "Public routes of a tierlift server. Frames and tokens are described in \
+                            docs/protocol.md.",
+        },
+        "paths": {
+            "/webhooks/stripe": { "post": webhook() },
+            "/session": { "get": session() },
+            "/session/refresh": { "post": refresh() },
+            "/ws": { "get": socket() },
+            "/healthz": { "get": health() },
+            "/metrics": { "get": metrics() },
+            (format!("{PAGES_PATH}{{code}}")): { "get": page() },
+        },
+        "components": schemas::components(),
+    })
+}
+
+/// An operation. `success` is its successful response with its status.
+fn operation(id: &str, summary: &str, success: (u16, Value), refusals: Refusals) -> Value {
+    let mut responses = Map::new();
+    responses.insert(success.0.to_string(), success.1);
+    for (status, codes) in refusals {
+        responses.insert(status.to_string(), refusal(codes));
+    }
+    json!({ "operationId": id, "summary": summary, "responses": responses })
+}
+
+fn refusal(codes: &[Code]) -> Value {
+    json!({
+        "description": "Refused",
+        "content": { "application/problem+json": { "schema": {
+            "allOf": [
+                { "$ref": "#/components/schemas/Problem" },
+                { "properties": { "code": { "enum": codes } } },
+            ],
+        } } },
+    })
+}
+
+fn response(description: &str, media_type: &str, schema: &Value) -> Value {
+    json!({ "description": description, "content": { (media_type): { "schema": schema } } })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn with(mut operation: Value, key: &str, value: Value) -> Value {
+    if let Some(operation) = operation.as_object_mut() {
+        operation.insert(key.to_owned(), value);
+    }
+    operation
+}
+
+fn webhook() -> Value {
+    let success = response("Queued, or of no interest", "application/json", &reference("Accepted"));
+    let summary = "Receive a Stripe webhook";
+    let operation = operation("receiveWebhook", summary, (200, success), WEBHOOK);
+    let header = json!([{
+        "name": "Stripe-Signature",
+        "in": "header",
+        "required": true,
+        "schema": { "type": "string" },
+    }]);
+    let body = json!({
+        "required": true,
+        "description": "An event, as the bytes that Stripe signed",
+        "content": { "application/json": { "schema": { "type": "object" } } },
+    });
+    with(with(operation, "parameters", header), "requestBody", body)
+}
+
+fn session() -> Value {
+    let success = response("The session", "application/json", &reference("Session"));
+    let summary = "Get the role and subscription of the token's user";
+    bearer(operation("getSession", summary, (200, success), TOKEN))
+}
+
+fn refresh() -> Value {
+    let success = response("A fresh token", "application/json", &reference("Refreshed"));
+    let summary = "Exchange a token, which may be stale, for a fresh one";
+    bearer(operation("refreshSession", summary, (200, success), REFRESH))
+}
+
+fn bearer(operation: Value) -> Value {
+    with(operation, "security", json!([{ "bearer": [] }]))
+}
+
+fn socket() -> Value {
+    let success = json!({ "description": "Switched to WebSocket, subprotocol tierlift.v1" });
+    let operation = operation("openSocket", "Open a WebSocket", (101, success), SOCKET);
+    let header = json!([{
+        "name": "Sec-WebSocket-Protocol",
+        "in": "header",
+        "required": true,
+        "description": "tierlift.v1, and the access token as bearer.<jwt>",
+        "schema": { "type": "string" },
+    }]);
+    with(operation, "parameters", header)
+}
+
+fn health() -> Value {
+    let success = response("Running", "application/json", &reference("Health"));
+    operation("getHealth", "Get the depth of the queue", (200, success), QUEUE)
+}
+
+fn metrics() -> Value {
+    let success = response("Prometheus text", "text/plain", &json!({ "type": "string" }));
+    operation("getMetrics", "Get metrics", (200, success), QUEUE)
+}
+
+fn page() -> Value {
+    let success = response("The page", "text/markdown", &json!({ "type": "string" }));
+    let operation = operation("getCode", "Explain a code", (200, success), PAGE);
+    let path = json!([{
+        "name": "code",
+        "in": "path",
+        "required": true,
+        "schema": { "enum": Code::ALL },
+    }]);
+    with(operation, "parameters", path)
+}
+
+#[test]
+fn the_openapi_document_is_up_to_date() {
+    super::check("openapi.json", &super::json(&document()));
+}
+
+/// A route that is added without a description here fails this.
+#[test]
+fn every_route_in_the_code_is_described() {
+    let document = document();
+    let described = document["paths"].as_object().unwrap();
+    let mut routes = BTreeSet::new();
+    for package in ["ingest", "session", "embedded"] {
+        collect_routes(&repository().join(package).join("src"), &mut routes);
+    }
+    assert!(routes.contains("/session/refresh"), "{routes:?}");
+    for route in routes {
+        assert!(described.contains_key(&route), "{route} is not in {}", file!());
+    }
+}
+
+/// Collects the string literals of all calls of `.route`.
+fn collect_routes(folder: &Path, routes: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect_routes(&path, routes);
+        } else if !path.to_string_lossy().ends_with("tests.rs") {
+            let source = fs::read_to_string(&path).unwrap();
+            let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+            let calls = code.split(".route(\"").skip(1);
+            routes.extend(calls.filter_map(|call| Some(call.split_once('"')?.0.to_owned())));
+        }
+    }
+}
+
+/// The protocol's table for people and this document say the same.
+#[test]
+fn every_refusal_is_in_the_protocol() {
+    let protocol = fs::read_to_string(repository().join("docs/protocol.md")).unwrap();
+    for (status, codes) in [TOKEN, REFRESH, WEBHOOK, SOCKET, QUEUE, PAGE].concat() {
+        for code in codes {
+            assert!(code.is_problem(), "{code}");
+            let (start, text) = (format!("| {status} |"), format!("`{code}`"));
+            let is_listed = |line: &str| line.starts_with(&start) && line.contains(&text);
+            assert!(protocol.lines().any(is_listed), "{status} {code} is not in docs/protocol.md");
+        }
+    }
+}

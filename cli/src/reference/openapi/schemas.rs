@@ -1,0 +1,113 @@
+//! The schemas of requests and responses, held to the types that the routes serialize.
+
+use serde_json::{Value, json};
+use tierlift_core::codes::Code;
+
+pub(super) fn components() -> Value {
+    json!({
+        "securitySchemes": {
+            "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+        },
+        "schemas": {
+            "Accepted": object(&json!({
+                "status": { "enum": ["accepted", "ignored"] },
+            })),
+            "Session": object(&session()),
+            "Refreshed": object(&json!({
+                "accessToken": { "type": "string", "description": "JWT for the current role" },
+                "expiresIn": { "type": "integer", "description": "Lifetime in seconds" },
+                "user": { "$ref": "#/components/schemas/Session" },
+            })),
+            "Health": object(&json!({
+                "status": { "const": "ok" },
+                "queue": object(&json!({
+                    "queued": count("Messages that are not applied yet"),
+                    "dead": count("Dead letters"),
+                    "oldestAgeSeconds": {
+                        "type": "number",
+                        "minimum": 0,
+                        "description": "Age of the oldest message that is not applied yet",
+                    },
+                })),
+            })),
+            "Problem": problem(),
+        },
+    })
+}
+
+/// An object all of whose properties are always there.
+fn object(properties: &Value) -> Value {
+    let required: Vec<_> = properties.as_object().into_iter().flat_map(|map| map.keys()).collect();
+    json!({ "type": "object", "required": required, "properties": properties })
+}
+
+fn count(description: &str) -> Value {
+    json!({ "type": "integer", "minimum": 0, "description": description })
+}
+
+fn time(description: &str) -> Value {
+    json!({ "type": ["string", "null"], "format": "date-time", "description": description })
+}
+
+fn session() -> Value {
+    json!({
+        "userId": { "type": "string" },
+        "role": { "type": "string", "description": "Effective role, expiry and grace included" },
+        "subscriptionActive": {
+            "type": "boolean",
+            "description": "Whether some subscription gives access",
+        },
+        "subscriptionExpiresAt": time("End of the paid period of the best subscription"),
+        "roleAssignedAt": time("Time of the latest role change"),
+        "revocationId": count("Number of role changes so far"),
+    })
+}
+
+fn problem() -> Value {
+    let codes: Vec<_> = Code::ALL.iter().filter(|code| code.is_problem()).collect();
+    let mut problem = object(&json!({
+        "type": { "type": "string", "format": "uri-reference", "description": "Path of the code's page" },
+        "title": { "type": "string", "description": "Reason phrase of the status" },
+        "status": { "type": "integer" },
+        "code": { "enum": codes, "description": "For programs; never changes its meaning" },
+        "detail": { "type": "string", "description": "For people" },
+    }));
+    problem["description"] = json!("A refusal (RFC 9457)");
+    problem
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tierlift_core::{
+        account::Account,
+        id::UserId,
+        policy::{Policy, PolicyConfig},
+        time::Timestamp,
+        wire::{problem, session::Session},
+    };
+
+    use super::*;
+
+    fn check(schema: &str, value: &Value) {
+        let components = components();
+        let properties = &components["schemas"][schema]["properties"];
+        let described: BTreeMap<_, _> = properties.as_object().unwrap().iter().collect();
+        let sent: BTreeMap<_, _> = value.as_object().unwrap().iter().collect();
+        assert!(described.keys().eq(sent.keys()), "{schema}: {properties:#} {value:#}");
+    }
+
+    #[test]
+    fn the_schemas_have_exactly_the_fields_that_are_sent() {
+        let policy = Policy::new(PolicyConfig::default()).unwrap();
+        let account = Account::new(UserId::new("ada").unwrap(), &policy);
+        let session = Session::new(&account, &policy, Timestamp::from_secs(0));
+        check("Session", &serde_json::to_value(&session).unwrap());
+        let issued = tierlift_session::Issued { access_token: String::new(), expires_in: 900 };
+        let refreshed = tierlift_session::Refreshed { issued, user: session };
+        check("Refreshed", &serde_json::to_value(refreshed).unwrap());
+        let problem = problem::response(axum::http::StatusCode::NOT_FOUND, Code::RouteNotFound, "");
+        check("Problem", &serde_json::from_str(problem.body()).unwrap());
+    }
+}

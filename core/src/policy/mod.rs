@@ -1,0 +1,147 @@
+//! The host's policy: which roles exist, which plan earns which role, and what lateness means.
+
+mod config;
+mod role;
+
+use std::{cmp::Ordering, collections::HashMap};
+
+use crate::{config::Faults, subscription::Item};
+
+pub use config::{PastDue, PolicyConfig, UnmappedPrice};
+pub use role::{OPERATOR, Role};
+
+/// A checked policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    roles: Vec<Role>,
+    operator: Role,
+    plans: HashMap<Box<str>, Role>,
+    /// Whether this deployment takes live events or test ones.
+    pub livemode: bool,
+    /// What `past_due` means.
+    pub past_due: PastDue,
+    /// Days for which a role outlasts its expiry.
+    pub grace_days: u32,
+    /// What to do with prices that are not mapped.
+    pub unmapped_price: UnmappedPrice,
+}
+
+impl Policy {
+    /// Checks a configuration, and reports everything that is wrong with it.
+    pub fn new(config: PolicyConfig) -> Result<Self, Faults> {
+        let faults = config.faults();
+        if !faults.is_empty() {
+            return Err(Faults(faults));
+        }
+        let plan = |(key, role): (String, String)| (key.into_boxed_str(), Role::new(&role));
+        Ok(Self {
+            roles: config.roles.iter().map(|name| Role::new(name)).collect(),
+            operator: Role::new(OPERATOR),
+            plans: config.plans.into_iter().map(plan).collect(),
+            livemode: config.livemode,
+            past_due: config.past_due,
+            grace_days: config.grace_days,
+            unmapped_price: config.unmapped_price,
+        })
+    }
+
+    /// The lowest role: that of a user without an account.
+    #[must_use]
+    pub fn lowest(&self) -> &Role {
+        self.roles.first().unwrap_or(&self.operator)
+    }
+
+    /// All roles, lowest first, `operator` last.
+    pub fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.roles.iter().chain([&self.operator])
+    }
+
+    /// The role of that name, if there is one.
+    #[must_use]
+    pub fn role(&self, name: &str) -> Option<&Role> {
+        self.roles().find(|role| role.as_str() == name)
+    }
+
+    /// How high a role stands, from 0. A name that the policy no longer has stands lowest.
+    #[must_use]
+    pub fn rank(&self, role: &Role) -> usize {
+        self.roles().position(|known| known == role).unwrap_or(0)
+    }
+
+    /// Compares two roles by rank.
+    #[must_use]
+    pub fn compare(&self, a: &Role, b: &Role) -> Ordering {
+        self.rank(a).cmp(&self.rank(b))
+    }
+
+    /// The role that an item earns: by its price id, else its product id, else its lookup key.
+    #[must_use]
+    pub fn role_for_item(&self, item: &Item) -> Option<&Role> {
+        [&item.price, &item.product, &item.lookup_key]
+            .into_iter()
+            .flatten()
+            .find_map(|key| self.plans.get(key))
+    }
+
+    /// Whether there is any plan at all.
+    #[must_use]
+    pub fn has_plans(&self) -> bool {
+        !self.plans.is_empty()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn config() -> PolicyConfig {
+        PolicyConfig {
+            roles: ["free", "paid", "pro"].map(str::to_owned).to_vec(),
+            plans: [("price_paid", "paid"), ("prod_pro", "pro"), ("pro_monthly", "pro")]
+                .map(|(plan, role)| (plan.to_owned(), role.to_owned()))
+                .to_vec(),
+            livemode: false,
+            past_due: PastDue::Keep,
+            grace_days: 3,
+            unmapped_price: UnmappedPrice::Park,
+        }
+    }
+
+    pub(crate) fn policy() -> Policy {
+        Policy::new(config()).unwrap()
+    }
+
+    #[test]
+    fn a_policy_with_several_faults_reports_all_of_them() {
+        let roles = vec!["free".to_owned(), "free".to_owned()];
+        let faults = Policy::new(PolicyConfig { roles, grace_days: 91, ..config() }).unwrap_err();
+        let keys: Vec<_> = faults.0.iter().map(|fault| fault.key.to_string()).collect();
+        let plans = ["plans.price_paid", "plans.prod_pro", "plans.pro_monthly"];
+        assert_eq!(keys, [&["roles[1]"], &plans[..], &["policy.grace_days"]].concat());
+    }
+
+    #[test]
+    fn ranks_roles_lowest_first_and_operator_above_all() {
+        let policy = policy();
+        let ranks: Vec<_> = ["gone", "free", "paid", "pro", "operator"]
+            .map(|name| policy.rank(&Role::new(name)))
+            .to_vec();
+        assert_eq!(ranks, [0, 0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_price_beats_its_product_and_that_its_lookup_key() {
+        let item = |price: &str, product: &str, lookup: &str| Item {
+            price: Some(price.into()),
+            product: Some(product.into()),
+            lookup_key: Some(lookup.into()),
+            ..Item::default()
+        };
+        let policy = policy();
+        let earned = |item| policy.role_for_item(&item).map(Role::as_str).map(str::to_owned);
+        assert_eq!(earned(item("price_paid", "prod_pro", "pro_monthly")).unwrap(), "paid");
+        assert_eq!(earned(item("price_x", "prod_pro", "x")).unwrap(), "pro");
+        assert_eq!(earned(item("price_x", "prod_x", "pro_monthly")).unwrap(), "pro");
+        assert_eq!(earned(item("price_x", "prod_x", "x")), None);
+    }
+}
