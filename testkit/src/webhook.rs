@@ -39,10 +39,13 @@ pub fn subscription(id: &str, user: &str, status: &str, created: Timestamp) -> V
     event(id, "customer.subscription.created", created, &object)
 }
 
-/// Turns an event into one that updates the subscription, with these attributes before it.
+/// Turns an event into one that updates the subscription. `previous` are the attributes before it; if
+/// there are none, the event does not say what changed.
 #[must_use]
-pub fn updated(mut event: Value, previous: &Value) -> Value {
+pub fn updated(mut event: Value, previous: Option<Value>) -> Value {
     event["type"] = "customer.subscription.updated".into();
-    event["data"]["previous_attributes"] = previous.clone();
+    if let Some(previous) = previous {
+        event["data"]["previous_attributes"] = previous;
+    }
     event
 }

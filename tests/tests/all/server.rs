@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use serde_json::Value;
 use tierlift_core::{
     stripe::signature::{Secrets, sign},
     time::{Clock, Timestamp},
@@ -133,7 +132,7 @@ impl TestServer {
     pub(crate) fn event(&self, user: &str, status: &str) -> String {
         let number = self.events.fetch_add(1, Ordering::SeqCst);
         let event = webhook::subscription(&format!("evt_{number}"), user, status, self.now());
-        let event = if number == 0 { event } else { webhook::updated(event, &Value::Null) };
+        let event = if number == 0 { event } else { webhook::updated(event, None) };
         event.to_string()
     }
 
