@@ -14,15 +14,18 @@ use tierlift_core::{
     stripe::event::Head,
     time::{Clock, Timestamp},
 };
-use tierlift_tests::facts::{customer_id, event_id, policy, user_id};
+use tierlift_testkit::{
+    facts::{customer_id, event_id, policy, user_id},
+    harness::now,
+    webhook,
+};
 use tierlift_worker::Worker;
 
 use super::{
-    emulator::sdk_at,
+    endpoint::sdk_at,
     proxy::{Counts, Fault, Proxy, Rule},
     resources::TestResources,
 };
-use crate::process::now;
 
 /// Constant time of the worker's clock, so that the final state is the same in every run.
 const DECIDED_AT: Timestamp = Timestamp::from_secs(1_795_000_000);
@@ -54,7 +57,7 @@ struct FaultyBackend {
 impl FaultyBackend {
     async fn start() -> Self {
         let resources = TestResources::emulated(VISIBILITY_TIMEOUT_SECS).await;
-        let proxy = Proxy::start(resources.emulator().address()).await;
+        let proxy = Proxy::start(resources.address()).await;
         let sdk = sdk_at(proxy.address());
         let worker = Worker {
             queue: resources.queue(&sdk),
@@ -67,7 +70,7 @@ impl FaultyBackend {
 
     /// The queue and the store without faults.
     fn direct(&self) -> (Queue, Store) {
-        let sdk = self.resources.emulator().sdk();
+        let sdk = sdk_at(self.resources.address());
         (self.resources.queue(&sdk), self.resources.store(&sdk))
     }
 
@@ -115,30 +118,17 @@ impl FaultyBackend {
 
 fn event(id: &str, customer: &str, user: &str, status: &str, previous: Option<&str>) -> Value {
     let price = if customer == "cus_odd" { "price_unknown" } else { "price_pro" };
-    let at = id.trim_start_matches("evt_").parse::<i64>().unwrap() + DECIDED_AT.as_secs() - 100;
-    json!({
-        "id": id,
-        "type": match previous {
-            None => "customer.subscription.created",
-            Some(_) => "customer.subscription.updated",
-        },
-        "created": at,
-        "livemode": false,
-        "data": {
-            "object": {
-                "id": format!("sub_of_{customer}"),
-                "customer": customer,
-                "status": status,
-                "metadata": { "user_id": user },
-                "items": { "data": [{
-                    "id": "si_1",
-                    "price": { "id": price },
-                    "current_period_end": DECIDED_AT.plus_days(30).as_secs(),
-                }] },
-            },
-            "previous_attributes": previous.map(|status| json!({ "status": status })),
-        },
-    })
+    let number: i64 = id.trim_start_matches("evt_").parse().unwrap();
+    let created = DECIDED_AT.plus_secs(number - 100);
+    let mut event = webhook::subscription(id, user, status, created);
+    event["data"]["object"]["customer"] = customer.into();
+    let item = &mut event["data"]["object"]["items"]["data"][0];
+    item["price"]["id"] = price.into();
+    item["current_period_end"] = DECIDED_AT.plus_days(30).as_secs().into();
+    match previous {
+        Some(status) => webhook::updated(event, Some(json!({ "status": status }))),
+        None => event,
+    }
 }
 
 /// The message that ingest would enqueue.
@@ -202,7 +192,11 @@ async fn check_end(backend: &FaultyBackend, moment: &str) {
 async fn survives(fault: Fault, operations: &[&'static str], calls: RangeInclusive<usize>) {
     let backend = FaultyBackend::start().await;
     let inject = |operations: &[&'static str]| {
-        let rule = |operation: &&'static str| Rule { operation, calls: calls.clone(), fault };
+        let rule = |operation: &&'static str| Rule {
+            operation,
+            calls: calls.clone(),
+            fault: fault.clone(),
+        };
         backend.proxy.set_rules(operations.iter().map(rule).collect());
     };
     inject(operations);

@@ -11,10 +11,12 @@ use tierlift_core::{
     ports::{DeadLetter, DeadLetters as _, Enqueue as _, Message, Queue as _},
     time::Timestamp,
 };
-use tierlift_tests::facts::{event_id, message};
+use tierlift_testkit::{
+    facts::{event_id, message},
+    harness::now,
+};
 
 use super::{queue_edges::receive_one, resources::TestResources};
-use crate::process::now;
 
 async fn start() -> (TestResources, Queue) {
     let resources = TestResources::start().await;
@@ -119,10 +121,7 @@ async fn dead_letters_are_listed_in_the_order_of_parking() {
 
 /// Makes SQS move a message to the dead-letter queue after that many receives.
 async fn set_max_receive_count(resources: &TestResources, receives: u32) {
-    let request =
-        json!({ "QueueUrl": resources.dead_letter_queue_url, "AttributeNames": ["QueueArn"] });
-    let arn = resources.call("AmazonSQS.GetQueueAttributes", &request).await;
-    let arn = arn["Attributes"]["QueueArn"].clone();
+    let arn = resources.arn(&resources.dead_letter_queue_url).await;
     let policy = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": receives.to_string() });
     let attributes = json!({ "RedrivePolicy": policy.to_string() });
     let input = json!({ "QueueUrl": resources.queue_url, "Attributes": attributes });
