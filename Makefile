@@ -37,18 +37,21 @@ BUILD := --workspace --bins --tests
 
 export PATH := $(TOOLS)/bin:$(PATH)
 
+# How often nightly tests are run, each time with another seed.
+SEEDS ?= 20
+
 LISTEN ?= 127.0.0.1:8787
 DATA ?= tierlift.db
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-browser test-infrastructure check lint lint-rust lint-client lint-text deny fmt \
+  test-client test-browser test-infrastructure test-seeds test-release check lint lint-rust lint-client lint-text deny fmt \
   bench bench-lambda package tools
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: demo ## Start tierlift with its demo on http://127.0.0.1:8787/demo; LISTEN and DATA change that.
-	cargo run --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
+	cargo run --package tierlift-cli --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
 
 # The demo application is built into the program. Without Node the plain demo page is served.
 demo:
@@ -111,6 +114,14 @@ test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its rol
 	$(VENV)/bin/python -B infrastructure/test_policy.py
 	$(VENV)/bin/python -B -m unittest discover --start-directory tests-aws/ministack
 	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
+
+test-seeds: demo $(NEXTEST) ## Kill the server and shuffle events with SEEDS other seeds.
+	cargo nextest run $(QUICK) --profile seeds --stress-count $(SEEDS)
+
+# The package that `make package` makes, and not the one that is built with the tests.
+test-release: build $(TEST_TOOLS) $(NEXTEST) ## Run the deploy tests with the functions as they are released.
+	$(MAKE) package PACKAGE=$(TARGET)/release-package ARCHITECTURE=$(HOST_ARCHITECTURE)
+	TIERLIFT_PACKAGE=$(TARGET)/release-package cargo nextest run --workspace --profile deploy
 
 # ---- Checks
 

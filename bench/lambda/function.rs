@@ -1,7 +1,7 @@
 //! The functions, ours and the peer's: what starts one, in which environment, and one that runs.
 //!
-//! A process is given what Lambda gives and nothing of this one's environment. It ends nothing that
-//! it did not start.
+//! A process gets the environment that Lambda gives and none of this one's. It ends nothing that it did
+//! not start.
 
 use std::{
     fs::{self, File},

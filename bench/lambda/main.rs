@@ -29,7 +29,7 @@ use crate::{
     report::Report,
 };
 
-/// The functions and the fakes share so many.
+/// Cores that the functions and the fakes share.
 const CORES: usize = 2;
 
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]

@@ -28,7 +28,7 @@ use crate::{
 pub(crate) enum Pace {
     /// Each connection one after another, as fast as it is answered.
     Closed,
-    /// So many a second, whatever the server does: those of half a millisecond at once.
+    /// At a fixed rate, whatever the server does: the events of half a millisecond at once.
     Open {
         /// Events a second over all connections.
         per_second: u32,

@@ -1,4 +1,4 @@
-//! The sockets of a run: connections that post, tabs that are told, one epoll over all of them.
+//! The sockets of a run: connections that post, tabs that are notified, one epoll over all of them.
 //!
 //! One thread, level-triggered, one read for each readiness, no allocation for an event. It refuses
 //! pipelining: a connection posts its next event when the one before is answered.
@@ -47,7 +47,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Posts the next event, unless one is still unanswered or none waits.
+    /// Posts the next event, unless one is still in flight or none waits.
     pub(crate) fn post_next(&mut self, plan: &Plan) -> Result<Option<usize>> {
         if self.in_flight.is_some() {
             return Ok(None);
@@ -184,7 +184,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Waits for news or a tick, and tells each news.
+    /// Waits for responses, frames or a tick, and gives each to `tell`.
     pub(crate) fn wait(
         &mut self,
         mut tell: impl FnMut(&mut [Lane], News<'_>) -> Result<()>,

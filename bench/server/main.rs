@@ -26,7 +26,7 @@ use crate::{
     server::Program,
 };
 
-/// The server and the generator share so many.
+/// Cores that the server and the generator share.
 const CORES: usize = 2;
 /// Idle sockets, and room for everything else.
 const FILES_OPEN_MAX: u64 = 12_000;

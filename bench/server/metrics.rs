@@ -20,7 +20,7 @@ pub(crate) struct Stage {
     pub(crate) p99_us: Option<f64>,
 }
 
-/// Asks a server for its metrics; an empty page where it has none.
+/// Asks a server for its metrics; an empty page if it has none.
 pub(crate) fn scrape(address: SocketAddr) -> Result<String> {
     let mut stream = http::connect(address)?;
     let request = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";

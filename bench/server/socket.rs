@@ -15,7 +15,7 @@ use tierlift_bench::{clock::now_secs, http};
 const TOKEN_TTL_SECS: u64 = 3600;
 const FRAME_MAX_BYTES: usize = 64 * 1024;
 
-/// What a tab may be told.
+/// A frame from the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
     /// A JSON message.

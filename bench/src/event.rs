@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_signature_is_the_one_that_stripe_documents() {
-        // As `openssl dgst -sha256 -hmac whsec_bench` says of `1795000000.{}`.
+        // As `openssl dgst -sha256 -hmac whsec_bench` prints for `1795000000.{}`.
         let digest = "92f7d0fa92106cb8a2cc0a40e25a3732fc44b0709a0c3a1e0c61128820435eb5";
         let header = Signer::new("whsec_bench").unwrap().header(1_795_000_000, b"{}");
         assert_eq!(header, format!("t=1795000000,v1={digest}"));

@@ -106,7 +106,7 @@ fn fsync_p50(dir: &Path) -> Result<Duration> {
     percentile(&times, 50).context("no fsync was measured")
 }
 
-/// Keeps this process and its children on so many cores; gives how many there really are.
+/// Keeps this process and its children on the `wanted` first cores; returns how many there are.
 pub fn stay_on_cores(wanted: usize) -> Result<usize> {
     let allowed = sched_getaffinity(None)?;
     let mut set = CpuSet::new();

@@ -27,6 +27,8 @@ pub mod change;
 pub mod decide;
 pub mod failure;
 pub mod ledger;
+#[cfg(any(test, feature = "model"))]
+pub mod model;
 
 pub mod token;
 pub mod wire;

@@ -12,8 +12,10 @@ pub mod facts;
 pub mod harness;
 pub mod http;
 pub mod lifecycle;
+#[cfg(any(test, feature = "model"))]
 pub mod model;
 mod object;
 pub mod random;
 pub mod storm;
 mod subscription;
+pub mod webhook;

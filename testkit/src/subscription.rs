@@ -50,7 +50,7 @@ pub enum Step {
     CancelAtPeriodEnd(bool),
     /// Its invoices are paused, or no longer.
     PauseCollection(bool),
-    /// So many are sold.
+    /// This quantity is sold.
     Quantity(u64),
     /// Somebody edits metadata that has nothing to do with access.
     Note(u32),

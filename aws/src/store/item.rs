@@ -27,7 +27,7 @@ pub(crate) const PK: &str = "pk";
 pub(crate) const TTL: &str = "ttl";
 /// Number of writes of an aggregate.
 pub(super) const VERSION: &str = "version";
-/// The [`ChangeRecord`](tierlift_core::change::ChangeRecord) of a write that changed the account's role, as JSON.
+/// JSON of the [`ChangeRecord`](tierlift_core::change::ChangeRecord) of a write that changed the role.
 const CHANGE: &str = "change";
 /// The account's shard of the expiry index.
 pub(super) const EXPIRY_SHARD: &str = "expiry_shard";

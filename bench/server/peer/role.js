@@ -1,4 +1,4 @@
-// The peer's decision, pure: subscriptions of a customer → grant → role of the user. Order is told by
+// The peer's decision, pure: subscriptions of a customer → grant → role of the user. Order is that of
 // `created` alone, as most integrations do it; an older event than the last one applied is stale.
 // It refuses a price that the plan map does not name.
 const ROLES = ['free', 'paid'];

@@ -63,7 +63,7 @@ pub(crate) fn closed(program: &Program, root: &Path, scale: &Scale) -> Result<Lo
     shape.run(program, root, scale)
 }
 
-/// Open loop: so many a second, whatever the server does.
+/// Open loop: at a fixed rate, whatever the server does.
 pub(crate) fn open(program: &Program, root: &Path, scale: &Scale, per_second: u32) -> Result<Load> {
     let shape = Shape {
         connections: scale.open_connections,

@@ -82,7 +82,7 @@ fn head(body: &[u8]) -> Result<(EventId, Type)> {
     Ok((id, kind))
 }
 
-/// Rounds of so many a second, by this thread's own time: who else is on the core does not count.
+/// Items a second over rounds of `of_round`, by this thread's own time: who else is on the core does not count.
 fn rate(of_round: usize, at_least: Duration, mut round: impl FnMut() -> Result<()>) -> Result<f64> {
     let own_time = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime));
     let start = own_time()?;

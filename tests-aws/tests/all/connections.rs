@@ -17,10 +17,9 @@ use tierlift_core::{
     ports::{GatewaySockets as _, Holder, Pushed, Sockets as _},
     time::Timestamp,
 };
-use tierlift_tests::facts::user_id;
+use tierlift_testkit::{facts::user_id, harness::eventually};
 
-use super::{emulator::sdk_at, store_table::Table};
-use crate::process::until;
+use super::{endpoint::sdk_at, table::Table};
 
 const AT: Timestamp = Timestamp::from_millis(1_795_000_000_123);
 /// An endpoint that nobody serves, for tests that use only the table.
@@ -55,7 +54,7 @@ async fn records_who_opened_a_socket_and_forgets_it() {
         connections.forget(&socket).await.unwrap();
         assert_eq!(connections.holder(&socket).await.unwrap(), None);
     }
-    until("the index no longer has it", async || {
+    eventually("the index no longer has it", async || {
         connections.for_user(&ada).await.unwrap().is_empty()
     })
     .await;
@@ -73,7 +72,7 @@ async fn finds_all_sockets_of_a_user() {
         connections.open(&id(&format!("socket {number}")), &ada, at).await.unwrap();
     }
     connections.open(&id("another"), &user_id("bob"), AT).await.unwrap();
-    until("the index has them all", async || {
+    eventually("the index has them all", async || {
         connections.for_user(&ada).await.unwrap().len() >= count
     })
     .await;

@@ -10,24 +10,27 @@ use std::{
 use serde_json::{Value, json};
 use tierlift_aws::{queue::Queue, sockets::Connections, store::Store};
 use tierlift_core::{id::RevocationId, stripe::signature::sign, token::Secret};
-use tierlift_testkit::harness::tools;
-use tierlift_tests::facts::user_id;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
-use tokio_tungstenite::tungstenite::{self, ClientRequestBuilder, http::Uri};
-
-use super::emulator::{AUTHORIZATION, Emulator, python};
-use crate::{
-    process::now,
-    support::{Answer, ORIGIN, Request, Socket, WEBHOOK_SECRET},
+use tierlift_testkit::{
+    facts::user_id,
+    harness::{
+        NEVER_STALE, ORIGIN, WEBHOOK_SECRET,
+        client::{Request, Response},
+        now,
+        socket::{Socket, protocols},
+        tools,
+    },
+    webhook,
 };
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite;
+
+use super::{emulator::Emulator, endpoint::AUTHORIZATION};
 
 /// Parameters that every test deploys with.
 const PARAMETERS: [&str; 3] =
     ["Roles=free,paid,team", "Plans=price_pro=paid,prod_team=team", "GraceDays=0"];
 pub(super) const FUNCTIONS: [&str; 6] =
     ["ingest", "worker", "notifier-stream", "notifier-gateway", "session", "expiry"];
-/// A revocation id that no account reaches: a token with it is never stale.
-const NEVER_STALE: u64 = 1_000_000;
 
 /// A deployed stack.
 pub(super) struct Stack {
@@ -36,20 +39,15 @@ pub(super) struct Stack {
     tokens: Secret,
 }
 
-/// The folder of functions and template that `make package` builds.
-fn package() -> PathBuf {
-    tools::package()
-}
-
 /// The packaged template.
 pub(super) fn template() -> PathBuf {
-    package().join("template.yaml")
+    tools::package().join("template.yaml")
 }
 
 fn deploy(emulator: &Emulator, template: &Path, parameters: &[&str]) -> Value {
-    let mut command = Command::new(python());
-    command.arg("-B").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/ministack/deploy.py"));
-    command.arg(format!("http://{}", emulator.address())).arg(package()).arg(template);
+    let mut command = Command::new(tools::python());
+    command.arg("-B").arg(tools::script("tests-aws/ministack/deploy.py"));
+    command.arg(format!("http://{}", emulator.address())).arg(tools::package()).arg(template);
     let output = command.args(parameters).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -125,7 +123,7 @@ impl Stack {
     }
 
     /// Posts a body that is signed with a secret at the current time.
-    pub(super) async fn webhook(&self, body: &[u8], secret: &str) -> Answer {
+    pub(super) async fn webhook(&self, body: &[u8], secret: &str) -> Response {
         let request = self.webhook_request(body, &sign(secret, body, now()));
         self.send(request.header("content-type", "application/json")).await
     }
@@ -139,34 +137,14 @@ impl Stack {
 
 /// The event that creates the one subscription of a user's one customer.
 pub(super) fn subscribed(event: &str, user: &str) -> Value {
-    let now = now();
-    json!({
-        "id": event,
-        "object": "event",
-        "type": "customer.subscription.created",
-        "created": now.as_secs(),
-        "livemode": false,
-        "data": { "object": {
-            "id": format!("sub_{user}"),
-            "customer": format!("cus_{user}"),
-            "status": "active",
-            "metadata": { "user_id": user },
-            "items": { "data": [{
-                "id": "si_1",
-                "price": { "id": "price_pro" },
-                "current_period_end": now.plus_days(30).as_secs(),
-            }] },
-        } },
-    })
+    webhook::subscription(event, user, "active", now())
 }
 
 /// Requests of browsers.
 impl Stack {
     /// Sends a request and reads the whole response.
-    pub(super) async fn send(&self, request: Request<'_>) -> Answer {
-        let mut stream = TcpStream::connect(self.emulator.address()).await.unwrap();
-        stream.write_all(&request.bytes()).await.unwrap();
-        Answer::read(&mut stream).await
+    pub(super) async fn send(&self, request: Request<'_>) -> Response {
+        request.send(self.emulator.address()).await
     }
 
     /// A token of a user with a revocation id.
@@ -185,7 +163,7 @@ impl Stack {
     }
 
     /// A request of the page that a problem document points to.
-    pub(super) fn page_request(&self, problem: &Answer) -> Request<'static> {
+    pub(super) fn page_request(&self, problem: &Response) -> Request<'static> {
         let api = self.path("SessionUrl").strip_suffix("/session").unwrap();
         let page = problem.json()["type"].as_str().unwrap().to_owned();
         Request::new("GET", &format!("{api}{page}"))
@@ -201,8 +179,7 @@ impl Stack {
 
     /// Opens a user's socket; it must open.
     pub(super) async fn socket(&self, user: &str) -> Socket {
-        let protocols = ["tierlift.v1".to_owned(), format!("bearer.{}", self.token(user, 0))];
-        self.try_socket(&protocols, None).await.unwrap()
+        self.try_socket(&protocols(&self.token(user, 0)), None).await.unwrap()
     }
 
     /// Opens a socket with these subprotocols from a page of an origin.
@@ -212,17 +189,7 @@ impl Stack {
         origin: Option<&str>,
     ) -> Result<Socket, tungstenite::Error> {
         let stream = TcpStream::connect(self.emulator.address()).await.unwrap();
-        let uri: Uri = self.output("WebSocketUrl").parse().unwrap();
-        let mut request = ClientRequestBuilder::new(uri);
-        for protocol in protocols {
-            request = request.with_sub_protocol(protocol);
-        }
-        if let Some(origin) = origin {
-            request = request.with_header("origin", origin);
-        }
-        let (wire, answer) = tokio_tungstenite::client_async(request, stream).await?;
-        assert_eq!(answer.headers()["sec-websocket-protocol"], "tierlift.v1");
-        Ok(Socket { wire })
+        Socket::handshake(stream, self.output("WebSocketUrl"), protocols, origin).await
     }
 }
 

@@ -2,14 +2,19 @@
 
 use serde_json::{Value, json};
 use tierlift_core::ports::Store as _;
-use tierlift_tests::facts::user_id;
+use tierlift_testkit::{
+    facts::user_id,
+    harness::{
+        ORIGIN, WEBHOOK_SECRET,
+        client::Request,
+        eventually,
+        localstripe::{CARD_PAYS, Localstripe},
+        now,
+        socket::Socket,
+    },
+};
 
 use super::deploy::{Stack, subscribed};
-use crate::{
-    localstripe::api::{CARD_PAYS, Localstripe},
-    process::{now, until},
-    support::{ORIGIN, Request, Socket},
-};
 
 /// Metrics that a purchase, its end and a closed tab produce.
 const COUNTED: [(&str, &[&str]); 4] = [
@@ -106,7 +111,7 @@ async fn a_stale_token_is_replaced(stack: &Stack) {
 async fn everything_is_counted(stack: &Stack) {
     for (function, metrics) in COUNTED {
         for metric in metrics {
-            until(&format!("{function} counts {metric}"), async || {
+            eventually(&format!("{function} counts {metric}"), async || {
                 stack.log(function).await.iter().any(|line| is_embedded(line, function, metric))
             })
             .await;
@@ -127,16 +132,12 @@ async fn a_webhook_can_be_followed_by_its_trace() {
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let stack = Stack::start().await;
     let event = subscribed("evt_1", "ada").to_string();
-    let signature = tierlift_core::stripe::signature::sign(
-        crate::support::WEBHOOK_SECRET,
-        event.as_bytes(),
-        now(),
-    );
+    let signature = tierlift_core::stripe::signature::sign(WEBHOOK_SECRET, event.as_bytes(), now());
     let request: Request<'_> = stack.webhook_request(event.as_bytes(), &signature);
     stack.send(request.header("traceparent", trace)).await.assert(200, "");
     for (function, message) in [("worker", "event processed"), ("notifier-stream", "change pushed")]
     {
-        until(&format!("{function} logs it"), async || {
+        eventually(&format!("{function} logs it"), async || {
             let lines = stack.logged(function, message, "evt_1").await;
             lines.iter().any(|line| line["trace"] == trace && line["user"] == "ada")
         })
@@ -157,10 +158,10 @@ async fn a_role_ends_with_its_time_though_no_webhook_comes() {
     stack.accepts(&short).await;
     stack.accepts(&subscribed("evt_long", "bob")).await;
     receives_notice(&mut tab, "ROLE_UPGRADED", ["free", "paid"], 1).await;
-    until("bob paid, too", async || stack.session("bob").await["role"] == "paid").await;
+    eventually("bob paid, too", async || stack.session("bob").await["role"] == "paid").await;
 
     let store = stack.store();
-    until("the role is ended", async || {
+    eventually("the role is ended", async || {
         stack.tick("expiry").await;
         let account = store.account(&user_id("ada")).await.unwrap().unwrap();
         account.role.as_str() == "free"

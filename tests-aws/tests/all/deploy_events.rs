@@ -5,10 +5,13 @@ use std::fs;
 use serde_json::{Value, json};
 use tierlift_aws::queue::Queue;
 use tierlift_core::ports::{DeadLetters as _, Store as _};
-use tierlift_tests::facts::{event_id, user_id};
+use tierlift_testkit::{
+    facts::{event_id, user_id},
+    harness::{eventually, now},
+    webhook,
+};
 
 use super::deploy::{Stack, subscribed, template};
-use crate::process::until;
 
 /// The number of events with an outcome, such as `parked` or `retried`.
 async fn outcomes(stack: &Stack, outcome: &str) -> u64 {
@@ -16,7 +19,7 @@ async fn outcomes(stack: &Stack, outcome: &str) -> u64 {
 }
 
 async fn becomes(stack: &Stack, user: &str, role: &str, rev: u64) {
-    until(&format!("{user} is {role}"), async || {
+    eventually(&format!("{user} is {role}"), async || {
         let session = stack.session(user).await;
         session["role"] == role && session["revocationId"] == rev
     })
@@ -46,7 +49,7 @@ async fn an_event_counts_once_however_often_it_comes() {
     for deduplication in ["first-repeat", "second-repeat"] {
         enqueue(&stack, &event, deduplication).await;
     }
-    until("both are duplicates", async || outcomes(&stack, "duplicate").await == 2).await;
+    eventually("both are duplicates", async || outcomes(&stack, "duplicate").await == 2).await;
     assert_eq!(outcomes(&stack, "applied").await, 1);
     assert_eq!(tab.sync().await["type"], "SNAPSHOT", "and no second notice");
     becomes(&stack, "ada", "paid", 1).await;
@@ -56,24 +59,21 @@ async fn an_event_counts_once_however_often_it_comes() {
 async fn the_order_in_which_events_come_does_not_matter() {
     let stack = Stack::start().await;
     // Within one second, so that only the edge shows the order.
-    let mut incomplete = subscribed("evt_created", "ada");
-    incomplete["data"]["object"]["status"] = "incomplete".into();
-    let mut activated = subscribed("evt_activated", "ada");
-    activated["created"] = incomplete["created"].clone();
-    activated["type"] = "customer.subscription.updated".into();
-    activated["data"]["previous_attributes"] = json!({ "status": "incomplete" });
+    let at = now();
+    let incomplete = webhook::subscription("evt_created", "ada", "incomplete", at);
+    let activated = webhook::subscription("evt_activated", "ada", "active", at);
+    let activated = webhook::updated(activated, Some(json!({ "status": "incomplete" })));
     // And a deletion that arrives before the creation.
-    let begun = subscribed("evt_begun", "bob");
-    let mut ended = subscribed("evt_ended", "bob");
-    ended["created"] = (begun["created"].as_i64().unwrap() + 1).into();
+    let begun = webhook::subscription("evt_begun", "bob", "active", at);
+    let mut ended = webhook::subscription("evt_ended", "bob", "canceled", at.plus_secs(1));
     ended["type"] = "customer.subscription.deleted".into();
-    ended["data"]["object"]["status"] = "canceled".into();
 
     let store = stack.store();
     for event in [&activated, &incomplete, &ended, &begun] {
         stack.accepts(event).await;
         let id = event_id(event["id"].as_str().unwrap());
-        until("it is in the ledger", async || store.ledger(&id).await.unwrap().is_some()).await;
+        eventually("it is in the ledger", async || store.ledger(&id).await.unwrap().is_some())
+            .await;
     }
     becomes(&stack, "ada", "paid", 1).await;
     becomes(&stack, "bob", "free", 0).await;
@@ -81,7 +81,7 @@ async fn the_order_in_which_events_come_does_not_matter() {
 
 /// Waits until there are that many dead letters. Counting them is faster than a scan.
 async fn dead(queue: &Queue, count: u64) {
-    until(&format!("{count} are parked"), async || queue.depth().await.unwrap().dead == count)
+    eventually(&format!("{count} are parked"), async || queue.depth().await.unwrap().dead == count)
         .await;
 }
 
@@ -118,7 +118,7 @@ async fn an_event_that_cannot_be_applied_is_parked_and_applied_after_a_redrive()
 
     // As long as the cause remains, it fails again.
     assert!(queue.redrive(&event_id("evt_gold")).await.unwrap());
-    until("it failed again", async || {
+    eventually("it failed again", async || {
         stack.logged("worker", "event parked as a dead letter", "evt_gold").await.len() == 2
     })
     .await;
@@ -134,7 +134,7 @@ async fn an_event_that_cannot_be_applied_is_parked_and_applied_after_a_redrive()
 
     assert!(!queue.redrive(&event_id("evt_gold")).await.unwrap(), "it is no dead letter any more");
     enqueue(&stack, &gold, "repeat").await;
-    until("it is a duplicate", async || outcomes(&stack, "duplicate").await == 1).await;
+    eventually("it is a duplicate", async || outcomes(&stack, "duplicate").await == 1).await;
     assert_eq!(tab.sync().await["type"], "SNAPSHOT", "and no second notice");
 }
 
@@ -150,7 +150,7 @@ async fn an_event_waits_until_the_worker_may_commit() {
     let same_code = "CodePrefix=release";
     let stack = Stack::start_from(&without_commit, &[same_code]).await;
     stack.accepts(&subscribed("evt_1", "ada")).await;
-    until("it was tried", async || {
+    eventually("it was tried", async || {
         let retries = stack.logged("worker", "event failed, retry scheduled", "evt_1").await;
         retries.iter().any(|line| line["cause"] == "store.unavailable")
     })
@@ -161,7 +161,7 @@ async fn an_event_waits_until_the_worker_may_commit() {
 
     stack.update(&[same_code]);
     becomes(&stack, "ada", "paid", 1).await;
-    until("the queue is empty", async || {
+    eventually("the queue is empty", async || {
         let depth = stack.queue().depth().await.unwrap();
         (depth.queued, depth.dead) == (0, 0)
     })

@@ -8,17 +8,16 @@ use tierlift_core::{
     ports::{GatewaySockets as _, Sockets as _},
     token::Secret,
 };
-use tierlift_tests::facts::user_id;
+use tierlift_testkit::{
+    facts::user_id,
+    harness::{ORIGIN, eventually, now},
+};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use super::deploy::{Stack, subscribed};
-use crate::{
-    process::{now, until},
-    support::ORIGIN,
-};
 
 async fn holds(connections: &Connections, user: &str, count: usize) {
-    until(&format!("{user} has {count} sockets"), async || {
+    eventually(&format!("{user} has {count} sockets"), async || {
         connections.for_user(&user_id(user)).await.unwrap().len() == count
     })
     .await;
@@ -28,7 +27,7 @@ async fn holds(connections: &Connections, user: &str, count: usize) {
 async fn a_socket_needs_its_protocol_an_allowed_page_and_a_good_token() {
     let stack = Stack::start().await;
     stack.accepts(&subscribed("evt_1", "ada")).await;
-    until("ada paid", async || stack.session("ada").await["role"] == "paid").await;
+    eventually("ada paid", async || stack.session("ada").await["role"] == "paid").await;
     let other = Secret::new("another secret of thirty-two bytes").unwrap();
     let forged = other.mint(&user_id("ada"), RevocationId(1), now());
     let (good, stale) = (stack.token("ada", 1), stack.token("ada", 0));
@@ -111,7 +110,7 @@ async fn sockets_that_are_gone_are_forgotten_and_the_others_get_the_notice() {
     }
     holds(&connections, "ada", 2).await;
     assert_eq!(connections.holder(&gone).await.unwrap(), None);
-    until("it is counted", async || {
+    eventually("it is counted", async || {
         let count = async |result| {
             stack.counted("notifier-stream", "tierlift_notices_total", ("result", result)).await
         };

@@ -1,13 +1,12 @@
 //! Webhooks at the deployed API: which are refused, which are accepted, and rotated secrets.
 
 use tierlift_core::{limits::WEBHOOK_BODY_BYTES_MAX, ports::Store as _, stripe::signature::sign};
-use tierlift_tests::facts::event_id;
+use tierlift_testkit::{
+    facts::event_id,
+    harness::{WEBHOOK_SECRET, eventually, now},
+};
 
 use super::deploy::{Stack, subscribed};
-use crate::{
-    process::{now, until},
-    support::WEBHOOK_SECRET,
-};
 
 /// The body of an event, padded to that many bytes.
 fn sized(event: &str, user: &str, bytes: usize) -> Vec<u8> {
@@ -61,7 +60,7 @@ async fn a_body_is_accepted_up_to_the_limit_and_in_either_encoding() {
     let signature = sign(WEBHOOK_SECRET, &encoded, now());
     stack.send(stack.webhook_request(&encoded, &signature)).await.assert(200, "");
     for event in ["evt_whole", "evt_encoded"] {
-        until(&format!("{event} is in the ledger"), async || {
+        eventually(&format!("{event} is in the ledger"), async || {
             store.ledger(&event_id(event)).await.unwrap().is_some()
         })
         .await;
@@ -78,10 +77,11 @@ async fn a_rotated_secret_works_without_a_deployment() {
     post("evt_1", WEBHOOK_SECRET).await.assert(200, "");
     stack.put_webhook_secret(&format!("whsec_new,{WEBHOOK_SECRET}")).await;
     // The function re-reads the secret when no signature matches, but not at every request.
-    until("the new one is known", async || post("evt_2", "whsec_new").await.status == 200).await;
+    eventually("the new one is known", async || post("evt_2", "whsec_new").await.status == 200)
+        .await;
     post("evt_3", WEBHOOK_SECRET).await.assert(200, "");
     post("evt_4", "whsec_other").await.assert(400, "signature.mismatch");
-    until("the function that was there before said so", async || {
+    eventually("the function that was there before said so", async || {
         let rotated = |line: &serde_json::Value| line["message"] == "secret rotated";
         stack.log("ingest").await.iter().any(rotated)
     })

@@ -14,15 +14,18 @@ use tierlift_core::{
     stripe::event::Head,
     time::{Clock, Timestamp},
 };
-use tierlift_tests::facts::{customer_id, event_id, policy, user_id};
+use tierlift_testkit::{
+    facts::{customer_id, event_id, policy, user_id},
+    harness::now,
+    webhook,
+};
 use tierlift_worker::Worker;
 
 use super::{
-    cloud::TestResources,
-    emulator::sdk_at,
+    endpoint::sdk_at,
     proxy::{Counts, Fault, Proxy, Rule},
+    resources::TestResources,
 };
-use crate::process::now;
 
 /// Constant time of the worker's clock, so that the final state is the same in every run.
 const DECIDED_AT: Timestamp = Timestamp::from_secs(1_795_000_000);
@@ -54,7 +57,7 @@ struct FaultyBackend {
 impl FaultyBackend {
     async fn start() -> Self {
         let resources = TestResources::emulated(VISIBILITY_TIMEOUT_SECS).await;
-        let proxy = Proxy::start(resources.emulator().address()).await;
+        let proxy = Proxy::start(resources.address()).await;
         let sdk = sdk_at(proxy.address());
         let worker = Worker {
             queue: resources.queue(&sdk),
@@ -67,7 +70,7 @@ impl FaultyBackend {
 
     /// The queue and the store without faults.
     fn direct(&self) -> (Queue, Store) {
-        let sdk = self.resources.emulator().sdk();
+        let sdk = sdk_at(self.resources.address());
         (self.resources.queue(&sdk), self.resources.store(&sdk))
     }
 
@@ -115,30 +118,17 @@ impl FaultyBackend {
 
 fn event(id: &str, customer: &str, user: &str, status: &str, previous: Option<&str>) -> Value {
     let price = if customer == "cus_odd" { "price_unknown" } else { "price_pro" };
-    let at = id.trim_start_matches("evt_").parse::<i64>().unwrap() + DECIDED_AT.as_secs() - 100;
-    json!({
-        "id": id,
-        "type": match previous {
-            None => "customer.subscription.created",
-            Some(_) => "customer.subscription.updated",
-        },
-        "created": at,
-        "livemode": false,
-        "data": {
-            "object": {
-                "id": format!("sub_of_{customer}"),
-                "customer": customer,
-                "status": status,
-                "metadata": { "user_id": user },
-                "items": { "data": [{
-                    "id": "si_1",
-                    "price": { "id": price },
-                    "current_period_end": DECIDED_AT.plus_days(30).as_secs(),
-                }] },
-            },
-            "previous_attributes": previous.map(|status| json!({ "status": status })),
-        },
-    })
+    let number: i64 = id.trim_start_matches("evt_").parse().unwrap();
+    let created = DECIDED_AT.plus_secs(number - 100);
+    let mut event = webhook::subscription(id, user, status, created);
+    event["data"]["object"]["customer"] = customer.into();
+    let item = &mut event["data"]["object"]["items"]["data"][0];
+    item["price"]["id"] = price.into();
+    item["current_period_end"] = DECIDED_AT.plus_days(30).as_secs().into();
+    match previous {
+        Some(status) => webhook::updated(event, Some(json!({ "status": status }))),
+        None => event,
+    }
 }
 
 /// The message that ingest would enqueue.
@@ -202,7 +192,11 @@ async fn check_end(backend: &FaultyBackend, moment: &str) {
 async fn survives(fault: Fault, operations: &[&'static str], calls: RangeInclusive<usize>) {
     let backend = FaultyBackend::start().await;
     let inject = |operations: &[&'static str]| {
-        let rule = |operation: &&'static str| Rule { operation, calls: calls.clone(), fault };
+        let rule = |operation: &&'static str| Rule {
+            operation,
+            calls: calls.clone(),
+            fault: fault.clone(),
+        };
         backend.proxy.set_rules(operations.iter().map(rule).collect());
     };
     inject(operations);
@@ -278,6 +272,26 @@ async fn a_webhook_is_one_request_and_a_decision_two() {
     assert!(backend.worker.batch(delivery, BATCH_TIME).await.is_empty());
     let two = [("BatchGetItem".to_owned(), 1), ("TransactWriteItems".to_owned(), 1)];
     assert_eq!(backend.proxy.counts(), Counts::from(two));
+}
+
+/// `get` receives ten dead letters at a time until it finds the event; for an unknown event, all.
+#[tokio::test]
+async fn getting_a_dead_letter_stops_at_the_event() {
+    let backend = FaultyBackend::start().await;
+    let (queue, _) = backend.direct();
+    for number in 1..=12 {
+        let (id, customer) = (format!("evt_{number}"), format!("cus_{number}"));
+        queue.enqueue(message(&event(&id, &customer, "ada", "active", None))).await.unwrap();
+        let delivery = queue.receive(1).await.unwrap().remove(0);
+        queue.park(&delivery, Failure::new(Code::PlanUnmapped, &"no role")).await.unwrap();
+    }
+    for (id, receives) in [("evt_1", 1), ("evt_12", 2), ("evt_13", 3), ("evt_1", 1)] {
+        backend.proxy.set_rules(Vec::new());
+        let found = backend.worker.queue.get(&event_id(id)).await.unwrap();
+        let found = found.map(|dead| dead.message.event);
+        assert_eq!(found, (id != "evt_13").then(|| event_id(id)));
+        assert_eq!(backend.proxy.counts()["ReceiveMessage"], receives, "{id}");
+    }
 }
 
 /// SQS only says that a parameter is invalid. The body is never shortened.

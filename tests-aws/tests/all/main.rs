@@ -7,8 +7,8 @@
     reason = "this is tests: a broken promise should stop it where it breaks"
 )]
 
-mod cloud;
 mod connections;
+mod contract;
 mod deploy;
 mod deploy_chain;
 mod deploy_events;
@@ -16,31 +16,13 @@ mod deploy_sockets;
 mod deploy_webhooks;
 mod dynoxide;
 mod emulator;
+mod endpoint;
 mod faults;
 mod proxy;
-mod queue;
+mod queue_dead_letters;
 mod queue_edges;
-mod queue_letters;
+mod resources;
 mod secrets;
 mod store;
 mod store_faults;
-mod store_table;
-
-mod process {
-    pub(crate) use tierlift_testkit::harness::{
-        client::{Client, Response as Answer},
-        eventually as until, now,
-    };
-}
-
-mod support {
-    pub(crate) use tierlift_testkit::harness::{
-        ORIGIN, WEBHOOK_SECRET,
-        client::{Request, Response as Answer},
-        socket::Socket,
-    };
-}
-
-mod localstripe {
-    pub(crate) use tierlift_testkit::harness::localstripe as api;
-}
+mod table;

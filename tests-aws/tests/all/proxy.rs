@@ -13,15 +13,18 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tierlift_testkit::{harness::client::read_message, http::Message};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
 
 /// What happens to a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Fault {
+    /// It is not forwarded; this is the response.
+    Response(u16, Value),
     /// It is not forwarded; the response is this error. DynamoDB and SQS name errors in the same way.
     Refused(u16, &'static str),
     /// It is not forwarded; every item of the transaction is reported as part of another one.
@@ -51,6 +54,8 @@ pub(super) type Counts = BTreeMap<String, usize>;
 struct Script {
     rules: Vec<Rule>,
     counts: Counts,
+    /// Requests since they were last asked for, by operation.
+    requests: Vec<(String, Value)>,
     /// Operations that had a fault, under these rules or earlier ones.
     faulted: BTreeSet<String>,
 }
@@ -97,6 +102,11 @@ impl Proxy {
         self.script.lock().unwrap().counts.clone()
     }
 
+    /// Takes the requests since the last call, with their operations.
+    pub(super) fn take_requests(&self) -> Vec<(String, Value)> {
+        std::mem::take(&mut self.script.lock().unwrap().requests)
+    }
+
     /// Whether a request of the operation ever had a fault.
     pub(super) fn has_faulted(&self, operation: &str) -> bool {
         self.script.lock().unwrap().faulted.contains(operation)
@@ -111,13 +121,16 @@ impl Drop for Proxy {
 
 impl Script {
     /// Counts a request and returns its fault, if it has one.
-    fn next_fault(&mut self, operation: &str) -> Option<Fault> {
-        let count = self.counts.entry(operation.to_owned()).or_default();
+    fn next_fault(&mut self, operation: String, input: Value) -> Option<Fault> {
+        let count = self.counts.entry(operation.clone()).or_default();
         *count += 1;
         let mut rules = self.rules.iter();
-        let rule = rules.find(|rule| rule.operation == operation && rule.calls.contains(count))?;
-        self.faulted.insert(operation.to_owned());
-        Some(rule.fault)
+        let rule = rules.find(|rule| rule.operation == operation && rule.calls.contains(count));
+        if rule.is_some() {
+            self.faulted.insert(operation.clone());
+        }
+        self.requests.push((operation, input));
+        rule.map(|rule| rule.fault.clone())
     }
 }
 
@@ -130,16 +143,16 @@ struct Connection {
 impl Connection {
     async fn serve(mut self) -> io::Result<()> {
         self.client.set_nodelay(true)?;
+        let mut unread = Vec::new();
         loop {
-            let request = Text::read(&mut self.client).await?;
-            let operation = request.operation();
-            let fault = self.script.lock().unwrap().next_fault(&operation);
+            let request = read_message(&mut self.client, &mut unread).await?;
+            let input = json(&request);
+            let fault = self.script.lock().unwrap().next_fault(operation(&request), input.clone());
             let response = match fault {
                 None => self.forward(&request).await?,
-                Some(Fault::Refused(status, code)) => {
-                    Text::error(status, &json!({ "__type": code }))
-                }
-                Some(Fault::Conflict) => Text::error(400, &conflict(&request.json())),
+                Some(Fault::Response(status, body)) => response(status, &body),
+                Some(Fault::Refused(status, code)) => response(status, &json!({ "__type": code })),
+                Some(Fault::Conflict) => response(400, &conflict(&input)),
                 Some(Fault::HungUp) => return Ok(()),
                 Some(Fault::ResponseLost) => return self.forward(&request).await.map(|_| ()),
                 Some(Fault::Late(time)) => {
@@ -147,28 +160,27 @@ impl Connection {
                     tokio::time::sleep(time).await;
                     response
                 }
-                Some(Fault::Partial) => self.forward_part(request).await?,
+                Some(Fault::Partial) => self.forward_part(request, input).await?,
             };
             self.client.write_all(&response.bytes()).await?;
         }
     }
 
-    async fn forward(&self, request: &Text) -> io::Result<Text> {
+    async fn forward(&self, request: &Message) -> io::Result<Message> {
         let mut server = TcpStream::connect(self.server).await?;
         server.write_all(&request.bytes()).await?;
-        Text::read(&mut server).await
+        read_message(&mut server, &mut Vec::new()).await
     }
 
-    async fn forward_part(&self, mut request: Text) -> io::Result<Text> {
-        let mut input = request.json();
+    async fn forward_part(&self, mut request: Message, mut input: Value) -> io::Result<Message> {
         let withheld = withhold_first(&mut input);
         request.body = input.to_string().into_bytes();
         let mut output = json!({});
         if !is_empty(&input) {
-            output = self.forward(&request).await?.json();
+            output = json(&self.forward(&request).await?);
         }
         output.as_object_mut().unwrap().extend(withheld.as_object().unwrap().clone());
-        Ok(Text { body: output.to_string().into_bytes(), ..Text::new("HTTP/1.1 200 OK") })
+        Ok(response(200, &output))
     }
 }
 
@@ -203,69 +215,18 @@ fn is_empty(request: &Value) -> bool {
     keys.chain([&request["Entries"]]).filter_map(Value::as_array).all(Vec::is_empty)
 }
 
-/// A request or a response.
-struct Text {
-    /// Its lines except `content-length` and `connection`.
-    head: Vec<String>,
-    body: Vec<u8>,
+/// A response with a body of JSON.
+fn response(status: u16, body: &Value) -> Message {
+    let start_line = format!("HTTP/1.1 {status} .");
+    Message::new(&start_line, "application/x-amz-json-1.0", body.to_string())
 }
 
-impl Text {
-    fn new(line: &str) -> Self {
-        let kind = "content-type: application/x-amz-json-1.0".to_owned();
-        Self { head: vec![line.to_owned(), kind], body: Vec::new() }
-    }
-
-    fn error(status: u16, body: &Value) -> Self {
-        Self { body: body.to_string().into_bytes(), ..Self::new(&format!("HTTP/1.1 {status} No")) }
-    }
-
-    async fn read(stream: &mut TcpStream) -> io::Result<Self> {
-        let mut read = Vec::new();
-        let head_end = loop {
-            match read.windows(4).position(|four| four == b"\r\n\r\n") {
-                Some(at) => break at + 4,
-                None => read_more(stream, &mut read).await?,
-            }
-        };
-        let mut body = read.split_off(head_end);
-        let head = String::from_utf8_lossy(&read);
-        let lines = head.trim_end().split("\r\n");
-        let (framing, head): (Vec<&str>, Vec<&str>) = lines.partition(|line| {
-            let line = line.to_lowercase();
-            line.starts_with("content-length:") || line.starts_with("connection:")
-        });
-        let length = framing.iter().find_map(|line| line.split_once(": ")?.1.parse().ok());
-        while body.len() < length.unwrap_or(0) {
-            read_more(stream, &mut body).await?;
-        }
-        Ok(Self { head: head.into_iter().map(str::to_owned).collect(), body })
-    }
-
-    /// The operation that the target names; the request line where there is no target.
-    fn operation(&self) -> String {
-        let target = self.head.iter().find_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            name.eq_ignore_ascii_case("x-amz-target").then_some(value)
-        });
-        let operation = target.and_then(|target| target.rsplit('.').next());
-        operation.unwrap_or(&self.head[0]).to_owned()
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let head = self.head.join("\r\n");
-        let length = format!("\r\ncontent-length: {}\r\n\r\n", self.body.len());
-        [head.as_bytes(), length.as_bytes(), &self.body].concat()
-    }
+/// The operation that the target names; the request line where there is no target.
+fn operation(request: &Message) -> String {
+    let target = request.header("x-amz-target").and_then(|target| target.rsplit('.').next());
+    target.unwrap_or(&request.start_line).to_owned()
 }
 
-async fn read_more(stream: &mut TcpStream, read: &mut Vec<u8>) -> io::Result<()> {
-    match stream.read_buf(read).await? {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        _ => Ok(()),
-    }
+fn json(message: &Message) -> Value {
+    serde_json::from_slice(&message.body).unwrap()
 }

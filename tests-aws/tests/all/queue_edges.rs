@@ -14,11 +14,10 @@ use tierlift_core::{
     stripe::event::Type,
     time::Timestamp,
 };
-use tierlift_tests::facts::message;
+use tierlift_testkit::{facts::message, harness::now, webhook};
 use tokio::time::timeout;
 
-use super::cloud::TestResources;
-use crate::process::now;
+use super::resources::TestResources;
 
 /// Longer than the visibility timeout.
 const RECEIVE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -114,10 +113,11 @@ async fn send_raw(resources: &TestResources, group: &str, body: &str) {
     resources.call("AmazonSQS.SendMessage", &input).await;
 }
 
-fn webhook() -> String {
+const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+fn body() -> String {
     let object = json!({ "id": "sub_1", "customer": "cus_1" });
-    let kind = "customer.subscription.updated";
-    json!({ "id": "evt_put", "type": kind, "data": { "object": object } }).to_string()
+    webhook::event("evt_put", "customer.subscription.updated", AT, &object).to_string()
 }
 
 /// One dead letter, as SQS returns it.
@@ -136,13 +136,13 @@ async fn a_bare_webhook_in_the_queue_is_a_delivery_and_anything_else_a_dead_lett
     let resources = TestResources::start().await;
     let queue = resources.queue(&resources.sdk().await);
     send_raw(&resources, "cus_1", "{\"id\":1}").await;
-    send_raw(&resources, "cus_1", &webhook()).await;
+    send_raw(&resources, "cus_1", &body()).await;
     let ours = send(&queue, "evt_ours", "cus_1").await;
 
     let raw = receive_one(&queue).await;
     assert_eq!((raw.message.event.as_str(), &*raw.message.group.0), ("evt_put", "cus_1"));
     assert_eq!((raw.message.kind, raw.attempt), (Type::SubscriptionUpdated, 1));
-    assert_eq!(raw.message.body, webhook());
+    assert_eq!(raw.message.body, body());
     assert!(now().since(raw.message.received_at).as_secs() < 60, "{:?}", raw.message);
     queue.delete(vec![raw.receipt]).await.unwrap();
     assert_eq!(receive_one(&queue).await.message, ours);
@@ -228,7 +228,7 @@ async fn an_unrecognized_message_that_cannot_be_parked_is_retained() {
     let resources = TestResources::start().await;
     let sdk = resources.sdk().await;
     let no_such_queue = format!("{}-nowhere", resources.dead_letter_queue_url);
-    let queue = Queue::new(&sdk, &resources.queue_url, no_such_queue, &resources.table);
+    let queue = Queue::new(&sdk, &resources.queue_url, no_such_queue, &resources.table.name);
     send_raw(&resources, "somebody", "something").await;
     let records = lambda_records(&resources).await;
     let Batch { deliveries, retained } = batch(&queue, &records).await;

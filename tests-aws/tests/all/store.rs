@@ -1,4 +1,4 @@
-//! The store on DynamoDB, held to the contract, and its behaviour with items of other writers, with
+//! The store on DynamoDB: its behaviour with items of other writers, with
 //! large items and with the index of expiries.
 
 use serde_json::{Value, json};
@@ -16,40 +16,14 @@ use tierlift_core::{
     subscription::{Node, Status},
     time::Timestamp,
 };
-use tierlift_tests::{
-    contract::{Backend, StoreBackend},
-    contract_tests,
+use tierlift_testkit::{
     facts::{customer_id, event_id, keys, policy, subscription, user_id},
+    harness::eventually,
 };
 
-use super::{emulator::sdk_at, store_table::Table};
-use crate::process::until;
+use super::{endpoint::sdk_at, table::Table};
 
 pub(super) const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
-
-/// A store on a table of its own.
-struct OnDynamo {
-    _table: Table,
-    store: Store,
-}
-
-impl Backend for OnDynamo {
-    async fn fresh() -> Self {
-        let table = Table::create().await;
-        let store = table.store().await;
-        Self { _table: table, store }
-    }
-}
-
-impl StoreBackend for OnDynamo {
-    type Store = Store;
-
-    fn store(&self) -> &Store {
-        &self.store
-    }
-}
-
-contract_tests!(dynamodb, store of OnDynamo);
 
 /// The commit that an event leads to in the current state of the store.
 pub(super) async fn decided(store: &Store, event: &Event, now: Timestamp) -> Commit {
@@ -82,7 +56,7 @@ async fn finds_expired_users_in_the_order_of_their_expiries() {
         store.commit(commit).await.unwrap();
     }
     let later = AT.plus_days(36);
-    until("the index has them all", async || expired_users(&store, later, 9).await.len() == 3)
+    eventually("the index has them all", async || expired_users(&store, later, 9).await.len() == 3)
         .await;
     assert_eq!(expired_users(&store, later, 9).await, ["ada", "bob", "用户 é"]);
     assert_eq!(expired_users(&store, later, 2).await, ["ada", "bob"]);
@@ -91,7 +65,7 @@ async fn finds_expired_users_in_the_order_of_their_expiries() {
     let account = store.account(&user_id("ada")).await.unwrap().unwrap();
     store.commit(expire(account, &policy(), later).unwrap()).await.unwrap();
     assert_eq!(store.account(&user_id("ada")).await.unwrap().unwrap().role.as_str(), "free");
-    until("ada has left the index", async || expired_users(&store, later, 9).await.len() == 2)
+    eventually("ada has left the index", async || expired_users(&store, later, 9).await.len() == 2)
         .await;
     assert_eq!(expired_users(&store, later, 9).await, ["bob", "用户 é"]);
 }
@@ -186,7 +160,8 @@ async fn a_bad_row_in_the_expiry_index_holds_up_nobody() {
     }
     store.commit(decided(&store, &pays("ada", AT), AT).await).await.unwrap();
     let later = AT.plus_days(36);
-    until("the index has her", async || !expired_users(&store, later, 99).await.is_empty()).await;
+    eventually("the index has her", async || !expired_users(&store, later, 99).await.is_empty())
+        .await;
     assert_eq!(expired_users(&store, later, 1).await, ["ada"]);
 }
 
@@ -254,11 +229,12 @@ async fn an_account_is_written_to_be_read_by_people() {
     let commit = decided(&store, &pays("ada", AT), AT).await;
     store.commit(commit.clone()).await.unwrap();
     let item = table.get("USER#ada").await;
+    let expires = AT.plus_days(30).as_micros().to_string();
     for (attribute, value) in [
         ("user", json!({ "S": "ada" })),
         ("role", json!({ "S": "paid" })),
         ("revocation_id", json!({ "N": "1" })),
-        ("subscription_active", json!({ "BOOL": true })),
+        ("standing", json!({ "M": { "active": { "BOOL": true }, "expires": { "N": expires } } })),
         ("version", json!({ "N": "1" })),
         ("shape", json!({ "N": "1" })),
         ("next_expiry_at", json!({ "N": AT.plus_days(33).as_secs().to_string() })),

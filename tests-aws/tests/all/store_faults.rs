@@ -1,22 +1,10 @@
 //! How the store handles responses that an emulator cannot be made to give: cancellation reasons of a
 //! transaction, lost responses, unprocessed keys.
 //!
-//! A server between the store and dynoxide forwards requests, except those of the one operation for
-//! which it has a fault.
+//! The proxy between the store and dynoxide gives them.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
+use std::ops::RangeInclusive;
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse as _, Response},
-};
-use futures_util::stream;
 use serde_json::{Value, json};
 use tierlift_aws::store::Store;
 use tierlift_core::{
@@ -24,98 +12,39 @@ use tierlift_core::{
     limits::AWS_ATTEMPTS_MAX,
     ports::{LoadKeys, Store as _, StoreError},
 };
-use tierlift_tests::facts::{customer_id, event_id, keys, user_id};
+use tierlift_testkit::facts::{customer_id, event_id, keys, user_id};
 
 use super::{
-    emulator::{call, sdk_at},
+    endpoint::sdk_at,
+    proxy::{Fault, Proxy, Rule},
     store::{AT, decided, inflated, pays},
-    store_table::Table,
+    table::Table,
 };
 
-/// What happens to the requests of one operation.
-#[derive(Clone)]
-enum Fault {
-    /// Each gets this response.
-    Respond(u16, Value),
-    /// The next one gets this response.
-    RespondOnce(Value),
-    /// The next one is forwarded, and its response is lost.
-    LoseOnce,
-}
+/// Every request.
+const ALL: RangeInclusive<usize> = 1..=usize::MAX;
+/// One request.
+const ONE: RangeInclusive<usize> = 1..=1;
 
-#[derive(Default)]
-struct Script {
-    fault: Option<(&'static str, Fault)>,
-    seen: Vec<(String, Value)>,
-}
-
-/// A store on a table behind a server that injects faults.
+/// A store on a table behind a network with faults.
 struct FaultyStore {
     table: Table,
     store: Store,
-    script: Arc<Mutex<Script>>,
+    proxy: Proxy,
 }
 
 impl FaultyStore {
     async fn start() -> Self {
         let table = Table::on_dynoxide().await;
-        let script = Arc::<Mutex<Script>>::default();
-        let state = (table.address().unwrap(), script.clone());
-        let router = Router::new().fallback(serve).with_state(state);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        let store = Store::new(&sdk_at(address), &table.name);
-        Self { table, store, script }
+        let proxy = Proxy::start(table.address().unwrap()).await;
+        let store = Store::new(&sdk_at(proxy.address()), &table.name);
+        Self { table, store, proxy }
     }
 
-    fn fault(&self, operation: &'static str, fault: Fault) {
-        self.script.lock().unwrap().fault = Some((operation, fault));
+    /// The next requests of an operation meet a fault: one of them, or all.
+    fn fault(&self, operation: &'static str, calls: RangeInclusive<usize>, fault: Fault) {
+        self.proxy.set_rules(vec![Rule { operation, calls, fault }]);
     }
-
-    /// The requests since the last call.
-    fn seen(&self) -> Vec<(String, Value)> {
-        std::mem::take(&mut self.script.lock().unwrap().seen)
-    }
-}
-
-async fn serve(
-    State((address, script)): State<(SocketAddr, Arc<Mutex<Script>>)>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let target = headers["x-amz-target"].to_str().unwrap();
-    let operation = target.split('.').nth(1).unwrap();
-    let input: Value = serde_json::from_slice(&body).unwrap();
-    let fault = {
-        let mut script = script.lock().unwrap();
-        script.seen.push((operation.to_owned(), input.clone()));
-        match &script.fault {
-            Some((name, Fault::Respond(status, body))) if *name == operation => {
-                Some(Fault::Respond(*status, body.clone()))
-            }
-            Some((name, _)) if *name == operation => script.fault.take().map(|(_, fault)| fault),
-            _ => None,
-        }
-    };
-    match fault {
-        Some(Fault::Respond(status, body)) => response(status, body.to_string()),
-        Some(Fault::RespondOnce(body)) => response(200, body.to_string()),
-        Some(Fault::LoseOnce) => {
-            call(address, target, &input).await;
-            let lost = std::io::Error::other("lost");
-            Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(lost)])))
-        }
-        None => {
-            let forwarded = call(address, target, &input).await;
-            response(forwarded.status, forwarded.body)
-        }
-    }
-}
-
-fn response(status: u16, body: String) -> Response {
-    let headers = [("content-type", "application/x-amz-json-1.0")];
-    (StatusCode::from_u16(status).unwrap(), headers, body).into_response()
 }
 
 fn error(kind: &str, message: &str) -> Value {
@@ -126,7 +55,7 @@ fn cancelled(reasons: &[Value]) -> Fault {
     let mut body = error("TransactionCanceledException", "Transaction cancelled");
     body["Message"] = body["message"].take();
     body["CancellationReasons"] = json!(reasons);
-    Fault::Respond(400, body)
+    Fault::Response(400, body)
 }
 
 /// The name of a result, for tables.
@@ -182,11 +111,11 @@ async fn classifies_the_reasons_of_a_cancelled_transaction() {
         ([none.clone(), reason("SomethingNew"), none.clone()], "unavailable"),
         ([none.clone(), none.clone(), none], "unavailable"),
     ] {
-        faulty.fault("TransactWriteItems", cancelled(&reasons));
+        faulty.fault("TransactWriteItems", ALL, cancelled(&reasons));
         let result = faulty.store.commit(commit.clone()).await;
         assert_eq!(kind(&result), expected, "{reasons:?}: {result:?}");
     }
-    faulty.fault("TransactWriteItems", cancelled(&[reason("ConditionalCheckFailed")]));
+    faulty.fault("TransactWriteItems", ALL, cancelled(&[reason("ConditionalCheckFailed")]));
     assert_eq!(kind(&faulty.store.commit(commit).await), "unavailable");
 }
 
@@ -206,7 +135,7 @@ async fn classifies_refused_requests() {
         (400, "ProvisionedThroughputExceededException", "", "unavailable"),
         (500, "InternalServerError", "", "unavailable"),
     ] {
-        faulty.fault("TransactWriteItems", Fault::Respond(status, error(code, message)));
+        faulty.fault("TransactWriteItems", ALL, Fault::Response(status, error(code, message)));
         let result = faulty.store.commit(commit.clone()).await;
         assert_eq!(kind(&result), expected, "{code}: {result:?}");
         let error = result.unwrap_err().to_string();
@@ -219,10 +148,11 @@ async fn classifies_refused_requests() {
 async fn a_lost_response_is_no_second_commit() {
     let faulty = FaultyStore::start().await;
     let commit = decided(&faulty.store, &pays("ada", AT), AT).await;
-    faulty.seen();
-    faulty.fault("TransactWriteItems", Fault::LoseOnce);
+    faulty.proxy.take_requests();
+    faulty.fault("TransactWriteItems", ONE, Fault::ResponseLost);
     faulty.store.commit(commit.clone()).await.unwrap();
-    let tokens: Vec<Value> = faulty.seen().into_iter().map(|(_, input)| input).collect();
+    let tokens: Vec<Value> =
+        faulty.proxy.take_requests().into_iter().map(|(_, input)| input).collect();
     assert_eq!(tokens.len(), 2, "{tokens:?}");
     assert_eq!(tokens[0]["ClientRequestToken"], tokens[1]["ClientRequestToken"]);
     let account = faulty.store.account(&user_id("ada")).await.unwrap().unwrap();
@@ -244,16 +174,16 @@ async fn loads_in_one_request() {
     for (users, operations) in
         [(&["ada", "ada"][..], &["BatchGetItem"][..]), (&["bob"], &["BatchGetItem", "GetItem"])]
     {
-        faulty.seen();
+        faulty.proxy.take_requests();
         faulty.store.load(&keys(users)).await.unwrap();
-        let seen = faulty.seen();
+        let seen = faulty.proxy.take_requests();
         assert_eq!(seen.iter().map(|(name, _)| name).collect::<Vec<_>>(), operations);
         let wanted = &seen[0].1["RequestItems"][&faulty.table.name];
         assert_eq!(wanted["Keys"].as_array().unwrap().len(), 3, "{wanted}");
         assert_eq!(wanted["ConsistentRead"], true);
     }
     faulty.store.account(&user_id("ada")).await.unwrap();
-    let seen = faulty.seen();
+    let seen = faulty.proxy.take_requests();
     assert_eq!((seen.len(), &seen[0].1["ConsistentRead"]), (1, &json!(true)));
 }
 
@@ -272,16 +202,16 @@ async fn retries_unprocessed_keys() {
         "Responses": { name: [customer, account] },
         "UnprocessedKeys": { name: unprocessed },
     });
-    faulty.seen();
-    faulty.fault("BatchGetItem", Fault::RespondOnce(output.clone()));
+    faulty.proxy.take_requests();
+    faulty.fault("BatchGetItem", ONE, Fault::Response(200, output.clone()));
     let loaded = faulty.store.load(&keys(&event)).await.unwrap();
     assert!(loaded.processed);
     assert_eq!(loaded.customer.version.0, 1);
-    let seen = faulty.seen();
+    let seen = faulty.proxy.take_requests();
     assert_eq!(seen.len(), 2);
     assert_eq!(seen[1].1["RequestItems"][name], unprocessed);
-    faulty.fault("BatchGetItem", Fault::Respond(200, output));
+    faulty.fault("BatchGetItem", ALL, Fault::Response(200, output));
     let error = faulty.store.load(&keys(&event)).await.unwrap_err();
     assert!(error.to_string().contains("EVENT#evt_ada"), "{error}");
-    assert_eq!(faulty.seen().len(), usize::try_from(AWS_ATTEMPTS_MAX).unwrap());
+    assert_eq!(faulty.proxy.take_requests().len(), usize::try_from(AWS_ATTEMPTS_MAX).unwrap());
 }

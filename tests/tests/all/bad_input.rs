@@ -1,5 +1,5 @@
 //! Bad input through the real endpoint, with valid signatures: what is refused leaves nothing
-//! behind, and what was accepted is never lost. It is parked with its cause, and waits for a mend.
+//! behind, and what was accepted is never lost: it is parked with its cause until it can be applied.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use tierlift_embedded::Settings;
 use tierlift_testkit::{
     facts::event_id,
     harness::{WEBHOOK_SECRET, client::Request},
+    webhook,
 };
 
 use crate::{
@@ -26,14 +27,7 @@ use crate::{
 /// A webhook of a subscription that is well, but for what stands at one place: something else, or
 /// nothing. `"DEEP"` becomes many nested lists.
 fn bent(id: &str, place: &str, value: Option<Value>) -> String {
-    let mut event = json!({
-        "id": id, "object": "event", "type": "customer.subscription.updated",
-        "created": START.as_secs(), "livemode": false,
-        "data": { "object": {
-            "id": "sub_1", "customer": "cus_1", "status": "active", "metadata": { "user_id": "ada" },
-            "items": { "data": [{ "id": "si_1", "price": { "id": "price_pro" } }] },
-        } },
-    });
+    let mut event = webhook::subscription(id, "ada", "active", START);
     let (parent, key) = place.rsplit_once('/').unwrap();
     let parent = event.pointer_mut(parent).unwrap().as_object_mut().unwrap();
     match value {
@@ -86,7 +80,7 @@ async fn what_is_signed_and_accepted_but_cannot_be_applied_is_parked_with_its_ca
     ] {
         let id = format!("evt_{}", sent.len());
         let body = bent(&id, place, value);
-        // Stripe sends it twice, as it may: that is one dead letter all the same.
+        // Stripe may send it twice: that is one dead letter all the same.
         accepted(&server, body.as_bytes()).await;
         accepted(&server, body.as_bytes()).await;
         sent.push((id, place, body, cause));
@@ -153,7 +147,7 @@ async fn a_parked_event_is_applied_once_the_plan_is_known() {
     drained(&server).await;
     let letters = server.db.list(2).await.unwrap();
     let [letter] = &letters[..] else { panic!("{letters:?}") };
-    assert_eq!(letter.failure.cause, Code::PlanUnmapped, "nothing was mended yet");
+    assert_eq!(letter.failure.cause, Code::PlanUnmapped, "nothing was fixed yet");
     server.stop();
     server.ended().await.unwrap();
 
@@ -198,12 +192,10 @@ async fn an_unknown_customer_waits_until_somebody_is_linked_to_it() {
     let row = server.db.ledger(&event_id("evt_1")).await.unwrap().unwrap();
     assert_eq!((row.outcome, row.user), (Outcome::Waiting, None));
     let checkout = json!({
-        "id": "evt_2", "type": "checkout.session.completed", "created": START.as_secs(),
-        "livemode": false, "data": { "object": {
-            "id": "cs_1", "customer": "cus_1", "subscription": "sub_1", "payment_status": "paid",
-            "client_reference_id": "ada",
-        } },
+        "id": "cs_1", "customer": "cus_ada", "subscription": "sub_ada", "payment_status": "paid",
+        "client_reference_id": "ada",
     });
+    let checkout = webhook::event("evt_2", "checkout.session.completed", START, &checkout);
     accepted(&server, checkout.to_string().as_bytes()).await;
     let notice = socket.hear().await;
     assert_eq!((&notice["role"], &notice["eventId"]), (&json!("paid"), &json!("evt_2")));

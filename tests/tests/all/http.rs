@@ -163,7 +163,7 @@ async fn who_sends_slowly_is_not_waited_for() {
     Response::read(&mut slow_body).await.assert(408, "body.timeout");
     let mut rest = Vec::new();
     assert_eq!(silent.read_to_end(&mut rest).await.unwrap(), 0);
-    // A head that began may be told 408 before it is cut.
+    // A head that began may get a 408 before it is cut.
     slow_head.read_to_end(&mut rest).await.unwrap();
 }
 

@@ -1,6 +1,6 @@
 //! Real input: localstripe, a Stripe-shaped server, tells a running `tierlift serve` what its
 //! customers do. What it does not send (`customer.subscription.updated`) is sent for it, around the
-//! very object that its API returns.
+//! object that its API returns.
 
 use std::{collections::BTreeMap, pin::Pin, sync::Arc};
 
@@ -104,7 +104,7 @@ impl Person {
         }
         let path = format!("/v1/subscriptions/{subscription}");
         let ends = self.stripe.ask("POST", &path, &[("cancel_at_period_end", "true")]).await;
-        // It stays until its end, and nobody is told.
+        // It stays until its end, and nothing is pushed.
         self.updated(&ends, &json!({ "cancel_at_period_end": false })).await;
         self.stripe.cancel(&subscription).await;
         self.becomes("free").await;
@@ -268,7 +268,7 @@ async fn check_ledger(
     }
 }
 
-/// The same events in any other order, to a server that never heard of them, end the same.
+/// The same events in any other order, to an empty server, end the same.
 async fn check_any_order(
     first: &Home,
     events: &[Value],

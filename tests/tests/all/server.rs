@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use serde_json::json;
 use tierlift_core::{
     stripe::signature::{Secrets, sign},
     time::{Clock, Timestamp},
@@ -24,6 +23,7 @@ use tierlift_testkit::{
         socket::Socket,
         token_secret,
     },
+    webhook,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -131,26 +131,9 @@ impl TestServer {
     /// The body of the next event of a user's one subscription.
     pub(crate) fn event(&self, user: &str, status: &str) -> String {
         let number = self.events.fetch_add(1, Ordering::SeqCst);
-        let kind = if number == 0 { "created" } else { "updated" };
-        json!({
-            "id": format!("evt_{number}"),
-            "object": "event",
-            "type": format!("customer.subscription.{kind}"),
-            "created": self.now().as_secs(),
-            "livemode": false,
-            "data": { "object": {
-                "id": format!("sub_{user}"),
-                "customer": format!("cus_{user}"),
-                "status": status,
-                "metadata": { "user_id": user },
-                "items": { "data": [{
-                    "id": "si_1",
-                    "price": { "id": "price_pro" },
-                    "current_period_end": START.plus_days(30).as_secs(),
-                }] },
-            } },
-        })
-        .to_string()
+        let event = webhook::subscription(&format!("evt_{number}"), user, status, self.now());
+        let event = if number == 0 { event } else { webhook::updated(event, None) };
+        event.to_string()
     }
 
     /// Gives the user's subscription this status, a second later, by an accepted webhook.

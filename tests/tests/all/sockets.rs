@@ -1,4 +1,4 @@
-//! Sockets: who gets one, what they are told, and when they are cut.
+//! Sockets: who gets one, what is pushed to it, and when it is cut.
 
 use std::time::Duration;
 

@@ -1,39 +1,24 @@
-//! A table for one test, with the template's keys and indexes: in an emulator, or with
-//! `TIERLIFT_TEST_AWS=1` in a real account, where the test deletes it when it ends.
+//! A table for one test, with the template's keys and indexes. In a real account the test deletes it when
+//! it ends.
 
 use std::{net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 use tierlift_aws::{Sdk, store::Store};
+use tierlift_testkit::harness::now;
 
-use super::{
-    cloud::{call_real_aws, delete, on_real_aws},
-    dynoxide::Dynoxide,
-    emulator::{Emulator, call, sdk_at},
-};
-use crate::process::now;
+use super::{dynoxide::Dynoxide, endpoint::Endpoint};
 
 /// An empty table.
 pub(super) struct Table {
     pub(super) name: String,
-    endpoint: Endpoint,
-}
-
-enum Endpoint {
-    Ministack(Emulator),
-    Dynoxide(Dynoxide),
-    Aws,
+    pub(super) endpoint: Endpoint,
 }
 
 impl Table {
-    /// Creates it where the tests run: in ministack, or in a real account.
+    /// Creates it where the adapters are tested.
     pub(super) async fn create() -> Self {
-        Self::create_at(if on_real_aws() {
-            Endpoint::Aws
-        } else {
-            Endpoint::Ministack(Emulator::start())
-        })
-        .await
+        Self::create_at(Endpoint::start()).await
     }
 
     /// Creates it in dynoxide in any case.
@@ -41,10 +26,19 @@ impl Table {
         Self::create_at(Endpoint::Dynoxide(Dynoxide::start())).await
     }
 
-    async fn create_at(endpoint: Endpoint) -> Self {
+    pub(super) async fn create_at(endpoint: Endpoint) -> Self {
         let name = format!("tierlift-test-{}-{}", now().as_micros(), std::process::id());
         // The value that deletes the table exists before the table does: a failure below leaves nothing.
         let this = Self { name, endpoint };
+        this.call("CreateTable", &this.definition()).await.unwrap();
+        // An emulator creates it at once.
+        while this.status().await != "ACTIVE" {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        this
+    }
+
+    fn definition(&self) -> Value {
         let index = |name: &str, hash: &str, range: &str| {
             json!({
                 "IndexName": name,
@@ -55,8 +49,8 @@ impl Table {
                 "Projection": { "ProjectionType": "KEYS_ONLY" },
             })
         };
-        let input = json!({
-            "TableName": this.name,
+        json!({
+            "TableName": self.name,
             "BillingMode": "PAY_PER_REQUEST",
             "AttributeDefinitions": [
                 { "AttributeName": "pk", "AttributeType": "S" },
@@ -70,13 +64,7 @@ impl Table {
                 index("connections", "conn_user", "connected_at"),
                 index("expiry", "expiry_shard", "next_expiry_at"),
             ],
-        });
-        this.call("CreateTable", &input).await.unwrap();
-        // An emulator creates it at once.
-        while this.status().await != "ACTIVE" {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        this
+        })
     }
 
     async fn status(&self) -> Value {
@@ -86,10 +74,7 @@ impl Table {
     }
 
     pub(super) async fn sdk(&self) -> Sdk {
-        match self.address() {
-            Some(address) => sdk_at(address),
-            None => Sdk::from_default_chain().await,
-        }
+        self.endpoint.sdk().await
     }
 
     pub(super) async fn store(&self) -> Store {
@@ -98,11 +83,7 @@ impl Table {
 
     /// Address of the emulator; `None` in a real account.
     pub(super) const fn address(&self) -> Option<SocketAddr> {
-        match &self.endpoint {
-            Endpoint::Ministack(emulator) => Some(emulator.address()),
-            Endpoint::Dynoxide(dynoxide) => Some(dynoxide.address),
-            Endpoint::Aws => None,
-        }
+        self.endpoint.address()
     }
 
     /// Writes an item directly, past the store.
@@ -117,17 +98,13 @@ impl Table {
     }
 
     async fn call(&self, operation: &str, input: &Value) -> Result<Value, String> {
-        let target = format!("DynamoDB_20120810.{operation}");
-        let Some(address) = self.address() else { return call_real_aws(&target, input) };
-        let response = call(address, &target, input).await;
-        if response.status == 200 { Ok(response.json()) } else { Err(response.body) }
+        self.endpoint.call(&format!("DynamoDB_20120810.{operation}"), input).await
     }
 }
 
 impl Drop for Table {
     fn drop(&mut self) {
-        if matches!(self.endpoint, Endpoint::Aws) {
-            delete("DynamoDB_20120810.DeleteTable", &json!({ "TableName": self.name }));
-        }
+        let name = json!({ "TableName": self.name });
+        self.endpoint.delete("DynamoDB_20120810.DeleteTable", &name);
     }
 }

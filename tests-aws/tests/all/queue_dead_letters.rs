@@ -11,10 +11,12 @@ use tierlift_core::{
     ports::{DeadLetter, DeadLetters as _, Enqueue as _, Message, Queue as _},
     time::Timestamp,
 };
-use tierlift_tests::facts::{event_id, message};
+use tierlift_testkit::{
+    facts::{event_id, message},
+    harness::now,
+};
 
-use super::{cloud::TestResources, queue_edges::receive_one};
-use crate::process::now;
+use super::{queue_edges::receive_one, resources::TestResources};
 
 async fn start() -> (TestResources, Queue) {
     let resources = TestResources::start().await;
@@ -110,16 +112,16 @@ async fn dead_letters_are_listed_in_the_order_of_parking() {
     assert_eq!(found, events);
     assert_eq!(queue.list(3).await.unwrap().len(), 3);
     assert_eq!(queue.list(0).await.unwrap().len(), 0);
+    let found = queue.get(&event_id("evt_7")).await.unwrap();
+    assert_eq!(found.unwrap().message.event.as_str(), "evt_7");
+    assert_eq!(queue.get(&event_id("evt_unknown")).await.unwrap(), None);
     // A scan hides nothing from the next one.
     assert_eq!(queue.list(100).await.unwrap().len(), events.len());
 }
 
 /// Makes SQS move a message to the dead-letter queue after that many receives.
 async fn set_max_receive_count(resources: &TestResources, receives: u32) {
-    let request =
-        json!({ "QueueUrl": resources.dead_letter_queue_url, "AttributeNames": ["QueueArn"] });
-    let arn = resources.call("AmazonSQS.GetQueueAttributes", &request).await;
-    let arn = arn["Attributes"]["QueueArn"].clone();
+    let arn = resources.arn(&resources.dead_letter_queue_url).await;
     let policy = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": receives.to_string() });
     let attributes = json!({ "RedrivePolicy": policy.to_string() });
     let input = json!({ "QueueUrl": resources.queue_url, "Attributes": attributes });
