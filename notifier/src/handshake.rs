@@ -35,8 +35,8 @@ pub enum HandshakeError {
     /// The token is refused, or could not be checked.
     #[error(transparent)]
     Session(#[from] tierlift_session::Error),
-    /// The server holds as many sockets as it may.
-    #[error("this server holds as many sockets as it may; try again later")]
+    /// The server holds as many sockets as its limit allows.
+    #[error("this server has reached its limit of sockets; try again later")]
     SocketsExhausted,
     /// The socket could not be recorded.
     #[error("the socket could not be recorded; try again")]
@@ -49,7 +49,9 @@ pub async fn accept<S: Store>(
     origins: &Origins,
     headers: &HeaderMap,
 ) -> Result<Account, HandshakeError> {
-    origins.check(headers)?;
+    if !origins.allow(headers) {
+        return Err(HandshakeError::OriginRefused);
+    }
     let token = bearer_from_subprotocol(headers)?;
     Ok(access.authenticate(token).await?)
 }
@@ -61,7 +63,7 @@ pub const fn selected_subprotocol() -> (HeaderName, HeaderValue) {
 }
 
 /// The token among the offered subprotocols, which may be spread over several headers. It is empty
-/// where none was sent.
+/// if none was sent.
 pub fn bearer_from_subprotocol(headers: &HeaderMap) -> Result<&str, HandshakeError> {
     let offered = || {
         let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).into_iter();

@@ -72,14 +72,14 @@ fn code_of(error: &HandshakeError) -> String {
 
 #[test]
 fn each_refusal_has_a_status_and_a_code() {
-    let away = || Box::<dyn std::error::Error + Send + Sync>::from("away");
-    let secrets = tierlift_core::ports::SecretsError(away());
+    let cause = || Box::<dyn std::error::Error + Send + Sync>::from("a table name");
+    let secrets = tierlift_core::ports::SecretsError(cause());
     for (error, status, code) in [
         (HandshakeError::OriginRefused, 403, "origin.refused"),
         (HandshakeError::UpgradeRequired, 426, "upgrade.required"),
         (HandshakeError::SubprotocolRequired, 400, "subprotocol.required"),
         (HandshakeError::SocketsExhausted, 503, "sockets.exhausted"),
-        (HandshakeError::Sockets(SocketsError(away())), 503, "store.unavailable"),
+        (HandshakeError::Sockets(SocketsError(cause())), 503, "store.unavailable"),
         (tierlift_session::Error::from(secrets).into(), 503, "secrets.unavailable"),
     ] {
         let response = error.to_response();
@@ -89,6 +89,6 @@ fn each_refusal_has_a_status_and_a_code() {
             let expected = (status == 426).then_some(value);
             assert_eq!(response.headers().get(name), expected, "{error}");
         }
-        assert!(!response.body().contains("away"), "the cause is in the log only");
+        assert!(!response.body().contains("a table name"), "the cause is in the log only");
     }
 }

@@ -140,7 +140,7 @@ impl Sockets for HeldSockets {
 impl GatewaySockets for HeldSockets {
     async fn open(&self, socket: &u32, user: &UserId, now: Timestamp) -> Result<(), SocketsError> {
         if *socket == 0 {
-            return Err(SocketsError("the table is away".into()));
+            return Err(SocketsError("unavailable".into()));
         }
         let holder = Holder { user: user.clone(), opened_at: now };
         self.records.lock().unwrap().insert(0, (*socket, holder));
@@ -149,7 +149,7 @@ impl GatewaySockets for HeldSockets {
 
     async fn holder(&self, socket: &u32) -> Result<Option<Holder>, SocketsError> {
         if *socket == 0 {
-            return Err(SocketsError("the table is away".into()));
+            return Err(SocketsError("unavailable".into()));
         }
         let records = self.records.lock().unwrap();
         Ok(records.iter().find(|(id, _)| id == socket).map(|(_, holder)| holder.clone()))

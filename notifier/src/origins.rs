@@ -6,8 +6,6 @@
 use http::{HeaderMap, HeaderValue, header::ORIGIN};
 use tierlift_core::config::Origin;
 
-use crate::HandshakeError;
-
 /// The allowed origins.
 #[derive(Clone, Debug, Default)]
 pub struct Origins(Vec<HeaderValue>);
@@ -30,12 +28,10 @@ impl Origins {
         self.0.clone()
     }
 
-    /// Refuses a page of any other origin.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), HandshakeError> {
-        match headers.get(ORIGIN) {
-            Some(origin) if !self.0.contains(origin) => Err(HandshakeError::OriginRefused),
-            _ => Ok(()),
-        }
+    /// Whether a request comes from a page of an allowed origin, or from no page.
+    #[must_use]
+    pub fn allow(&self, headers: &HeaderMap) -> bool {
+        headers.get(ORIGIN).is_none_or(|origin| self.0.contains(origin))
     }
 }
 
@@ -49,10 +45,9 @@ mod tests {
         let from = |origin: &'static str| {
             HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))])
         };
-        assert!(origins.check(&from("https://app.example.com")).is_ok());
-        let refused = origins.check(&from("https://evil.example.com"));
-        assert!(matches!(refused, Err(HandshakeError::OriginRefused)));
-        assert!(origins.check(&HeaderMap::new()).is_ok());
+        assert!(origins.allow(&from("https://app.example.com")));
+        assert!(!origins.allow(&from("https://evil.example.com")));
+        assert!(origins.allow(&HeaderMap::new()));
         assert_eq!(Origins::parse(["https://a.example", "b"]).unwrap_err(), "b");
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 
-/// The request's token; empty where none was sent.
+/// The request's token; empty if none was sent.
 #[must_use]
 pub fn bearer(headers: &HeaderMap) -> &str {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());

@@ -13,7 +13,7 @@ use tierlift_core::{ports::Store, wire::session::Session};
 
 use crate::{Access, Error, Issued, bearer};
 
-/// The answer of `POST /session/refresh`.
+/// The response of `POST /session/refresh`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Refreshed {
     /// The new token.

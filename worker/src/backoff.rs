@@ -12,7 +12,7 @@ pub fn retry_delay_ms(event: &str, attempt: u32) -> u64 {
     spread(doubled.min(RETRY_DELAY_MS_MAX), event, attempt)
 }
 
-/// Milliseconds until a decision is made anew after its `conflict`-th conflict.
+/// Milliseconds until a decision is repeated after its `conflict`-th conflict.
 #[must_use]
 pub fn conflict_delay_ms(event: &str, conflict: u32) -> u64 {
     spread(2 << conflict.min(6), event, conflict)

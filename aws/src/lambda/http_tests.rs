@@ -117,12 +117,13 @@ async fn a_response_is_a_status_headers_and_text() {
         .header("content-type", "application/problem+json")
         .header("vary", "a")
         .header("vary", "b");
-    let answer = gateway_response(response.body(Body::from("{\"für\":5}")).unwrap()).await.unwrap();
+    let response =
+        gateway_response(response.body(Body::from("{\"für\":5}")).unwrap()).await.unwrap();
     let expected = json!({
         "statusCode": 401,
         "headers": { "content-type": "application/problem+json", "vary": "a, b" },
         "body": "{\"für\":5}",
         "isBase64Encoded": false,
     });
-    assert_eq!(serde_json::to_value(answer).unwrap(), expected);
+    assert_eq!(serde_json::to_value(response).unwrap(), expected);
 }

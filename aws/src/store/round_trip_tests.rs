@@ -171,7 +171,8 @@ proptest! {
             for change in &commit.changes {
                 let (change, context) = (change.clone(), commit.context.clone());
                 let record = ChangeRecord { change, context };
-                prop_assert_eq!(serde_json::from_str::<ChangeRecord>(&change_json(&record)).unwrap(), record);
+                let read = serde_json::from_str::<ChangeRecord>(&change_json(&record)).unwrap();
+                prop_assert_eq!(read, record);
             }
             round_trip.commit(&commit);
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, str::FromStr};
 
-use super::OPERATOR;
+use super::role::OPERATOR;
 use crate::{
     config::{Fault, Key, ValueError},
     limits::{GRACE_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX},

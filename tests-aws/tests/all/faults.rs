@@ -274,6 +274,26 @@ async fn a_webhook_is_one_request_and_a_decision_two() {
     assert_eq!(backend.proxy.counts(), Counts::from(two));
 }
 
+/// `get` receives ten dead letters at a time until it finds the event; for an unknown event, all.
+#[tokio::test]
+async fn getting_a_dead_letter_stops_at_the_event() {
+    let backend = FaultyBackend::start().await;
+    let (queue, _) = backend.direct();
+    for number in 1..=12 {
+        let (id, customer) = (format!("evt_{number}"), format!("cus_{number}"));
+        queue.enqueue(message(&event(&id, &customer, "ada", "active", None))).await.unwrap();
+        let delivery = queue.receive(1).await.unwrap().remove(0);
+        queue.park(&delivery, Failure::new(Code::PlanUnmapped, &"no role")).await.unwrap();
+    }
+    for (id, receives) in [("evt_1", 1), ("evt_12", 2), ("evt_13", 3), ("evt_1", 1)] {
+        backend.proxy.set_rules(Vec::new());
+        let found = backend.worker.queue.get(&event_id(id)).await.unwrap();
+        let found = found.map(|dead| dead.message.event);
+        assert_eq!(found, (id != "evt_13").then(|| event_id(id)));
+        assert_eq!(backend.proxy.counts()["ReceiveMessage"], receives, "{id}");
+    }
+}
+
 /// SQS only says that a parameter is invalid. The body is never shortened.
 #[tokio::test]
 async fn a_dead_letter_that_is_too_large_has_fewer_details_of_its_failure() {

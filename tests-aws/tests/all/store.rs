@@ -229,11 +229,12 @@ async fn an_account_is_written_to_be_read_by_people() {
     let commit = decided(&store, &pays("ada", AT), AT).await;
     store.commit(commit.clone()).await.unwrap();
     let item = table.get("USER#ada").await;
+    let expires = AT.plus_days(30).as_micros().to_string();
     for (attribute, value) in [
         ("user", json!({ "S": "ada" })),
         ("role", json!({ "S": "paid" })),
         ("revocation_id", json!({ "N": "1" })),
-        ("subscription_active", json!({ "BOOL": true })),
+        ("standing", json!({ "M": { "active": { "BOOL": true }, "expires": { "N": expires } } })),
         ("version", json!({ "N": "1" })),
         ("shape", json!({ "N": "1" })),
         ("next_expiry_at", json!({ "N": AT.plus_days(33).as_secs().to_string() })),

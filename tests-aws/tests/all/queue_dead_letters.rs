@@ -112,6 +112,9 @@ async fn dead_letters_are_listed_in_the_order_of_parking() {
     assert_eq!(found, events);
     assert_eq!(queue.list(3).await.unwrap().len(), 3);
     assert_eq!(queue.list(0).await.unwrap().len(), 0);
+    let found = queue.get(&event_id("evt_7")).await.unwrap();
+    assert_eq!(found.unwrap().message.event.as_str(), "evt_7");
+    assert_eq!(queue.get(&event_id("evt_unknown")).await.unwrap(), None);
     // A scan hides nothing from the next one.
     assert_eq!(queue.list(100).await.unwrap().len(), events.len());
 }
