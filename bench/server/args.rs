@@ -44,18 +44,38 @@ impl Args {
 /// How much of everything: each run is bounded in events and in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
+    /// Users, with a socket each.
     pub(crate) users: usize,
+    /// Rounds of the closed loop; the median one counts.
     pub(crate) rounds: usize,
+    /// Events before the first one that counts.
     pub(crate) warm_up_events: usize,
-    pub(crate) closed_connections: usize,
-    pub(crate) closed_events: usize,
-    pub(crate) closed_max_secs: u64,
-    pub(crate) open_connections: usize,
-    pub(crate) open_secs: u64,
-    pub(crate) open_drain_secs: u64,
+    pub(crate) closed: ClosedLoop,
+    pub(crate) open: OpenLoop,
+    /// Sockets that are opened and left alone.
     pub(crate) idle_sockets: usize,
+    /// Starts, of which the median counts.
     pub(crate) starts: usize,
+    /// How long one stage alone runs.
     pub(crate) stage_secs: u64,
+}
+
+/// How much of the load that follows the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClosedLoop {
+    pub(crate) connections: usize,
+    pub(crate) events: usize,
+    /// After this time the run gives up.
+    pub(crate) secs_max: u64,
+}
+
+/// How much of the load at a fixed rate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenLoop {
+    pub(crate) connections: usize,
+    pub(crate) secs: u64,
+    /// What the server is given to catch up.
+    pub(crate) drain_secs: u64,
 }
 
 impl Scale {
@@ -63,12 +83,8 @@ impl Scale {
         users: 500,
         rounds: 3,
         warm_up_events: 4_000,
-        closed_connections: 64,
-        closed_events: 40_000,
-        closed_max_secs: 40,
-        open_connections: 250,
-        open_secs: 8,
-        open_drain_secs: 8,
+        closed: ClosedLoop { connections: 64, events: 40_000, secs_max: 40 },
+        open: OpenLoop { connections: 250, secs: 8, drain_secs: 8 },
         idle_sockets: 10_000,
         starts: 9,
         stage_secs: 3,
@@ -76,9 +92,8 @@ impl Scale {
     const QUICK: Self = Self {
         rounds: 1,
         warm_up_events: 2_000,
-        closed_events: 10_000,
-        open_secs: 2,
-        open_drain_secs: 4,
+        closed: ClosedLoop { events: 10_000, ..Self::FULL.closed },
+        open: OpenLoop { secs: 2, drain_secs: 4, ..Self::FULL.open },
         idle_sockets: 2_000,
         starts: 3,
         stage_secs: 1,

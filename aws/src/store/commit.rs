@@ -10,7 +10,6 @@ use tierlift_core::{
     account::Account,
     change::ChangeRecord,
     change::{Change, DeliveryContext},
-    codes::Code,
     customer::Customer,
     decide::Commit,
     id::Version,
@@ -21,7 +20,7 @@ use tierlift_core::{
 
 use super::{
     error::unavailable,
-    item::{self, Item},
+    item::{self, Item, ItemKind},
     size,
 };
 
@@ -29,25 +28,6 @@ use super::{
 /// a token may have
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
 const TOKEN_DIGEST_BYTES: usize = 18;
-
-/// The kind of an item in a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ItemKind {
-    Ledger,
-    Customer,
-    Account,
-}
-
-impl ItemKind {
-    /// The cause where the item is too large. A ledger row consists of a few ids and never is.
-    pub(super) const fn too_large_cause(self) -> Option<Code> {
-        match self {
-            Self::Ledger => None,
-            Self::Customer => Some(Code::CustomerTooLarge),
-            Self::Account => Some(Code::AccountTooLarge),
-        }
-    }
-}
 
 /// A commit as a DynamoDB transaction.
 #[derive(Debug)]

@@ -7,10 +7,7 @@ use aws_sdk_dynamodb::{
 };
 use tierlift_core::{codes::Code, id::EventId, ports::StoreError};
 
-use super::{
-    commit::ItemKind,
-    item::{self, Item},
-};
+use super::item::{self, Item, ItemKind};
 use crate::sdk::with_sources;
 
 /// The port's error for a failed call.

@@ -11,6 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use tierlift_core::{
     account::Account,
+    codes::Code,
     customer::Customer,
     id::{CustomerId, EventId, UserId, Version},
     ledger::LedgerEntry,
@@ -20,6 +21,25 @@ use tierlift_core::{
 
 /// An item of the table.
 pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The kind of an item in a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ItemKind {
+    Ledger,
+    Customer,
+    Account,
+}
+
+impl ItemKind {
+    /// The cause where the item is too large. A ledger row consists of a few ids and never is.
+    pub(super) const fn too_large_cause(self) -> Option<Code> {
+        match self {
+            Self::Ledger => None,
+            Self::Customer => Some(Code::CustomerTooLarge),
+            Self::Account => Some(Code::AccountTooLarge),
+        }
+    }
+}
 
 /// The partition key.
 pub(crate) const PK: &str = "pk";

@@ -18,8 +18,8 @@ use tierlift_core::{
 };
 
 use super::{
-    commit::{ItemKind, Transaction},
-    item::{self, Item},
+    commit::Transaction,
+    item::{self, Item, ItemKind},
     round_trip_tests::{RoundTrip, policy},
     size,
 };

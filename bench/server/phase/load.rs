@@ -55,10 +55,10 @@ impl Load {
 /// Closed loop: as many as the server does.
 pub(crate) fn closed(program: &Program, root: &Path, scale: &Scale) -> Result<Load> {
     let shape = Shape {
-        connections: scale.closed_connections,
-        events: scale.closed_events,
+        connections: scale.closed.connections,
+        events: scale.closed.events,
         pace: Pace::Closed,
-        limit: Duration::from_secs(scale.closed_max_secs),
+        limit: Duration::from_secs(scale.closed.secs_max),
     };
     shape.run(program, root, scale)
 }
@@ -66,10 +66,10 @@ pub(crate) fn closed(program: &Program, root: &Path, scale: &Scale) -> Result<Lo
 /// Open loop: at a fixed rate, whatever the server does.
 pub(crate) fn open(program: &Program, root: &Path, scale: &Scale, per_second: u32) -> Result<Load> {
     let shape = Shape {
-        connections: scale.open_connections,
-        events: usize::try_from(u64::from(per_second) * scale.open_secs)?,
+        connections: scale.open.connections,
+        events: usize::try_from(u64::from(per_second) * scale.open.secs)?,
         pace: Pace::Open { per_second },
-        limit: Duration::from_secs(scale.open_secs + scale.open_drain_secs),
+        limit: Duration::from_secs(scale.open.secs + scale.open.drain_secs),
     };
     shape.run(program, root, scale)
 }

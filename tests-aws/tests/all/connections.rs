@@ -19,7 +19,7 @@ use tierlift_core::{
 };
 use tierlift_testkit::{facts::user_id, harness::eventually};
 
-use super::{endpoint::sdk_at, table::Table};
+use super::{emulator::sdk_at, table::Table};
 
 const AT: Timestamp = Timestamp::from_millis(1_795_000_000_123);
 /// An endpoint that nobody serves, for tests that use only the table.

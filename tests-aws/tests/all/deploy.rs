@@ -24,7 +24,7 @@ use tierlift_testkit::{
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite;
 
-use super::{emulator::Emulator, endpoint::AUTHORIZATION};
+use super::emulator::{AUTHORIZATION, Emulator};
 
 /// Parameters that every test deploys with.
 const PARAMETERS: [&str; 3] =

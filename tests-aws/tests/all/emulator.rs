@@ -7,9 +7,18 @@ use std::{fs, net::SocketAddr, path::PathBuf, process::Command};
 
 use serde_json::Value;
 use tierlift_aws::Sdk;
-use tierlift_testkit::harness::{program::Program, tools};
+use tierlift_testkit::harness::{
+    client::{Client, Response},
+    program::Program,
+    tools,
+};
 
-use super::endpoint::{call, sdk_at};
+/// Access key and secret of an emulated account's root.
+const ROOT: &str = "test";
+
+/// An `Authorization` header of the right form. Emulators require one and do not verify it.
+pub(super) const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 \
+    Credential=test/20261122/us-east-1/any/aws4_request, SignedHeaders=host, Signature=none";
 
 /// A running emulator.
 pub(super) struct Emulator {
@@ -74,4 +83,21 @@ impl Emulator {
 
 fn log(folder: &tempfile::TempDir) -> PathBuf {
     folder.path().join("log")
+}
+
+/// SDK configuration for an emulator at that address.
+pub(super) fn sdk_at(address: SocketAddr) -> Sdk {
+    Sdk::for_endpoint(&format!("http://{address}"), ROOT, ROOT)
+}
+
+/// Calls an API of an emulator by its target, such as `AmazonSQS.CreateQueue`.
+pub(super) async fn call(address: SocketAddr, target: &str, input: &Value) -> Response {
+    let headers = [
+        ("x-amz-target", target),
+        ("content-type", "application/x-amz-json-1.0"),
+        ("x-amz-date", "20261122T000000Z"),
+        ("authorization", AUTHORIZATION),
+    ];
+    let mut client = Client::connect(address).await.unwrap();
+    client.ask("POST", "/", &headers, input.to_string().as_bytes()).await.unwrap()
 }

@@ -8,19 +8,12 @@ use std::{
 
 use serde_json::{Value, json};
 use tierlift_aws::Sdk;
-use tierlift_testkit::harness::{
-    client::{Client, Response},
-    tools,
+use tierlift_testkit::harness::tools;
+
+use super::{
+    dynoxide::Dynoxide,
+    emulator::{Emulator, call, sdk_at},
 };
-
-use super::{dynoxide::Dynoxide, emulator::Emulator};
-
-/// Access key and secret of an emulated account's root.
-const ROOT: &str = "test";
-
-/// An `Authorization` header of the right form. Emulators require one and do not verify it.
-pub(super) const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 \
-    Credential=test/20261122/us-east-1/any/aws4_request, SignedHeaders=host, Signature=none";
 
 /// An AWS, or a part of it.
 pub(super) enum Endpoint {
@@ -72,23 +65,6 @@ impl Endpoint {
             eprintln!("{target} {input} failed: {error}");
         }
     }
-}
-
-/// SDK configuration for an emulator at that address.
-pub(super) fn sdk_at(address: SocketAddr) -> Sdk {
-    Sdk::for_endpoint(&format!("http://{address}"), ROOT, ROOT)
-}
-
-/// Calls an API of an emulator by its target, such as `AmazonSQS.CreateQueue`.
-pub(super) async fn call(address: SocketAddr, target: &str, input: &Value) -> Response {
-    let headers = [
-        ("x-amz-target", target),
-        ("content-type", "application/x-amz-json-1.0"),
-        ("x-amz-date", "20261122T000000Z"),
-        ("authorization", AUTHORIZATION),
-    ];
-    let mut client = Client::connect(address).await.unwrap();
-    client.ask("POST", "/", &headers, input.to_string().as_bytes()).await.unwrap()
 }
 
 /// Calls the real AWS through boto3, since the tests have no SDK client of their own.

@@ -22,7 +22,7 @@ use tierlift_testkit::{
 use tierlift_worker::Worker;
 
 use super::{
-    endpoint::sdk_at,
+    emulator::sdk_at,
     proxy::{Counts, Fault, Proxy, Rule},
     resources::TestResources,
 };

@@ -14,7 +14,7 @@ use tierlift_core::{
     time::{Clock, Timestamp},
 };
 
-use super::{emulator::Emulator, endpoint::sdk_at};
+use super::emulator::{Emulator, sdk_at};
 
 const BODY: &[u8] = br#"{"id":"evt_1"}"#;
 

@@ -21,7 +21,7 @@ use tierlift_testkit::{
     harness::eventually,
 };
 
-use super::{endpoint::sdk_at, table::Table};
+use super::{emulator::sdk_at, table::Table};
 
 pub(super) const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
 

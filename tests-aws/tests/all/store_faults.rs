@@ -15,7 +15,7 @@ use tierlift_core::{
 use tierlift_testkit::facts::{customer_id, event_id, keys, user_id};
 
 use super::{
-    endpoint::sdk_at,
+    emulator::sdk_at,
     proxy::{Fault, Proxy, Rule},
     store::{AT, decided, inflated, pays},
     table::Table,
