@@ -2,13 +2,7 @@
 //! to a changed role.
 //!
 //! `cargo build --bin tierlift` builds what is tested here.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "this is tests: a broken promise should stop it where it breaks"
-)]
+#![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
