@@ -1,46 +1,57 @@
-# make run    start tierlift with its demo on http://127.0.0.1:8787/demo
-# make test   every test; installs what they need first
-# make check  formatting, lints, dependencies, types, and every test
-# make bench  measure tierlift beside a stock peer and print the tables
-# make fmt    format everything
-# make package ARCHITECTURE=x86_64|arm64    the functions for AWS, zipped, and their template
+# `make help` lists the targets. Tools are installed into the cache folder and built things outside the
+# checkout if CARGO_TARGET_DIR says so: a fresh clone starts warm.
+.DEFAULT_GOAL := help
 
-# Built things live outside the checkout, so that a fresh clone starts warm.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tierlift
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS := $(CACHE)/tools
 NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
+MACHETE_VERSION := 0.9.2
 DYNOXIDE_VERSION := 3.2.0
+NEXTEST := $(TOOLS)/nextest-$(NEXTEST_VERSION)
+DENY := $(TOOLS)/deny-$(DENY_VERSION)
+MACHETE := $(TOOLS)/machete-$(MACHETE_VERSION)
+DYNOXIDE := $(TOOLS)/dynoxide-$(DYNOXIDE_VERSION)
 PYTHON ?= python3
-VENV := $(CACHE)/venv-$(firstword $(shell cksum tests/requirements.txt))
-CLIENT_READY := client/node_modules/.package-lock.json
-PEER_VENV := $(CACHE)/venv-$(firstword $(shell cksum tests/bench/lambda/peer/requirements.txt))
-RELEASE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 NODE := $(shell command -v node 2>/dev/null)
+CLIENT_READY := client/node_modules/.package-lock.json
+# One venv for each content of its requirements.
+venv = $(CACHE)/venv-$(firstword $(shell cksum $(1)))
+VENV := $(call venv,testkit/requirements.txt)
+PACKAGE_VENV := $(call venv,infrastructure/requirements.txt)
+PEER_VENV := $(call venv,bench/lambda/peer/requirements.txt)
+# Tests find their tools here, beside what they were built into: testkit/src/harness/tools.rs.
+TEST_TOOLS := $(TARGET)/tools/$(notdir $(VENV))-$(notdir $(DYNOXIDE))
 
 # The functions for AWS: where they are put, and what they are built for.
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
 FUNCTIONS := ingest worker expiry notifier-stream notifier-gateway session
-STAGES := ingest worker notifier session
-STAGE_FEATURES := $(STAGES:%=--features tierlift-%/lambda)
-# What the tests deploy is built for this machine.
-TEST_PACKAGE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/test-package
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
 
+# What a change of one machine's backend can break: no Amazon SDK is compiled or linked.
+QUICK := --workspace --exclude tierlift-aws --exclude tierlift-functions --exclude tierlift-tests-aws --exclude tierlift-bench
+# What tests start besides themselves is built in the same go, so that nothing is compiled twice.
+BUILD := --workspace --bins --tests
+
 export PATH := $(TOOLS)/bin:$(PATH)
-export TIERLIFT_VENV := $(VENV)
-export TIERLIFT_LOCALSTRIPE := $(VENV)/bin/localstripe
-export TIERLIFT_DYNOXIDE := $(TOOLS)/bin/dynoxide
-export TIERLIFT_PACKAGE := $(TEST_PACKAGE)
+
+# How often nightly tests are run, each time with another seed.
+SEEDS ?= 20
 
 LISTEN ?= 127.0.0.1:8787
 DATA ?= tierlift.db
 
-.PHONY: run test test-rust test-client test-infrastructure check lint deny fmt bench bench-lambda demo tools package
+.PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
+  test-client test-browser test-infrastructure test-seeds test-release check lint lint-rust lint-client lint-text deny fmt \
+  bench bench-lambda package tools
 
-run: demo
-	cargo run --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: demo ## Start tierlift with its demo on http://127.0.0.1:8787/demo; LISTEN and DATA change that.
+	cargo run --package tierlift-cli --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
 
 # The demo application is built into the program. Without Node the plain demo page is served.
 demo:
@@ -59,88 +70,162 @@ $(CLIENT_READY): client/package-lock.json
 	cd client && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test: test-infrastructure test-rust test-client
+# ---- Tests. Parts run side by side; `make` fails if one of them does.
 
-test-rust: demo $(TOOLS)/nextest-$(NEXTEST_VERSION) $(TOOLS)/dynoxide-$(DYNOXIDE_VERSION) $(VENV)/.ready
-	$(MAKE) package PACKAGE=$(TEST_PACKAGE) ARCHITECTURE=$(HOST_ARCHITECTURE)
-	cargo build --workspace --bin tierlift
+quick: ## Run unit, property and contract tests, and the client's: for every save.
+	@$(MAKE) --no-print-directory --jobs=2 quick-rust test-client
+
+quick-rust: $(NEXTEST)
+	cargo nextest run $(QUICK) --profile quick
+
+test: ## Run every test.
+	@$(MAKE) --no-print-directory --jobs=3 build $(TEST_TOOLS) $(NEXTEST)
+	@$(MAKE) --no-print-directory --jobs=3 test-rust test-client test-infrastructure
+	@$(MAKE) --no-print-directory test-browser
+
+build: demo
+	cargo build $(BUILD)
+
+test-rust: build test-package $(NEXTEST)
 	cargo nextest run --workspace
 
-# The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
-test-infrastructure: $(VENV)/.ready
-	$(VENV)/bin/cfn-lint infrastructure/template.yaml
-	$(VENV)/bin/python -B infrastructure/test_policy.py
-	$(VENV)/bin/python -B -m unittest discover --start-directory tests/ministack
-	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
+test-embedded: demo $(TEST_TOOLS) $(NEXTEST) ## Run the Rust tests of everything but AWS.
+	cargo nextest run $(QUICK)
 
-test-client: $(CLIENT_READY) demo
-	cargo build --workspace --bin tierlift
+test-aws: build $(TEST_TOOLS) $(NEXTEST) ## Run the tests of the AWS adapters, on emulators.
+	cargo nextest run --workspace --profile aws
+
+test-deploy: test-package $(TEST_TOOLS) $(NEXTEST) ## Deploy the functions to an emulator and run their tests.
+	cargo nextest run --workspace --profile deploy
+
+# The functions as tests deploy them: built with everything else, without link-time optimization.
+test-package: build $(TEST_TOOLS)
+	@$(VENV)/bin/python -B tests-aws/package.py $(TARGET)/debug $(TARGET)/test-package $(FUNCTIONS)
+
+test-client: $(CLIENT_READY) ## Run the browser client's unit tests.
 	cd client && npm test
+
+test-browser: build $(CLIENT_READY) ## Run the browser client in a real browser against a real server.
 	cd client && npm run test:browser
 
-check: lint deny test
+# The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
+test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.
+	$(VENV)/bin/cfn-lint infrastructure/template.yaml
+	$(VENV)/bin/python -B infrastructure/test_policy.py
+	$(VENV)/bin/python -B -m unittest discover --start-directory tests-aws/ministack
+	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
 
-lint: $(CLIENT_READY)
+test-seeds: demo $(NEXTEST) ## Kill the server and shuffle events with SEEDS other seeds.
+	cargo nextest run $(QUICK) --profile seeds --stress-count $(SEEDS)
+
+# The package that `make package` makes, and not the one that is built with the tests.
+test-release: build $(TEST_TOOLS) $(NEXTEST) ## Run the deploy tests with the functions as they are released.
+	$(MAKE) package PACKAGE=$(TARGET)/release-package ARCHITECTURE=$(HOST_ARCHITECTURE)
+	TIERLIFT_PACKAGE=$(TARGET)/release-package cargo nextest run --workspace --profile deploy
+
+# ---- Checks
+
+check: lint deny test ## Run lint, deny and test: what must pass before a change is done.
+
+lint: lint-text lint-rust lint-client ## Check formatting, lints, documentation, unused dependencies, types, words.
+
+lint-rust: $(MACHETE)
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets $(STAGE_FEATURES) -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --workspace --no-deps
+	cargo machete
+
+lint-client: $(CLIENT_READY)
 	cd client && npm run check
 
-deny: $(TOOLS)/deny-$(DENY_VERSION)
+# Words, lengths of files, circles of imports.
+lint-text:
+	$(PYTHON) -B -m unittest discover --start-directory scripts
+	$(PYTHON) -B scripts/words.py
+	$(PYTHON) -B scripts/structure.py
+
+deny: $(DENY) ## Check licences, sources and which package may use which crate.
 	cargo deny --log-level error check bans licenses sources
 
-fmt: $(CLIENT_READY)
+fmt: $(CLIENT_READY) ## Format everything.
 	cargo fmt --all
 	cd client && npm run --silent format
 
-bench: demo
-	cargo build --release --bin tierlift --bin tierlift-bench
-	cd tests/bench/peer && npm ci --no-audit --no-fund --loglevel=error
-	cargo run --quiet --release --bin tierlift-bench
-	cd client && TIERLIFT_BIN=$(RELEASE)/tierlift npm run bench
+# ---- Measurements
+
+bench: demo ## Measure tierlift beside a stock peer and print the tables.
+	cargo build --release --package tierlift-cli --bin tierlift
+	cargo build --release --package tierlift-bench --bin tierlift-bench
+	cd bench/server/peer && npm ci --no-audit --no-fund --loglevel=error
+	$(TARGET)/release/tierlift-bench
+	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
 	$(MAKE) bench-lambda
 
-# The functions for AWS beside the same jobs in Python.
-bench-lambda: $(PEER_VENV)/.ready
-	$(MAKE) package PACKAGE=$(TEST_PACKAGE) ARCHITECTURE=$(HOST_ARCHITECTURE)
-	cargo build --release --bin tierlift-bench-lambda
-	$(RELEASE)/tierlift-bench-lambda --python $(PEER_VENV)/bin/python \
-	  --binaries $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/$(shell uname -m)-unknown-linux-gnu/lambda
+bench-lambda: $(PEER_VENV)/.ready ## Measure the functions for AWS beside the same jobs in Python.
+	$(MAKE) package PACKAGE=$(TARGET)/bench-package ARCHITECTURE=$(HOST_ARCHITECTURE)
+	cargo build --release --package tierlift-bench --bin tierlift-bench-lambda
+	$(TARGET)/release/tierlift-bench-lambda --python $(PEER_VENV)/bin/python \
+	  --binaries $(TARGET)/$(shell uname -m)-unknown-linux-gnu/lambda
+
+# ---- Deployment
 
 # With zig as the linker, so that the programs run on the C library of Lambda's own Linux.
-package: $(VENV)/.ready
-	PATH=$(VENV)/bin:$$PATH $(VENV)/bin/cargo-lambda lambda build --quiet --profile lambda \
-	  $(STAGES:%=--package tierlift-%) $(STAGE_FEATURES) --bins \
+package: $(PACKAGE_VENV)/.ready ## Build the functions for AWS and zip them with their template; ARCHITECTURE=x86_64|arm64.
+	PATH=$(PACKAGE_VENV)/bin:$$PATH $(PACKAGE_VENV)/bin/cargo-lambda lambda build --quiet --profile lambda \
+	  --package tierlift-functions --bins \
 	  --output-format zip --lambda-dir $(PACKAGE)/build --$(subst _,-,$(ARCHITECTURE))
 	@$(foreach name,$(FUNCTIONS),mv $(PACKAGE)/build/$(name)/bootstrap.zip $(PACKAGE)/$(name).zip;)
 	@rm -r $(PACKAGE)/build
 	@cp infrastructure/template.yaml $(PACKAGE)/template.yaml
 	@ls -l $(PACKAGE)
 
-tools: $(TOOLS)/nextest-$(NEXTEST_VERSION) $(TOOLS)/deny-$(DENY_VERSION) $(VENV)/.ready
+# ---- Tools
+
+tools: $(NEXTEST) $(DENY) $(MACHETE) $(TEST_TOOLS) ## Install what tests and checks need.
+
+# A tool runs for seconds: compiling it fast is worth more than compiling it well.
+CARGO_INSTALL := CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+  CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 cargo install --quiet --locked --root $(TOOLS)
 
 # A tool that is on the machine already will do.
-$(TOOLS)/nextest-$(NEXTEST_VERSION):
+$(NEXTEST):
 	@mkdir -p $(TOOLS)
-	cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --version $(NEXTEST_VERSION) --locked --root $(TOOLS)
+	cargo nextest --version >/dev/null 2>&1 || $(CARGO_INSTALL) cargo-nextest --version $(NEXTEST_VERSION)
 	@touch $@
 
-$(TOOLS)/deny-$(DENY_VERSION):
+$(DENY):
 	@mkdir -p $(TOOLS)
-	cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --version $(DENY_VERSION) --locked --root $(TOOLS)
+	cargo deny --version >/dev/null 2>&1 || $(CARGO_INSTALL) cargo-deny --version $(DENY_VERSION)
 	@touch $@
 
-$(TOOLS)/dynoxide-$(DYNOXIDE_VERSION):
+$(MACHETE):
 	@mkdir -p $(TOOLS)
-	cargo install dynoxide-rs --version $(DYNOXIDE_VERSION) --locked --root $(TOOLS) \
+	cargo machete --version >/dev/null 2>&1 || $(CARGO_INSTALL) cargo-machete --version $(MACHETE_VERSION)
+	@touch $@
+
+$(DYNOXIDE):
+	@mkdir -p $(TOOLS)
+	$(CARGO_INSTALL) dynoxide-rs --version $(DYNOXIDE_VERSION) \
 	  --no-default-features --features native-sqlite,http-server,cli
 	@touch $@
 
-$(PEER_VENV)/.ready: tests/bench/lambda/peer/requirements.txt
-	$(PYTHON) -m venv $(PEER_VENV)
-	$(PEER_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+$(TEST_TOOLS): $(VENV)/.ready $(DYNOXIDE)
+	@mkdir -p $(TARGET)/tools
+	@ln -sfn $(VENV) $(TARGET)/tools/venv
+	@ln -sf $(TOOLS)/bin/dynoxide $(TARGET)/tools/dynoxide
 	@touch $@
 
-$(VENV)/.ready: tests/requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
-	@touch $@
+define install-venv
+$(PYTHON) -m venv $(@D)
+$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+@touch $@
+endef
+
+$(VENV)/.ready: testkit/requirements.txt
+	$(install-venv)
+
+$(PACKAGE_VENV)/.ready: infrastructure/requirements.txt
+	$(install-venv)
+
+$(PEER_VENV)/.ready: bench/lambda/peer/requirements.txt
+	$(install-venv)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What tierlift costs on AWS: list prices times quantities, each with where it comes from.
+"""Computes what tierlift costs on AWS: list prices times quantities, each with its source.
 
-    python3 docs/cost.py                     prints the tables of cost.md
-    python3 docs/cost.py --write docs/cost.md    puts them there, between their markers
-    python3 docs/cost.py --check docs/cost.md    fails where the page says something else
+    python3 docs/cost.py                         prints the tables of cost.md
+    python3 docs/cost.py --write docs/cost.md    writes them into the page, between their markers
+    python3 docs/cost.py --check docs/cost.md    fails if the page has other tables
     python3 -m doctest docs/cost.py              tests the arithmetic
 
-It leaves out free tiers and volume discounts, and it asks nobody: a price that changed is changed here.
+Free tiers and volume discounts are left out. Prices are not fetched: when one changes, change it here.
 """
 
 import argparse
@@ -25,7 +25,7 @@ AWS = "https://aws.amazon.com"
 
 @dataclass(frozen=True)
 class Price:
-    """Dollars for so many of something, as the page says."""
+    """The price of a number of units, as on the page."""
 
     dollars: float
     per: int
@@ -44,7 +44,7 @@ PRICES = {
     "read": Price(0.125, MILLION, "DynamoDB read request units", f"{AWS}/dynamodb/pricing/on-demand/"),
     "stored": Price(0.25, 1, "GB of a table for a month", f"{AWS}/dynamodb/pricing/on-demand/"),
     "restorable": Price(0.20, 1, "GB of a table with point-in-time recovery for a month", f"{AWS}/dynamodb/pricing/on-demand/"),
-    "logged": Price(0.50, 1, "GB of logs taken in", f"{AWS}/cloudwatch/pricing/"),
+    "logged": Price(0.50, 1, "GB of logs ingested", f"{AWS}/cloudwatch/pricing/"),
     "log_kept": Price(0.03, 1, "GB of logs kept for a month", f"{AWS}/cloudwatch/pricing/"),
     "metric": Price(0.30, 1, "custom metric for a month", f"{AWS}/cloudwatch/pricing/"),
     "alarm": Price(0.10, 1, "alarm for a month", f"{AWS}/cloudwatch/pricing/"),
@@ -52,7 +52,7 @@ PRICES = {
     "secret": Price(0.40, 1, "secret for a month", f"{AWS}/secrets-manager/pricing/"),
     "secret_read": Price(0.05, 10_000, "reads of a secret", f"{AWS}/secrets-manager/pricing/"),
     "key": Price(1.00, 1, "KMS key for a month", f"{AWS}/kms/pricing/"),
-    "key_use": Price(0.03, 10_000, "uses of a KMS key", f"{AWS}/kms/pricing/"),
+    "key_use": Price(0.03, 10_000, "requests to KMS", f"{AWS}/kms/pricing/"),
     "schedule": Price(1.00, MILLION, "scheduled events", f"{AWS}/eventbridge/pricing/"),
     "sent": Price(0.09, 1, "GB sent to the internet", f"{AWS}/ec2/pricing/on-demand/"),
     "machine": Price(0.0816, 1, "hour of an m7g.large (2 cores, 8 GB)", f"{AWS}/ec2/pricing/on-demand/"),
@@ -60,8 +60,8 @@ PRICES = {
     "address": Price(0.005, 1, "hour of a public IPv4 address", f"{AWS}/vpc/pricing/"),
 }
 
-# Of each function: memory as in the template, in MB, and how long an invocation takes, in ms. The
-# times are assumed, since waiting for AWS is most of them and no emulator can tell it.
+# For each function its memory in MB, as in the template, and the duration of an invocation in ms. The
+# durations are assumed: most of each is waiting for AWS, which no emulator can show.
 FUNCTIONS = {
     "ingest": (512, 15),
     "worker": (512, 30),
@@ -71,8 +71,8 @@ FUNCTIONS = {
     "expiry": (256, 100),
 }
 
-# What is stored, sent and logged, in bytes, as the bench of the functions measures it, rounded up. A
-# customer is counted with a history; its first event makes 290 bytes of it.
+# Stored, sent and logged bytes, as the bench of the functions measures them, rounded up. A customer is
+# counted with a history; after its first event it has 290 bytes.
 WEBHOOK_BYTES = 3_500
 CUSTOMER_BYTES = 1_024
 ACCOUNT_BYTES = 600
@@ -89,7 +89,7 @@ SECRET_SECONDS = 300
 
 
 def write_units(size_bytes, transaction=False):
-    """One for each KB begun, twice in a transaction.
+    """One per KB or part of it, twice in a transaction.
 
     >>> write_units(1), write_units(1024), write_units(1025), write_units(1024, transaction=True)
     (1, 1, 2, 2)
@@ -98,7 +98,7 @@ def write_units(size_bytes, transaction=False):
 
 
 def read_units(size_bytes, strong=True):
-    """One for each 4 KB begun, half where a read may be a moment old; an item that is not there counts, too.
+    """One per 4 KB or part of it, half if eventually consistent; a read of an absent item counts as well.
 
     >>> read_units(0), read_units(4096), read_units(4097), read_units(100, strong=False)
     (1, 1, 2, 0.5)
@@ -107,7 +107,7 @@ def read_units(size_bytes, strong=True):
 
 
 def queue_requests(size_bytes):
-    """One for each 64 KB begun.
+    """One per 64 KB or part of it.
 
     >>> queue_requests(3_500), queue_requests(65_536), queue_requests(65_537)
     (1, 1, 2)
@@ -116,7 +116,7 @@ def queue_requests(size_bytes):
 
 
 def gb_s(function, invocations=1):
-    """GB-seconds of invocations of a function; times are billed by the millisecond, begun ones in full.
+    """GB-seconds of invocations of a function. Durations are billed in milliseconds, rounded up.
 
     >>> gb_s("ingest"), gb_s("notifier-gateway", 4)
     (0.0075, 0.01)
@@ -131,22 +131,22 @@ def gb(size_bytes):
 
 @dataclass(frozen=True)
 class Line:
-    """So much of something, for one of whatever its table is about."""
+    """A quantity of something that has a price, for one unit of its table."""
 
     part: str
     what: str
     quantity: float
     price: str
-    why: str
+    source: str
 
     @property
     def dollars(self):
         return self.quantity * PRICES[self.price].dollars / PRICES[self.price].per
 
 
-def invocations(function, count, why):
+def invocations(function, count, source):
     return [
-        Line("Lambda", f"{function}: invocations", count, "lambda_request", why),
+        Line("Lambda", f"{function}: invocations", count, "lambda_request", source),
         Line(
             "Lambda",
             f"{function}: time",
@@ -157,9 +157,9 @@ def invocations(function, count, why):
     ]
 
 
-def logs(part, what, size_bytes, why):
+def logs(part, what, size_bytes, source):
     return [
-        Line(part, f"{what}: logs taken in", gb(size_bytes), "logged", why),
+        Line(part, f"{what}: logs ingested", gb(size_bytes), "logged", source),
         Line(part, f"{what}: logs kept 30 days", gb(size_bytes), "log_kept", "uncompressed"),
     ]
 
@@ -167,9 +167,9 @@ def logs(part, what, size_bytes, why):
 ITEMS = (CUSTOMER_BYTES, ACCOUNT_BYTES, LEDGER_BYTES)
 EVENT = [
     Line("API Gateway", "webhook", 1, "http", "3 KB"),
-    *invocations("ingest", 1, "one for each webhook"),
+    *invocations("ingest", 1, "one per webhook"),
     Line("SQS", "SendMessage", queue_requests(WEBHOOK_BYTES), "queue", "one request of ingest"),
-    Line("SQS", "ReceiveMessage", queue_requests(WEBHOOK_BYTES), "queue", "Lambda's poller; batches of one, the dearest case"),
+    Line("SQS", "ReceiveMessage", queue_requests(WEBHOOK_BYTES), "queue", "Lambda's poller; batches of one, the most expensive case"),
     Line("SQS", "DeleteMessage", 1, "queue", "Lambda's poller; as above"),
     *invocations("worker", 1, "batches of one"),
     Line("DynamoDB", "BatchGetItem", sum(map(read_units, ITEMS)), "read", "ledger, customer, account, strongly consistent"),
@@ -180,20 +180,20 @@ EVENT = [
         "write",
         "the same three, each below 1 KB, twice for the transaction",
     ),
-    Line("DynamoDB", "index of expiries", 2, "write", "an expiry that moves: one entry out, one in; not doubled"),
+    Line("DynamoDB", "index of expiries", 2, "write", "an expiry that moves: one entry deleted, one written; not doubled"),
     Line(
         "DynamoDB",
         "ledger row, 90 days",
         gb(LEDGER_BYTES + ITEM_OVERHEAD_BYTES) * LEDGER_MONTHS,
         "stored",
-        "300 bytes and 100 of DynamoDB's own; its deletion by TTL costs nothing",
+        "300 bytes and 100 of overhead; deletion by TTL is free",
     ),
-    Line("DynamoDB", "… restorable", gb(LEDGER_BYTES + ITEM_OVERHEAD_BYTES) * LEDGER_MONTHS, "restorable", "the same"),
-    Line("DynamoDB", "stream", 0, "read", "Lambda reads it for nothing"),
-    *invocations("notifier-stream", 1, "batches of one; only role changes start it"),
+    Line("DynamoDB", "… with point-in-time recovery", gb(LEDGER_BYTES + ITEM_OVERHEAD_BYTES) * LEDGER_MONTHS, "restorable", "the same"),
+    Line("DynamoDB", "stream", 0, "read", "reads by Lambda are free"),
+    *invocations("notifier-stream", 1, "batches of one; only role changes invoke it"),
     Line("DynamoDB", "Query of sockets", read_units(CONNECTION_BYTES, strong=False), "read", "the index, eventually consistent"),
     Line("API Gateway", "notice", 1, "frame", "one open socket"),
-    Line("Network", "answers and notices", gb(ANSWERED_BYTES), "sent", "1 KB with headers"),
+    Line("Network", "responses and notices", gb(ANSWERED_BYTES), "sent", "1 KB with headers"),
     *logs(
         "CloudWatch",
         "all three",
@@ -206,19 +206,19 @@ REFRESH = [
     Line("API Gateway", "POST /session/refresh", 1, "http", "one tab fetches the new token for all"),
     *invocations("session", 1, "one"),
     Line("DynamoDB", "GetItem", read_units(ACCOUNT_BYTES), "read", "the account"),
-    *logs("CloudWatch", "access", LOGGED_BYTES["api"], "350 bytes; session itself logs nothing"),
+    *logs("CloudWatch", "access", LOGGED_BYTES["api"], "350 bytes; the function itself logs nothing"),
 ]
 
 PINGS_HOUR = 3600 / PING_SECONDS
 LIVES_HOUR = 60 / LIFE_MINUTES
 SOCKET_HOUR = [
-    Line("API Gateway", "open for an hour", 60, "socket_minute", "one"),
+    Line("API Gateway", "connection minutes", 60, "socket_minute", "one connection"),
     Line("API Gateway", "ping and PONG", 2 * PINGS_HOUR, "frame", "every 4 minutes (client/src/limits.ts)"),
     Line("API Gateway", "sync and SNAPSHOT", 2 * LIVES_HOUR, "frame", "a new connection after 105 to 115 minutes"),
     *invocations("notifier-gateway", PINGS_HOUR + 3 * LIVES_HOUR, "pings; $connect, sync and $disconnect of each connection"),
-    Line("DynamoDB", "connection: put, delete", 4 * LIVES_HOUR, "write", "each with its entry in the index"),
-    Line("DynamoDB", "connection: reads", 3.5 * LIVES_HOUR, "read", "$connect 1.5: account, user's sockets; sync 2: itself, account"),
-    Line("DynamoDB", "ping: reads", 2 * PINGS_HOUR, "read", "two GetItem, strongly consistent: whose it is, and what changed"),
+    Line("DynamoDB", "connection: put, delete", 4 * LIVES_HOUR, "write", "each with its index entry"),
+    Line("DynamoDB", "connection: reads", 3.5 * LIVES_HOUR, "read", "$connect 1.5: account, sockets of the user; sync 2: connection, account"),
+    Line("DynamoDB", "ping: reads", 2 * PINGS_HOUR, "read", "two GetItem, strongly consistent: connection, account"),
     Line("CloudWatch", "logs", 0, "logged", "none without an error; access logs of sockets are off"),
 ]
 
@@ -227,16 +227,16 @@ SECRET_READS = 3 * 4 * MONTH_HOURS * 3600 / SECRET_SECONDS
 KEY_CACHED = MONTH_HOURS * 12
 MONTH = [
     Line("KMS", "key", 1, "key", "one for everything (infrastructure/template.yaml)"),
-    Line("KMS", "uses by SQS", 3 * KEY_CACHED, "key_use", "a data key lasts 5 minutes; AWS's formula for one sender and one receiver"),
-    Line("KMS", "uses by DynamoDB", 6 * KEY_CACHED, "key_use", "six callers, each cached for 5 minutes"),
-    Line("KMS", "uses by Secrets Manager", SECRET_READS, "key_use", "one for each read below"),
-    Line("Secrets Manager", "secrets", 2, "secret", "Stripe's and the tokens'"),
-    Line("Secrets Manager", "reads", SECRET_READS, "secret_read", "every 5 minutes by each instance; 3 functions, 4 instances each"),
-    Line("SQS", "polling an empty queue", 5 * MINUTES * 3, "queue", "5 pollers of 20 s, as for a standard queue; for FIFO AWS names none"),
-    Line("EventBridge", "expiry's schedule", MINUTES, "schedule", "every minute; at most, since rules may cost nothing"),
+    Line("KMS", "requests of SQS", 3 * KEY_CACHED, "key_use", "a data key is reused for 5 minutes; AWS's formula for one producer and one consumer"),
+    Line("KMS", "requests of DynamoDB", 6 * KEY_CACHED, "key_use", "six callers, each with a cache of 5 minutes"),
+    Line("KMS", "requests of Secrets Manager", SECRET_READS, "key_use", "one per read below"),
+    Line("Secrets Manager", "secrets", 2, "secret", "webhook signing and tokens"),
+    Line("Secrets Manager", "reads", SECRET_READS, "secret_read", "every 5 minutes per instance; 3 functions, 4 instances each"),
+    Line("SQS", "polling an empty queue", 5 * MINUTES * 3, "queue", "5 pollers of 20 s, as for a standard queue; AWS gives no number for FIFO"),
+    Line("EventBridge", "schedule of expiry", MINUTES, "schedule", "every minute; an upper bound, rules may be free"),
     *invocations("expiry", MINUTES, "every minute"),
-    Line("DynamoDB", "expiry's queries", 16 * MINUTES * 0.5, "read", "16 shards"),
-    Line("CloudWatch", "metrics", 20, "metric", "3 of the access log; about 17 of what the functions log"),
+    Line("DynamoDB", "queries of expiry", 16 * MINUTES * 0.5, "read", "16 shards"),
+    Line("CloudWatch", "metrics", 20, "metric", "3 from the access log; about 17 from the functions' logs"),
     Line("CloudWatch", "alarms", 18, "alarm", "infrastructure/template.yaml"),
     Line("CloudWatch", "dashboard", 1, "dashboard", "infrastructure/template.yaml"),
 ]
@@ -249,7 +249,7 @@ MACHINE = [
 ]
 
 
-# Events and open sockets of a month.
+# Events per month and open sockets.
 EXAMPLES = [(10_000, 20), (1_000_000, 2_000), (50_000_000, 50_000)]
 
 
@@ -258,7 +258,7 @@ def total(lines):
 
 
 def example_dollars(events, sockets):
-    """What an example's parts cost in a month.
+    """The monthly cost of each part of an example.
 
     >>> example_dollars(0, 0) == [0, 0, 0, total(MONTH)]
     True
@@ -283,7 +283,7 @@ def money(dollars):
 
 
 def quantity(number, price):
-    """With its unit where it has one; what is a fraction of a GB is shown in bytes.
+    """A number with its unit if it has one; a small part of a GB is shown in bytes.
 
     >>> quantity(3, "queue"), quantity(43_800, "read"), quantity(0.0075, "lambda_gb_s"), quantity(2e-6, "logged")
     ('3', '43,800', '0.0075 GB-s', '2,000 bytes')
@@ -300,13 +300,13 @@ def table(head, align, rows):
 
 
 def bill(lines, each, times, unit):
-    """A table of lines, each for one and for `times` of them."""
+    """A table of lines: the quantity for one unit, the price for `times` units."""
     rows = [
-        [line.part, line.what, quantity(line.quantity, line.price), money(line.dollars * times), line.why]
+        [line.part, line.what, quantity(line.quantity, line.price), money(line.dollars * times), line.source]
         for line in lines
     ]
     rows.append(["**total**", "", "", f"**{money(total(lines) * times)}**", ""])
-    head = ["part", "what", each, f"$ {unit}", "where the number comes from"]
+    head = ["part", "what", each, f"$ {unit}", "source of the number"]
     return table(head, ["---", "---", "--:", "--:", "---"], rows)
 
 
@@ -320,10 +320,10 @@ def prices_table():
 
 def examples_table():
     columns = [example_dollars(*example) for example in EXAMPLES]
-    names = ["events: webhook, transaction, notice", "token refreshed after each", "open sockets", "fixed"]
-    rows = [["events a second, on average", *(f"{events / (MONTH_HOURS * 3600):.2g}" for events, _ in EXAMPLES)]]
+    names = ["events: webhook, transaction, notice", "a token refresh after each", "open sockets", "fixed"]
+    rows = [["events per second, on average", *(f"{events / (MONTH_HOURS * 3600):.2g}" for events, _ in EXAMPLES)]]
     rows += [[name, *map(money, values)] for name, values in zip(names, zip(*columns))]
-    rows.append(["**a month, $**", *(f"**{money(sum(column))}**" for column in columns)])
+    rows.append(["**per month, $**", *(f"**{money(sum(column))}**" for column in columns)])
     rows.append(["one machine instead, $", *(money(total(MACHINE)) for _ in EXAMPLES)])
     head = ["", *(f"{events:,} events, {sockets:,} sockets" for events, sockets in EXAMPLES)]
     return table(head, ["---", *["--:"] * len(EXAMPLES)], rows)
@@ -334,7 +334,7 @@ def evens_table():
     events = left / (total(EVENT) + total(REFRESH))
     sockets = left / (MONTH_HOURS * total(SOCKET_HOUR))
     rows = [
-        ["events a month, without an open socket", f"{events / MILLION:.1f} million"],
+        ["events per month, without an open socket", f"{events / MILLION:.1f} million"],
         ["sockets that are always open, without an event", f"{sockets:,.0f}"],
     ]
     return table(["AWS costs as much as the machine at", ""], ["---", "--:"], rows)
@@ -342,18 +342,18 @@ def evens_table():
 
 TABLES = {
     "prices": prices_table,
-    "event": lambda: bill(EVENT, "for an event", MILLION, "a million events"),
-    "refresh": lambda: bill(REFRESH, "for a refresh", MILLION, "a million refreshes"),
-    "socket": lambda: bill(SOCKET_HOUR, "for an hour", 1000 * MONTH_HOURS, "1,000 sockets for a month"),
-    "month": lambda: bill(MONTH, "for a month", 1, "a month"),
-    "machine": lambda: bill(MACHINE, "for a month", 1, "a month"),
+    "event": lambda: bill(EVENT, "per event", MILLION, "per million events"),
+    "refresh": lambda: bill(REFRESH, "per refresh", MILLION, "per million refreshes"),
+    "socket": lambda: bill(SOCKET_HOUR, "per hour", 1000 * MONTH_HOURS, "per 1,000 sockets and month"),
+    "month": lambda: bill(MONTH, "per month", 1, "per month"),
+    "machine": lambda: bill(MACHINE, "per month", 1, "per month"),
     "examples": examples_table,
     "evens": evens_table,
 }
 
 
 def filled(page):
-    """The page with each table between its markers; a marker that names no table is refused.
+    """The page with each table between its markers. A marker of an unknown table is an error.
 
     >>> filled("<!-- cost:nothing -->x<!-- /cost -->")
     Traceback (most recent call last):
@@ -366,7 +366,7 @@ def filled(page):
 
 
 def check(path):
-    """Whether the page holds every table, as it is now."""
+    """Exits with an error if the page lacks a table or has another version of it."""
     page = path.read_text()
     missing = [name for name in TABLES if f"<!-- cost:{name} -->" not in page]
     if missing:
@@ -381,8 +381,8 @@ def check(path):
 
 def main():
     arguments = argparse.ArgumentParser(description="What tierlift costs on AWS.")
-    arguments.add_argument("--check", type=Path, help="fail where this page differs")
-    arguments.add_argument("--write", type=Path, help="put the tables into this page")
+    arguments.add_argument("--check", type=Path, help="fail if this page has other tables")
+    arguments.add_argument("--write", type=Path, help="write the tables into this page")
     given = arguments.parse_args()
     if given.check:
         check(given.check)

@@ -1,8 +1,8 @@
 //! The ports on AWS: SQS FIFO, DynamoDB, @connections and secrets; and the Lambda runtime.
 //!
-//! The only package that names one of Amazon's crates. None of their types leaves it: a stage's
-//! `main.rs` gets our ports, and hands over a function of our own types. It refuses to decide
-//! anything: what an event means is core's, what a failure means the worker's.
+//! The only package that names an AWS crate. No SDK type leaves it: callers get the ports, and pass
+//! functions of tierlift's own types. It decides nothing: core knows what an event means, and the worker
+//! what a failure means.
 
 pub mod environment;
 mod sdk;
@@ -15,17 +15,15 @@ pub mod store;
 
 pub mod lambda;
 
-use tierlift_core::time::{Clock, Timestamp};
+use std::time::SystemTime;
+
+use tierlift_core::time::Clock;
 
 pub use environment::Environment;
 pub use sdk::Sdk;
 
-/// The system's clock.
+/// The system clock.
 #[must_use]
 pub fn clock() -> Clock {
-    Clock::new(|| {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let micros = since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
-        Timestamp::from_micros(micros)
-    })
+    Clock::new(|| SystemTime::now().into())
 }

@@ -1,8 +1,10 @@
-//! What all of Amazon's clients share: region, credentials, one HTTP client, timeouts and retries.
+//! The configuration that all SDK clients share: region, credentials, one HTTP client, timeouts and
+//! retries.
 //!
-//! Built once for each process. A function trusts Mozilla's list of authorities, which is in the
-//! program: it chains to Amazon's, and a cold start opens no file. The response bodies are small and every attempt has a timeout, so
-//! the SDK's protection against stalled streams, which costs a timer for each call, is off.
+//! It is built once per process. A function trusts Mozilla's list of certificate authorities, which is
+//! compiled in, so that a cold start opens no file; Amazon's authorities are among them. The SDK's
+//! stalled-stream protection is off: it costs a timer per call, while bodies are small and every attempt
+//! has a timeout anyway.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -20,18 +22,19 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::base64;
 use tierlift_core::limits::{
     AWS_ATTEMPT_TIMEOUT_MS, AWS_ATTEMPTS_MAX, AWS_CALL_TIMEOUT_MS, AWS_CONNECT_TIMEOUT_MS,
+    AWS_RETRY_DELAY_MS_MIN,
 };
 
-/// What all clients share.
+/// The shared configuration of SDK clients.
 #[derive(Clone, Debug)]
 pub struct Sdk(SdkConfig);
 
 impl Sdk {
-    /// As a Lambda function finds it in its environment: the region, the credentials of its role,
-    /// and an endpoint where it runs in an emulator. It reads no file and asks nobody, so that it
-    /// costs a cold start nothing.
+    /// The configuration in the environment of a Lambda function: the region, the credentials of its
+    /// role, and the endpoint of an emulator if it runs in one. It reads no file and sends no request,
+    /// so a cold start does not wait for it.
     #[must_use]
-    pub fn of_lambda() -> Self {
+    pub fn from_lambda() -> Self {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
         let mut config = SdkConfig::builder()
@@ -41,29 +44,29 @@ impl Sdk {
                 EnvironmentVariableCredentialsProvider::new(),
             ));
         config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
-        Self::shared(&config.build(), http_client(trust_in_mozilla()))
+        Self::shared(&config.build(), http_client(mozilla_trust_store()))
     }
 
-    /// As a person's shell has it: the credentials chain and the profile of Amazon's own tools.
-    pub async fn of_shell() -> Self {
-        // Whom this machine trusts is its owner's business. The chain may ask a sign-in service, so it
-        // needs the client before the rest does.
+    /// The configuration of the AWS CLI: the default credential provider chain and the profile.
+    pub async fn from_default_chain() -> Self {
+        // The machine's own trust store applies. The chain may send requests to a sign-in service, so it
+        // gets the HTTP client as well.
         let http = http_client(TrustStore::default());
         let defaults = aws_config::defaults(BehaviorVersion::v2026_01_12());
         let config = defaults.http_client(http.clone()).load().await;
         Self::shared(&config, http)
     }
 
-    /// At one endpoint for everything, such as an emulator's.
+    /// A configuration for one endpoint that serves every API, such as an emulator.
     #[must_use]
-    pub fn at(endpoint: &str, key: &str, secret: &str) -> Self {
+    pub fn for_endpoint(endpoint: &str, key: &str, secret: &str) -> Self {
         let credentials = Credentials::new(key, secret, None, None, "given");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .endpoint_url(endpoint);
-        Self::shared(&config.build(), http_client(trust_in_mozilla()))
+        Self::shared(&config.build(), http_client(mozilla_trust_store()))
     }
 
     fn shared(config: &SdkConfig, http: SharedHttpClient) -> Self {
@@ -74,7 +77,7 @@ impl Sdk {
             .build();
         let retries = RetryConfig::standard()
             .with_max_attempts(AWS_ATTEMPTS_MAX)
-            .with_initial_backoff(Duration::from_millis(50));
+            .with_initial_backoff(Duration::from_millis(AWS_RETRY_DELAY_MS_MIN));
         Self(
             config
                 .to_builder()
@@ -95,13 +98,13 @@ fn http_client(trust: TrustStore) -> SharedHttpClient {
     let tls = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
     match TlsContext::builder().with_trust_store(trust).build() {
         Ok(context) => tls.tls_context(context).build_https(),
-        // Only names of servers can be refused there, and none is given.
+        // Building fails only for an invalid server name, and none is set.
         Err(_) => tls.build_https(),
     }
 }
 
-/// The client wants its certificates as text.
-fn trust_in_mozilla() -> TrustStore {
+/// Mozilla's certificate authorities. The HTTP client takes them in PEM.
+fn mozilla_trust_store() -> TrustStore {
     let mut pem = String::new();
     for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
         let text = base64::encode(certificate);
@@ -110,15 +113,17 @@ fn trust_in_mozilla() -> TrustStore {
     TrustStore::empty().with_pem_certificate(pem)
 }
 
-/// An error of the SDK with all that it says: alone it says only "service error".
-pub(crate) fn words(error: &dyn std::error::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    let mut words = error.to_string();
+/// An SDK error with the messages of its sources; its own message is only "service error".
+pub(crate) fn with_sources(
+    error: &dyn std::error::Error,
+) -> Box<dyn std::error::Error + Send + Sync> {
+    let mut message = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {
-        let _ = write!(words, ": {inner}");
+        let _ = write!(message, ": {inner}");
         source = inner.source();
     }
-    words.into()
+    message.into()
 }
 
 #[cfg(test)]
@@ -126,17 +131,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_authority_of_the_list_can_be_read() {
-        // The client reads them as it is built, and panics at one that it cannot.
-        let sdk = Sdk::at("https://sqs.us-east-1.amazonaws.com", "key", "secret");
+    fn every_compiled_in_authority_can_be_read() {
+        // Building a client parses them, and panics at an invalid one.
+        let sdk = Sdk::for_endpoint("https://sqs.us-east-1.amazonaws.com", "key", "secret");
         drop(aws_sdk_sqs::Client::new(sdk.config()));
         assert!(webpki_root_certs::TLS_SERVER_ROOT_CERTS.len() > 100);
     }
 
     #[test]
-    fn an_error_says_all_that_it_knows() {
+    fn an_error_has_the_messages_of_its_sources() {
         let inner = std::io::Error::other("refused");
         let outer = std::io::Error::other(inner);
-        assert!(words(&outer).to_string().contains("refused"));
+        assert!(with_sources(&outer).to_string().contains("refused"));
     }
 }

@@ -6,11 +6,6 @@ use std::time::Duration;
 /// their snapshot at once, each with memory of its own, and read no faster.
 pub(crate) const READER_THREADS_MAX: usize = 8;
 
-/// Time for which log lines gather before they are written.
-pub(crate) const LOG_FLUSH_INTERVAL: Duration = Duration::from_millis(10);
-/// Log lines that gather before whoever logs has to write them, in bytes.
-pub(crate) const LOG_BUFFER_MAX_BYTES: usize = 1024 * 1024;
-
 /// Connections over which webhooks are sent at a time.
 pub(crate) const SENDERS_MAX: usize = 32;
 /// Attempts to send one webhook.

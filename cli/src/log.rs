@@ -9,15 +9,16 @@ use std::{
     io::{self, IsTerminal as _, Write},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
+    time::Duration,
 };
 
-use tierlift_core::codes::Code;
+use tierlift_core::{
+    codes::Code,
+    limits::{LOG_BUFFER_BYTES_MAX, LOG_FLUSH_INTERVAL_MS},
+};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::{
-    error::{Error, Problem},
-    limits::{LOG_BUFFER_MAX_BYTES, LOG_FLUSH_INTERVAL},
-};
+use crate::error::{Error, Problem};
 
 /// Starts logging. Lines are written until the guard is dropped.
 pub(crate) fn start(filter: Option<&str>) -> Result<Guard, Error> {
@@ -82,7 +83,7 @@ impl<W: Write + Send + 'static> Lines<W> {
         let shared = Arc::clone(&self.0);
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
             while shared.wait() {
-                std::thread::sleep(LOG_FLUSH_INTERVAL);
+                std::thread::sleep(Duration::from_millis(LOG_FLUSH_INTERVAL_MS));
                 shared.write_out();
             }
             shared.write_out();
@@ -112,7 +113,7 @@ impl<W: Write> Shared<W> {
     fn add(&self, line: &[u8]) {
         let mut pending = lock(&self.pending);
         let is_first = pending.bytes.is_empty();
-        let is_full = pending.bytes.len() + line.len() > LOG_BUFFER_MAX_BYTES;
+        let is_full = pending.bytes.len() + line.len() > LOG_BUFFER_BYTES_MAX;
         pending.bytes.extend_from_slice(line);
         drop(pending);
         if is_full {

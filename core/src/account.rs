@@ -1,4 +1,4 @@
-//! An account: a user's role, out of all their grants and what was given by hand.
+//! An account: a user's role, which follows from all their grants and the manual role.
 //!
 //! Webhooks change grants, operators change the manual role, and neither touches the other. The
 //! revocation id goes up by exactly one when the effective role changes, and never otherwise.
@@ -15,10 +15,10 @@ use crate::{
     time::Timestamp,
 };
 
-/// What is shown of a user's subscriptions.
+/// What is shown about a user's subscriptions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
-    /// Whether some subscription gives access.
+    /// Whether any subscription gives access.
     #[serde(rename = "active", skip_serializing_if = "std::ops::Not::not", default)]
     pub subscription_active: bool,
     /// The end of the paid period of the best subscription.
@@ -26,16 +26,16 @@ pub struct Standing {
     pub subscription_expires_at: Option<Timestamp>,
 }
 
-/// What a user may do at one moment.
+/// A user's role at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
     /// The role.
     pub role: Role,
-    /// What is shown of their subscriptions.
+    /// The standing at that moment.
     pub standing: Standing,
 }
 
-/// Why a grant cannot be taken in.
+/// Why a grant cannot be stored.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// More than [`CUSTOMERS_PER_USER_MAX`] customers.
@@ -46,37 +46,34 @@ pub enum Error {
 /// A user's account: the second aggregate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The host's id of the person.
+    /// The host's id of the user.
     pub user: UserId,
-    /// The effective role when last committed.
+    /// The effective role at the last commit.
     pub role: Role,
-    /// How often it changed.
+    /// The number of changes of the role.
     pub revocation_id: RevocationId,
-    /// Tokens with a smaller revocation id cannot even be refreshed.
-    #[serde(default)]
+    /// Tokens with a smaller revocation id cannot be refreshed.
     pub revoked_before: RevocationId,
-    /// What each customer earns.
-    #[serde(default)]
+    /// What each of the user's customers earns.
     pub grants: BTreeMap<CustomerId, Grant>,
-    /// The role given by hand.
+    /// The role that an operator assigned by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manual_role: Option<Role>,
-    /// What was shown of the subscriptions when last committed.
-    #[serde(default)]
+    /// The standing at the last commit.
     pub standing: Standing,
-    /// When the role last changed.
+    /// Time of the last change of the role.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub role_assigned_at: Option<Timestamp>,
-    /// The event that changed it.
+    /// The event that changed the role last.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub role_assigned_by: Option<EventId>,
-    /// How often the account was written.
+    /// The number of times that the account was written.
     #[serde(skip)]
     pub version: Version,
 }
 
 impl Account {
-    /// The account of a user nobody has heard of: the lowest role, revocation id 0.
+    /// The account of an unknown user: the lowest role, revocation id 0.
     #[must_use]
     pub fn new(user: UserId, policy: &Policy) -> Self {
         Self {
@@ -93,7 +90,7 @@ impl Account {
         }
     }
 
-    /// What the user may do at that time, webhook or not: an expiry counts when its grace is over.
+    /// The role and standing at a time, whether or not a webhook came: access ends after the grace.
     #[must_use]
     pub fn effective(&self, policy: &Policy, now: Timestamp) -> Effective {
         let best = self.best(policy, now);
@@ -109,14 +106,14 @@ impl Account {
         Effective { role: role.clone(), standing }
     }
 
-    /// The next time at which an entitlement expires: the account must be settled again then.
+    /// The next time at which an entitlement stops giving access. The account must be settled again then.
     #[must_use]
     pub fn next_expiry(&self, now: Timestamp) -> Option<Timestamp> {
         let ends = self.grants.values().flat_map(Grant::entitlements);
         ends.filter_map(|entitlement| entitlement.access_until).filter(|until| *until > now).min()
     }
 
-    /// Replaces what a customer earns; says whether that is anything new.
+    /// Replaces what a customer earns; returns whether that changed anything.
     pub fn set_grant(&mut self, customer: &CustomerId, grant: Grant) -> Result<bool, Error> {
         if grant.is_empty() {
             return Ok(self.grants.remove(customer).is_some());
@@ -131,8 +128,8 @@ impl Account {
         Ok(true)
     }
 
-    /// Brings the committed role up to what is effective now; says which role it was where it
-    /// changed.
+    /// Sets the committed role and standing to what is effective now. Returns the previous role if the
+    /// role changed.
     pub fn settle(&mut self, policy: &Policy, now: Timestamp, by: &EventId) -> Option<Role> {
         let effective = self.effective(policy, now);
         self.standing = effective.standing;
@@ -145,7 +142,7 @@ impl Account {
         Some(std::mem::replace(&mut self.role, effective.role))
     }
 
-    /// The highest role that a grant gives now; of equals the longest-lasting.
+    /// The entitlement with the highest role that is active now; of several, the longest-lasting.
     fn best(&self, policy: &Policy, now: Timestamp) -> Option<&Entitlement> {
         let all = self.grants.values().flat_map(Grant::entitlements);
         all.filter(|entitlement| entitlement.is_active(now))

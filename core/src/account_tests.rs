@@ -43,24 +43,24 @@ fn the_highest_of_what_lasts_is_effective() {
     for (grants, manual, now, role, active, expires) in [
         (&[][..], None, 50, "free", false, none),
         (&["paid@100"], None, 50, "paid", true, Some(100)),
-        // The grace counts, to the second.
+        // Access lasts through the grace, to the second.
         (&["paid@100"], None, 109, "paid", true, Some(100)),
         (&["paid@100"], None, 110, "free", false, none),
         (&["paid@-"], None, 1_000_000, "paid", true, none),
-        // Several customers: the highest role, of equals the longest.
+        // Several customers: the highest role, and of equal ones the longest.
         (&["paid@200", "pro@100"], None, 50, "pro", true, Some(100)),
         (&["paid@200", "pro@100"], None, 150, "paid", true, Some(200)),
         (&["paid@100", "paid@200"], None, 50, "paid", true, Some(200)),
         (&["paid@200", "paid@-", "paid@100"], None, 50, "paid", true, none),
         (&["paid@200 pro@100"], None, 150, "paid", true, Some(200)),
-        // A role by hand lifts, and never lowers; it is no subscription and has no end.
+        // A manual role raises and never lowers the role. It is not a subscription and has no end.
         (&[], Some("paid"), 50, "paid", false, none),
         (&["paid@100"], Some("operator"), 50, "operator", true, Some(100)),
         (&["pro@100"], Some("operator"), 500, "operator", false, none),
         (&["pro@100"], Some("paid"), 50, "pro", true, Some(100)),
         (&["pro@100"], Some("paid"), 150, "paid", false, none),
         (&["paid@100"], Some("free"), 50, "paid", true, Some(100)),
-        // A name that the policy lost stands lowest.
+        // A role that the policy no longer has ranks lowest.
         (&["paid@100"], Some("gone"), 50, "paid", true, Some(100)),
     ] {
         let got = account(grants, manual).effective(&policy(), at(now));

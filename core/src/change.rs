@@ -1,5 +1,5 @@
-//! A change: what a commit changed about an account that its user should hear of. The notifier pushes
-//! it as a notice.
+//! A change: what a commit changed about an account, as far as its user is concerned. The notifier
+//! pushes it as a notice.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +31,8 @@ pub struct Change {
     pub at: Timestamp,
 }
 
-/// Where a commit came from: lets the notifier, in another process perhaps, measure the delay since
-/// the webhook and continue its trace.
+/// The webhook behind a commit: it lets the notifier, perhaps in another process, measure the delay
+/// since the webhook and continue its trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryContext {
     /// Time at which the webhook arrived.
@@ -40,4 +40,14 @@ pub struct DeliveryContext {
     /// W3C `traceparent` of the webhook's request, if it had one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub trace: Option<String>,
+}
+
+/// A committed change, as a change feed brings it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeRecord {
+    /// The change.
+    pub change: Change,
+    /// The webhook that caused it; `None` where no webhook did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub context: Option<DeliveryContext>,
 }

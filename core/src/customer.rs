@@ -1,8 +1,8 @@
 //! A customer: its subscriptions, its payments, and the user it belongs to.
 //!
-//! Every part merges in a way that does not depend on order, so the whole is a function of the set
-//! of events seen. An event that comes before its user waits here until a link arrives. What the
-//! customer earns is the business of `grant`.
+//! Every part merges independently of order, so the customer is a function of the set of its events. An
+//! event that arrives before the link to its user waits here. What the customer earns is the business of
+//! `grant`.
 
 use std::collections::BTreeMap;
 
@@ -20,22 +20,22 @@ use crate::{
 /// One subscription as its customer knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
-    /// What its events say.
+    /// The fold of its events.
     pub record: Record,
-    /// What its checkout says of the payment, where there was one.
+    /// The payment of its checkout, if it came from one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payment: Option<Payment>,
 }
 
 impl Subscription {
-    /// Whether its first payment is still out, or failed and nothing has mended that since: then it
-    /// earns nothing, whatever its status.
+    /// Whether its first payment is still pending, or has failed and no later payment has succeeded. Such
+    /// a subscription earns nothing, whatever its status.
     #[must_use]
     pub fn is_unpaid(&self, state: State<'_>) -> bool {
         match self.payment {
             None | Some(Payment { state: PaymentState::Paid, .. }) => false,
             Some(Payment { state: PaymentState::Pending, .. }) => true,
-            // A good standing that began after the failure was earned by another payment.
+            // A status of `active` that began after the failure follows from another payment.
             Some(Payment { state: PaymentState::Failed, at_secs }) => {
                 state.since_secs <= at_secs || state.node.status != Status::Active
             }
@@ -43,16 +43,16 @@ impl Subscription {
     }
 }
 
-/// Who a customer belongs to, by each source that says so.
+/// The users that a customer is linked to, by source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Links {
-    /// Linked by hand; beats all others.
+    /// The link that an operator made by hand. It takes precedence over all others.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manual: Option<UserId>,
-    /// `client_reference_id` of the latest checkout that had one.
+    /// `client_reference_id` of the latest checkout that has one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub checkout: Option<Latest<UserId>>,
-    /// `metadata.user_id` of the customer itself, or its absence, at the latest event.
+    /// `metadata.user_id` of the customer itself at the latest event, which may be absent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub customer: Option<Latest<Option<UserId>>>,
 }
@@ -75,7 +75,7 @@ fn keep_latest<T: Ord>(known: &mut Option<Latest<T>>, new: Latest<T>) -> Arrival
     Arrival::Remembered
 }
 
-/// Why an event cannot be taken in.
+/// Why an event cannot be applied.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// More than [`SUBSCRIPTIONS_MAX`] subscriptions.
@@ -88,22 +88,20 @@ pub enum Error {
 pub struct Customer {
     /// Stripe's id.
     pub id: CustomerId,
-    /// Who it belongs to, by source.
-    #[serde(default)]
+    /// Its links to users.
     pub links: Links,
-    /// Its subscriptions, ended ones included, so that nothing revives them.
-    #[serde(default)]
+    /// Its subscriptions. Ended ones are kept so that no event revives them.
     pub subscriptions: BTreeMap<SubscriptionId, Subscription>,
-    /// It was deleted at Stripe, and earns nothing ever after.
+    /// It was deleted at Stripe. It earns nothing from then on.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub deleted: bool,
-    /// How often it was written.
+    /// The number of times that it was written.
     #[serde(skip)]
     pub version: Version,
 }
 
 impl Customer {
-    /// A customer of whom nothing is known yet.
+    /// A customer about which nothing is known yet.
     #[must_use]
     pub fn new(id: CustomerId) -> Self {
         Self {
@@ -115,7 +113,7 @@ impl Customer {
         }
     }
 
-    /// Takes an event in.
+    /// Applies an event.
     pub fn apply(&mut self, event: &Event) -> Result<Arrival, Error> {
         let at_secs = event.created.as_secs();
         match &event.fact {
@@ -142,8 +140,8 @@ impl Customer {
         }
     }
 
-    /// The user it belongs to: linked by hand, else by checkout, else by a subscription's metadata,
-    /// else by its own.
+    /// The user that it belongs to: linked by hand, else by a checkout, else by the metadata of a
+    /// subscription, else by its own metadata.
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
         let links = &self.links;
@@ -152,12 +150,13 @@ impl Customer {
         links.manual.clone().or_else(checkout).or_else(|| self.user_by_subscription()).or_else(own)
     }
 
-    /// Subscriptions with their states, in the order of their ids.
+    /// The subscriptions and their states, in the order of their ids.
     pub fn states(&self) -> impl Iterator<Item = (&SubscriptionId, &Subscription, State<'_>)> {
         self.subscriptions.iter().filter_map(|(id, sub)| Some((id, sub, sub.record.state()?)))
     }
 
-    /// Of several that name a user a live one counts before an ended one, then the latest heard of.
+    /// The user that the subscriptions name. A live subscription takes precedence over an ended one, and
+    /// then the one with the latest event.
     fn user_by_subscription(&self) -> Option<UserId> {
         self.states()
             .filter_map(|(id, sub, state)| {
@@ -190,7 +189,7 @@ impl Customer {
         Ok(self.subscriptions.entry(id.clone()).or_default())
     }
 
-    /// Makes room: the subscription that ended longest ago is the least likely to be heard of again.
+    /// Removes the subscription that ended longest ago, as the least likely to have another event.
     fn forget_oldest_ended(&mut self) -> Option<Subscription> {
         let oldest = self
             .subscriptions

@@ -1,4 +1,4 @@
-//! Tests of `customer`: who it belongs to, and that its parts merge without order.
+//! Tests of `customer`: which user it belongs to, and that its parts merge in any order.
 
 use super::*;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// One thing said: `10 meta ada`, `10 meta -`, `10 checkout ada`, `10 sub_1 ada`, `10 !sub_1 ada`,
+/// One event: `10 meta ada`, `10 meta -`, `10 checkout ada`, `10 sub_1 ada`, `10 !sub_1 ada`,
 /// `10 pay paid|pending|failed`, `10 deleted`.
 fn event(text: &str) -> Event {
     let mut words = text.split(' ');
@@ -62,7 +62,8 @@ fn told<'a>(events: impl IntoIterator<Item = &'a str>) -> Customer {
     customer
 }
 
-/// In order, backwards and with every rotation the customer is the same, and said again it is stale.
+/// Checks that the customer is the same in order, backwards and in every rotation, and that repeated events
+/// are stale.
 fn check(events: &str) -> Customer {
     let events: Vec<&str> = events.split(", ").collect();
     let expected = told(events.iter().copied());

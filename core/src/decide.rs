@@ -1,8 +1,8 @@
-//! The heart: what an event changes, as a value. It loads nothing, writes nothing and is total.
+//! The decision: what an event changes, as a value. It loads nothing, writes nothing and is total.
 //!
-//! `subscriptions of a customer → grant → (all grants, manual role) → account.role`: an event
-//! changes the first, and everything after it follows by pure functions. The caller loads what the
-//! decision needs, commits what it returns, and on a conflict does both again.
+//! `subscriptions of a customer → grant → (all grants, manual role) → account.role`: an event changes
+//! the first, and each of the others follows from the one before by a pure function. The caller loads
+//! what the decision needs, commits what it returns, and after a conflict does both again.
 
 use std::collections::BTreeMap;
 
@@ -24,11 +24,11 @@ use crate::{
 /// What the store knows before the event.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// The ledger has this event already.
+    /// Whether the ledger has this event already.
     pub processed: bool,
-    /// The customer; a new one where nothing is known.
+    /// The customer; a new one if nothing is known about it.
     pub customer: Customer,
-    /// The accounts that were asked for, and that of the customer's user; absent ones as `None`.
+    /// The requested accounts and that of the customer's user. `None` is an account that is not stored.
     pub accounts: BTreeMap<UserId, Option<Account>>,
 }
 
@@ -37,30 +37,71 @@ pub struct Loaded {
 pub struct Commit {
     /// The event's ledger row; it must not exist yet.
     pub ledger: LedgerEntry,
-    /// The customer, where it changed. Its `version` is the one it was decided on.
+    /// The customer, if it changed. Its `version` is the one that was loaded.
     pub customer: Option<Customer>,
-    /// The accounts that changed, each with the version it was decided on.
+    /// The accounts that changed, each with the version that was loaded.
     pub accounts: Vec<Account>,
     /// The role changes among them.
     pub changes: Vec<Change>,
-    /// By which message, where one brought it.
+    /// The webhook behind the commit, if there is one.
     pub context: Option<DeliveryContext>,
 }
 
 /// What to do with an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Write this.
+    /// Commit this.
     Commit(Box<Commit>),
-    /// Nothing: the ledger has it.
+    /// Do nothing: the ledger has the event.
     Duplicate,
-    /// Load this user's account as well and ask again.
+    /// Load this user's account as well and decide again.
     Load(UserId),
-    /// Set it aside with its cause; trying again would not help.
+    /// Park the event with its cause: a retry would not help.
     Park(Failure),
 }
 
 /// Decides what an event changes.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use tierlift_core::{
+///     customer::Customer,
+///     decide::{Decision, Loaded, decide},
+///     id::{EventId, UserId},
+///     policy::{Policy, PolicyConfig},
+///     stripe::event::{Event, Type},
+///     time::Timestamp,
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let policy = Policy::new(PolicyConfig {
+///     plans: vec![("price_1".to_owned(), "paid".to_owned())],
+///     ..PolicyConfig::default()
+/// })?;
+/// let body = br#"{
+///     "id": "evt_1", "type": "customer.subscription.created", "created": 1795000000,
+///     "data": {"object": {
+///         "id": "sub_1", "customer": "cus_1", "status": "active",
+///         "items": {"data": [{"id": "si_1", "price": {"id": "price_1"}}]},
+///         "metadata": {"user_id": "ada"}
+///     }}
+/// }"#;
+/// let event = Event::parse(EventId::new("evt_1")?, Type::SubscriptionCreated, body)?;
+///
+/// // Nothing is stored yet, neither about the customer nor about Ada.
+/// let loaded = Loaded {
+///     processed: false,
+///     customer: Customer::new(event.customer.clone()),
+///     accounts: BTreeMap::from([(UserId::new("ada")?, None)]),
+/// };
+/// let now = Timestamp::from_secs(1_795_000_001);
+/// let Decision::Commit(commit) = decide(loaded, &event, &policy, now) else { panic!() };
+/// assert_eq!(commit.changes[0].previous_role.as_str(), "free");
+/// assert_eq!(commit.changes[0].role.as_str(), "paid");
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub fn decide(loaded: Loaded, event: &Event, policy: &Policy, now: Timestamp) -> Decision {
     if loaded.processed {
@@ -93,8 +134,8 @@ pub fn decide(loaded: Loaded, event: &Event, policy: &Policy, now: Timestamp) ->
         let Some(user) = user else { continue };
         let Some(known) = accounts.remove(&user) else { return Decision::Load(user) };
         let account = known.unwrap_or_else(|| Account::new(user, policy));
-        // A stale event commits no customer, so nothing would notice that another writer moved on:
-        // it must not bring an older grant back.
+        // A stale event commits no customer, so a newer write by someone else would not conflict: it must
+        // not restore an older grant.
         let grant = (arrival == Arrival::Remembered).then_some((&customer.id, grant));
         if let Err(error) = commit.update(account, grant, policy, now) {
             return Decision::Park(Failure::new(Code::AccountTooLarge, &error));
@@ -111,7 +152,7 @@ pub fn expire(account: Account, policy: &Policy, now: Timestamp) -> Option<Commi
 }
 
 /// Sets a user's manual role, or removes it with `None`. The role must be one of the policy's.
-/// Returns `None` where the account has it already.
+/// Returns `None` if the account has it already.
 #[must_use]
 pub fn assign(
     mut account: Account,
@@ -140,12 +181,12 @@ fn system_commit(
 }
 
 impl Commit {
-    /// A ledger row with nothing beside it yet.
+    /// A commit of only a ledger row.
     const fn new(ledger: LedgerEntry) -> Self {
         Self { ledger, customer: None, accounts: Vec::new(), changes: Vec::new(), context: None }
     }
 
-    /// Replaces what a customer grants an account, where there is a grant, and settles the account.
+    /// Settles an account, after replacing what a customer earns for it if a grant is given.
     fn update(
         &mut self,
         mut account: Account,
@@ -161,8 +202,8 @@ impl Commit {
         Ok(())
     }
 
-    /// Settles an account and keeps it where anything about it changed. Records the change where its
-    /// role did.
+    /// Settles an account. Commits it if anything about it changed, and records the change if its role
+    /// did.
     fn settle(&mut self, mut account: Account, is_changed: bool, policy: &Policy, now: Timestamp) {
         let role_before = account.role.clone();
         let active_before = account.standing.subscription_active;
@@ -203,12 +244,12 @@ fn change(
     }
 }
 
-/// Whether an event may be taken in at all, and what it should be remembered for.
+/// Whether an event may be applied, and the cause that its ledger row carries although it is.
 fn admit(event: &Event, policy: &Policy) -> Result<Option<Code>, Failure> {
     if event.livemode != policy.livemode {
         let (is, here) = (mode(event.livemode), mode(policy.livemode));
-        let words = format!("a {is} event at a {here} deployment");
-        return Err(Failure::new(Code::LivemodeMismatch, &words));
+        let error = format!("a {is} event at a {here} deployment");
+        return Err(Failure::new(Code::LivemodeMismatch, &error));
     }
     let Fact::Subscription { edge, .. } = &event.fact else { return Ok(None) };
     if !grant::is_unmapped(&edge.to, policy) {
@@ -219,8 +260,8 @@ fn admit(event: &Event, policy: &Policy) -> Result<Option<Code>, Failure> {
         UnmappedPrice::Park => {
             let prices: Vec<&str> =
                 edge.to.items.iter().filter_map(|item| item.price.as_deref()).collect();
-            let words = format!("no role for price {} in [plans]", prices.join(", "));
-            Err(Failure::new(Code::PlanUnmapped, &words))
+            let error = format!("no role for price {} in [plans]", prices.join(", "));
+            Err(Failure::new(Code::PlanUnmapped, &error))
         }
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn system_event_ids_of_two_long_users_differ() {
-    let same = "x".repeat(ID_MAX_BYTES - 1);
+    let same = "x".repeat(ID_BYTES_MAX - 1);
     let id = |user: String, kind| {
         let account = Account::new(UserId::new(&user).unwrap(), &policy());
         system_commit(account, kind, &policy(), NOW).unwrap().ledger.event
@@ -27,25 +27,27 @@ fn limits_park_what_is_too_much_and_let_ends_through() {
     }
     stripe.end("sub_007");
     stripe.create(adas("sub_new", "active"));
-    let came: Vec<_> = stripe.sent.iter().map(|b| store.deliver(b, &policy, NOW)).collect();
+    let came: Vec<_> =
+        stripe.sent.iter().map(|b| store.deliver(b.as_bytes(), &policy, NOW)).collect();
     let parked: Vec<_> =
-        (0..came.len()).filter(|n| came[*n] != Came::To(Outcome::Applied)).collect();
+        (0..came.len()).filter(|n| came[*n] != Delivered::Committed(Outcome::Applied)).collect();
     assert_eq!(parked, [SUBSCRIPTIONS_MAX]);
-    assert_eq!(came[SUBSCRIPTIONS_MAX], Came::Parked(Code::CustomerTooLarge));
+    assert_eq!(came[SUBSCRIPTIONS_MAX], Delivered::Parked(Code::CustomerTooLarge));
     let customer = store.customer(&CustomerId::new("cus_1").unwrap());
     assert!(!customer.subscriptions.contains_key("sub_007"), "the ended one made room");
 
-    let (mut stripe, mut store) = (Stripe::default(), Store::default());
+    let (mut stripe, mut store) = (Stripe::default(), ReferenceModel::default());
     for n in 0..=CUSTOMERS_PER_USER_MAX {
         stripe.create(Sub { customer: format!("cus_{n}"), ..adas(&format!("sub_{n}"), "active") });
     }
     stripe.end("sub_0");
-    let came: Vec<_> = stripe.sent.iter().map(|b| store.deliver(b, &policy, NOW)).collect();
-    assert_eq!(came[CUSTOMERS_PER_USER_MAX], Came::Parked(Code::AccountTooLarge));
-    assert_eq!(came[CUSTOMERS_PER_USER_MAX + 1], Came::To(Outcome::Applied));
+    let came: Vec<_> =
+        stripe.sent.iter().map(|b| store.deliver(b.as_bytes(), &policy, NOW)).collect();
+    assert_eq!(came[CUSTOMERS_PER_USER_MAX], Delivered::Parked(Code::AccountTooLarge));
+    assert_eq!(came[CUSTOMERS_PER_USER_MAX + 1], Delivered::Committed(Outcome::Applied));
     // With room again it is applied at its redrive.
-    let again = store.deliver(&stripe.sent[CUSTOMERS_PER_USER_MAX], &policy, NOW);
-    assert_eq!(again, Came::To(Outcome::Applied));
+    let again = store.deliver(stripe.sent[CUSTOMERS_PER_USER_MAX].as_bytes(), &policy, NOW);
+    assert_eq!(again, Delivered::Committed(Outcome::Applied));
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn the_ends_of_time_are_no_panic() {
     for created in [i64::MIN, -1, 0, i64::MAX] {
         for ends in [i64::MIN, 0, i64::MAX] {
             for status in ["active", "past_due", "canceled"] {
-                let (mut stripe, mut store) = (Stripe::default(), Store::default());
+                let (mut stripe, mut store) = (Stripe::default(), ReferenceModel::default());
                 stripe.at = created.saturating_sub(START);
                 stripe.create(Sub { ends, ..adas("sub_1", status) });
                 let event = stripe.sent[0].replace(
@@ -61,9 +63,12 @@ fn the_ends_of_time_are_no_panic() {
                     &format!("\"created\":{created}"),
                 );
                 for now in [i64::MIN, 0, i64::MAX].map(Timestamp::from_millis) {
-                    store.clone().deliver(&event, &policy(), now);
+                    store.clone().deliver(event.as_bytes(), &policy(), now);
                 }
-                assert_eq!(store.deliver(&event, &policy(), NOW), Came::To(Outcome::Applied));
+                assert_eq!(
+                    store.deliver(event.as_bytes(), &policy(), NOW),
+                    Delivered::Committed(Outcome::Applied)
+                );
             }
         }
     }

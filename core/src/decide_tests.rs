@@ -4,15 +4,18 @@
 mod limit;
 #[path = "decide_order_tests.rs"]
 mod order;
-#[path = "decide_world_tests.rs"]
-mod world;
+#[path = "decide_stripe_tests.rs"]
+mod stripe;
+#[path = "decide_system_tests.rs"]
+mod system;
 
 use serde_json::{Value, json};
-use world::*;
+use stripe::*;
 
 use super::*;
 use crate::{
-    limits::{CUSTOMERS_PER_USER_MAX, ID_MAX_BYTES, SUBSCRIPTIONS_MAX},
+    limits::{CUSTOMERS_PER_USER_MAX, ID_BYTES_MAX, SUBSCRIPTIONS_MAX},
+    model::{Delivered, ReferenceModel},
     policy::{
         PastDue,
         tests::{config, policy},
@@ -24,8 +27,8 @@ const START: i64 = 1_700_000_000;
 const NOW: Timestamp = Timestamp::from_secs(START + DAY);
 const DAY: i64 = 86_400;
 
-fn scene() -> (Stripe, Store, Policy) {
-    (Stripe::default(), Store::default(), policy())
+fn scene() -> (Stripe, ReferenceModel, Policy) {
+    (Stripe::default(), ReferenceModel::default(), policy())
 }
 
 /// Delivers what Stripe sends in a story, and checks `role` and revocation id of ada after each.
@@ -35,10 +38,10 @@ fn check(what: &str, happens: impl FnOnce(&mut Stripe), expected: &[(&str, u64)]
     let (_, mut store, policy) = scene();
     let mut got = Vec::new();
     for body in &stripe.sent {
-        store.deliver(body, &policy, NOW);
-        let settled = store.clone().accounts;
-        assert_eq!(store.deliver(body, &policy, NOW), Came::Again, "{what}");
-        assert_eq!(store.accounts, settled, "{what}: a repeat changes nothing");
+        store.deliver(body.as_bytes(), &policy, NOW);
+        let settled = store.clone();
+        assert_eq!(store.deliver(body.as_bytes(), &policy, NOW), Delivered::Duplicate, "{what}");
+        assert_eq!(store, settled, "{what}: a repeat changes nothing");
         got.push(store.role("ada"));
     }
     let got: Vec<_> = got.iter().map(|(role, id)| (role.as_str(), *id)).collect();
@@ -148,7 +151,7 @@ fn a_checkout_gives_nothing_before_it_is_paid() {
         &[("free", 0), ("free", 0), ("paid", 1)],
     );
     check(
-        "unpaid, then failed, then mended by another payment",
+        "unpaid, then failed, then fixed by another payment",
         |s| {
             start(s);
             s.checkout("async_payment_failed", "cus_1", "sub_1", Some("ada"), "unpaid");
@@ -218,7 +221,10 @@ fn a_relink_moves_the_grant_and_tells_both() {
     stripe.later(1);
     stripe.update("sub_1", |sub| sub.user = "bob".into());
     for body in &stripe.sent {
-        assert_eq!(store.deliver(body, &policy, NOW), Came::To(Outcome::Applied));
+        assert_eq!(
+            store.deliver(body.as_bytes(), &policy, NOW),
+            Delivered::Committed(Outcome::Applied)
+        );
     }
     assert_eq!(store.role("ada"), ("free".to_owned(), 2));
     assert_eq!(store.role("bob"), ("paid".to_owned(), 1));
@@ -237,8 +243,8 @@ fn what_cannot_be_applied_is_set_aside_with_its_cause() {
     let ignore = policy_of(false, PastDue::Keep, UnmappedPrice::Ignore);
     let revoke = policy_of(false, PastDue::Revoke, UnmappedPrice::Park);
     let live = policy_of(true, PastDue::Keep, UnmappedPrice::Park);
-    let parked = Came::Parked(Code::PlanUnmapped);
-    let applied = Came::To(Outcome::Applied);
+    let parked = Delivered::Parked(Code::PlanUnmapped);
+    let applied = Delivered::Committed(Outcome::Applied);
     let mut ends = Stripe::default();
     ends.create(adas("sub_1", "active"));
     ends.update("sub_1", |sub| sub.price = "price_unknown");
@@ -263,16 +269,17 @@ fn what_cannot_be_applied_is_set_aside_with_its_cause() {
         (one(unmapped("unpaid")), &park, vec![applied]),
         (one(unmapped("canceled")), &park, vec![applied]),
         (one(unmapped("active")), &ignore, vec![applied]),
-        (one(adas("sub_1", "active")), &live, vec![Came::Parked(Code::LivemodeMismatch)]),
+        (one(adas("sub_1", "active")), &live, vec![Delivered::Parked(Code::LivemodeMismatch)]),
         (empty.sent, &park, vec![parked]),
         // What nobody can map can still end.
         (ends.sent, &park, vec![applied, parked, applied]),
         (odd_end.sent, &park, vec![applied]),
     ] {
-        let mut store = Store::default();
-        let got: Vec<_> = bodies.iter().map(|body| store.deliver(body, policy, NOW)).collect();
+        let mut store = ReferenceModel::default();
+        let got: Vec<_> =
+            bodies.iter().map(|body| store.deliver(body.as_bytes(), policy, NOW)).collect();
         assert_eq!(got, expected, "{bodies:?}");
-        let parks = expected.iter().filter(|came| matches!(came, Came::Parked(_))).count();
+        let parks = expected.iter().filter(|came| matches!(came, Delivered::Parked(_))).count();
         assert_eq!(store.ledger.len(), expected.len() - parks, "parked is not processed");
         let warned = store.ledger.values().any(|row| row.cause == Some(Code::PlanUnmapped));
         assert_eq!(warned, policy.unmapped_price == UnmappedPrice::Ignore, "{bodies:?}");
@@ -281,13 +288,19 @@ fn what_cannot_be_applied_is_set_aside_with_its_cause() {
 
 #[test]
 fn a_parked_event_is_applied_once_the_map_is_mended() {
-    let (mut stripe, mut store) = (Stripe::default(), Store::default());
+    let (mut stripe, mut store) = (Stripe::default(), ReferenceModel::default());
     stripe.create(Sub { price: "price_new", ..adas("sub_1", "active") });
-    assert_eq!(store.deliver(&stripe.sent[0], &policy(), NOW), Came::Parked(Code::PlanUnmapped));
+    assert_eq!(
+        store.deliver(stripe.sent[0].as_bytes(), &policy(), NOW),
+        Delivered::Parked(Code::PlanUnmapped)
+    );
     let mut mended = config();
     mended.plans.push(("price_new".to_owned(), "pro".to_owned()));
     let mended = Policy::new(mended).unwrap();
-    assert_eq!(store.deliver(&stripe.sent[0], &mended, NOW), Came::To(Outcome::Applied));
+    assert_eq!(
+        store.deliver(stripe.sent[0].as_bytes(), &mended, NOW),
+        Delivered::Committed(Outcome::Applied)
+    );
     assert_eq!(store.role("ada"), ("pro".to_owned(), 1));
 }
 
@@ -312,8 +325,11 @@ fn a_ledger_row_says_what_became_of_its_event() {
         (3, Outcome::Applied, Some("ada"), (role("paid"), role("paid")), Some(1), false),
         (4, Outcome::Applied, Some("ada"), (role("paid"), role("paid")), Some(1), true),
     ] {
-        assert_eq!(store.deliver(&stripe.sent[event], &policy, NOW), Came::To(came));
-        let row = store.row(event);
+        assert_eq!(
+            store.deliver(stripe.sent[event].as_bytes(), &policy, NOW),
+            Delivered::Committed(came)
+        );
+        let row = &store.ledger[format!("evt_{event}").as_str()];
         assert_eq!(row.outcome, came);
         assert_eq!(row.user.as_ref().map(UserId::as_str), user, "{row:?}");
         assert_eq!((row.from_role.clone(), row.to_role.clone()), roles, "{row:?}");
@@ -333,13 +349,13 @@ fn a_stale_event_brings_no_older_grant_back() {
     stripe.customer("updated", "cus_1", Some("ada"));
     stripe.later(-3);
     stripe.customer("updated", "cus_1", Some("ada"));
-    store.deliver(&stripe.sent[0], &policy, NOW);
-    store.deliver(&stripe.sent[1], &policy, NOW);
+    store.deliver(stripe.sent[0].as_bytes(), &policy, NOW);
+    store.deliver(stripe.sent[1].as_bytes(), &policy, NOW);
     // The customer as it was read, then somebody else's commit, then the account.
     let customer = store.customer(&CustomerId::new("cus_1").unwrap());
     stripe.later(10);
     stripe.end("sub_1");
-    store.deliver(&stripe.sent[3], &policy, NOW);
+    store.deliver(stripe.sent[3].as_bytes(), &policy, NOW);
     let (body, ada) = (stripe.sent[2].as_bytes(), UserId::new("ada").unwrap());
     let event = Event::parse(
         EventId::new("evt_2").unwrap(),
@@ -351,61 +367,4 @@ fn a_stale_event_brings_no_older_grant_back() {
     let loaded = Loaded { processed: false, customer, accounts };
     let Decision::Commit(commit) = decide(loaded, &event, &policy, NOW) else { panic!() };
     assert_eq!((commit.customer, commit.accounts), (None, Vec::new()));
-}
-
-#[test]
-fn time_alone_ends_a_role_after_its_grace() {
-    let (mut stripe, mut store, policy) = scene();
-    stripe.create(adas("sub_1", "active"));
-    store.deliver(&stripe.sent[0], &policy, NOW);
-    let ada = UserId::new("ada").unwrap();
-    let account = || store.account(&ada).unwrap();
-    let over = Timestamp::from_secs(START + 33 * DAY);
-    assert_eq!(account().next_expiry(NOW), Some(over));
-    for (now, role) in [(NOW, "paid"), (over.plus_millis(-1), "paid"), (over, "free")] {
-        assert_eq!(account().effective(&policy, now).role.as_str(), role);
-    }
-    let commit = expire(account(), &policy, over).unwrap();
-    assert_eq!(commit.ledger.event.as_str(), "tierlift.access.expired.2.ada");
-    assert_eq!(commit.ledger.kind.as_str(), "tierlift.access.expired");
-    assert_eq!(commit.changes.len(), 1);
-    let change = &commit.changes[0];
-    assert!(!change.upgraded && !change.standing.subscription_active);
-    assert_eq!((change.previous_role.as_str(), change.role.as_str()), ("paid", "free"));
-    let mut store = store.clone();
-    store.commit(commit, &policy, over);
-    assert_eq!(store.role("ada"), ("free".to_owned(), 2));
-    // A renewal that comes late brings it back.
-    stripe.later(1);
-    stripe.update("sub_1", |sub| sub.ends += 30 * DAY);
-    store.deliver(&stripe.sent[1], &policy, over);
-    assert_eq!(store.role("ada"), ("paid".to_owned(), 3));
-}
-
-#[test]
-fn a_role_by_hand_is_above_every_webhook() {
-    let (mut stripe, mut store, policy) = scene();
-    let ada = UserId::new("ada").unwrap();
-    let give = |store: &mut Store, role: Option<&str>| {
-        let account = store.account(&ada).unwrap_or_else(|| Account::new(ada.clone(), &policy));
-        let commit = assign(account, role.map(Role::new), &policy, NOW)?;
-        assert_eq!(commit.ledger.kind, crate::ledger::EntryKind::System(SystemEvent::RoleAssigned));
-        store.commit(commit, &policy, NOW);
-        Some(store.role("ada").0)
-    };
-    assert_eq!(give(&mut store, None), None, "nothing new");
-    assert_eq!(give(&mut store, Some("operator")).as_deref(), Some("operator"));
-    assert_eq!(give(&mut store, Some("operator")), None);
-    stripe.create(Sub { price: "pro_monthly", ..adas("sub_1", "active") });
-    stripe.later(1);
-    stripe.end("sub_1");
-    stripe.customer("deleted", "cus_1", None);
-    for body in &stripe.sent {
-        store.deliver(body, &policy, NOW);
-        assert_eq!(store.role("ada"), ("operator".to_owned(), 1));
-    }
-    assert_eq!(give(&mut store, Some("paid")).as_deref(), Some("paid"));
-    assert_eq!(give(&mut store, None).as_deref(), Some("free"));
-    assert_eq!(store.role("ada").1, 3);
-    assert_eq!(store.ledger.len(), 3 + 3, "every assignment has its own id");
 }

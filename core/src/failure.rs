@@ -1,17 +1,17 @@
-//! A failed attempt at an event, and what is kept of all attempts: the reason a dead letter carries.
+//! A failed attempt at an event, and the record of all its failed attempts, which a dead letter carries.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{codes::Code, limits::ERROR_TEXT_MAX_BYTES, time::Timestamp};
+use crate::{codes::Code, limits::ERROR_TEXT_BYTES_MAX, time::Timestamp};
 
 /// One failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Its cause.
     pub cause: Code,
-    /// The error message; at most [`ERROR_TEXT_MAX_BYTES`].
+    /// The error message; at most [`ERROR_TEXT_BYTES_MAX`].
     pub error: String,
 }
 
@@ -20,12 +20,12 @@ impl Failure {
     #[must_use]
     pub fn new(cause: Code, error: &dyn fmt::Display) -> Self {
         let mut error = error.to_string();
-        error.truncate(error.floor_char_boundary(ERROR_TEXT_MAX_BYTES));
+        error.truncate(error.floor_char_boundary(ERROR_TEXT_BYTES_MAX));
         Self { cause, error }
     }
 }
 
-/// What is kept of a message's failed attempts.
+/// The record of a message's failed attempts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRecord {
     /// The latest cause.

@@ -1,14 +1,14 @@
-//! State without order: where a subscription stands, given the set of its events.
+//! State without order: the state of a subscription, given the set of its events.
 //!
 //! This is an order-free fold, a CRDT in the sense of the literature: a state is a function of the set
 //! of events, and merging is commutative, associative and idempotent per event id.
 //!
-//! `created` has one-second resolution and is no order. So an event is an *edge* from one node to
-//! another, and a record remembers edges, not the last arrival. Seconds are folded in their order;
+//! `created` has a resolution of one second and is not an order. So an event is an *edge* from one node
+//! to another, and a record remembers edges, not the last arrival. Seconds are folded in their order;
 //! within one second nothing is assumed:
 //!
 //! ```text
-//!   one second's edges        where they end
+//!   edges of one second       state
 //!   A→B  C→D  B→C             D       the node with one more edge in than out
 //!   A→B  B→A                  before  a circuit ends where it began
 //!   (no edge moves) A         A       the second asserts its node
@@ -16,9 +16,9 @@
 //!   A→B  C→D  (B→C missing)   max     a fixed choice, flagged ambiguous, resolved by the next arrival
 //! ```
 //!
-//! The record is canonical: the same set of events gives the same bytes, whatever their order.
-//! The oldest second beyond [`EVENTS_REMEMBERED_MAX`] is folded into one settled state; an event at or
-//! before that is stale.
+//! The record is canonical: the same set of events gives the same bytes in any order. When there are
+//! more than [`EVENTS_REMEMBERED_MAX`] edges, the oldest second is folded into the settled state, and an
+//! event at or before it is stale.
 
 mod stored;
 
@@ -31,56 +31,56 @@ use crate::{
     subscription::Node,
 };
 
-/// What an event says of the subscription before it.
+/// The subscription before an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Before {
     /// It did not exist: `created` is a source.
     Created,
-    /// It was here: `previous_attributes` laid over the object.
+    /// The node before: `previous_attributes` laid over the object.
     Node(Arc<Node>),
-    /// The event does not say; it only asserts where the subscription is now.
+    /// The event does not say. It only asserts the node after it.
     Unknown,
 }
 
-/// One event's edge: at that second, from there, to here.
+/// One event: the second, the node before it and the node after it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
     /// `created`, in seconds since the epoch.
     pub at_secs: i64,
-    /// Where the subscription was.
+    /// The node before.
     pub before: Before,
-    /// Where it is.
+    /// The node after.
     pub to: Arc<Node>,
 }
 
-/// Where a subscription stands.
+/// The state of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State<'a> {
     /// Its tracked fields.
     pub node: &'a Node,
-    /// The second in which it entered its status, since the epoch.
+    /// The time at which it entered its status, in seconds since the epoch.
     pub since_secs: i64,
-    /// Edges are missing, and a fixed choice was taken until they arrive.
+    /// Whether edges are missing: a fixed choice holds until they arrive.
     pub ambiguous: bool,
 }
 
-/// What an arrival did to a record.
+/// What an event did to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// It is remembered; the state may have changed.
+    /// It is remembered. The state may have changed.
     Remembered,
-    /// It lies before everything that is remembered, or after the end. Nothing changed.
+    /// It lies in the settled past or after the end. Nothing changed.
     Stale,
 }
 
-/// What is known of one subscription: remembered events, and the state before them. A stored record
-/// is checked when it is read; one that no insertion could have made is refused.
+/// What is known about one subscription: the remembered edges and the state before them. A stored record
+/// is checked when it is read, and one that no sequence of insertions can make is refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// Remembered events, sorted. A multiset: two equal edges of one second count twice.
+    /// The remembered edges, sorted. They are a multiset: two equal edges of one second count twice.
     edges: Vec<Edge>,
     settled: Option<Settled>,
-    /// The end, once it is known. It outlives everything else.
+    /// The end, once it is known. Nothing else is kept beside it.
     ended: Option<Ended>,
 }
 
@@ -106,7 +106,7 @@ struct Ended {
 }
 
 impl Arrival {
-    /// What two parts of one event did together.
+    /// The effect of two parts of one event together.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         match self {
@@ -135,7 +135,7 @@ impl Record {
         Arrival::Remembered
     }
 
-    /// Where the subscription stands; `None` where no event was seen.
+    /// The state of the subscription; `None` if it has no event.
     #[must_use]
     pub fn state(&self) -> Option<State<'_>> {
         if let Some(Ended { at_secs, node }) = &self.ended {
@@ -148,13 +148,13 @@ impl Record {
         state
     }
 
-    /// Whether it has ended.
+    /// Whether the subscription has ended.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
         self.ended.is_some()
     }
 
-    /// The latest second of which anything is known.
+    /// The second of the latest known event.
     #[must_use]
     pub fn latest_secs(&self) -> Option<i64> {
         let ended = self.ended.as_ref().map(|ended| ended.at_secs);
@@ -163,7 +163,7 @@ impl Record {
         ended.or(remembered).or(settled)
     }
 
-    /// The end wins over all; of two ends the later, then the greater.
+    /// Ends the record. Of two ends the later one counts, and then the greater node.
     fn end(&mut self, edge: &Edge) -> Arrival {
         let ended = Ended { at_secs: edge.at_secs, node: Node::clone(&edge.to) };
         if self.ended.as_ref().is_some_and(|known| *known >= ended) {
@@ -173,7 +173,7 @@ impl Record {
         Arrival::Remembered
     }
 
-    /// Folds the oldest second into the settled state where too much is remembered.
+    /// Folds the oldest second into the settled state if there are too many edges. Returns whether it did.
     fn settle_oldest(&mut self) -> bool {
         if self.edges.len() <= EVENTS_REMEMBERED_MAX {
             return false;

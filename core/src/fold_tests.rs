@@ -1,16 +1,17 @@
-//! Tests of `fold`. A row is a text: `10 +A` is created as A in second 10, `10 A>B` an update,
-//! `10 =A` an event that only says where it is.
+//! Tests of `fold`. A row is a text: `10 +A` creates the subscription as A in second 10, `10 A>B` is an
+//! update, and `10 =A` an event that only asserts its node.
+
+#[path = "fold_life_tests.rs"]
+mod life;
 
 use std::collections::HashSet;
-
-use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::*;
 use crate::subscription::{Item, Status};
 
-/// A letter's node; they sort as the letters do. `C` and `X` are terminal.
-fn node(letter: &str) -> Node {
-    let (status, price) = match letter {
+/// The node of a name. Nodes sort as their names do; `C` and `X` are terminal.
+fn node(name: &str) -> Node {
+    let (status, price) = match name {
         "A" => (Status::Active, "a"),
         "B" => (Status::Active, "b"),
         "T" => (Status::Trialing, "a"),
@@ -81,7 +82,7 @@ fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     out
 }
 
-/// In every order the events end in that node, marked `?` where it is a guess, since that second.
+/// Checks that the events, in every order, give that node since that second; `?` marks an ambiguous one.
 fn check(events: &str, expected: &str) {
     let events_parsed = edges(events);
     let first = bytes(&record(&events_parsed));
@@ -89,10 +90,10 @@ fn check(events: &str, expected: &str) {
         let got = record(&order);
         assert_eq!(bytes(&got), first, "{events}: the bytes depend on the order");
         assert_eq!(serde_json::from_str::<Record>(&first).unwrap(), got, "{events}: round trip");
-        let (letter, since) = expected.split_once(" since ").unwrap();
+        let (name, since) = expected.split_once(" since ").unwrap();
         let state = got.state().unwrap();
-        assert_eq!(*state.node, node(letter.trim_end_matches('?')), "{events}: {order:?}");
-        assert_eq!(state.ambiguous, letter.ends_with('?'), "{events}: ambiguous");
+        assert_eq!(*state.node, node(name.trim_end_matches('?')), "{events}: {order:?}");
+        assert_eq!(state.ambiguous, name.ends_with('?'), "{events}: ambiguous");
         assert_eq!(state.since_secs.to_string(), since, "{events}: since");
     }
 }
@@ -100,36 +101,36 @@ fn check(events: &str, expected: &str) {
 #[test]
 fn one_second_ends_where_its_edges_end() {
     for (events, expected) in [
-        // The file header's table, line by line.
+        // The table in the module's header, line by line.
         ("10 A>B, 10 P>U, 10 B>P", "U since 10"),
         ("9 +A, 10 A>B, 10 B>A", "A since 9"),
         ("9 +A, 10 =P", "P since 10"),
         ("9 +A, 10 A>P, 10 =C, 11 =A", "C since 10"),
         ("10 A>B, 10 P>Q", "Q? since 10"),
         ("10 A>B, 10 P>Q, 10 Q>A", "B since 10"),
-        // A source has no edge in; what follows it in its second does.
+        // A created node has no edge in; the node that follows it in its second does.
         ("10 +A", "A since 10"),
         ("10 +T, 10 T>A, 10 A>B", "B since 10"),
         ("10 +A, 10 A>B, 10 B>A", "A since 10"),
-        // The same edge walked twice needs a way back.
+        // The same edge taken twice needs an edge back.
         ("10 A>B, 10 B>A, 10 A>B", "B since 10"),
         ("10 A>B, 10 A>B", "B? since 10"),
-        // A circuit says nothing of where it began unless the second before does.
+        // A circuit does not say where it began; the second before does.
         ("10 A>B, 10 B>A", "A? since 10"),
         ("9 +B, 10 A>B, 10 B>A", "B since 9"),
         ("9 +U, 10 A>B, 10 B>A", "U? since 9"),
-        // Assertions: of one node they hold, of several only with what was before.
+        // Assertions of one node hold; those of several only together with the state before.
         ("10 =A", "A since 10"),
         ("10 =A, 10 =A", "A since 10"),
         ("9 +A, 10 A>A", "A since 9"),
         ("9 +A, 10 =A, 10 =P", "A since 9"),
         ("9 +U, 10 =A, 10 =P", "U? since 9"),
         ("10 =A, 10 =P", "A? since 10"),
-        // An assertion moves nothing beside a moving edge.
+        // An assertion has no effect beside an edge that moves.
         ("9 +T, 10 T>P, 10 =T", "P since 10"),
-        // A guess in one second is over with the next.
+        // The next second resolves an ambiguous one.
         ("10 A>B, 10 P>Q, 11 B>A", "A since 11"),
-        // Far apart, before the epoch, and at the ends of time.
+        // Far apart, before the epoch, and at the limits of the type.
         ("-5 +T, 0 T>A", "A since 0"),
         ("-9223372036854775808 +T, 9223372036854775807 T>A", "A since 9223372036854775807"),
     ] {
@@ -159,7 +160,7 @@ fn nothing_revives_what_has_ended() {
         ("10 +A, 20 A>X, 30 X>A", "X since 20"),
         ("10 +A, 10 =C", "C since 10"),
         ("10 +A, 10 A>B, 10 B>P, 10 =C", "C since 10"),
-        // The later end counts, and of one second the greater.
+        // The later end counts, and within a second the greater node.
         ("10 =C, 20 C>C", "C since 20"),
         ("10 =C, 10 =X", "X since 10"),
     ] {
@@ -181,7 +182,7 @@ fn an_end_is_taken_in_after_everything_was_settled() {
     assert_eq!(*long.state().unwrap().node, node("C"));
 }
 
-/// A climb of one quantity each, `per_second` steps a second from second 100 on.
+/// Edges that each raise the quantity by one, `per_second` of them a second from second 100 on.
 fn ladder(per_second: usize, steps: usize) -> Vec<Edge> {
     let at = |rung: usize| build(Status::Active, "a", None, Some(rung as u64));
     let second = |step: usize| 100 + i64::try_from(step / per_second).unwrap();
@@ -244,7 +245,7 @@ fn one_second_remembers_64_events_and_then_is_settled() {
     assert_eq!(*full.state().unwrap().node, node("P"));
 }
 
-/// A stored node of that status.
+/// A node with that status, as it is stored.
 fn stored(status: &str) -> String {
     format!(r#"{{"status":"{status}","items":[]}}"#)
 }
@@ -280,126 +281,5 @@ fn a_damaged_record_is_refused() {
     ] {
         let record: Record = serde_json::from_str(&json).unwrap();
         assert_eq!(bytes(&record), json);
-    }
-}
-
-/// One step of a life: seconds until it, which field changes, and to what.
-type Step = (i64, u8, usize);
-
-fn steps(max: usize) -> impl Strategy<Value = Vec<Step>> {
-    let pause = prop_oneof![3 => Just(0_i64), 1 => Just(1), 1 => Just(50), 1 => Just(5_000)];
-    vec((pause, 0..4_u8, 0..6_usize), 0..max)
-}
-
-fn changed(node: &Node, field: u8, value: usize) -> Node {
-    let mut node = node.clone();
-    match field {
-        0 => {
-            let names = ["active", "past_due", "unpaid", "paused", "trialing", "incomplete"];
-            node.status = Status::parse(names[value]);
-        }
-        1 => node.items[0].price = Some(["a", "b"][value % 2].into()),
-        2 => node.items[0].ends_at_secs = Some(i64::try_from(value % 3).unwrap()),
-        _ => node.cancel_at_period_end = value.is_multiple_of(2),
-    }
-    node
-}
-
-/// A life in its true order, and where it ends. `run_max` bounds the events of one second.
-fn life(steps: &[Step], end: Option<i64>, run_max: usize) -> (Vec<Edge>, Node) {
-    let (mut at_secs, mut now, mut run) = (100, node("A"), 1);
-    let mut edges = vec![Edge { at_secs, before: Before::Created, to: now.clone().into() }];
-    for (pause, field, value) in steps {
-        let pause = if run >= run_max { 1.max(*pause) } else { *pause };
-        run = if pause == 0 { run + 1 } else { 1 };
-        at_secs += pause;
-        let next = changed(&now, *field, *value);
-        let before = Before::Node(std::mem::replace(&mut now, next.clone()).into());
-        edges.push(Edge { at_secs, before, to: next.into() });
-    }
-    if let Some(pause) = end {
-        now.status = Status::Canceled;
-        let to = now.clone().into();
-        edges.push(Edge { at_secs: at_secs + pause, before: Before::Unknown, to });
-    }
-    (edges, now)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-    /// `fold_model`: a life of up to 16 events ends in the truth, in the same bytes, in every order.
-    #[test]
-    fn the_state_is_a_function_of_the_set(
-        steps in steps(15),
-        end in proptest::option::weighted(0.3, 0..2_i64),
-        keys in vec(any::<u64>(), 16),
-    ) {
-        let (edges, truth) = life(&steps, end, 16);
-        let in_order = record(&edges);
-        let mut shuffled: Vec<_> = edges.iter().zip(&keys).collect();
-        shuffled.sort_by_key(|(_, key)| **key);
-        let any_order = record(shuffled.iter().map(|(edge, _)| *edge));
-        prop_assert_eq!(bytes(&any_order), bytes(&in_order));
-        let state = any_order.state().unwrap();
-        prop_assert_eq!(state.node, &truth);
-        prop_assert!(!state.ambiguous);
-        prop_assert_eq!(any_order.is_ended(), end.is_some());
-        prop_assert_eq!(any_order.latest_secs(), edges.last().map(|last| last.at_secs));
-    }
-
-    /// A long life, delivered a little out of order, ends in the truth after much was settled.
-    #[test]
-    fn a_long_life_survives_small_disorder(
-        steps in steps(80),
-        keys in vec(any::<u64>(), 81),
-    ) {
-        let (edges, truth) = life(&steps, None, 4);
-        let mut order: Vec<_> = edges.iter().zip(&keys).enumerate().collect();
-        order.sort_by_key(|(index, (_, key))| (index / 5, **key));
-        let mut record = Record::default();
-        for (_, (edge, _)) in order {
-            prop_assert_eq!(record.insert(edge.clone()), Arrival::Remembered);
-            prop_assert!(record.edges.len() <= EVENTS_REMEMBERED_MAX);
-        }
-        prop_assert_eq!(record.state().unwrap().node, &truth);
-    }
-
-    /// Whatever a life looked like without one of its events, with it all is as if it had never lacked.
-    #[test]
-    fn a_missing_edge_is_mended_by_its_arrival(steps in steps(15), lost in any::<Index>()) {
-        let (mut edges, truth) = life(&steps, None, 16);
-        let complete = bytes(&record(&edges));
-        let late = edges.remove(lost.index(edges.len()));
-        let mut record = record(&edges);
-        record.insert(late);
-        prop_assert_eq!(bytes(&record), complete);
-        prop_assert_eq!(record.state().unwrap().node, &truth);
-    }
-
-    /// Any edges at all, consistent or not: no panic, one answer for each set, a bounded record.
-    #[test]
-    fn nonsense_has_one_answer_too(
-        picks in vec((0..3_i64, 0..9_usize, 0..9_usize), 1..16),
-        keys in vec(any::<u64>(), 16),
-    ) {
-        let letters = ["A", "B", "T", "P", "Q", "U", "C", "X", "Z"].map(node);
-        let edges: Vec<_> = picks
-            .iter()
-            .map(|(at_secs, from, to)| {
-                let before = match from {
-                    0 => Before::Created,
-                    1 => Before::Unknown,
-                    from => Before::Node(letters[*from].clone().into()),
-                };
-                Edge { at_secs: *at_secs, before, to: letters[*to].clone().into() }
-            })
-            .collect();
-        let mut order: Vec<_> = edges.iter().zip(&keys).collect();
-        order.sort_by_key(|(_, key)| **key);
-        let shuffled = record(order.iter().map(|(edge, _)| *edge));
-        prop_assert_eq!(bytes(&shuffled), bytes(&record(&edges)));
-        let named: HashSet<_> = edges.iter().map(|edge| &*edge.to).collect();
-        prop_assert!(named.contains(&shuffled.state().unwrap().node));
     }
 }

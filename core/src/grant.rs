@@ -17,10 +17,10 @@ use crate::{
 pub struct Entitlement {
     /// The role.
     pub role: Role,
-    /// Until when it is paid for; `None` where Stripe names no end.
+    /// Time until which it is paid for; `None` if Stripe names no end.
     #[serde(rename = "expires", skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<Timestamp>,
-    /// Until when it gives access: the expiry and the days of grace; `None` is without end.
+    /// Time until which it gives access: the expiry plus the days of grace; `None` is without end.
     #[serde(rename = "until", skip_serializing_if = "Option::is_none", default)]
     pub access_until: Option<Timestamp>,
 }
@@ -32,7 +32,7 @@ impl Entitlement {
         self.access_until.is_none_or(|until| until > now)
     }
 
-    /// Whether it lasts longer than another; no end is the longest.
+    /// Whether it lasts longer than another. Without an end is longest.
     #[must_use]
     pub fn outlasts(&self, other: &Self) -> bool {
         self.compare_duration(other).is_gt()
@@ -47,7 +47,8 @@ impl Entitlement {
     }
 }
 
-/// What one customer's subscriptions earn: for each role the longest-lasting, lowest role first.
+/// What one customer's subscriptions earn: the longest-lasting entitlement for each role, lowest role
+/// first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Grant(Vec<Entitlement>);
@@ -107,15 +108,15 @@ pub const fn gives_access(status: &Status, policy: &Policy) -> bool {
     }
 }
 
-/// Whether a subscription that gives access sells nothing that the policy knows.
+/// Whether a subscription that gives access has no item that the policy maps to a role.
 #[must_use]
 pub fn is_unmapped(node: &Node, policy: &Policy) -> bool {
     gives_access(&node.status, policy)
         && node.items.iter().all(|item| policy.role_for_item(item).is_none())
 }
 
-/// The entitlement of one subscription: its highest item's role, until the earliest end of the items that
-/// earn it.
+/// The entitlement of one subscription: the highest role that an item earns, until the earliest end of the
+/// items that earn it.
 fn entitlement(state: State<'_>, policy: &Policy) -> Option<Entitlement> {
     let node = state.node;
     if !gives_access(&node.status, policy) {
@@ -133,7 +134,7 @@ fn entitlement(state: State<'_>, policy: &Policy) -> Option<Entitlement> {
         .filter_map(|item| item.ends_at_secs)
         .min();
     let paid_until = match node.status {
-        // The period rolls on when a renewal fails; what was paid for ended at that moment.
+        // The period advances even when a renewal fails; what was paid for ended at that moment.
         Status::PastDue => Some(ends.map_or(state.since_secs, |ends| ends.min(state.since_secs))),
         Status::Active
         | Status::Trialing

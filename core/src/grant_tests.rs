@@ -77,11 +77,11 @@ fn a_customer_earns_the_best_of_each_role() {
         (&["incomplete_expired:price_paid@5000"], ""),
         (&["paused:price_paid@5000"], ""),
         (&["something_new:price_paid@5000"], ""),
-        // Past due is paid until it became so, whatever period Stripe has rolled on to.
+        // A past-due subscription was paid until it became so, whatever period Stripe shows now.
         (&["past_due:price_paid@5000"], "paid@1000+3"),
         (&["past_due:price_paid@500"], "paid@500+3"),
         (&["past_due:price_paid@-"], "paid@1000+3"),
-        // Of several items the highest role counts, until the earliest end of those that earn it.
+        // The highest role of several items counts, until the earliest end of the items that earn it.
         (&["active:price_paid@5000 pro_monthly@6000"], "pro@6000+3"),
         (&["active:pro_monthly@6000 prod_pro@5000 price_paid@1"], "pro@5000+3"),
         (&["active:pro_monthly@6000 prod_pro@-"], "pro@6000+3"),
@@ -89,7 +89,7 @@ fn a_customer_earns_the_best_of_each_role() {
         (&["active:price_unknown@5000"], ""),
         (&["active:"], ""),
         (&["active:price_paid@-"], "paid@-"),
-        // Of several subscriptions each role lasts as long as its longest.
+        // Each role of several subscriptions lasts as long as its longest entitlement.
         (&["active:price_paid@5000", "active:price_paid@9000"], "paid@9000+3"),
         (&["active:price_paid@9000", "active:price_paid@5000"], "paid@9000+3"),
         (&["active:price_paid@9000", "active:price_paid@-"], "paid@-"),
@@ -131,7 +131,7 @@ fn a_checkouts_payment_holds_the_role_back() {
         ("trialing", Paid, 0, true),
         ("active", Pending, 0, false),
         ("trialing", Pending, SINCE + 1, false),
-        // A failure is mended by a good standing that began after it, and by nothing else.
+        // Only a status of `active` that began after a failure makes up for it.
         ("active", Failed, SINCE - 1, true),
         ("active", Failed, SINCE, false),
         ("active", Failed, SINCE + 1, false),

@@ -1,21 +1,22 @@
-//! Ids as types, so that a customer is never taken for a user. An id that exists is well formed.
+//! Ids as types, so that a customer's id is never used as a user's. Every value is well formed: the
+//! constructor refuses anything else.
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::limits::ID_MAX_BYTES;
+use crate::limits::ID_BYTES_MAX;
 
 /// Why a text is not an id.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    /// Nothing there.
+    /// It is empty.
     #[error("an id must not be empty")]
     Empty,
-    /// Longer than [`ID_MAX_BYTES`].
-    #[error("an id has at most {ID_MAX_BYTES} bytes, this one has {0}")]
+    /// It is longer than [`ID_BYTES_MAX`].
+    #[error("an id has at most {ID_BYTES_MAX} bytes, this one has {0}")]
     TooLong(usize),
-    /// Control characters would corrupt logs and keys.
+    /// It has control characters, which would corrupt logs and keys.
     #[error("an id must not contain control characters")]
     ControlCharacter,
 }
@@ -24,7 +25,7 @@ fn check(text: &str) -> Result<(), Error> {
     if text.is_empty() {
         return Err(Error::Empty);
     }
-    if text.len() > ID_MAX_BYTES {
+    if text.len() > ID_BYTES_MAX {
         return Err(Error::TooLong(text.len()));
     }
     if text.chars().any(char::is_control) {
@@ -40,7 +41,7 @@ macro_rules! id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Checks the text: not empty, at most 255 bytes, no control characters.
+            /// Checks the text: not empty, at most [`ID_BYTES_MAX`] bytes, no control characters.
             pub fn new(text: &str) -> Result<Self, Error> {
                 check(text)?;
                 Ok(Self(text.into()))
@@ -112,7 +113,7 @@ id! {
     UserId
 }
 
-/// How often an account's effective role has changed. A token that carries a smaller one is stale.
+/// The number of changes of an account's role. A token that carries a smaller one is stale.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -120,7 +121,7 @@ id! {
 pub struct RevocationId(pub u64);
 
 impl RevocationId {
-    /// The one after this.
+    /// The next one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -133,8 +134,8 @@ impl fmt::Display for RevocationId {
     }
 }
 
-/// How often a customer or an account was written; 0 means that it is not stored yet. A commit
-/// names the version that its decision was made from.
+/// The number of times that a customer or an account was written; 0 means that it is not stored yet. A
+/// commit names the version that its decision was based on.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -142,7 +143,7 @@ impl fmt::Display for RevocationId {
 pub struct Version(pub u64);
 
 impl Version {
-    /// The version that a commit on top of this one writes.
+    /// The version that a commit based on this one writes.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

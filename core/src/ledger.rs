@@ -1,7 +1,7 @@
 //! The ledger: one row per processed event. It is the audit trail and the dedupe.
 //!
-//! What tierlift or an operator does without a webhook stands there like an event, under an id that no
-//! event of Stripe's has.
+//! What tierlift or an operator does without a webhook has a row too, under an id that no Stripe event
+//! has.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -51,7 +51,7 @@ pub enum EntryKind {
 
 macro_rules! system_events {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// What is written to the ledger without a webhook, named as Stripe names its events.
+        /// An act without a webhook, named as Stripe names its events.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum SystemEvent {
             $($(#[$doc])* #[serde(rename = $text)] $name,)*
@@ -100,10 +100,10 @@ pub struct LedgerEntry {
     pub user: Option<UserId>,
     /// The outcome.
     pub outcome: Outcome,
-    /// Why it earned less than it might have.
+    /// The reason why it earned less than it could, if it did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Code>,
-    /// Edges are missing: the state is a fixed choice until they arrive.
+    /// Whether edges are missing: the state is a fixed choice until they arrive.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub ambiguous: bool,
     /// The user's role before.
@@ -134,8 +134,8 @@ impl LedgerEntry {
         }
     }
 
-    /// The row of an act of our own on a user's account at that version; `None` where the user id
-    /// makes no event id.
+    /// The row of a system event on a user's account at that version; `None` if the user id makes no
+    /// event id.
     #[must_use]
     pub fn for_system_event(
         kind: SystemEvent,
@@ -167,9 +167,9 @@ impl LedgerEntry {
     }
 }
 
-/// One id for each version of an account, so that the act happens once.
+/// The id of a system event: one for each version of an account, so that it happens once.
 fn system_event_id(kind: SystemEvent, user: &str, version: Version) -> Option<EventId> {
     let id = |user: &str| EventId::new(&format!("{}.{}.{user}", kind.as_str(), version.0));
-    // A user id may be as long as an event id can be: then its digest stands for it, still unique.
+    // A user id may be as long as an event id can be. Its digest replaces it then, and is as unique.
     id(user).or_else(|_| id(&hex::encode(Sha256::digest(user)))).ok()
 }

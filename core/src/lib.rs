@@ -1,8 +1,8 @@
 //! The rules of tierlift: what a Stripe webhook means, and what it changes.
 //!
-//! Everything here is a function of its arguments. This crate refuses to do IO: it reads no clock,
-//! no environment, no file and no socket, and it needs no runtime. Bytes, state and time come in,
-//! values go out. The modules stand in the order of the data.
+//! Everything here is a function of its arguments. This crate refuses to do IO: it reads no clock, no
+//! environment, no file and no socket, and it needs no runtime. Bytes, state and time come in, values go
+//! out. The modules are listed in the order of the data.
 
 pub mod codes;
 pub mod id;
@@ -27,6 +27,8 @@ pub mod change;
 pub mod decide;
 pub mod failure;
 pub mod ledger;
+#[cfg(any(test, feature = "model"))]
+pub mod model;
 
 pub mod token;
 pub mod wire;

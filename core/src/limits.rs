@@ -1,170 +1,257 @@
-//! Every limit of tierlift, by name. A limit that is not here does not exist.
+//! The limits that the stages and both backends keep to, by subject, each with a name.
 //!
-//! Units stand last in each name. Sources are given where a limit is somebody else's.
+//! Units and qualifiers stand last in each name: `RETRY_DELAY_MS_MAX`. Where a limit is someone
+//! else's, its source is given. What belongs to a format rather than to tierlift (the length of a digest)
+//! stands beside the code that writes the format.
 
-/// Largest webhook body that is read, in bytes. Stripe's largest events are well below; SQS carries
-/// 256 KiB (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>).
-pub const WEBHOOK_BODY_MAX_BYTES: usize = 256 * 1024;
-/// Largest body of any other request, in bytes.
-pub const REQUEST_BODY_MAX_BYTES: usize = 16 * 1024;
-/// Largest `Stripe-Signature` header that is read, in bytes.
-pub const SIGNATURE_HEADER_MAX_BYTES: usize = 4 * 1024;
-/// Most `v1` signatures that are compared for one webhook. Stripe sends one for each active secret.
+// ---- Webhooks ----------------------------------------------------------------------------------
+
+/// Size of a webhook's body, in bytes. Stripe's largest events are well below; SQS carries 256 KiB
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>).
+pub const WEBHOOK_BODY_BYTES_MAX: usize = 256 * 1024;
+/// Size of a `Stripe-Signature` header, in bytes.
+pub const SIGNATURE_HEADER_BYTES_MAX: usize = 4 * 1024;
+/// `v1` signatures that are compared for one webhook. Stripe sends one for each active secret.
 pub const SIGNATURES_MAX: usize = 16;
-/// Most signing secrets at a time: one in use, one rolling out, and room for error.
-pub const SECRETS_MAX: usize = 8;
-/// Longest `traceparent` that is kept, in bytes; version 00 has 55
-/// (<https://www.w3.org/TR/trace-context/#traceparent-header>).
-pub const TRACE_MAX_BYTES: usize = 64;
-/// How far a signature's time may be from ours, in seconds
+/// Difference between a signature's time and the current time, in seconds
 /// (<https://docs.stripe.com/webhooks#verify-official-libraries>).
 pub const SIGNATURE_TOLERANCE_SECS: i64 = 300;
+/// Active signing secrets: the current one, one that is being rotated out, and room for error.
+pub const SECRETS_MAX: usize = 8;
+/// Length of a `traceparent` header, in bytes; a longer one is dropped. Version 00 has 55
+/// (<https://www.w3.org/TR/trace-context/#traceparent-header>).
+pub const TRACE_BYTES_MAX: usize = 64;
 
-/// Longest id of an event, customer, subscription or user, in bytes. Stripe promises at most 255.
-pub const ID_MAX_BYTES: usize = 255;
-/// Most roles that a deployment may name.
+// ---- Ids and configuration ---------------------------------------------------------------------
+
+/// Length of the id of an event, customer, subscription or user, in bytes. Stripe's ids have at most
+/// 255.
+pub const ID_BYTES_MAX: usize = 255;
+/// Roles of a policy.
 pub const ROLES_MAX: usize = 32;
-/// Longest role name, in bytes.
-pub const ROLE_NAME_MAX_BYTES: usize = 64;
-/// Longest grace after an expiry, in days.
+/// Length of a role's name, in bytes.
+pub const ROLE_NAME_BYTES_MAX: usize = 64;
+/// Days of grace after an expiry.
 pub const GRACE_DAYS_MAX: u32 = 90;
 
-/// Events that a subscription remembers before the oldest second is settled.
+// ---- Customers and accounts --------------------------------------------------------------------
+
+/// Events that a subscription remembers before its oldest second is settled.
 pub const EVENTS_REMEMBERED_MAX: usize = 16;
-/// Events of one and the same second that a subscription remembers before that second is settled.
+/// Events of a single second that a subscription remembers before that second is settled.
 pub const EVENTS_OF_ONE_SECOND_MAX: usize = 64;
-/// Items of a subscription that are tracked. Stripe allows 20
+/// Items of a subscription. Stripe allows 20
 /// (<https://docs.stripe.com/billing/subscriptions/quantities>).
 pub const SUBSCRIPTION_ITEMS_MAX: usize = 32;
-/// Subscriptions that one customer may hold, ended ones included.
+/// Subscriptions of a customer, ended ones included.
 pub const SUBSCRIPTIONS_MAX: usize = 100;
-/// Customers that one user may be linked to at a time.
+/// Customers that are linked to a user at the same time.
 pub const CUSTOMERS_PER_USER_MAX: usize = 32;
+/// Days for which a ledger row is kept: longer than any resend. Stripe's CLI resends for 30 days.
+pub const LEDGER_KEPT_DAYS: i64 = 90;
+/// Accounts that one round of expiry settles; the others wait for the next round.
+pub const EXPIRIES_PER_ROUND_MAX: usize = 1_000;
+/// Pages of one shard of the expiry index on AWS that one round reads, to get past entries that are not
+/// accounts.
+pub const EXPIRY_PAGES_MAX: usize = 10;
 
-/// Deliveries of one message before it is parked.
+// ---- Queue -------------------------------------------------------------------------------------
+
+/// Messages in the queue. When it is full, webhooks are answered 503 and Stripe keeps them.
+pub const QUEUE_DEPTH_MAX: usize = 1_000_000;
+/// Deliveries of a message before it is parked.
 pub const ATTEMPTS_MAX: u32 = 5;
-/// First delay before a failed message is tried again, in milliseconds; doubles each time.
-pub const RETRY_DELAY_MIN_MS: u64 = 1_000;
-/// Longest delay before a failed message is tried again, in milliseconds.
-pub const RETRY_DELAY_MAX_MS: u64 = 60_000;
-/// How often a decision is made anew when somebody else committed first.
+/// Delay before a failed message is first retried, in milliseconds. It doubles with each attempt.
+pub const RETRY_DELAY_MS_MIN: u64 = 1_000;
+/// Longest delay before a failed message is retried, in milliseconds.
+pub const RETRY_DELAY_MS_MAX: u64 = 60_000;
+/// Times that a decision is repeated because another writer committed first.
 pub const CONFLICT_RETRIES_MAX: u32 = 8;
-/// How long a received message stays invisible to other receivers, in seconds: six times the
+/// Time for which a received message is invisible to other receivers, in seconds: six times the
 /// worker's timeout.
 pub const VISIBILITY_TIMEOUT_SECS: i64 = 60;
-/// Longest error text that a failure record keeps, in bytes.
-pub const ERROR_TEXT_MAX_BYTES: usize = 512;
-/// Messages that the queue holds before webhooks are answered 503, so that Stripe keeps them.
-pub const QUEUE_DEPTH_MAX: usize = 1_000_000;
-/// Days that a ledger row is kept: longer than any resend (Stripe's CLI resends up to 30 days).
-pub const LEDGER_KEPT_DAYS: i64 = 90;
+/// Length of the error message in a failure record, in bytes.
+pub const ERROR_TEXT_BYTES_MAX: usize = 512;
 
-/// Messages of one batch that Lambda hands to the worker; a FIFO queue gives at most 10
+// ---- AWS ---------------------------------------------------------------------------------------
+
+/// Messages in a batch that Lambda hands to the worker. A FIFO queue gives at most 10
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>).
 pub const SQS_BATCH_MAX: u32 = 10;
-/// Deliveries of one SQS message before SQS itself sets it aside. The rest of a failed message's
-/// group comes back with it, untried, and SQS counts that; so its count is only the net for a worker
-/// that dies without an answer, and wide enough for a whole batch of one group.
+/// Receives of one SQS message before SQS itself moves it to the dead-letter queue. The rest of a
+/// failed message's group is returned with it, untried, and SQS counts that too. So this is only the
+/// safety net for a worker that dies before it settles, wide enough for a whole batch of one group.
 pub const SQS_RECEIVES_MAX: u32 = ATTEMPTS_MAX * SQS_BATCH_MAX;
-/// How long a worker function may take for a batch, in seconds.
+/// Time that a worker function may take for a batch, in seconds.
 pub const WORKER_TIMEOUT_SECS: i64 = VISIBILITY_TIMEOUT_SECS / 6;
-/// How long a call to AWS may take to connect, in milliseconds.
+/// Time that a call to AWS may take to connect, in milliseconds.
 pub const AWS_CONNECT_TIMEOUT_MS: u64 = 1_000;
-/// How long one attempt of a call to AWS may take, in milliseconds.
+/// Time that one attempt of a call to AWS may take, in milliseconds.
 pub const AWS_ATTEMPT_TIMEOUT_MS: u64 = 2_000;
-/// How long a call to AWS may take with all its attempts, in milliseconds.
+/// Time that a call to AWS may take with all its attempts, in milliseconds.
 pub const AWS_CALL_TIMEOUT_MS: u64 = 5_000;
 /// Attempts of one call to AWS, the first included.
 pub const AWS_ATTEMPTS_MAX: u32 = 3;
-/// How long the record of a failure may hold up the answer for its message, in milliseconds.
+/// Delay before a call to AWS is first retried, in milliseconds. It doubles with each attempt.
+pub const AWS_RETRY_DELAY_MS_MIN: u64 = 50;
+/// Time that reading or writing a failure record may delay its message, in milliseconds.
 pub const FAILURE_RECORD_TIMEOUT_MS: u64 = 1_000;
-/// How long SQS waits for a message when a tool receives, in seconds
+/// Time that SQS waits for a message when a tool receives, in seconds
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
 pub const RECEIVE_WAIT_SECS: u64 = 20;
-/// Longest time that a message may be invisible, in seconds
+/// Time for which a message can be invisible, in seconds
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>).
-pub const VISIBILITY_MAX_SECS: u64 = 12 * 60 * 60;
-/// How long a look at the dead letters hides them from other lookers if it never ends, in seconds.
+pub const VISIBILITY_SECS_MAX: u64 = 12 * 60 * 60;
+/// Length of a group or deduplication id of SQS, in bytes
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>).
+pub const SQS_ID_BYTES_MAX: usize = 128;
+/// Attributes of an SQS message (the same page). A dead letter has all of them.
+pub const SQS_ATTRIBUTES_MAX: usize = 10;
+/// Time that SQS waits for a dead letter in a scan, in seconds. Without a wait SQS asks only some of its
+/// servers, and may miss messages.
+pub const DEAD_LETTERS_WAIT_SECS: u64 = 1;
+/// Time for which an interrupted scan hides dead letters from other scans, in seconds.
 pub const DEAD_LETTERS_HIDDEN_SECS: u64 = 30;
-/// Dead letters that one look goes through.
-pub const DEAD_LETTERS_SEEN_MAX: usize = 10_000;
-/// How old a secret may be that a function keeps, in seconds: so soon a rolled one is known.
-pub const SECRET_AGE_MAX_SECS: u64 = 300;
-/// Shortest time between two looks for a newer secret, in seconds, however many forgeries arrive.
-pub const SECRET_LOOK_INTERVAL_SECS: u64 = 10;
-/// Largest item of a DynamoDB table, in bytes
+/// Dead letters that one scan reads.
+pub const DEAD_LETTERS_PER_SCAN_MAX: usize = 10_000;
+/// Age of a secret that a function caches, in seconds. A rotated one is seen after this time.
+pub const SECRET_AGE_SECS_MAX: u64 = 300;
+/// Shortest time between two refreshes of a secret, in seconds, however many forgeries arrive.
+pub const SECRET_REFRESH_INTERVAL_SECS: u64 = 10;
+/// Size of a DynamoDB item, in bytes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
-pub const ITEM_MAX_BYTES: usize = 400 * 1024;
-/// Days that the record of a failure is kept: longer than SQS keeps any message (14).
+pub const ITEM_BYTES_MAX: usize = 400 * 1024;
+/// Days for which a failure record is kept: longer than SQS keeps a message, which is 14 days.
 pub const FAILURE_KEPT_DAYS: i64 = 15;
-/// How long API Gateway keeps a socket at most, in seconds, and some more
+/// Keys of one `BatchGetItem`
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
+pub const BATCH_GET_KEYS_MAX: usize = 100;
+/// Time for which the row of a connection is kept, in seconds: API Gateway's longest, and a margin
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>).
 pub const CONNECTION_KEPT_SECS: i64 = 2 * 60 * 60 + 10 * 60;
+/// Connections on a page of the index: all that a user may have and one more, so that the first page is
+/// usually the last.
+pub const CONNECTIONS_PER_PAGE_MAX: usize = SOCKETS_PER_USER_MAX + 1;
+/// Pages of a user's connections that are read.
+pub const CONNECTION_PAGES_MAX: usize = 20;
+/// Time from a decision to its commit, in seconds: a function's lifetime and some clock skew.
+pub const COMMIT_SECS_MAX: i64 = 15;
+/// Time after a role change during which a ping is also answered with a snapshot, in seconds: two of
+/// the client's pings on API Gateway, which closes a socket after ten silent minutes.
+pub const CATCH_UP_SECS: i64 = 10 * 60;
 
-/// HTTP connections that are open at a time; further ones wait to be accepted. Sockets do not count.
+// ---- HTTP --------------------------------------------------------------------------------------
+
+/// Open HTTP connections; others wait to be accepted. Sockets do not count.
 pub const CONNECTIONS_MAX: u32 = 10_000;
-/// How long a connection may wait for the complete head of its next request, in seconds: so long
-/// lives an idle connection, and so long a slow head. As long may a client take nothing of an answer.
+/// Pause before the next accept when the system is out of resources, in milliseconds.
+pub const ACCEPT_RETRY_DELAY_MS: u64 = 100;
+/// Time that a connection may wait for the complete head of its next request, in seconds. It bounds
+/// idle connections and slow heads, and also a client that does not read its response.
 pub const REQUEST_HEAD_TIMEOUT_SECS: u64 = 30;
-/// Largest head of a request, in bytes; a token may stand in it.
-pub const REQUEST_HEAD_MAX_BYTES: usize = 32 * 1024;
-/// How long a request to one of the host's own routes may take, in seconds.
-pub const REQUEST_TIMEOUT_SECS: u64 = 30;
-/// How long a request's body may take to arrive, in seconds.
+/// Size of a request's head, in bytes; it may carry a token.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Time that a request's body may take to arrive, in seconds.
 pub const REQUEST_BODY_TIMEOUT_SECS: u64 = 10;
-/// How long a shutdown waits for requests, commits and sockets, in seconds.
+/// Size of the body of any request other than a webhook, in bytes.
+pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024;
+/// Time that a request to one of the host's own routes may take, in seconds.
+pub const REQUEST_TIMEOUT_SECS: u64 = 30;
+/// Time for which a browser may cache that an origin is allowed, in seconds.
+pub const PREFLIGHT_AGE_SECS_MAX: u64 = 60 * 60;
+/// Time that a shutdown waits for requests, commits and sockets, in seconds.
 pub const SHUTDOWN_TIMEOUT_SECS: u64 = 20;
-/// How long an issuer may take to send its key set, in seconds.
+
+// ---- Tokens ------------------------------------------------------------------------------------
+
+/// Lifetime of an access token, in seconds.
+pub const TOKEN_TTL_SECS: i64 = 15 * 60;
+/// Length of a token, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Clock skew that is forgiven in a token's `nbf`, in seconds.
+pub const TOKEN_NOT_BEFORE_SKEW_SECS: i64 = 60;
+/// Length of a JWT secret, in bytes: what HS256 needs (RFC 7518, section 3.2).
+pub const JWT_SECRET_BYTES_MIN: usize = 32;
+/// Time that an issuer may take to send its key set, in seconds.
 pub const JWKS_FETCH_TIMEOUT_SECS: u64 = 3;
 /// Shortest time between two fetches of an issuer's key set, in seconds.
 pub const JWKS_FETCH_INTERVAL_SECS: i64 = 60;
-/// Largest key set that is read, in bytes.
-pub const JWKS_MAX_BYTES: u64 = 256 * 1024;
+/// Size of a key set, in bytes.
+pub const JWKS_BYTES_MAX: u64 = 256 * 1024;
 
-/// Live sockets of this process; one more is answered 503.
+// ---- Sockets and pushes ------------------------------------------------------------------------
+
+/// Live sockets of a process; the next one is answered 503.
 pub const SOCKETS_MAX: usize = 50_000;
-/// Live sockets of one user; one more closes the oldest.
+/// Live sockets of a user; the next one closes the oldest.
 pub const SOCKETS_PER_USER_MAX: usize = 20;
-/// How long a decision may take to be committed, in seconds, a function's lifetime and some skew of
-/// clocks included.
-pub const COMMIT_SECS_MAX: i64 = 15;
-/// How long a ping is answered with a snapshot, too, after a role changed, in seconds: two of the
-/// client's pings on API Gateway, which closes a socket after ten silent minutes.
-pub const CATCH_UP_SECS: i64 = 10 * 60;
-/// Largest frame that a client may send, in bytes.
-pub const SOCKET_FRAME_MAX_BYTES: usize = 4 * 1024;
-/// Frames that wait for a slow reader before its socket is cut.
-pub const SOCKET_OUTBOX_MAX_FRAMES: usize = 32;
-/// What the system may hold for a socket in each direction, in bytes; Linux doubles it. Without this
-/// one that does not read could make it hold megabytes.
+/// Size of a frame from a client, in bytes.
+pub const SOCKET_FRAME_BYTES_MAX: usize = 4 * 1024;
+/// Frames in the outbox of a socket; the next one ends the socket.
+pub const SOCKET_OUTBOX_FRAMES_MAX: usize = 32;
+/// Buffer that the system may hold for a socket in each direction, in bytes; Linux doubles it. The
+/// default would let a client that does not read fill megabytes.
 pub const SOCKET_SYSTEM_BUFFER_BYTES: usize = 16 * 1024;
-/// How often a socket is pinged, in seconds.
+/// Buffer from which a socket's frames are read, in bytes: small, since clients' frames are short
+/// and sockets are many.
+pub const SOCKET_READ_BUFFER_BYTES: usize = 256;
+/// Bytes of frames that gather before they are written without an explicit flush.
+pub const SOCKET_WRITE_BUFFER_BYTES: usize = 4 * 1024;
+/// Time between two pings of a socket, in seconds.
 pub const SOCKET_PING_INTERVAL_SECS: u64 = 30;
-/// Pings in a row that may go unanswered; the next one cuts the socket instead.
+/// Pings in a row that a client may miss; the next one ends the socket instead.
 pub const SOCKET_PINGS_MISSED_MAX: u8 = 1;
-/// How long a socket may take to be closed in order before it is dropped, in seconds.
+/// Time that a closing handshake may take before the socket is dropped, in seconds.
 pub const SOCKET_CLOSE_TIMEOUT_SECS: u64 = 5;
-/// Sockets that are told of one change at the same time.
+/// Sockets to which one change is pushed at the same time.
 pub const PUSHES_AT_ONCE_MAX: usize = 16;
-/// How long a process remembers what it pushed to a socket, in seconds: as long as a batch of the
-/// change feed is tried again.
+/// Users whose changes from a feed are pushed at the same time.
+pub const USERS_NOTIFIED_AT_ONCE_MAX: usize = 8;
+/// Time for which a process remembers what it pushed to a socket, in seconds: as long as a batch of
+/// the change feed is retried.
 pub const PUSH_REMEMBERED_SECS: i64 = 20 * 60;
 /// Pushes that a process remembers.
 pub const PUSHES_REMEMBERED_MAX: usize = 10_000;
-/// Roles whose time is over that one round ends; the rest waits for the next.
-pub const EXPIRIES_PER_ROUND_MAX: usize = 1_000;
-/// Users that are told at the same time of what a feed brings.
-pub const USERS_NOTIFIED_AT_ONCE_MAX: usize = 8;
-/// Lifetime of an access token, in seconds.
-pub const TOKEN_TTL_SECS: i64 = 15 * 60;
-/// Longest token that is read, in bytes.
-pub const TOKEN_MAX_BYTES: usize = 8 * 1024;
 
-/// Consumers of the embedded queue, each with a batch in hand.
+// ---- Embedded: consumers and maintenance -------------------------------------------------------
+
+/// Consumers of the embedded queue, each with a batch of its own.
 pub const CONSUMERS: usize = 4;
-/// Messages that an embedded consumer takes at once.
+/// Messages in the batch of a consumer.
 pub const CONSUMER_BATCH_MAX: usize = 32;
 /// Time between two rounds of maintenance, in seconds.
 pub const MAINTENANCE_INTERVAL_SECS: u64 = 5;
-/// Ledger rows that one transaction deletes at most.
-pub const LEDGER_ROWS_PRUNED_AT_ONCE_MAX: usize = 1_000;
+/// Ledger rows that one transaction deletes.
+pub const LEDGER_ROWS_PER_PRUNE_MAX: usize = 1_000;
+/// Time for which log lines gather before they are written, in milliseconds.
+pub const LOG_FLUSH_INTERVAL_MS: u64 = 10;
+/// Log lines that gather before the thread that logs has to write them, in bytes.
+pub const LOG_BUFFER_BYTES_MAX: usize = 1024 * 1024;
+/// Time between two aggregations of recorded metrics, in seconds.
+pub const METRICS_INTERVAL_SECS: u64 = 5;
+
+// ---- Embedded: the data file -------------------------------------------------------------------
+
+/// Jobs that share a transaction. It bounds the time that the first job waits for the last.
+pub const TRANSACTION_JOBS_MAX: usize = 256;
+/// Bodies of queued messages that are kept in memory for their first delivery, in bytes. Others are
+/// read from the file.
+pub const QUEUED_BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Customers, and accounts, that the writing thread caches. One more empties the cache; a busy server
+/// refills it with one read for each.
+pub const CACHED_ROWS_MAX: usize = 10_000;
+/// Idle connections that are kept for reads.
+pub const READERS_IDLE_MAX: usize = 4;
+/// Time that a read waits for a locked file, in seconds.
+pub const READ_BUSY_TIMEOUT_SECS: u64 = 5;
+/// Committed jobs between two checkpoints. A webhook takes three jobs, and a job about two pages.
+pub const CHECKPOINT_INTERVAL_JOBS: usize = 1_500;
+/// Pages of the write-ahead log after which the writer itself makes a checkpoint, so that the log is
+/// bounded under constant load.
+pub const WAL_PAGES_MAX: i64 = 10_000;
+/// Size to which the write-ahead log is cut back after it has grown beyond it, in bytes.
+pub const WAL_KEPT_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// SQLite's page cache on the writing connection, in KiB.
+pub const PAGE_CACHE_KIB_MAX: i64 = 64 * 1024;
+/// Prepared statements that the writing connection keeps.
+pub const STATEMENTS_CACHED_MAX: usize = 64;

@@ -1,4 +1,4 @@
-//! What a Checkout Session says of its subscription's first payment.
+//! The first payment of a subscription, as its Checkout Session reports it.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +25,8 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// Whether this report counts over another: a decision beats waiting, whenever it was sent; of
-    /// two decisions the later counts.
+    /// Whether this report takes precedence over another: a final state over a pending one whenever it was
+    /// sent, and of two final states the later one.
     #[must_use]
     pub fn supersedes(self, other: Self) -> bool {
         self.rank() > other.rank()

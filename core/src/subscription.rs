@@ -1,6 +1,7 @@
-//! A subscription's tracked fields at one moment: the node that events move between.
+//! The tracked fields of a subscription at one moment: a node, to which events lead and from which they
+//! start.
 //!
-//! Two moments are equal exactly when no tracked field differs. What a node earns is the business
+//! Two nodes are equal exactly when no tracked field differs. What a node earns is the business
 //! of `grant`; how nodes follow each other is the business of `fold`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -18,7 +19,7 @@ pub enum Status {
     PastDue,
     /// The latest invoice is not paid and Stripe has given up; the subscription stays.
     Unpaid,
-    /// Over. Terminal.
+    /// It has ended. Terminal.
     Canceled,
     /// The first invoice is not paid yet.
     Incomplete,
@@ -31,7 +32,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The status of that name; an unknown name survives.
+    /// The status of that name. An unknown name is kept as it is.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text {
@@ -63,7 +64,7 @@ impl Status {
         }
     }
 
-    /// Whether nothing can follow: no event revives such a subscription.
+    /// Whether it is final: no event revives such a subscription.
     #[must_use]
     pub const fn is_terminal(&self) -> bool {
         matches!(self, Self::Canceled | Self::IncompleteExpired)
@@ -83,7 +84,7 @@ impl<'de> Deserialize<'de> for Status {
     }
 }
 
-/// One item: what is sold, until when it is paid, and how many.
+/// One item of a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Item {
     /// Price id, `price_…`.
@@ -92,14 +93,14 @@ pub struct Item {
     /// Product id, `prod_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub product: Option<Box<str>>,
-    /// The price's lookup key, by which a host may name it across accounts.
+    /// The price's lookup key, which can be the same in several Stripe accounts.
     #[serde(rename = "lookup", skip_serializing_if = "Option::is_none", default)]
     pub lookup_key: Option<Box<str>>,
-    /// End of the current period, in seconds since the epoch: the item's own, or the subscription's
-    /// in API versions before Basil.
+    /// End of the current period, in seconds since the epoch: that of the item, or that of the
+    /// subscription in API versions before Basil.
     #[serde(rename = "ends", skip_serializing_if = "Option::is_none", default)]
     pub ends_at_secs: Option<i64>,
-    /// How many, where it is counted.
+    /// The quantity, if the price has one.
     #[serde(rename = "count", skip_serializing_if = "Option::is_none", default)]
     pub quantity: Option<u64>,
 }
@@ -107,14 +108,14 @@ pub struct Item {
 /// The tracked fields of a subscription at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Node {
-    /// Its status.
+    /// The status.
     pub status: Status,
-    /// Its items, sorted.
+    /// The items, sorted.
     pub items: Vec<Item>,
-    /// It will not renew.
+    /// Whether it ends with the current period.
     #[serde(rename = "cancels", skip_serializing_if = "is_false", default)]
     pub cancel_at_period_end: bool,
-    /// Invoices are paused; the status does not change by that.
+    /// Whether the collection of its invoices is paused. The status does not show that.
     #[serde(rename = "uncollected", skip_serializing_if = "is_false", default)]
     pub collection_paused: bool,
     /// `metadata.user_id`.

@@ -1,6 +1,11 @@
-//! One type for instants: microseconds since 1970-01-01T00:00:00Z. It never asks for the time.
+//! Instants as microseconds since 1970-01-01T00:00:00Z, and the clock that the stages read. Nothing
+//! here reads the system's time.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -12,19 +17,19 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// From microseconds since the epoch.
+    /// The instant `micros` microseconds after the epoch.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// From milliseconds since the epoch; saturates.
+    /// The instant `millis` milliseconds after the epoch; saturates.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis.saturating_mul(1_000))
     }
 
-    /// From whole seconds since the epoch, as Stripe and JWT write them; saturates.
+    /// The instant `secs` seconds after the epoch, as Stripe and JWT write it; saturates.
     #[must_use]
     pub const fn from_secs(secs: i64) -> Self {
         Self(secs.saturating_mul(1_000_000))
@@ -48,34 +53,45 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// So many seconds later (earlier where negative); saturates.
+    /// This instant plus `secs` seconds, which may be negative; saturates.
     #[must_use]
     pub const fn plus_secs(self, secs: i64) -> Self {
         Self(self.0.saturating_add(secs.saturating_mul(1_000_000)))
     }
 
-    /// So many milliseconds later; saturates.
+    /// This instant plus `millis` milliseconds, which may be negative; saturates.
     #[must_use]
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis.saturating_mul(1_000)))
     }
 
-    /// So many days later; saturates.
+    /// This instant plus `days` days of 24 hours, which may be negative; saturates.
     #[must_use]
     pub const fn plus_days(self, days: i64) -> Self {
         self.plus_secs(days.saturating_mul(86_400))
     }
 
-    /// Milliseconds from `earlier` to this instant; 0 where `earlier` is later.
+    /// Milliseconds from `earlier` to this instant; 0 if `earlier` is later.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> u64 {
         self.since(earlier).as_millis().try_into().unwrap_or(u64::MAX)
     }
 
-    /// The time from `earlier` to this instant; zero where `earlier` is later.
+    /// The time from `earlier` to this instant; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    /// Converts a time of the standard library; saturates.
+    fn from(time: SystemTime) -> Self {
+        let micros = |since: Duration| i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => Self(micros(after)),
+            Err(before) => Self(-micros(before.duration())),
+        }
     }
 }
 
@@ -84,24 +100,40 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_microsecond(self.0) {
             Ok(at) => write!(f, "{at:.3}"),
-            // Beyond the year 9999 RFC 3339 has no text; the number is still true.
+            // RFC 3339 ends with the year 9999; the number is still right.
             Err(_) => write!(f, "{}", self.0),
         }
     }
 }
 
-/// Where a stage gets the time from. It is given to it, so that a test can be the clock.
+/// The source of time of a stage. It is an argument, so that a test controls the time.
+///
+/// ```
+/// use std::sync::{
+///     Arc,
+///     atomic::{AtomicI64, Ordering},
+/// };
+///
+/// use tierlift_core::time::{Clock, Timestamp};
+///
+/// let secs = Arc::new(AtomicI64::new(1_795_000_000));
+/// let hand = Arc::clone(&secs);
+/// let clock = Clock::new(move || Timestamp::from_secs(hand.load(Ordering::Relaxed)));
+/// let before = clock.now();
+/// secs.fetch_add(60, Ordering::Relaxed);
+/// assert_eq!(clock.now(), before.plus_secs(60));
+/// ```
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// A clock that asks this function.
+    /// A clock that calls this function.
     #[must_use]
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// What it shows.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.0)()
@@ -146,6 +178,13 @@ mod tests {
             assert_eq!(Timestamp::from_millis(millis).to_string(), text);
         }
         assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), i64::MAX.to_string());
+    }
+
+    #[test]
+    fn a_system_time_keeps_its_microseconds_on_both_sides_of_the_epoch() {
+        let micros = Duration::from_micros(1_500_001);
+        assert_eq!(Timestamp::from(UNIX_EPOCH + micros), Timestamp::from_micros(1_500_001));
+        assert_eq!(Timestamp::from(UNIX_EPOCH - micros), Timestamp::from_micros(-1_500_001));
     }
 
     #[test]

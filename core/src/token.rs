@@ -1,4 +1,4 @@
-//! Access tokens: whose they are, and whether they are still worth anything. Time is an argument.
+//! Access tokens: whose they are, and whether they are still valid. Time is an argument.
 //!
 //! HS256 by a shared secret, or RS256, ES256 and EdDSA by the issuer's JWKS (RFC 7517). The
 //! algorithm is pinned by the key, never taken from the token; `exp` is required.
@@ -13,30 +13,30 @@ use crate::{
     account::Account,
     codes::Code,
     id::{RevocationId, UserId},
-    limits::{TOKEN_MAX_BYTES, TOKEN_TTL_SECS},
+    limits::{JWT_SECRET_BYTES_MIN, TOKEN_BYTES_MAX, TOKEN_NOT_BEFORE_SKEW_SECS, TOKEN_TTL_SECS},
     time::Timestamp,
 };
 
 /// Why a token is refused. Each has a stable [`Error::code`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    /// There is none.
+    /// No token was sent.
     #[error("a bearer token is needed")]
     Missing,
-    /// It is not one of ours: broken, of another key or algorithm, without `sub` or `exp`.
+    /// It is malformed, signed with another key or algorithm, or without `sub` or `exp`.
     #[error("the token is not valid here")]
     Invalid,
-    /// No key that we have is the one it names, or fits where it names none; the issuer may have
-    /// rolled its keys.
+    /// None of the known keys is the one that it names, or fits if it names none. The issuer may have
+    /// rotated its keys.
     #[error("the token's key is unknown")]
     UnknownKey,
-    /// Its time is over.
+    /// It has expired.
     #[error("the token has expired")]
     Expired,
-    /// The role has changed since it was issued. Refreshing it gives one that knows the new role.
+    /// The role has changed since it was issued. It can be refreshed.
     #[error("the role has changed since this token was issued; refresh it")]
     Stale,
-    /// It was revoked and cannot be refreshed: log in again.
+    /// It was revoked and cannot be refreshed: the user has to log in again.
     #[error("the token was revoked; log in again")]
     Revoked,
 }
@@ -57,8 +57,8 @@ impl Error {
 /// Why keys are refused.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// Too short for HS256 (RFC 7518, section 3.2).
-    #[error("a JWT secret needs at least 32 bytes, this one has {0}")]
+    /// The secret is too short for HS256 (RFC 7518, section 3.2).
+    #[error("a JWT secret needs at least {JWT_SECRET_BYTES_MIN} bytes, this one has {0}")]
     SecretTooShort(usize),
     /// The key set cannot be read.
     #[error("the key set cannot be read: {0}")]
@@ -68,13 +68,13 @@ pub enum KeyError {
     NoUsableKey,
 }
 
-/// What a valid token says.
+/// The claims of a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// `sub`: the user.
     pub user: UserId,
-    /// `rev`: the revocation id when it was issued. A token of another issuer has none, and is
-    /// never stale.
+    /// `rev`: the revocation id at the time of issue. A token from another issuer has none and is never
+    /// stale.
     pub revocation_id: Option<RevocationId>,
     /// `exp`.
     pub expires_at: Timestamp,
@@ -104,27 +104,27 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// A secret of at least 32 bytes.
+    /// A secret of at least [`JWT_SECRET_BYTES_MIN`] bytes.
     pub fn new(secret: &str) -> Result<Self, KeyError> {
-        if secret.len() < 32 {
+        if secret.len() < JWT_SECRET_BYTES_MIN {
             return Err(KeyError::SecretTooShort(secret.len()));
         }
         let bytes = secret.as_bytes();
         Ok(Self { verify: DecodingKey::from_secret(bytes), sign: EncodingKey::from_secret(bytes) })
     }
 
-    /// A token for a user who is at that revocation id.
+    /// Issues a token for a user whose account has that revocation id.
     #[must_use]
     pub fn mint(&self, user: &UserId, revocation_id: RevocationId, now: Timestamp) -> String {
         let iat = now.as_secs();
         let exp = iat.saturating_add(TOKEN_TTL_SECS);
         let claims = NewClaims { sub: user.as_str(), iat, exp, rev: revocation_id };
-        // HMAC takes every key and these claims always have a JSON text.
+        // HMAC takes a key of any length, and these claims always have a JSON text.
         encode(&Header::new(Algorithm::HS256), &claims, &self.sign).unwrap_or_default()
     }
 }
 
-/// One public key of an issuer, with the algorithm it is for.
+/// One public key of an issuer and the algorithm that it is for.
 #[derive(Clone)]
 struct PublicKey {
     kid: Option<String>,
@@ -132,7 +132,7 @@ struct PublicKey {
     key: DecodingKey,
 }
 
-/// The keys that a token may be signed with.
+/// The keys with which tokens are verified.
 #[derive(Clone, Default)]
 pub struct TokenKeys {
     secret: Option<Secret>,
@@ -152,19 +152,19 @@ impl TokenKeys {
         Self { secret, public: Vec::new() }
     }
 
-    /// The shared secret, if there is one: only then can tokens be issued here.
+    /// The shared secret, if there is one. Tokens can be issued only with it.
     #[must_use]
     pub const fn secret(&self) -> Option<&Secret> {
         self.secret.as_ref()
     }
 
-    /// The same with another shared secret.
+    /// The same keys with another shared secret.
     #[must_use]
     pub fn with_secret(self, secret: Secret) -> Self {
         Self { secret: Some(secret), ..self }
     }
 
-    /// The same with the usable keys of a JWKS document in place of the public ones.
+    /// The same keys with the usable keys of a JWKS document in place of the public ones.
     pub fn with_jwks(self, json: &[u8]) -> Result<Self, KeyError> {
         let set: JwkSet = serde_json::from_slice(json).map_err(KeyError::KeySet)?;
         let public: Vec<_> = set.keys.iter().filter_map(public_key).collect();
@@ -174,12 +174,12 @@ impl TokenKeys {
         Ok(Self { public, ..self })
     }
 
-    /// Checks a token's signature and time.
+    /// Verifies a token's signature and time.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, Error> {
         if token.is_empty() {
             return Err(Error::Missing);
         }
-        if token.len() > TOKEN_MAX_BYTES {
+        if token.len() > TOKEN_BYTES_MAX {
             return Err(Error::Invalid);
         }
         let header = decode_header(token).map_err(|_| Error::Invalid)?;
@@ -220,7 +220,7 @@ fn public_key(jwk: &Jwk) -> Option<PublicKey> {
     Some(PublicKey { kid: jwk.common.key_id.clone(), algorithm, key })
 }
 
-/// `alg` is optional in a JWK; the kind of key says it.
+/// The algorithm of a JWK without `alg`, which follows from the type of the key.
 fn default_algorithm(jwk: &Jwk) -> Option<Algorithm> {
     use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve};
     match &jwk.algorithm {
@@ -240,7 +240,7 @@ fn default_algorithm(jwk: &Jwk) -> Option<Algorithm> {
 
 fn claims(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<RawClaims> {
     let mut validation = Validation::new(algorithm);
-    // The library would read the clock; times are checked by `check_times`.
+    // The library would read the system's time; `check_times` checks the times instead.
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation.validate_aud = false;
@@ -254,7 +254,7 @@ fn check_times(raw: &RawClaims, now: Timestamp) -> Result<Claims, Error> {
         return Err(Error::Expired);
     }
     if let Some(nbf) = raw.nbf
-        && numeric_date(nbf).is_none_or(|nbf| nbf > now.plus_secs(60))
+        && numeric_date(nbf).is_none_or(|nbf| nbf > now.plus_secs(TOKEN_NOT_BEFORE_SKEW_SECS))
     {
         return Err(Error::Invalid);
     }
@@ -268,7 +268,7 @@ fn numeric_date(secs: f64) -> Option<Timestamp> {
     (0.0..=253_402_300_799.0).contains(&secs).then(|| Timestamp::from_secs(secs as i64))
 }
 
-/// Whether a token that is valid still knows its account's role.
+/// Checks that no role change of the account followed the issue of a valid token.
 pub fn check_fresh(claims: &Claims, account: &Account) -> Result<(), Error> {
     match claims.revocation_id {
         Some(rev) if rev < account.revocation_id => Err(Error::Stale),
@@ -276,7 +276,7 @@ pub fn check_fresh(claims: &Claims, account: &Account) -> Result<(), Error> {
     }
 }
 
-/// Whether a token, stale or not, may be exchanged for a new one.
+/// Checks that a token, stale or not, may be exchanged for a new one.
 pub fn check_refreshable(claims: &Claims, account: &Account) -> Result<(), Error> {
     match claims.revocation_id {
         Some(rev) if rev < account.revoked_before => Err(Error::Revoked),

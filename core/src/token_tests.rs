@@ -1,4 +1,4 @@
-//! Tests of `token`: shared secrets by rows, public keys by tokens that node:crypto signed.
+//! Tests of `token`: shared secrets as rows, public keys with tokens that node:crypto signed.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -111,17 +111,17 @@ fn only_our_secret_and_our_algorithm_count() {
         ("two parts", &keys(), "a.b".to_owned(), "invalid"),
         ("four parts", &keys(), format!("{good}.x"), "invalid"),
         ("blank around", &keys(), format!(" {good}"), "invalid"),
-        ("too long", &keys(), "x".repeat(TOKEN_MAX_BYTES + 1), "invalid"),
+        ("too long", &keys(), "x".repeat(TOKEN_BYTES_MAX + 1), "invalid"),
     ] {
         assert_eq!(word(&keys.verify(&token, NOW)), expected, "{what}");
     }
     assert_eq!(keys().verify("", NOW), Err(Error::Missing));
-    let long = json!({"sub": "ada", "exp": EXP, "pad": "x".repeat(TOKEN_MAX_BYTES)});
+    let long = json!({"sub": "ada", "exp": EXP, "pad": "x".repeat(TOKEN_BYTES_MAX)});
     let long = signed(SECRET.as_bytes(), Algorithm::HS256, &long);
     assert_eq!(keys().verify(&long, NOW), Err(Error::Invalid), "right, and too long");
 }
 
-/// `testdata/make_token_vectors.mjs` says how these were made.
+/// `testdata/make_token_vectors.mjs` made these.
 #[test]
 fn tokens_of_an_issuer_with_a_key_set() {
     let Vectors { jwks, vectors } = vectors();

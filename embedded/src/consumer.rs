@@ -1,8 +1,8 @@
 //! The consumers: they move messages from the queue through the worker to the sockets.
 //!
-//! Several run side by side, each with a batch in hand, so that while one waits for its commit the
-//! others decide, and all of them share the fsync. They decide nothing: the worker decides what an
-//! event changes, and what a verdict means to the queue.
+//! Several run concurrently, each with a batch of its own: while one waits for its commit the others
+//! decide, and all of them share the fsync. They decide nothing themselves: the worker decides what an
+//! event changes, and what a verdict means for the queue.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use tierlift_notifier::notify;
 use tierlift_worker::{Committed, Done, Settled, attempt, settle};
 use tokio::sync::watch;
 
-use crate::{Registry, db::Db, stop::stopped};
+use crate::{db::Db, sockets::Registry, stop::stopped};
 
 /// What a consumer needs.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ struct Consumer {
     clock: Clock,
 }
 
-/// Runs until `stop` is true and what is in hand is committed and pushed.
+/// Runs until `stop` is true and the current batches are committed and pushed.
 pub async fn run(
     db: Db,
     sockets: Registry,
@@ -40,7 +40,7 @@ pub async fn run(
     let consumers = (0..CONSUMERS).map(|_| tokio::spawn(consumer.clone().run(stop.clone())));
     for ended in join_all(consumers).await {
         if let Err(error) = ended {
-            tracing::error!(%error, "consumer ended early");
+            tracing::error!(%error, "consumer panicked");
         }
     }
 }
@@ -54,7 +54,7 @@ impl Consumer {
                 received = self.db.receive(CONSUMER_BATCH_MAX) => match received {
                     Ok(deliveries) => self.batch(deliveries).await,
                     Err(error) => {
-                        // Only a closed file does this, and no consumer can reopen it.
+                        // This happens only when the file is closed, and no consumer can reopen it.
                         tracing::error!(%error, "queue closed, consumer ends");
                         return;
                     }
@@ -71,7 +71,7 @@ impl Consumer {
         }
     }
 
-    /// One message; returns its receipt where the queue can delete it.
+    /// Applies one message; returns its receipt if the queue can delete it.
     async fn delivery(&self, delivery: Delivery) -> Option<Receipt> {
         let verdict = attempt(&self.db, &self.policy, &delivery, &self.clock).await;
         match settle(&self.db, &delivery, verdict).await {

@@ -1,18 +1,28 @@
 //! One machine, one SQLite file: queue, store, sockets and HTTP server.
 //!
-//! It implements core's ports and wires the stages to them in one process. It names no cloud.
+//! It implements core's ports and wires the stages to them in one process. It refuses to depend on a
+//! cloud, and it decides nothing: the stages do. [`Server`] is where a host begins.
+
+pub mod db;
+
+mod sockets;
+
+pub mod consumer;
+pub mod maintenance;
+
+mod http;
 
 mod clock;
-pub mod consumer;
-pub mod db;
-mod http;
-pub mod maintenance;
 mod metrics;
-mod server;
-mod sockets;
 mod stop;
+
+mod error;
+mod server;
+mod settings;
 
 pub use clock::system_clock;
 pub use db::Db;
-pub use server::{OpenError, RunError, Server, Settings, Timeouts};
+pub use error::{OpenError, RunError};
+pub use server::Server;
+pub use settings::{Settings, Timeouts};
 pub use sockets::{Handle, Registry};

@@ -1,10 +1,11 @@
-//! Maintenance: what happens by the clock alone. Expires access, and deletes old ledger rows.
+//! Maintenance, which runs by the clock: expires access and deletes old ledger rows. It decides neither;
+//! the worker settles accounts, and a row says when it expires.
 
 use std::{sync::Arc, time::Duration};
 
 use tierlift_core::{
     change::Change,
-    limits::{LEDGER_ROWS_PRUNED_AT_ONCE_MAX, MAINTENANCE_INTERVAL_SECS},
+    limits::{LEDGER_ROWS_PER_PRUNE_MAX, MAINTENANCE_INTERVAL_SECS},
     policy::Policy,
     time::Clock,
 };
@@ -13,8 +14,8 @@ use tierlift_worker::expire_due;
 use tokio::{sync::watch, time::interval};
 
 use crate::{
-    Registry,
     db::{Db, Error},
+    sockets::Registry,
     stop::stopped,
 };
 
@@ -35,10 +36,10 @@ pub async fn run(
         }
         let push = |change| push(sockets.clone(), clock.clone(), change);
         if let Err(error) = expire_due(&db, &policy, &clock, push).await {
-            tracing::warn!(%error, "could not read expired accounts");
+            tracing::warn!(%error, "expired accounts not read");
         }
         if let Err(error) = prune(&db, &clock, &stop).await {
-            tracing::warn!(%error, "could not prune the ledger");
+            tracing::warn!(%error, "ledger not pruned");
         }
     }
 }
@@ -47,9 +48,9 @@ async fn push(sockets: Registry, clock: Clock, change: Change) {
     notify(&sockets, &change, None, &clock).await;
 }
 
-/// Deletes all expired ledger rows: as many as there were events in as short a time 90 days ago.
+/// Deletes all expired ledger rows, one batch after another.
 async fn prune(db: &Db, clock: &Clock, stop: &watch::Receiver<bool>) -> Result<(), Error> {
-    let max = LEDGER_ROWS_PRUNED_AT_ONCE_MAX;
+    let max = LEDGER_ROWS_PER_PRUNE_MAX;
     while !*stop.borrow() && db.prune_ledger(clock.now(), max).await? == max {}
     Ok(())
 }

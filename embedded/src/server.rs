@@ -1,139 +1,67 @@
-//! The whole pipeline in one process: opened from settings, run until told to stop.
+//! The whole pipeline in one process: opened from settings, run until it is shut down.
 //!
-//! It stops in the order of the data: no new connections, requests in flight are answered, what is
-//! in hand is committed and told, sockets are closed. What is still queued is durable and waits.
+//! It shuts down in the order of the data: no new connections, requests in progress are answered,
+//! batches in progress are committed and pushed, sockets are closed. What is still queued is durable and
+//! stays for the next start.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::Router;
-use tierlift_core::{
-    limits::{
-        REQUEST_BODY_TIMEOUT_SECS, REQUEST_HEAD_TIMEOUT_SECS, SHUTDOWN_TIMEOUT_SECS,
-        SOCKET_CLOSE_TIMEOUT_SECS, SOCKET_PING_INTERVAL_SECS,
-    },
-    policy::Policy,
-    stripe::signature::Secrets,
-    time::Clock,
-    token::TokenKeys,
-};
+use tierlift_core::{stripe::signature::Secrets, time::Clock, token::TokenKeys};
 use tierlift_ingest::Ingest;
 use tierlift_notifier::Origins;
-use tierlift_session::{Access, Keyring, RequireRole, SourceError, UnknownRole, jwks};
+use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, jwks};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 use crate::{
-    Registry, consumer, db,
+    consumer,
     db::Db,
-    http::{self, Accepting, Door, Operations, Parts, accept},
+    error::{OpenError, RunError},
+    http::{self, AcceptLoop, Operations, RouterState, WebSocketState},
     maintenance, metrics,
-    sockets::Talk,
+    settings::{Settings, Timeouts},
+    sockets::{Registry, SocketContext},
 };
 
-/// What a server is opened from.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The data file; it is created where there is none.
-    pub data: PathBuf,
-    /// What earns what.
-    pub policy: Arc<Policy>,
-    /// With which webhooks are signed.
-    pub secrets: Secrets,
-    /// With which tokens are signed; besides those of the key set.
-    pub keys: TokenKeys,
-    /// Where the key set of the tokens' issuer is, if somebody else issues them.
-    pub jwks_url: Option<String>,
-    /// Origins whose pages may call and open sockets, as browsers write them.
-    pub allowed_origins: Vec<String>,
-    /// What time it is.
-    pub clock: Clock,
-    /// How long things may take.
-    pub timeouts: Timeouts,
-}
-
-/// How long things may take. The defaults are the limits of core.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// From the end of one request to the complete head of the next, and for a client that takes
-    /// nothing of an answer.
-    pub request_head: Duration,
-    /// A webhook's body.
-    pub request_body: Duration,
-    /// From one ping of a socket to the next.
-    pub socket_ping: Duration,
-    /// The closing of a socket.
-    pub socket_close: Duration,
-    /// A shutdown.
-    pub shutdown: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            request_head: Duration::from_secs(REQUEST_HEAD_TIMEOUT_SECS),
-            request_body: Duration::from_secs(REQUEST_BODY_TIMEOUT_SECS),
-            socket_ping: Duration::from_secs(SOCKET_PING_INTERVAL_SECS),
-            socket_close: Duration::from_secs(SOCKET_CLOSE_TIMEOUT_SECS),
-            shutdown: Duration::from_secs(SHUTDOWN_TIMEOUT_SECS),
-        }
-    }
-}
-
-/// Why a server cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The data file is unusable.
-    #[error(transparent)]
-    Db(#[from] db::OpenError),
-    /// The data file cannot be written.
-    #[error(transparent)]
-    Claim(#[from] db::Error),
-    /// The data file is of the other mode.
-    #[error(
-        "{path} holds what {} events did, and this deployment takes {} ones; name another file: a \
-         role that a test event earned must never count for a live user",
-        mode(!livemode), mode(*livemode)
-    )]
-    Livemode {
-        /// The data file.
-        path: String,
-        /// What this deployment takes.
-        livemode: bool,
-    },
-    /// Nobody's tokens could be checked.
-    #[error("there is neither a JWT secret nor a jwks_url, so no token could be checked")]
-    NoKeys,
-    /// The issuer's key set is unusable or out of reach.
-    #[error("jwks_url {url}: {source}")]
-    Jwks {
-        /// Where it should be.
-        url: String,
-        /// Why.
-        source: SourceError,
-    },
-    /// An origin is not one.
-    #[error(
-        "allowed_origins: {0:?} is not an origin; write scheme://host[:port] in lower case, with \
-         nothing behind it"
-    )]
-    Origin(String),
-}
-
-const fn mode(livemode: bool) -> &'static str {
-    if livemode { "live" } else { "test" }
-}
-
-/// Why a server stopped before it was told to.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// All consumers ended, so webhooks would pile up: the data file cannot be read any more.
-    #[error("the queue cannot be read any more; see the log for why")]
-    Consumers,
-    /// The shutdown took longer than it may. What was acknowledged is durable all the same.
-    #[error("requests, commits or sockets did not end in time; what was acknowledged is durable")]
-    ShutdownTimeout,
-}
-
 /// A server that is ready to run.
+///
+/// The host adds its own routes, and guards those that need a role:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use axum::{Router, routing::get};
+/// use tierlift_core::{
+///     policy::{Policy, PolicyConfig},
+///     stripe::signature::Secrets,
+///     token::{Secret, TokenKeys},
+/// };
+/// use tierlift_embedded::{Server, Settings, Timeouts, system_clock};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// let server = Server::open(Settings {
+///     data: folder.path().join("tierlift.db"),
+///     policy: Arc::new(Policy::new(PolicyConfig::default())?),
+///     secrets: Secrets::parse("whsec_example")?,
+///     keys: TokenKeys::new(Some(Secret::new("a JWT secret of at least 32 bytes")?)),
+///     jwks_url: None,
+///     allowed_origins: vec!["https://app.example.com".to_owned()],
+///     clock: system_clock(),
+///     timeouts: Timeouts::default(),
+/// })
+/// .await?;
+/// let reports = Router::new()
+///     .route("/reports", get(async || "for paying users"))
+///     .layer(server.guard("paid")?);
+///
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let shutdown = async { /* a signal, in a real host */ };
+/// server.with_routes(reports).run(listener, shutdown).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Server {
     db: Db,
     access: Arc<Access<Db>>,
@@ -144,7 +72,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the data file and fetches the key set. From here on the file is ours.
+    /// Opens the data file and fetches the key set. The file is locked from then on.
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
         let Settings { data, policy, secrets, keys, jwks_url, allowed_origins, clock, timeouts } =
             settings;
@@ -165,24 +93,26 @@ impl Server {
         &self.db
     }
 
-    /// Tokens and sessions.
+    /// Verifies tokens and answers sessions.
     #[must_use]
     pub const fn access(&self) -> &Arc<Access<Db>> {
         &self.access
     }
 
-    /// A layer that lets only requests through whose user has at least this role now.
+    /// A layer that passes a request on only if its user has at least this role now.
     pub fn guard(&self, role: &str) -> Result<RequireRole<Db>, UnknownRole> {
         RequireRole::new(Arc::clone(&self.access), role)
     }
 
-    /// Adds the host's own routes.
+    /// Adds the host's own routes. Their requests have the limits of
+    /// [`REQUEST_BODY_BYTES_MAX`](tierlift_core::limits::REQUEST_BODY_BYTES_MAX) and
+    /// [`REQUEST_TIMEOUT_SECS`](tierlift_core::limits::REQUEST_TIMEOUT_SECS).
     #[must_use]
     pub fn with_routes(self, routes: Router) -> Self {
         Self { host: self.host.merge(routes), ..self }
     }
 
-    /// Serves until `shutdown` is done, and then ends in order.
+    /// Serves until `shutdown` completes, and then shuts down gracefully.
     pub async fn run(
         self,
         listener: TcpListener,
@@ -192,11 +122,11 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let mut consumers = self.spawn_consumers(&sockets, &stopping);
         let mut background_tasks = self.spawn_background_tasks(&sockets, &stopping);
-        let accepting = Accepting {
+        let accept_loop = AcceptLoop {
             listener,
             router: self.into_router(&sockets),
             head_timeout: timeouts.request_head,
-            // The other half is for commits and sockets.
+            // The other half of the time is for commits and sockets.
             finish_timeout: timeouts.shutdown / 2,
         };
         let mut outcome = Ok(());
@@ -206,22 +136,22 @@ impl Server {
                 _ = consumers.join_next() => outcome = Err(RunError::Consumers),
             }
         };
-        let in_flight = accept(accepting, until).await;
+        let connections = accept_loop.run(until).await;
         let ended = timeout(timeouts.shutdown, async {
-            in_flight.finish().await;
+            connections.finish().await;
             let _ = stop.send(true);
             while consumers.join_next().await.is_some() {}
             sockets.close();
-            sockets.emptied().await;
+            sockets.wait_until_empty().await;
             while background_tasks.join_next().await.is_some() {}
             if let Err(error) = db.flush().await {
-                tracing::error!(%error, "the last jobs are not durable; they come again");
+                tracing::error!(%error, "last deletions not durable, their messages are redelivered");
             }
         });
         outcome.and(ended.await.map_err(|_| RunError::ShutdownTimeout))
     }
 
-    /// What the server cannot run without.
+    /// The tasks without which the server stops.
     fn spawn_consumers(&self, sockets: &Registry, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
         let (db, policy) = (self.db.clone(), Arc::clone(&self.access.policy));
         let clock = self.access.clock.clone();
@@ -230,7 +160,7 @@ impl Server {
         tasks
     }
 
-    /// What happens by the clock.
+    /// The tasks that run by the clock.
     fn spawn_background_tasks(
         &self,
         sockets: &Registry,
@@ -241,30 +171,30 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn(maintenance::run(db, sockets.clone(), policy, clock, stopping.clone()));
         tasks.spawn(sockets.clone().keep_alive(self.timeouts.socket_ping, stopping.clone()));
-        tasks.spawn(metrics::keep_up(metrics::handle(), stopping.clone()));
+        tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks
     }
 
     fn into_router(self, sockets: &Registry) -> Router {
         let Self { db, access, secrets, origins, timeouts, host } = self;
         let (clock, policy) = (access.clock.clone(), Arc::clone(&access.policy));
-        let talk = Arc::new(Talk {
+        let context = Arc::new(SocketContext {
             store: db.clone(),
             policy,
             clock: clock.clone(),
             close_timeout: timeouts.socket_close,
         });
-        http::router(Parts {
+        http::router(RouterState {
             ingest: Arc::new(Ingest {
                 queue: db.clone(),
                 secrets: Arc::new(secrets),
                 clock: clock.clone(),
                 body_timeout: timeouts.request_body,
             }),
-            door: Arc::new(Door {
+            web_socket: Arc::new(WebSocketState {
                 access: Arc::clone(&access),
                 sockets: sockets.clone(),
-                talk,
+                context,
                 origins,
             }),
             access,
@@ -279,6 +209,7 @@ impl Server {
     }
 }
 
+/// The keys of access tokens. Those of an issuer are fetched once, so that a wrong URL fails the start.
 async fn keyring(
     keys: TokenKeys,
     url: Option<String>,

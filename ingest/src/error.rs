@@ -1,4 +1,4 @@
-//! Why a webhook is refused, and what Stripe is told. Stripe tries again on everything but 2xx.
+//! Why a webhook is refused, and the response that Stripe gets. Stripe resends after anything but 2xx.
 
 use axum::{
     http::StatusCode,
@@ -6,7 +6,7 @@ use axum::{
 };
 use tierlift_core::{
     codes::Code,
-    limits::WEBHOOK_BODY_MAX_BYTES,
+    limits::WEBHOOK_BODY_BYTES_MAX,
     ports::{QueueError, SecretsError},
     stripe::{self, signature},
     wire::problem,
@@ -15,28 +15,28 @@ use tierlift_core::{
 /// Why a webhook is refused. Each has a stable [`Error::code`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The body is declared to be something else than JSON.
+    /// The declared content type is not JSON.
     #[error("a webhook's Content-Type is application/json")]
     ContentType,
-    /// The body is larger than any webhook.
-    #[error("a webhook has at most {WEBHOOK_BODY_MAX_BYTES} bytes")]
+    /// The body is larger than [`WEBHOOK_BODY_BYTES_MAX`].
+    #[error("a webhook has at most {WEBHOOK_BODY_BYTES_MAX} bytes")]
     BodyTooLarge,
     /// The body did not arrive in time.
     #[error("the body did not arrive in time")]
     BodyTimeout,
-    /// The connection failed in the middle of the body.
+    /// The connection ended before the body did.
     #[error("the body ended early")]
     BodyIncomplete,
-    /// It is not signed by Stripe, or not lately.
+    /// It is not signed by Stripe, or not recently.
     #[error(transparent)]
     Signature(#[from] signature::Error),
-    /// It is signed, but no event.
+    /// It is signed but is not an event.
     #[error(transparent)]
     Payload(#[from] stripe::Error),
-    /// It could not be checked, so Stripe has to keep it.
+    /// It could not be verified, so Stripe has to resend it.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
-    /// It could not be queued, so Stripe has to keep it.
+    /// It could not be enqueued, so Stripe has to resend it.
     #[error(transparent)]
     Queue(#[from] QueueError),
 }
@@ -57,7 +57,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
@@ -69,7 +69,7 @@ impl Error {
         }
     }
 
-    /// What is told to whoever sent it. What is wrong inside is in the log alone.
+    /// The detail in the response. An internal error is only in the log.
     fn detail(&self) -> String {
         match self {
             Self::Secrets(_) => "no webhook can be checked now; send it again".to_owned(),

@@ -1,12 +1,13 @@
-//! The first stage: verify a webhook and put it on the queue. A 2xx means that it is durable there.
+//! The first stage: it verifies a webhook and enqueues it. A 2xx means that the event is durable.
 //!
-//! It refuses to understand: what is signed and has an id and a type is queued as the bytes that
-//! Stripe sent, and whether it makes sense the worker decides. It answers before anything is done.
+//! It refuses to interpret an event: one that is signed and has an id and a type is enqueued as the bytes
+//! that Stripe sent, and the worker finds out what it means. The response is sent before the event is
+//! applied.
 
-mod accept;
+mod acknowledge;
 mod error;
 mod route;
 
-pub use accept::{Accepted, accept};
+pub use acknowledge::{Acknowledged, verify_and_enqueue};
 pub use error::Error;
 pub use route::{Ingest, router};

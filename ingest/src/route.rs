@@ -1,4 +1,5 @@
-//! `POST /webhooks/stripe`: reads a request within its limits, and answers.
+//! `POST /webhooks/stripe`: reads a request within its limits and responds. What a webhook means is not
+//! its business.
 
 use std::{
     sync::Arc,
@@ -16,28 +17,31 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tierlift_core::{
-    limits::{TRACE_MAX_BYTES, WEBHOOK_BODY_MAX_BYTES},
+    limits::{TRACE_BYTES_MAX, WEBHOOK_BODY_BYTES_MAX},
     ports::{Enqueue, SigningSecrets},
     stripe::signature,
     time::Clock,
 };
 
-use crate::{Accepted, Error, accept};
+use crate::{
+    acknowledge::{Acknowledged, verify_and_enqueue},
+    error::Error,
+};
 
-/// What the route needs.
+/// The state of the route.
 #[derive(Debug)]
 pub struct Ingest<Q, S> {
-    /// Where webhooks go.
+    /// The queue for webhooks.
     pub queue: Q,
-    /// With which they are signed.
+    /// Webhook signing secrets.
     pub secrets: S,
-    /// When they arrive.
+    /// The time of arrival.
     pub clock: Clock,
-    /// How long a body may take to arrive.
+    /// Time in which a body must arrive.
     pub body_timeout: Duration,
 }
 
-/// The route.
+/// The route as a router.
 pub fn router<Q, S>(ingest: Arc<Ingest<Q, S>>) -> Router
 where
     Q: Enqueue + 'static,
@@ -52,15 +56,15 @@ async fn webhook<Q: Enqueue, S: SigningSecrets>(
 ) -> Response {
     let started = Instant::now();
     let result = receive(&ingest, request).await;
-    let (word, code) = match &result {
-        Ok(accepted) => (accepted.as_str(), "ok"),
+    let (label, code) = match &result {
+        Ok(acknowledged) => (acknowledged.as_str(), "ok"),
         Err(error) => ("rejected", error.code().as_str()),
     };
-    metrics::counter!("tierlift_webhooks_total", "result" => word, "code" => code).increment(1);
+    metrics::counter!("tierlift_webhooks_total", "result" => label, "code" => code).increment(1);
     match result {
-        Ok(accepted) => {
+        Ok(acknowledged) => {
             metrics::histogram!("tierlift_ack_seconds").record(started.elapsed());
-            answer(accepted)
+            acknowledged.into_response()
         }
         Err(error) => {
             tracing::warn!(code, %error, "webhook refused");
@@ -72,7 +76,7 @@ async fn webhook<Q: Enqueue, S: SigningSecrets>(
 async fn receive<Q: Enqueue, S: SigningSecrets>(
     ingest: &Ingest<Q, S>,
     request: Request,
-) -> Result<Accepted, Error> {
+) -> Result<Acknowledged, Error> {
     let (head, body) = request.into_parts();
     check_content_type(&head.headers)?;
     let body = tokio::time::timeout(ingest.body_timeout, read(body))
@@ -81,25 +85,26 @@ async fn receive<Q: Enqueue, S: SigningSecrets>(
     let signature = head.headers.get("stripe-signature").map(HeaderValue::as_bytes);
     let (trace, now) = (trace(&head.headers), ingest.clock.now());
     let secrets = ingest.secrets.current().await?;
-    let accepted =
-        accept(&ingest.queue, &secrets, signature, body.clone(), trace.clone(), now).await;
-    match accepted {
-        // Somebody may have rolled the secret a moment ago.
+    let queue = &ingest.queue;
+    let result =
+        verify_and_enqueue(queue, &secrets, signature, body.clone(), trace.clone(), now).await;
+    match result {
+        // The secret may have been rotated a moment ago.
         Err(Error::Signature(signature::Error::Mismatch)) => match ingest.secrets.refreshed().await
         {
-            Some(newer) => accept(&ingest.queue, &newer, signature, body, trace, now).await,
-            None => accepted,
+            Some(newer) => verify_and_enqueue(queue, &newer, signature, body, trace, now).await,
+            None => result,
         },
         other => other,
     }
 }
 
-/// The whole body, or why not; a body that says that it is too large is not even begun.
+/// Reads the whole body. One whose declared size is too large is not read at all.
 async fn read(body: Body) -> Result<Bytes, Error> {
-    if body.size_hint().lower() > WEBHOOK_BODY_MAX_BYTES as u64 {
+    if body.size_hint().lower() > WEBHOOK_BODY_BYTES_MAX as u64 {
         return Err(Error::BodyTooLarge);
     }
-    match Limited::new(body, WEBHOOK_BODY_MAX_BYTES).collect().await {
+    match Limited::new(body, WEBHOOK_BODY_BYTES_MAX).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge),
         Err(_) => Err(Error::BodyIncomplete),
@@ -115,16 +120,18 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {
     Err(Error::ContentType)
 }
 
-/// The request's trace context, so that the worker's log line can be found from it.
+/// The trace context of the request, which connects the worker's log lines to it.
 fn trace(headers: &HeaderMap) -> Option<String> {
     let text = headers.get("traceparent")?.to_str().ok()?;
-    (text.len() <= TRACE_MAX_BYTES).then(|| text.to_owned())
+    (text.len() <= TRACE_BYTES_MAX).then(|| text.to_owned())
 }
 
-fn answer(accepted: Accepted) -> Response {
-    let body = match accepted {
-        Accepted::Queued | Accepted::Duplicate => r#"{"status":"accepted"}"#,
-        Accepted::Ignored => r#"{"status":"ignored"}"#,
-    };
-    ([(CONTENT_TYPE, "application/json")], body).into_response()
+impl IntoResponse for Acknowledged {
+    fn into_response(self) -> Response {
+        let body = match self {
+            Self::Queued | Self::Duplicate => r#"{"status":"accepted"}"#,
+            Self::Ignored => r#"{"status":"ignored"}"#,
+        };
+        ([(CONTENT_TYPE, "application/json")], body).into_response()
+    }
 }

@@ -1,15 +1,15 @@
-//! Why a server closes a socket: the codes and words of the close frame.
+//! Why a server closes a socket: the codes and reasons of the close frame.
 //!
-//! Below 4000 they are those of RFC 6455, section 7.4.1; from 4000 on they are tierlift's own.
+//! Codes below 4000 are those of RFC 6455, section 7.4.1; those from 4000 on are tierlift's own.
 
 /// Why a server closes a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Close {
-    /// The server stops. Connect again.
+    /// The server stops, or no longer knows the socket. Connect again.
     GoingAway,
-    /// The client broke RFC 6455 itself.
+    /// The client violated RFC 6455.
     Protocol,
-    /// The client said something that nobody understands here.
+    /// The client sent a frame that is not part of the protocol.
     FrameInvalid,
     /// The client sent a frame above the limit.
     FrameTooLarge,
@@ -17,9 +17,9 @@ pub enum Close {
     StoreUnavailable,
     /// The user opened one socket too many, and this was the oldest. Do not connect again at once.
     TooManySockets,
-    /// The client reads more slowly than it is told. Connect again and ask for a snapshot.
+    /// The client reads more slowly than frames are pushed. Connect again and ask for a snapshot.
     TooSlow,
-    /// The client answered no ping. Whoever still reads this may connect again.
+    /// The client did not answer pings. A client that still reads this may connect again.
     Unresponsive,
 }
 
@@ -39,7 +39,7 @@ impl Close {
         }
     }
 
-    /// The close frame's reason, and the word for metrics.
+    /// The close frame's reason, and the label in metrics.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {

@@ -1,17 +1,22 @@
-//! The last stage: a committed change goes to the user's live sockets, and what a socket says is
-//! answered.
+//! The notifier: pushes committed changes to the live sockets of their users, and replies to the frames
+//! of clients.
 //!
-//! It refuses to remember: who holds which socket the port [`tierlift_core::ports::Sockets`] knows,
-//! and what a user may do the store knows. A socket that misses a notice gets a snapshot later.
+//! It keeps no state: the port [`tierlift_core::ports::Sockets`] knows who holds which socket, and the
+//! store knows what a user may do. A socket that misses a notice gets a snapshot later.
 
-mod answer;
 mod close;
+mod feed;
+pub mod frames;
+mod gateway;
+pub mod handshake;
+#[cfg(test)]
+mod memory;
 mod notify;
-mod offer;
-mod stream;
+mod origins;
 
-pub use answer::{Reply, answer};
 pub use close::Close;
-pub use notify::{Told, notify};
-pub use offer::{Origins, Refused, offered_token};
-pub use stream::{News, tell_all};
+pub use feed::notify_all;
+pub use gateway::Gateway;
+pub use handshake::HandshakeError;
+pub use notify::{FanoutReport, notify};
+pub use origins::Origins;

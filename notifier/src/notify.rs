@@ -5,49 +5,24 @@ use tierlift_core::{
     change::Change,
     id::UserId,
     limits::PUSHES_AT_ONCE_MAX,
-    ports::{PushError, Pushed, Sockets},
+    ports::{Pushed, Sockets, SocketsError},
     time::{Clock, Timestamp},
     wire::frame,
 };
 
-/// What became of a notice, by sockets.
+/// What became of a notice, by number of sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// They have it, or will have it next.
+pub struct FanoutReport {
+    /// Sockets to which it was pushed.
     pub sent: u64,
-    /// They were gone, and are forgotten.
+    /// Sockets that were gone, and are forgotten now.
     pub gone: u64,
-    /// They could not be reached; their next snapshot tells them.
+    /// Sockets that could not be reached; their next snapshot makes up for it. One, where the user's
+    /// sockets could not be listed.
     pub failed: u64,
 }
 
-/// Tells every live socket of the user of a change. `received_at` is when the webhook arrived that
-/// caused it, if one did.
-pub async fn notify<S: Sockets>(
-    sockets: &S,
-    change: &Change,
-    received_at: Option<Timestamp>,
-    clock: &Clock,
-) -> Told {
-    let live = match sockets.for_user(&change.user).await {
-        Ok(live) => live,
-        Err(error) => return unreachable_sockets(change, &error),
-    };
-    if live.is_empty() {
-        return Told::default();
-    }
-    let text = frame::notice(change);
-    let (text, user) = (text.as_str(), &change.user);
-    let told = stream::iter(live)
-        .map(|socket| async move { tell(sockets, user, &socket, text).await })
-        .buffer_unordered(PUSHES_AT_ONCE_MAX)
-        .fold(Told::default(), |told, result| std::future::ready(told.and(result)))
-        .await;
-    record(&told, received_at, clock);
-    told
-}
-
-/// What became of one push.
+/// What one push did.
 #[derive(Clone, Copy)]
 enum Push {
     Sent,
@@ -55,42 +30,69 @@ enum Push {
     Failed,
 }
 
-async fn tell<S: Sockets>(sockets: &S, user: &UserId, socket: &S::Id, text: &str) -> Push {
+/// Pushes a change to every live socket of its user. `received_at` is when the webhook arrived that
+/// caused it, if one did.
+pub async fn notify<S: Sockets>(
+    sockets: &S,
+    change: &Change,
+    received_at: Option<Timestamp>,
+    clock: &Clock,
+) -> FanoutReport {
+    let live = match sockets.for_user(&change.user).await {
+        Ok(live) => live,
+        Err(error) => return not_listed(change, &error),
+    };
+    if live.is_empty() {
+        return FanoutReport::default();
+    }
+    let text = frame::notice(change);
+    let (text, user) = (text.as_str(), &change.user);
+    let report = stream::iter(live)
+        .map(|socket| async move { push(sockets, user, &socket, text).await })
+        .buffer_unordered(PUSHES_AT_ONCE_MAX)
+        .fold(FanoutReport::default(), |report, push| std::future::ready(report.and(push)))
+        .await;
+    record(&report, received_at, clock);
+    report
+}
+
+async fn push<S: Sockets>(sockets: &S, user: &UserId, socket: &S::Id, text: &str) -> Push {
     match sockets.push(socket, text).await {
         Ok(Pushed::Sent) => Push::Sent,
         Ok(Pushed::Gone) => {
-            if let Err(error) = sockets.forget(user, socket).await {
-                tracing::warn!(user = user.as_str(), ?socket, %error, "not forgotten");
+            if let Err(error) = sockets.forget(socket).await {
+                tracing::warn!(user = user.as_str(), ?socket, %error, "could not forget socket");
             }
             Push::Gone
         }
         Err(error) => {
-            tracing::warn!(user = user.as_str(), ?socket, %error, "not told");
+            tracing::warn!(user = user.as_str(), ?socket, %error, "push failed");
             Push::Failed
         }
     }
 }
 
-fn unreachable_sockets(change: &Change, error: &PushError) -> Told {
+fn not_listed(change: &Change, error: &SocketsError) -> FanoutReport {
     let (user, event) = (change.user.as_str(), change.event.as_str());
-    tracing::error!(user, event, %error, "nobody told of a change");
+    tracing::error!(user, event, %error, "could not list sockets");
     metrics::counter!("tierlift_notices_total", "result" => "failed").increment(1);
-    Told { failed: 1, ..Told::default() }
+    FanoutReport { failed: 1, ..FanoutReport::default() }
 }
 
-fn record(told: &Told, received_at: Option<Timestamp>, clock: &Clock) {
-    for (result, count) in [("sent", told.sent), ("gone", told.gone), ("failed", told.failed)] {
+fn record(report: &FanoutReport, received_at: Option<Timestamp>, clock: &Clock) {
+    let FanoutReport { sent, gone, failed } = *report;
+    for (result, count) in [("sent", sent), ("gone", gone), ("failed", failed)] {
         if count > 0 {
             metrics::counter!("tierlift_notices_total", "result" => result).increment(count);
         }
     }
-    if let (Some(received_at), 1..) = (received_at, told.sent) {
+    if let (Some(received_at), 1..) = (received_at, sent) {
         metrics::histogram!("tierlift_webhook_to_socket_seconds")
             .record(clock.now().since(received_at));
     }
 }
 
-impl Told {
+impl FanoutReport {
     const fn and(mut self, push: Push) -> Self {
         match push {
             Push::Sent => self.sent += 1,

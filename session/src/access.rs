@@ -1,4 +1,4 @@
-//! From a token to a session: its signature and time, then its account.
+//! From a token to a session: the token's signature and time, then the account of its user.
 
 use std::sync::Arc;
 
@@ -16,15 +16,15 @@ use tierlift_core::{
 
 use crate::{Error, Keyring};
 
-/// What it takes to tell who is asking.
+/// Checks tokens and reads accounts.
 pub struct Access<S> {
-    /// Where accounts are.
+    /// The store of the accounts.
     pub store: S,
-    /// What roles there are.
+    /// The roles and their order.
     pub policy: Arc<Policy>,
-    /// With what tokens are checked.
+    /// Keys that verify tokens.
     pub keyring: Keyring,
-    /// When that is.
+    /// Current time.
     pub clock: Clock,
 }
 
@@ -52,19 +52,19 @@ impl<S: Store> Access<S> {
         Ok(account)
     }
 
-    /// The session of a token that may be stale, with a new token in its place.
+    /// Exchanges a token that may be stale for a new one; returns it with the session.
     pub async fn refresh(&self, token: &str) -> Result<(Issued, Session), Error> {
         let (_, account) = self.identify(token).await?;
         Ok((self.mint(&account)?, self.session_of(&account)))
     }
 
-    /// A token for a user whom the host has authenticated by other means.
+    /// Issues a token for a user whom the host has authenticated by other means.
     pub async fn issue(&self, user: &UserId) -> Result<Issued, Error> {
         let account = self.account(user).await?;
         self.mint(&account)
     }
 
-    /// The session of a token that is good for at least this role now.
+    /// The session of a valid token whose user has at least this role now.
     pub async fn require(&self, token: &str, role: &Role) -> Result<Session, Error> {
         let account = self.authenticate(token).await?;
         let effective = account.effective(&self.policy, self.clock.now());
@@ -78,7 +78,7 @@ impl<S: Store> Access<S> {
         Session::new(account, &self.policy, self.clock.now())
     }
 
-    /// Whose token it is: valid and not revoked, but perhaps stale.
+    /// The claims and the account of a token that is valid and not revoked, but may be stale.
     async fn identify(&self, token: &str) -> Result<(Claims, Account), Error> {
         let claims = self.keyring.verify(token, self.clock.now()).await?;
         let account = self.account(&claims.user).await?;

@@ -1,8 +1,8 @@
-//! The token out of a request: `Authorization: Bearer …` (RFC 6750, section 2.1), and nowhere else.
+//! The bearer token of a request: `Authorization: Bearer …` (RFC 6750, section 2.1), and no other place.
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 
-/// The request's token; empty where it has none.
+/// The request's token; empty if none was sent.
 #[must_use]
 pub fn bearer(headers: &HeaderMap) -> &str {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_behind_the_word_bearer() {
+    fn the_token_follows_the_bearer_scheme() {
         for (value, token) in [
             ("Bearer abc", "abc"),
             ("bearer  abc ", "abc"),

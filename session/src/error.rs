@@ -1,23 +1,32 @@
-//! Why somebody is not let in, and what they are told.
+//! Why a request is refused, and the problem document that says so.
 
 use axum::{
     http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
     response::{IntoResponse, Response},
 };
-use tierlift_core::{codes::Code, policy::Role, ports::StoreError, token, wire::problem};
+use tierlift_core::{
+    codes::Code,
+    policy::Role,
+    ports::{SecretsError, StoreError},
+    token,
+    wire::problem,
+};
 
-/// Why somebody is not let in. Each has a stable [`Error::code`].
+/// Why a request is refused. Each reason has a stable [`Error::code`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no token, or it is worth nothing (any more).
+    /// The token is missing or not valid (any more).
     #[error(transparent)]
     Token(#[from] token::Error),
-    /// The role is not enough now, whatever it was when the token was issued.
+    /// The effective role is too low now, whatever it was when the token was issued.
     #[error("this needs the role {0}")]
     RoleRequired(Role),
-    /// Tokens are issued by somebody else; ask there for a new one.
+    /// Tokens come from another issuer, which has to be asked for a new one.
     #[error("tokens are not issued here")]
     RefreshUnavailable,
+    /// The token's secret cannot be read.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The account cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -31,18 +40,19 @@ impl Error {
             Self::Token(error) => error.code(),
             Self::RoleRequired(_) => Code::RoleRequired,
             Self::RefreshUnavailable => Code::RefreshUnavailable,
+            Self::Secrets(_) => Code::SecretsUnavailable,
             Self::Store(_) => Code::StoreUnavailable,
         }
     }
 
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::RoleRequired(_) => StatusCode::FORBIDDEN,
             Self::RefreshUnavailable => StatusCode::CONFLICT,
-            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Secrets(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -51,13 +61,17 @@ impl Error {
         match self {
             Self::Token(token::Error::Missing) => Some("Bearer"),
             Self::Token(_) => Some(r#"Bearer error="invalid_token""#),
-            Self::RoleRequired(_) | Self::RefreshUnavailable | Self::Store(_) => None,
+            Self::RoleRequired(_)
+            | Self::RefreshUnavailable
+            | Self::Secrets(_)
+            | Self::Store(_) => None,
         }
     }
 
-    /// What the client is told. What is wrong inside is in the log alone.
+    /// The detail for the client. What is wrong inside is in the log only.
     fn detail(&self) -> String {
         match self {
+            Self::Secrets(_) => "no token can be checked now; try again".to_owned(),
             Self::Store(_) => "the account cannot be read now; try again".to_owned(),
             Self::Token(_) | Self::RoleRequired(_) | Self::RefreshUnavailable => self.to_string(),
         }
@@ -65,11 +79,13 @@ impl Error {
 }
 
 impl Error {
-    /// The answer to whoever is not let in.
+    /// The problem document that refuses the request.
     #[must_use]
-    pub fn answer(&self) -> axum::http::Response<String> {
-        if let Self::Store(error) = self {
-            tracing::error!(%error, "an account cannot be read");
+    pub fn to_response(&self) -> axum::http::Response<String> {
+        match self {
+            Self::Secrets(error) => tracing::error!(%error, "could not read the token secret"),
+            Self::Store(error) => tracing::error!(%error, "could not read an account"),
+            Self::Token(_) | Self::RoleRequired(_) | Self::RefreshUnavailable => {}
         }
         let mut response = problem::response(self.status(), self.code(), &self.detail());
         if let Some(challenge) = self.challenge() {
@@ -81,6 +97,6 @@ impl Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        self.answer().into_response()
+        self.to_response().into_response()
     }
 }

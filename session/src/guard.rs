@@ -1,7 +1,7 @@
-//! A layer for a host application's own routes: no further without the role.
+//! A layer for a host application's own routes: it refuses requests of users without a role.
 //!
-//! The [`Session`] is put into the request's extensions. What the token says about the role is not
-//! asked: the account is, and at this moment.
+//! It puts the [`Session`] into the request's extensions. The role is the account's effective one at the
+//! time of the request, whatever the token was issued for.
 
 use std::{
     pin::Pin,
@@ -22,24 +22,43 @@ use tower::{Layer, Service};
 
 use crate::{Access, bearer};
 
-/// A guard was asked for a role that the policy does not have.
+/// The policy does not have the role that a guard requires.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no role {role:?}; the roles are {roles}")]
 pub struct UnknownRole {
-    /// What was asked for.
+    /// The required role.
     pub role: String,
-    /// What there is.
+    /// The roles of the policy.
     pub roles: String,
 }
 
-/// Lets requests through whose token is worth at least a role now; others get 401 or 403.
+/// Serves only requests whose user has at least a role now; others get 401 or 403.
+///
+/// A handler behind the guard gets the user's session as an extension:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use axum::{Extension, Router, routing::get};
+/// use tierlift_core::{ports::Store, wire::session::Session};
+/// use tierlift_session::{Access, RequireRole, UnknownRole};
+///
+/// async fn reports(Extension(session): Extension<Session>) -> String {
+///     format!("reports for {}", session.user_id)
+/// }
+///
+/// fn routes<S: Store + 'static>(access: Arc<Access<S>>) -> Result<Router, UnknownRole> {
+///     let paid = RequireRole::new(access, "paid")?;
+///     Ok(Router::new().route("/reports", get(reports)).layer(paid))
+/// }
+/// ```
 pub struct RequireRole<S> {
     access: Arc<Access<S>>,
     role: Role,
 }
 
 impl<S> RequireRole<S> {
-    /// A guard for a role of the policy. A role that no policy knows would let everybody in.
+    /// A guard for a role of the policy. An unknown role is an error: it would admit everybody.
     pub fn new(access: Arc<Access<S>>, role: &str) -> Result<Self, UnknownRole> {
         let role =
             access.policy.role(role).cloned().ok_or_else(|| unknown(role, &access.policy))?;
@@ -94,7 +113,7 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        // The service that was polled ready is the one to call; its clone waits for the next.
+        // The service that was polled ready must be the one to call; its clone serves the next request.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let RequireRole { access, role } = self.guard.clone();

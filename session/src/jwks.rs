@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tierlift_core::limits::{JWKS_FETCH_TIMEOUT_SECS, JWKS_MAX_BYTES};
+use tierlift_core::limits::{JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT_SECS};
 
 use crate::{Fetch, FetchError};
 
-/// A way to fetch this URL's document. It blocks a thread of the runtime's blocking pool.
+/// Returns a function that fetches this URL's document, on a thread of the runtime's blocking pool.
 #[must_use]
 pub fn fetch(url: String) -> Fetch {
     let timeout = Some(Duration::from_secs(JWKS_FETCH_TIMEOUT_SECS));
@@ -20,5 +20,5 @@ pub fn fetch(url: String) -> Fetch {
 
 fn get(agent: &ureq::Agent, url: &str) -> Result<Vec<u8>, FetchError> {
     let mut response = agent.get(url).call()?;
-    Ok(response.body_mut().with_config().limit(JWKS_MAX_BYTES).read_to_vec()?)
+    Ok(response.body_mut().with_config().limit(JWKS_BYTES_MAX).read_to_vec()?)
 }

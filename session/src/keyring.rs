@@ -1,7 +1,8 @@
-//! The keys that tokens are checked with, which an issuer may roll while we run.
+//! The keys that verify tokens, which an issuer may rotate while the program runs.
 //!
-//! A token whose key is unknown makes the key set be fetched again, once at a time and at most once
-//! a minute, so that nobody can make us hammer the issuer. A fetch that fails changes nothing.
+//! A token with an unknown key makes the keyring fetch the issuer's key set again: one fetch at a time,
+//! and at most one a minute, so that forged tokens cannot flood the issuer with requests. A failed fetch
+//! changes nothing.
 
 use std::{
     pin::Pin,
@@ -23,18 +24,18 @@ pub type Fetch = Box<
     dyn Fn() -> Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>> + Send>> + Send + Sync,
 >;
 
-/// Why a key set is of no use.
+/// Why a key set cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// It could not be fetched.
     #[error("the key set cannot be fetched: {0}")]
     Fetch(#[source] FetchError),
-    /// It was fetched, and is unusable.
+    /// It was fetched, but holds no usable keys.
     #[error(transparent)]
     TokenKeys(#[from] KeyError),
 }
 
-/// The keys of now.
+/// The current keys.
 pub struct Keyring {
     keys: RwLock<Arc<TokenKeys>>,
     source: Option<Source>,
@@ -42,7 +43,8 @@ pub struct Keyring {
 
 struct Source {
     fetch: Fetch,
-    /// When the last fetch began. Whoever fetches holds it, and the others wait for the outcome.
+    /// Time at which the last fetch began. It is locked during a fetch, so that others wait for the
+    /// outcome.
     began: Mutex<Timestamp>,
 }
 
@@ -53,7 +55,7 @@ impl Keyring {
         Self { keys: RwLock::new(Arc::new(keys)), source: None }
     }
 
-    /// Keys with an issuer's key set, which is fetched here for the first time.
+    /// Keys with an issuer's key set; fetches it for the first time.
     pub async fn fetched(
         keys: TokenKeys,
         fetch: Fetch,
@@ -65,19 +67,20 @@ impl Keyring {
         Ok(keyring)
     }
 
-    /// Puts a shared secret in the place of the one before: somebody rolled it.
+    /// Replaces the shared secret after a rotation.
     pub fn replace_secret(&self, secret: Secret) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         *keys = Arc::new(TokenKeys::clone(&keys).with_secret(secret));
     }
 
-    /// The keys of now.
+    /// The current keys.
     #[must_use]
     pub fn keys(&self) -> Arc<TokenKeys> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Checks a token's signature and time; an unknown key is looked for at its issuer.
+    /// Checks a token's signature and time. If its key is unknown, fetches the issuer's key set and
+    /// checks again.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, token::Error> {
         match self.keys().verify(token, now) {
             Err(token::Error::UnknownKey) => {
@@ -96,8 +99,8 @@ impl Keyring {
         }
         *began = now;
         match self.fetch().await {
-            Ok(()) => tracing::info!("the key set was fetched again"),
-            Err(error) => tracing::error!(%error, "the old key set stays"),
+            Ok(()) => tracing::info!("key set fetched"),
+            Err(error) => tracing::error!(%error, "previous key set kept"),
         }
     }
 

@@ -1,17 +1,16 @@
-//! Who is asking, and what may they do: `GET /session`, `POST /session/refresh`, and the guard for
-//! a host application's own routes.
+//! Who is asking, and what they may do: `GET /session`, `POST /session/refresh`, and the guard for a
+//! host application's own routes. Beside them the pages of the codes, which anyone may read.
 //!
-//! It refuses to trust a token longer than its account allows: every answer looks at the account,
-//! so a role that changed or lapsed a moment ago counts at once.
+//! It refuses to trust a token longer than its account allows: every request looks at the account, so
+//! a role that changed or expired a moment ago counts at once.
 
 mod access;
 mod bearer;
+pub mod codes;
 mod error;
 mod guard;
 pub mod jwks;
 mod keyring;
-#[cfg(feature = "lambda")]
-mod rolling;
 mod route;
 
 pub use access::{Access, Issued};
@@ -19,6 +18,4 @@ pub use bearer::bearer;
 pub use error::Error;
 pub use guard::{Guarded, RequireRole, UnknownRole};
 pub use keyring::{Fetch, FetchError, Keyring, SourceError};
-#[cfg(feature = "lambda")]
-pub use rolling::Rolling;
 pub use route::{Refreshed, router};

@@ -13,17 +13,17 @@ use tierlift_core::{ports::Store, wire::session::Session};
 
 use crate::{Access, Error, Issued, bearer};
 
-/// The answer of `POST /session/refresh`.
+/// The response of `POST /session/refresh`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Refreshed {
     /// The new token.
     #[serde(flatten)]
     pub issued: Issued,
-    /// Whose it is.
+    /// The session of its user.
     pub user: Session,
 }
 
-/// What depends on the moment and the token must not be kept by anybody in between.
+/// A response that no cache may keep: it depends on the token and on the time.
 type Uncached<T> = ([(HeaderName, &'static str); 1], Json<T>);
 
 const fn uncached<T>(body: T) -> Uncached<T> {

@@ -1,89 +1,51 @@
-//! A reference model: what core decides, in memory, with no queue and no store.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! The reference model for generated events: one policy, one moment.
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "generated events are well-formed"
+)]
 
 use tierlift_core::{
-    account::Account,
-    customer::Customer,
-    decide::{Decision, Loaded, decide},
-    id::{CustomerId, EventId, UserId},
-    policy::{Policy, PolicyConfig},
-    stripe::event::Event as Read,
-    time::Timestamp,
+    id::EventId, model, policy::Policy, stripe::event::Event as Read, time::Timestamp,
 };
 
+pub use crate::facts::policy;
 use crate::lifecycle::Event;
 
 /// Reads an event as the server does.
+#[must_use]
 pub fn read(event: &Event) -> Read {
     Read::parse(EventId::new(&event.id).unwrap(), event.kind, &event.body).unwrap()
 }
 
 /// Customers, accounts and the ledger, at one moment.
+#[derive(Debug)]
 pub struct ReferenceModel {
-    /// Ids of processed events.
-    pub ledger: BTreeSet<EventId>,
-    /// Customers by id.
-    pub customers: BTreeMap<CustomerId, Customer>,
-    accounts: BTreeMap<UserId, Account>,
+    /// What is stored.
+    pub stored: model::ReferenceModel,
     policy: Policy,
     now: Timestamp,
-}
-
-/// A policy by which `price_pro` earns `paid`.
-pub fn policy() -> Policy {
-    Policy::new(PolicyConfig {
-        plans: vec![("price_pro".to_owned(), "paid".to_owned())],
-        ..PolicyConfig::default()
-    })
-    .unwrap()
 }
 
 impl ReferenceModel {
     /// An empty model that decides at that time.
     #[must_use]
     pub fn new(policy: Policy, now_secs: i64) -> Self {
-        Self {
-            ledger: BTreeSet::new(),
-            customers: BTreeMap::new(),
-            accounts: BTreeMap::new(),
-            policy,
-            now: Timestamp::from_secs(now_secs),
-        }
+        let (stored, now) = (model::ReferenceModel::default(), Timestamp::from_secs(now_secs));
+        Self { stored, policy, now }
     }
 
     /// The user's role now.
+    #[must_use]
     pub fn role(&self, user: &str) -> String {
-        let account = &self.accounts[user];
+        let account = self.stored.account(&crate::facts::user_id(user)).unwrap();
         account.effective(&self.policy, self.now).role.to_string()
     }
 
-    /// Decides on an event and writes what was decided.
+    /// Decides on an event and writes the decision. A second delivery changes nothing.
     pub fn deliver(&mut self, event: &Event) {
-        let event = read(event);
-        let customer = self.customers.get(&event.customer).cloned();
-        let customer = customer.unwrap_or_else(|| Customer::new(event.customer.clone()));
-        let mut users: BTreeSet<UserId> = event.fact.user().cloned().into_iter().collect();
-        users.extend(customer.user());
-        loop {
-            let accounts =
-                users.iter().map(|user| (user.clone(), self.accounts.get(user).cloned()));
-            let loaded = Loaded {
-                processed: self.ledger.contains(&event.id),
-                customer: customer.clone(),
-                accounts: accounts.collect(),
-            };
-            match decide(loaded, &event, &self.policy, self.now) {
-                Decision::Load(user) => assert!(users.insert(user)),
-                Decision::Duplicate => return,
-                Decision::Park(failure) => panic!("{failure:?}"),
-                Decision::Commit(commit) => {
-                    self.ledger.insert(event.id.clone());
-                    self.customers.extend(commit.customer.map(|c| (c.id.clone(), c)));
-                    self.accounts.extend(commit.accounts.into_iter().map(|a| (a.user.clone(), a)));
-                    return;
-                }
-            }
-        }
+        let delivered = self.stored.deliver(&event.body, &self.policy, self.now);
+        let parked = matches!(delivered, model::Delivered::Parked(_) | model::Delivered::Ignored);
+        assert!(!parked, "{delivered:?}: {event:?}");
     }
 }

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 use tierlift_core::subscription::Status;
 
-use crate::lifecycle::Subscription;
+use crate::subscription::Subscription;
 
 /// The API version that the events are written in.
 const API_VERSION: &str = "2025-03-31.basil";

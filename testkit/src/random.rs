@@ -51,7 +51,7 @@ impl Random {
         }
     }
 
-    /// An id: a prefix and so many letters and digits.
+    /// An id: a prefix and `length` alphanumeric characters.
     pub fn id(&mut self, prefix: &str, length: usize) -> String {
         let mut id = String::with_capacity(prefix.len() + length);
         id.push_str(prefix);

@@ -104,7 +104,7 @@ impl Plan {
         }
     }
 
-    /// A subscription's events, as many as said, until its end or until it is active for good.
+    /// A subscription's events, as many as said, until its end or until it stays active.
     fn subscription(
         &self,
         random: &mut Random,

@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use tierlift_core::{fold::Before, stripe::event::Fact, subscription::Node};
 
 use super::*;
-use crate::model::{ReferenceModel, policy, read};
+use crate::{
+    facts::customer_id,
+    model::{ReferenceModel, policy, read},
+};
 
 const NOW: i64 = 1_800_000_000;
 
@@ -26,21 +29,23 @@ fn plan(count: usize, duplicates: usize, seed: u64) -> Plan {
 
 fn check_end(plan: &Plan) {
     let storm = plan.storm();
-    let mut world = ReferenceModel::new(policy(), NOW);
+    let mut model = ReferenceModel::new(policy(), NOW);
     for event in &storm.deliveries {
-        world.deliver(event);
+        model.deliver(event);
     }
-    assert_eq!(world.ledger.len(), plan.count);
+    assert_eq!(model.stored.ledger.len(), plan.count);
     for sub in &storm.users {
-        assert_eq!(world.role(&sub.user), "paid", "{}, seed {}", sub.user, plan.seed);
-        let states: Vec<_> = world.customers[sub.customer.as_str()]
+        assert_eq!(model.role(&sub.user), "paid", "{}, seed {}", sub.user, plan.seed);
+        let states: Vec<_> = model
+            .stored
+            .customer(&customer_id(&sub.customer))
             .states()
             .filter(|(_, known, _)| !known.record.is_ended())
             .map(|(id, _, state)| (id.to_string(), state.node.status.clone(), state.ambiguous))
             .collect();
         assert_eq!(states, [(sub.id.clone(), Status::Active, false)]);
     }
-    let live = world.customers.values().flat_map(|customer| customer.subscriptions.values());
+    let live = model.stored.customers().flat_map(|customer| customer.subscriptions.into_values());
     assert_eq!(live.filter(|sub| !sub.record.is_ended()).count(), storm.users.len());
 }
 

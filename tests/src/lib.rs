@@ -9,4 +9,4 @@
 )]
 
 pub mod contract;
-pub mod facts;
+pub use tierlift_testkit::facts;

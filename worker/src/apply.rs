@@ -11,18 +11,18 @@ use tierlift_core::{
     policy::Policy,
     ports::{LoadKeys, Message, Store, StoreError},
     stripe::event::Event,
-    time::Timestamp,
+    time::Clock,
 };
 
 use crate::{Committed, Done, Verdict, conflict_delay_ms};
 
-/// Applies one message. `attempt` counts from 1; `clock` tells the time of each decision.
+/// Applies one message. `attempt` counts from 1; `clock` gives the time of each decision.
 pub async fn apply<S: Store>(
     store: &S,
     policy: &Policy,
     message: &Message,
     attempt: u32,
-    clock: impl Fn() -> Timestamp + Send,
+    clock: &Clock,
 ) -> Verdict {
     let event = match Event::parse(message.event.clone(), message.kind, &message.body) {
         Ok(event) => event,
@@ -42,7 +42,7 @@ async fn attempt_commits<S: Store>(
     policy: &Policy,
     event: &Event,
     context: &DeliveryContext,
-    clock: impl Fn() -> Timestamp + Send,
+    clock: &Clock,
 ) -> Result<Verdict, Failure> {
     let mut keys = LoadKeys {
         event: event.id.clone(),
@@ -56,7 +56,7 @@ async fn attempt_commits<S: Store>(
             Err(error @ StoreError::Corrupt(_)) => return Ok(park(&error)),
             Err(error) => return Err(failure(&error)),
         };
-        let mut commit = match decide(loaded, event, policy, clock()) {
+        let mut commit = match decide(loaded, event, policy, clock.now()) {
             Decision::Commit(commit) => commit,
             Decision::Duplicate => return Ok(Verdict::Done(Done::Duplicate)),
             Decision::Park(failure) => return Ok(Verdict::Park(failure)),

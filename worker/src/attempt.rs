@@ -21,7 +21,7 @@ pub async fn attempt<S: Store>(
     clock: &Clock,
 ) -> Verdict {
     let Delivery { message, attempt, .. } = delivery;
-    let applied = apply(store, policy, message, *attempt, || clock.now());
+    let applied = apply(store, policy, message, *attempt, clock);
     let verdict = AssertUnwindSafe(applied).catch_unwind().await.unwrap_or_else(|_| {
         let message_text = "the worker panicked while it applied this event; nothing was written";
         Verdict::after_failure(Failure::new(Code::WorkerPanicked, &message_text), message, *attempt)

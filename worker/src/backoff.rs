@@ -3,16 +3,16 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use tierlift_core::limits::{RETRY_DELAY_MAX_MS, RETRY_DELAY_MIN_MS};
+use tierlift_core::limits::{RETRY_DELAY_MS_MAX, RETRY_DELAY_MS_MIN};
 
 /// Milliseconds until a message that failed its `attempt`-th delivery is delivered again.
 #[must_use]
 pub fn retry_delay_ms(event: &str, attempt: u32) -> u64 {
-    let doubled = RETRY_DELAY_MIN_MS.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    spread(doubled.min(RETRY_DELAY_MAX_MS), event, attempt)
+    let doubled = RETRY_DELAY_MS_MIN.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    spread(doubled.min(RETRY_DELAY_MS_MAX), event, attempt)
 }
 
-/// Milliseconds until a decision is made anew after its `conflict`-th conflict.
+/// Milliseconds until a decision is repeated after its `conflict`-th conflict.
 #[must_use]
 pub fn conflict_delay_ms(event: &str, conflict: u32) -> u64 {
     spread(2 << conflict.min(6), event, conflict)

@@ -58,7 +58,7 @@ impl Queue for SettledLog {
     }
 }
 
-/// A store that is away for some customers, panics for `cus_bug`, and never answers for `cus_slow`.
+/// A store that is unavailable for some customers, panics for `cus_bug`, and hangs for `cus_slow`.
 #[derive(Debug, Default)]
 struct Rows {
     committed: Mutex<Vec<String>>,

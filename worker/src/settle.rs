@@ -1,7 +1,7 @@
 //! What a verdict means to the queue, for both backends.
 
 use tierlift_core::{
-    limits::RETRY_DELAY_MIN_MS,
+    limits::RETRY_DELAY_MS_MIN,
     ports::{Delivery, Queue, QueueError},
 };
 
@@ -36,7 +36,7 @@ pub async fn settle<Q: Queue>(queue: &Q, delivery: &Delivery, verdict: Verdict) 
             // It stays, to be parked the next time.
             Err(error) => {
                 log_error(Err(error));
-                let delay_ms = RETRY_DELAY_MIN_MS;
+                let delay_ms = RETRY_DELAY_MS_MIN;
                 release(queue, std::slice::from_ref(delivery), delay_ms).await;
                 Settled::Retained { delay_ms }
             }

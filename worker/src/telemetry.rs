@@ -1,4 +1,4 @@
-//! What the log and the metrics say of a verdict: ids and codes, never a body.
+//! The log lines and metrics of a verdict: ids and codes, never a body.
 
 use tierlift_core::{failure::Failure, id::UserId, ports::Message, time::Timestamp};
 

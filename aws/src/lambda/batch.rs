@@ -1,4 +1,5 @@
-//! Batches of the queue: deliveries come in, and Lambda keeps what is given back.
+//! Batches of the queue: deliveries come in, and Lambda keeps the messages that are named in the
+//! response.
 
 use std::time::{Duration, Instant};
 
@@ -6,40 +7,42 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use lambda_runtime::{LambdaEvent, service_fn};
 use tierlift_core::ports::{Delivery, Receipt};
 
-use super::{Error, Function, time_left};
+use super::{Error, Function, InvocationError, time_left};
 use crate::queue::{Queue, message_id};
 
-/// What is left of an invocation's time for its end: what failed is answered for then, with a record
-/// of it, while the services may be slow. A function that is killed instead gives nothing back, and
-/// all of its batch comes again.
+/// Time reserved for the end of an invocation: failed deliveries are settled and recorded in it, while
+/// the services may be slow. A function that is killed instead reports nothing, and its whole batch is
+/// redelivered.
 const RESERVE: Duration = Duration::from_secs(4);
 
 impl Function {
-    /// Serves batches until Lambda ends the process. `work` gets the deliveries and how long it may
-    /// take, and gives back what stays in the queue; the rest Lambda deletes.
+    /// Serves batches until Lambda ends the process. `work` gets the deliveries and the time that it
+    /// may take, and returns the receipts of what stays in the queue; Lambda deletes the rest.
     pub async fn serve_batches<W>(&self, queue: &Queue, work: W) -> Result<(), Error>
     where
         W: AsyncFn(Vec<Delivery>, Duration) -> Vec<Receipt>,
     {
         let work = &work;
         lambda_runtime::run(service_fn(async move |event: LambdaEvent<SqsEvent>| {
-            // What is read and set aside here takes from the same time.
-            let until = Instant::now() + time_left(&event.context, RESERVE);
+            // Reading and parking take from the same time.
+            let deadline = Instant::now() + time_left(&event.context, RESERVE);
             let received = queue.deliveries(event.payload).await;
-            let time = until.saturating_duration_since(Instant::now());
-            let stays = work(received.deliveries, time).await;
-            let kept = stays.iter().map(message_id).map(str::to_owned);
-            let response = response(kept.chain(received.stay).collect());
+            let time = deadline.saturating_duration_since(Instant::now());
+            // Boxed, since the SDK's futures nest deeper than the compiler computes layouts.
+            let retained = Box::pin(work(received.deliveries, time)).await;
+            let retained = retained.iter().map(message_id).map(str::to_owned);
+            let response = response(retained.chain(received.retained).collect());
             self.flush();
-            Ok::<_, Error>(response)
+            Ok::<_, InvocationError>(response)
         }))
         .await
+        .map_err(Error::Runtime)
     }
 }
 
-fn response(stay: Vec<String>) -> SqsBatchResponse {
+fn response(retained: Vec<String>) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
-    for item_identifier in stay {
+    for item_identifier in retained {
         let mut failure = BatchItemFailure::default();
         failure.item_identifier = item_identifier;
         response.batch_item_failures.push(failure);

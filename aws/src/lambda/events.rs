@@ -1,17 +1,17 @@
-//! Events as AWS documents them, for the tests of the runtime.
+//! Payloads as AWS documents them, for the tests of the runtime.
 
 use serde_json::{Value, json};
 
-/// Their values are named by others: there a field more would be another header or attribute.
+/// Maps with keys of the sender: a further field would be a further header or attribute.
 const MAPS: [&str; 6] =
     ["headers", "multiValueHeaders", "attributes", "messageAttributes", "stageVariables", "Keys"];
 
-/// An event as it is, and with fields that AWS may add one day.
+/// A payload as it is, and with fields that AWS may add one day.
 pub(super) fn read(json: &str) -> [String; 2] {
-    let mut event: Value = serde_json::from_str(json).unwrap();
-    let now = event.to_string();
-    add_fields(&mut event);
-    [now, event.to_string()]
+    let mut payload: Value = serde_json::from_str(json).unwrap();
+    let documented = payload.to_string();
+    add_fields(&mut payload);
+    [documented, payload.to_string()]
 }
 
 fn add_fields(value: &mut Value) {

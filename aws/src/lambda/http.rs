@@ -1,7 +1,6 @@
 //! Requests of an HTTP API (payload version 2) or of a function URL, which have the same shape.
 //!
-//! No route of ours looks at a query or a cookie, so neither is read: whatever a stranger puts there
-//! reaches nobody.
+//! No route uses a query or a cookie, so neither is read: whatever a stranger puts there has no effect.
 
 use std::collections::HashMap;
 
@@ -14,7 +13,7 @@ use axum::{
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 
-use super::{Answer, Error, Function, header};
+use super::{Error, Function, InvocationError, header, response::GatewayResponse};
 
 /// A request
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
@@ -41,25 +40,27 @@ struct Line {
 
 impl Function {
     /// Serves requests until Lambda ends the process.
-    pub async fn serve_http<A>(&self, answer: A) -> Result<(), Error>
+    pub async fn serve_http<R>(&self, respond: R) -> Result<(), Error>
     where
-        A: AsyncFn(Request<Body>) -> Response,
+        R: AsyncFn(Request<Body>) -> Response,
     {
-        let answer = &answer;
+        let respond = &respond;
         lambda_runtime::run(service_fn(async move |event: LambdaEvent<Event>| {
-            // In a box, since the compiler gives up on futures that hold so many others.
-            let response = Box::pin(answer(event.payload.read()?)).await;
-            let answer = written(response).await;
+            // Boxed, since the SDK's futures nest deeper than the compiler computes layouts.
+            let response = Box::pin(respond(event.payload.into_request()?)).await;
+            let response = gateway_response(response).await;
             self.flush();
-            answer
+            response
         }))
         .await
+        .map_err(Error::Runtime)
     }
 }
 
 impl Event {
-    /// The request as it was sent: without the API's stage, which is put before the path.
-    fn read(self) -> Result<Request<Body>, Error> {
+    /// The request as the client sent it: without the API's stage, which API Gateway puts before the
+    /// path.
+    fn into_request(self) -> Result<Request<Body>, InvocationError> {
         let path = self.raw_path.unwrap_or_default();
         let body = match (self.body, self.is_base64_encoded) {
             (Some(text), Some(true)) => base64::decode(text)?,
@@ -67,7 +68,7 @@ impl Event {
         };
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::from_bytes(self.request_context.http.method.as_bytes())?;
-        // No route is where no path is.
+        // An unparsable path becomes the empty one, which matches no route.
         *request.uri_mut() = without_stage(&path, self.request_context.stage.as_deref())
             .parse::<Uri>()
             .unwrap_or_default();
@@ -83,10 +84,10 @@ fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
     rest.filter(|rest| rest.starts_with('/')).unwrap_or(path)
 }
 
-async fn written(response: Response) -> Result<Answer, Error> {
+async fn gateway_response(response: Response) -> Result<GatewayResponse, InvocationError> {
     let (head, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await?;
-    Ok(Answer::new(&head, Some(String::from_utf8(body.into())?)))
+    Ok(GatewayResponse::new(&head, Some(String::from_utf8(body.into())?)))
 }
 
 #[cfg(test)]

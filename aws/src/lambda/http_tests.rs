@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::lambda::events;
 
-/// What the routes see of an event: method, address, headers, body.
+/// What the routes see of a payload: method, address, headers, body.
 async fn read(event: &str) -> (Parts, Vec<u8>) {
     let event: Event = serde_json::from_str(event).unwrap();
-    let (head, body) = event.read().unwrap().into_parts();
+    let (head, body) = event.into_request().unwrap().into_parts();
     (head, to_bytes(body, usize::MAX).await.unwrap().to_vec())
 }
 
@@ -63,7 +63,7 @@ async fn only_a_whole_stage_is_taken_off() {
     }
 }
 
-/// Whatever a stranger sends, the routes answer it; a function that fails is an alarm.
+/// Whatever a stranger sends, the routes respond to it; a failed invocation would raise an alarm.
 #[tokio::test]
 async fn odd_requests_are_requests() {
     for (pointer, odd) in [
@@ -99,30 +99,31 @@ async fn a_header_is_kept_byte_for_byte() {
 }
 
 #[test]
-fn what_is_no_request_is_refused_in_words() {
+fn what_is_no_request_is_refused_with_the_reason() {
     let error = serde_json::from_str::<Event>(include_str!("events/schedule.json")).unwrap_err();
     assert!(error.to_string().contains("missing field `requestContext`"), "{error}");
     for (pointer, odd) in [("/body", "no base64"), ("/requestContext/http/method", "NO METHOD")] {
         let mut event = json_of(include_str!("events/http_base64.json"));
         *event.pointer_mut(pointer).unwrap() = odd.into();
         let event: Event = serde_json::from_str(&event.to_string()).unwrap();
-        assert!(event.read().is_err(), "{pointer}");
+        assert!(event.into_request().is_err(), "{pointer}");
     }
 }
 
 #[tokio::test]
-async fn an_answer_is_a_status_headers_and_text() {
+async fn a_response_is_a_status_headers_and_text() {
     let response = Response::builder()
         .status(StatusCode::UNAUTHORIZED)
         .header("content-type", "application/problem+json")
         .header("vary", "a")
         .header("vary", "b");
-    let answer = written(response.body(Body::from("{\"für\":5}")).unwrap()).await.unwrap();
+    let response =
+        gateway_response(response.body(Body::from("{\"für\":5}")).unwrap()).await.unwrap();
     let expected = json!({
         "statusCode": 401,
         "headers": { "content-type": "application/problem+json", "vary": "a, b" },
         "body": "{\"für\":5}",
         "isBase64Encoded": false,
     });
-    assert_eq!(serde_json::to_value(answer).unwrap(), expected);
+    assert_eq!(serde_json::to_value(response).unwrap(), expected);
 }

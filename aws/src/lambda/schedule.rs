@@ -1,13 +1,13 @@
-//! A clock's tick: nothing comes in.
+//! Ticks of a schedule: an invocation without a payload.
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 
-use super::{Error, Function};
+use super::{Error, Function, InvocationError};
 
 impl Function {
-    /// Does the work at every tick until Lambda ends the process. A failed round is Lambda's to
-    /// count and to repeat.
+    /// Does the work at every tick until Lambda ends the process. An error fails the invocation, which
+    /// Lambda counts.
     pub async fn serve_ticks<W, E>(&self, work: W) -> Result<(), Error>
     where
         W: AsyncFn() -> Result<(), E>,
@@ -15,11 +15,13 @@ impl Function {
     {
         let work = &work;
         lambda_runtime::run(service_fn(async move |_: LambdaEvent<IgnoredAny>| {
-            let done = work().await;
+            // Boxed, since the SDK's futures nest deeper than the compiler computes layouts.
+            let done = Box::pin(work()).await;
             self.flush();
-            done.map_err(|error| Error::from(error))
+            done.map_err(InvocationError::from)
         }))
         .await
+        .map_err(Error::Runtime)
     }
 }
 
@@ -28,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_a_tick_brings_it_is_a_tick() {
+    fn any_payload_is_a_tick() {
         let ticks = crate::lambda::events::read(include_str!("events/schedule.json"));
         for tick in ticks.iter().map(String::as_str).chain(["{}", "null", "[1]"]) {
             serde_json::from_str::<IgnoredAny>(tick).unwrap();

@@ -1,6 +1,6 @@
-//! Sockets of a WebSocket API: they open, say something, and close.
+//! Sockets of a WebSocket API: they open, send frames, and close.
 //!
-//! Of an event only what is needed is read; API Gateway leaves out much of the rest at times.
+//! Only the fields that are needed are read; API Gateway sometimes omits many of the others.
 
 use std::collections::HashMap;
 
@@ -8,29 +8,29 @@ use axum::http::{HeaderMap, Response};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 
-use super::{Answer, Error, Function, header};
+use super::{Error, Function, InvocationError, header, response::GatewayResponse};
 use crate::sockets::ConnectionId;
 
-/// What happened on a socket.
+/// An event of a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketEvent {
-    /// Which socket.
+    /// The socket.
     pub socket: ConnectionId,
-    /// What happened.
-    pub what: What,
+    /// What happened on it.
+    pub kind: SocketEventKind,
 }
 
 /// What may happen on a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// It wants to open.
-    Opens(HeaderMap),
-    /// It sent a text frame.
-    Says(String),
-    /// It sent something that is no text.
-    SaysBytes,
+pub enum SocketEventKind {
+    /// A client asks to open it, with these headers.
+    Connect(HeaderMap),
+    /// The client sent a text frame.
+    Text(String),
+    /// The client sent a binary frame.
+    Binary,
     /// It is closed.
-    Closed,
+    Disconnect,
 }
 
 /// An event of a WebSocket API
@@ -53,38 +53,42 @@ struct Context {
 }
 
 impl Function {
-    /// Serves sockets until Lambda ends the process. The answer to an opening is the handshake's;
-    /// the body of any other is a text frame, and no body is none.
-    pub async fn serve_sockets<A>(&self, answer: A) -> Result<(), Error>
+    /// Serves sockets until Lambda ends the process. The response to a connect is that of the
+    /// handshake; the body of any other response is sent as a text frame, unless it is empty.
+    pub async fn serve_sockets<R>(&self, respond: R) -> Result<(), Error>
     where
-        A: AsyncFn(SocketEvent) -> Response<String>,
+        R: AsyncFn(SocketEvent) -> Response<String>,
     {
-        let answer = &answer;
+        let respond = &respond;
         lambda_runtime::run(service_fn(async move |event: LambdaEvent<Event>| {
-            let response = answer(event.payload.read()?).await;
+            // Boxed, since the SDK's futures nest deeper than the compiler computes layouts.
+            let response = Box::pin(respond(event.payload.into_socket_event()?)).await;
             self.flush();
-            Ok::<_, Error>(written(response))
+            Ok::<_, InvocationError>(gateway_response(response))
         }))
         .await
+        .map_err(Error::Runtime)
     }
 }
 
 impl Event {
-    fn read(self) -> Result<SocketEvent, Error> {
+    fn into_socket_event(self) -> Result<SocketEvent, InvocationError> {
         let Context { connection_id, event_type } = self.request_context;
         let id = connection_id.ok_or("an event without a connection id")?;
-        let what = match event_type.as_deref() {
-            Some("CONNECT") => What::Opens(headers(self.headers, self.multi_value_headers)),
-            Some("DISCONNECT") => What::Closed,
-            Some("MESSAGE") if self.is_base64_encoded == Some(true) => What::SaysBytes,
-            Some("MESSAGE") => What::Says(self.body.unwrap_or_default()),
-            kind => return Err(format!("an event of an unknown type: {kind:?}").into()),
+        let kind = match event_type.as_deref() {
+            Some("CONNECT") => {
+                SocketEventKind::Connect(headers(self.headers, self.multi_value_headers))
+            }
+            Some("DISCONNECT") => SocketEventKind::Disconnect,
+            Some("MESSAGE") if self.is_base64_encoded == Some(true) => SocketEventKind::Binary,
+            Some("MESSAGE") => SocketEventKind::Text(self.body.unwrap_or_default()),
+            other => return Err(format!("an event of an unknown type: {other:?}").into()),
         };
-        Ok(SocketEvent { socket: ConnectionId::new(&id), what })
+        Ok(SocketEvent { socket: ConnectionId::new(&id), kind })
     }
 }
 
-/// Both maps hold all headers, the second all their values.
+/// The request's headers. Both maps hold all of them; the second also holds repeated values.
 fn headers(
     single: Option<HashMap<String, String>>,
     multi: Option<HashMap<String, Vec<String>>>,
@@ -98,9 +102,9 @@ fn headers(
     lines.filter_map(|(name, value)| header(name, value)).collect()
 }
 
-fn written(response: Response<String>) -> Answer {
+fn gateway_response(response: Response<String>) -> GatewayResponse {
     let (head, body) = response.into_parts();
-    Answer::new(&head, Some(body).filter(|body| !body.is_empty()))
+    GatewayResponse::new(&head, Some(body).filter(|body| !body.is_empty()))
 }
 
 #[cfg(test)]

@@ -1,17 +1,13 @@
-//! The table's stream: committed role changes come in, and those that could not be told are given
-//! back, to come again.
+//! The table's stream: committed changes come in, and those that could not be pushed are named in the
+//! response, so that Lambda redelivers them.
 //!
-//! Of a record only what is needed is read, so that nothing else that stands in it can stop a change.
+//! Only the needed fields of a record are read, so that nothing else in it can hold up a change.
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
-use tierlift_core::change::{Change, DeliveryContext};
+use tierlift_core::change::ChangeRecord;
 
-use super::{Error, Function};
-use crate::store::change_of;
-
-/// A committed change, as the stream brings it, and the webhook that caused it, if one did.
-type News = (Change, Option<DeliveryContext>);
+use super::{Error, Function, InvocationError};
 
 /// A batch of the stream
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>).
@@ -26,7 +22,7 @@ struct Record {
     dynamodb: Row,
 }
 
-/// What a record says of the item that was written.
+/// The part of a record about the written item.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Row {
@@ -45,7 +41,7 @@ struct Text {
     s: Option<String>,
 }
 
-/// A stream is read in order: all from the first of these on comes again.
+/// The failed records. A stream is read in order: Lambda redelivers everything from the first of them.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Response {
@@ -59,48 +55,48 @@ struct Failure {
 }
 
 impl Function {
-    /// Serves the stream until Lambda ends the process. `tell` gets changes in their order, and says
-    /// for each whether it is told.
-    pub async fn serve_stream<T>(&self, tell: T) -> Result<(), Error>
+    /// Serves the stream until Lambda ends the process. `push` gets changes in their order, and
+    /// returns for each whether it was pushed.
+    pub async fn serve_stream<P>(&self, push: P) -> Result<(), Error>
     where
-        T: AsyncFn(Vec<News>) -> Vec<bool>,
+        P: AsyncFn(Vec<ChangeRecord>) -> Vec<bool>,
     {
-        let tell = &tell;
+        let push = &push;
         lambda_runtime::run(service_fn(async move |event: LambdaEvent<Batch>| {
-            let response = told(event.payload, tell).await;
+            // Boxed, since the SDK's futures nest deeper than the compiler computes layouts.
+            let response = Box::pin(push_batch(event.payload, push)).await;
             self.flush();
-            Ok::<_, Error>(response)
+            Ok::<_, InvocationError>(response)
         }))
         .await
+        .map_err(Error::Runtime)
     }
 }
 
-async fn told(batch: Batch, tell: &impl AsyncFn(Vec<News>) -> Vec<bool>) -> Response {
-    let news: Vec<_> = batch.records.iter().map(|record| record.dynamodb.news()).collect();
-    let mut told = tell(news.iter().flatten().cloned().collect()).await.into_iter();
-    // What cannot be read stays until the event source sets it aside for us to look at.
-    let done = news.iter().map(|one| one.is_some() && told.next().unwrap_or(false));
+async fn push_batch(batch: Batch, push: &impl AsyncFn(Vec<ChangeRecord>) -> Vec<bool>) -> Response {
+    let changes: Vec<_> = batch.records.iter().map(|record| record.dynamodb.change()).collect();
+    let mut pushed = push(changes.iter().flatten().cloned().collect()).await.into_iter();
+    // An unreadable record fails until the event source moves it to the failure queue.
+    let done = changes.iter().map(|change| change.is_some() && pushed.next().unwrap_or(false));
     let failed = batch.records.into_iter().zip(done).filter(|(_, done)| !done);
-    // Lambda takes a failure without a number for a failure of all.
+    // Lambda reads a failure without a number as a failure of the whole batch.
     let number = |record: Record| record.dynamodb.sequence_number.unwrap_or_default();
     let failure = |(record, _)| Failure { item_identifier: number(record) };
     Response { batch_item_failures: failed.map(failure).collect() }
 }
 
 impl Row {
-    /// The change that was committed with the item, if it can be read.
-    fn news(&self) -> Option<News> {
+    /// The change that was committed with the item; `None` where it cannot be read.
+    fn change(&self) -> Option<ChangeRecord> {
         let record = self.sequence_number.as_deref();
-        let change = self.new_image.as_ref().and_then(|account| account.change.as_ref());
-        let Some(text) = change.and_then(|change| change.s.as_deref()) else {
-            tracing::error!(record, "no change in a stream record");
+        let attribute = self.new_image.as_ref().and_then(|account| account.change.as_ref());
+        let Some(json) = attribute.and_then(|text| text.s.as_deref()) else {
+            tracing::error!(record, "stream record without a change");
             return None;
         };
-        let news = change_of(text);
-        if let Err(error) = &news {
-            tracing::error!(record, %error, "a change cannot be read");
-        }
-        news.ok()
+        serde_json::from_str(json)
+            .inspect_err(|error| tracing::error!(record, %error, "change unreadable"))
+            .ok()
     }
 }
 

@@ -7,16 +7,16 @@ use crate::lambda::events;
 
 const STREAM: &str = include_str!("events/stream.json");
 
-/// Hands over an event; `answers` is what became of its changes. Gives the response, and the
-/// revocation ids that were told.
-async fn hand_over(event: &str, answers: &[bool]) -> (Value, Vec<u64>) {
+/// Hands over a payload; `results` says which of its changes are pushed. Returns the response, and the
+/// revocation ids of the changes.
+async fn hand_over(event: &str, results: &[bool]) -> (Value, Vec<u64>) {
     let seen = RefCell::new(Vec::new());
     let batch: Batch = serde_json::from_str(event).unwrap();
-    let tell = async |news: Vec<News>| {
-        seen.borrow_mut().extend(news.iter().map(|(change, _)| change.revocation_id.0));
-        answers.to_vec()
+    let push = async |records: Vec<ChangeRecord>| {
+        seen.borrow_mut().extend(records.iter().map(|record| record.change.revocation_id.0));
+        results.to_vec()
     };
-    let response = told(batch, &tell).await;
+    let response = push_batch(batch, &push).await;
     (serde_json::to_value(response).unwrap(), seen.into_inner())
 }
 
@@ -30,36 +30,41 @@ fn stream() -> Value {
 }
 
 #[test]
-fn a_record_tells_its_change() {
+fn a_record_holds_its_change() {
     for event in events::read(STREAM) {
         let batch: Batch = serde_json::from_str(&event).unwrap();
-        let news: Vec<_> = batch.records.iter().map(|record| record.dynamodb.news()).collect();
-        let [Some((up, Some(origin))), Some((down, None))] = &*news else { panic!("{news:?}") };
+        let changes: Vec<_> =
+            batch.records.iter().map(|record| record.dynamodb.change().unwrap()).collect();
+        let [ChangeRecord { change: up, context }, ChangeRecord { change: down, context: None }] =
+            &*changes
+        else {
+            panic!("{changes:?}")
+        };
         assert_eq!(
             (up.user.as_str(), up.role.as_str(), up.event.as_str()),
             ("ada", "paid", "evt_1")
         );
-        assert_eq!(origin.received_at.as_secs(), 1_794_999_999);
+        assert_eq!(context.as_ref().unwrap().received_at.as_secs(), 1_794_999_999);
         assert_eq!((down.role.as_str(), down.revocation_id.0), ("free", 2));
     }
 }
 
 #[tokio::test]
-async fn what_is_not_told_comes_again() {
-    for (answers, again) in [
+async fn a_change_that_was_not_pushed_is_redelivered() {
+    for (results, failed) in [
         (&[true, true][..], &[][..]),
         (&[true, false], &["400000000000000499661"]),
         (&[false, false], &["400000000000000499660", "400000000000000499661"]),
-        // Nothing said of a change is no good news.
+        // A change without a result counts as failed.
         (&[true], &["400000000000000499661"]),
     ] {
-        let (response, seen) = hand_over(STREAM, answers).await;
-        assert_eq!((response, seen), (failures(again), vec![1, 2]));
+        let (response, seen) = hand_over(STREAM, results).await;
+        assert_eq!((response, seen), (failures(failed), vec![1, 2]));
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_comes_again_and_the_rest_is_told() {
+async fn an_unreadable_record_is_redelivered_and_the_rest_is_pushed() {
     for odd in [
         Value::Null,
         json!({}),
@@ -76,13 +81,13 @@ async fn what_cannot_be_read_comes_again_and_the_rest_is_told() {
 }
 
 #[tokio::test]
-async fn a_record_may_say_little() {
+async fn a_record_may_lack_the_other_fields() {
     let mut event = stream();
     let change = event["Records"][1]["dynamodb"]["NewImage"]["change"].clone();
     let row = json!({ "SequenceNumber": "7", "NewImage": { "change": change } });
     event["Records"] = json!([{ "dynamodb": row }]);
     assert_eq!(hand_over(&event.to_string(), &[false]).await, (failures(&["7"]), vec![2]));
-    // Lambda takes this for a failure of the whole batch, which is right.
+    // Lambda reads this as a failure of the whole batch, as it should.
     event["Records"][0]["dynamodb"]["SequenceNumber"] = Value::Null;
     assert_eq!(hand_over(&event.to_string(), &[false]).await.0, failures(&[""]));
 }

@@ -1,16 +1,14 @@
-//! A message of ours as SQS carries it: the body, and attributes that say what it is.
+//! A message as SQS carries it: the webhook's body, and attributes that describe it.
 
 use std::collections::HashMap;
 
 use aws_sdk_sqs::{primitives::Blob, types::MessageAttributeValue};
-use tierlift_core::{codes::Code, failure::FailureRecord, ports::Message, time::Timestamp};
+use tierlift_core::{
+    codes::Code, failure::FailureRecord, limits::SQS_ATTRIBUTES_MAX, ports::Message,
+    time::Timestamp,
+};
 
-use super::text::{is_carried, to_body};
-
-/// Attributes that a message may have
-/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>).
-/// A dead letter of ours has all of them.
-const ATTRIBUTES_MAX: usize = 10;
+use super::text::{is_allowed, to_body};
 
 pub(super) const EVENT: &str = "event";
 pub(super) const TYPE: &str = "type";
@@ -26,92 +24,103 @@ const LAST_ERROR: &str = "last_error";
 /// The attributes of a message, by name.
 pub(super) type Attributes = HashMap<String, MessageAttributeValue>;
 
-/// What is sent.
+/// Body and attributes of an SQS message.
 #[derive(Clone, Debug)]
 pub(super) struct Envelope {
     pub(super) body: String,
     pub(super) attributes: Attributes,
 }
 
-/// How much a dead letter says of its failure. A letter must fit into the queue, and the body
-/// matters more than what we say of it.
+/// How much of its failure record a dead letter carries. SQS limits the size of a message, and the body
+/// matters more than the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
-    Everything,
-    WithoutWords,
-    CauseAlone,
-    Nothing,
+    /// The whole record.
+    Full,
+    /// All but the error message.
+    WithoutError,
+    /// The cause.
+    CauseOnly,
+    /// Nothing.
+    Empty,
 }
 
 impl Detail {
-    /// From the most to the least.
-    pub(super) const ALL: [Self; 4] =
-        [Self::Everything, Self::WithoutWords, Self::CauseAlone, Self::Nothing];
+    /// The next smaller one.
+    pub(super) const fn reduced(self) -> Option<Self> {
+        match self {
+            Self::Full => Some(Self::WithoutError),
+            Self::WithoutError => Some(Self::CauseOnly),
+            Self::CauseOnly => Some(Self::Empty),
+            Self::Empty => None,
+        }
+    }
 }
 
 impl Envelope {
-    /// A message.
-    pub(super) fn of(message: &Message) -> Self {
+    /// The envelope of a message.
+    pub(super) fn new(message: &Message) -> Self {
         let received_at = message.received_at.as_micros().to_string();
         let mut attributes = Attributes::new();
-        put(&mut attributes, EVENT, text(message.event.as_str()));
-        put(&mut attributes, TYPE, text(message.kind.as_str()));
-        put(&mut attributes, GROUP, text(&message.group.0));
-        put(&mut attributes, RECEIVED_AT, number(received_at));
-        put(&mut attributes, TRACE, message.trace.as_deref().and_then(text));
+        insert(&mut attributes, EVENT, text(message.event.as_str()));
+        insert(&mut attributes, TYPE, text(message.kind.as_str()));
+        insert(&mut attributes, GROUP, text(&message.group.0));
+        insert(&mut attributes, RECEIVED_AT, number(received_at));
+        insert(&mut attributes, TRACE, message.trace.as_deref().and_then(text));
         Self { body: to_body(&message.body), attributes }
     }
 
-    /// The same with what is known of its failure, as far as there is room for it.
-    pub(super) fn failed(&self, record: &FailureRecord, detail: Detail) -> Self {
-        let mut failed = self.clone();
-        for (name, value) in said(record, detail) {
-            if failed.attributes.contains_key(name) || failed.attributes.len() < ATTRIBUTES_MAX {
-                put(&mut failed.attributes, name, value);
+    /// The same with a failure record, as far as SQS allows more attributes.
+    pub(super) fn with_failure(&self, record: &FailureRecord, detail: Detail) -> Self {
+        let mut envelope = self.clone();
+        for (name, value) in failure_attributes(record, detail) {
+            let attributes = &mut envelope.attributes;
+            if attributes.contains_key(name) || attributes.len() < SQS_ATTRIBUTES_MAX {
+                insert(attributes, name, value);
             }
         }
-        failed
+        envelope
     }
 }
 
-/// The most important first.
-fn said(
+/// The attributes of a failure record, the most important first.
+fn failure_attributes(
     record: &FailureRecord,
     detail: Detail,
 ) -> Vec<(&'static str, Option<MessageAttributeValue>)> {
     let micros = |at: Timestamp| number(at.as_micros().to_string());
-    let mut said = vec![
+    let mut attributes = vec![
         (CAUSE, text(record.cause.as_str())),
         (ATTEMPTS, number(record.attempts.to_string())),
         (FIRST_AT, micros(record.first_at)),
         (LAST_AT, micros(record.last_at)),
         (LAST_ERROR, text(&record.last_error)),
     ];
-    said.truncate(match detail {
-        Detail::Everything => 5,
-        Detail::WithoutWords => 4,
-        Detail::CauseAlone => 1,
-        Detail::Nothing => 0,
+    attributes.truncate(match detail {
+        Detail::Full => 5,
+        Detail::WithoutError => 4,
+        Detail::CauseOnly => 1,
+        Detail::Empty => 0,
     });
-    said
+    attributes
 }
 
-/// What a dead letter that was sent at that time says of its failure; `None` where it names no
-/// cause. What it had no room for is the least that is true.
-pub(super) fn failure_of(attributes: &Attributes, sent_at: Timestamp) -> Option<FailureRecord> {
-    let code = text_of(attributes, CAUSE)?;
-    let at = |name| text_of(attributes, name)?.parse().ok().map(Timestamp::from_micros);
+/// The failure record of a dead letter; `None` where it has no cause. Fields that did not fit get the
+/// smallest value that is true: one attempt, at the time when the dead letter was sent.
+pub(super) fn parse_failure(attributes: &Attributes, sent_at: Timestamp) -> Option<FailureRecord> {
+    let time = |name| text_attribute(attributes, name)?.parse().ok().map(Timestamp::from_micros);
+    let attempts = text_attribute(attributes, ATTEMPTS).and_then(|text| text.parse().ok());
     Some(FailureRecord {
-        cause: *Code::ALL.iter().find(|cause| cause.as_str() == code)?,
-        attempts: text_of(attributes, ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(1),
-        first_at: at(FIRST_AT).unwrap_or(sent_at),
-        last_at: at(LAST_AT).unwrap_or(sent_at),
-        last_error: text_of(attributes, LAST_ERROR).unwrap_or_default(),
+        cause: Code::parse(&text_attribute(attributes, CAUSE)?)?,
+        attempts: attempts.unwrap_or(1),
+        first_at: time(FIRST_AT).unwrap_or(sent_at),
+        last_at: time(LAST_AT).unwrap_or(sent_at),
+        last_error: text_attribute(attributes, LAST_ERROR).unwrap_or_default(),
     })
 }
 
-/// An attribute's text.
-pub(super) fn text_of(attributes: &Attributes, name: &str) -> Option<String> {
+/// The text of an attribute.
+pub(super) fn text_attribute(attributes: &Attributes, name: &str) -> Option<String> {
     let value = attributes.get(name)?;
     match value.binary_value() {
         Some(bytes) => String::from_utf8(bytes.as_ref().to_vec()).ok(),
@@ -119,16 +128,17 @@ pub(super) fn text_of(attributes: &Attributes, name: &str) -> Option<String> {
     }
 }
 
-fn put(attributes: &mut Attributes, name: &str, value: Option<MessageAttributeValue>) {
+fn insert(attributes: &mut Attributes, name: &str, value: Option<MessageAttributeValue>) {
     if let Some(value) = value {
         attributes.insert(name.to_owned(), value);
     }
 }
 
-/// An attribute must not be empty; and what SQS refuses as text, it takes as bytes.
+/// A text as an attribute: as bytes where it has characters that SQS refuses, and none where it is
+/// empty, because an attribute must not be empty.
 fn text(text: &str) -> Option<MessageAttributeValue> {
     let value = MessageAttributeValue::builder();
-    let value = if is_carried(text) {
+    let value = if is_allowed(text) {
         value.data_type("String").string_value(text)
     } else if text.is_empty() {
         return None;

@@ -1,9 +1,9 @@
-//! What the table remembers of a message's deliveries: how often it failed and why, and how often it
-//! was put back untried. SQS counts deliveries, and knows nothing of their ends.
+//! Failure records in the table: how often a message failed and why, and how often it was released. SQS
+//! counts deliveries, and does not know how they ended.
 //!
-//! Each end is counted once, however often it is told: it carries the mark of its delivery. It
-//! refuses to matter more than the message: a table that is away or slow costs the record, not the
-//! message its turn.
+//! The end of a delivery is counted once, however often it is recorded: a mark of the delivery is
+//! stored with the count. A record never delays a message for long or fails it: where the table is
+//! unavailable or slow, only the record is lost.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -19,36 +19,34 @@ use sha2::{Digest, Sha256};
 use tierlift_core::{
     codes::Code,
     failure::{Failure, FailureRecord},
-    limits::{FAILURE_KEPT_DAYS, FAILURE_RECORD_TIMEOUT_MS},
+    limits::{BATCH_GET_KEYS_MAX, FAILURE_KEPT_DAYS, FAILURE_RECORD_TIMEOUT_MS},
     time::Timestamp,
 };
 
+use super::update::Update;
 use crate::{
     Sdk,
-    sdk::words,
-    store::{Item, PK, TTL, check, framed, number, text},
+    sdk::with_sources,
+    store::{Item, PK, TTL, check_item, new_item, number, text},
 };
 
-/// So much of a digest marks a delivery.
+/// Bytes of the digest that marks a delivery.
 const MARK_BYTES: usize = 12;
-/// Keys of one `BatchGetItem`
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
-const BATCH_GET_MAX: usize = 100;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The records of failures in the table.
+/// The failure records in the table.
 #[derive(Clone, Debug)]
 pub(super) struct Failures {
     client: Client,
     table: String,
 }
 
-/// What is known of a message.
+/// How the earlier deliveries of a message ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(super) struct Known {
-    /// Deliveries that nobody tried.
+pub(super) struct DeliveryHistory {
+    /// Deliveries that were released without an attempt.
     pub(super) released: u32,
     attempts: u32,
     cause: Option<Code>,
@@ -57,9 +55,9 @@ pub(super) struct Known {
     last_error: String,
 }
 
-impl Known {
-    /// Its failures, if there were any.
-    pub(super) fn record(self) -> Option<FailureRecord> {
+impl DeliveryHistory {
+    /// The message's failures; `None` where no attempt failed.
+    pub(super) fn into_failure_record(self) -> Option<FailureRecord> {
         let Self { attempts, first_at, last_at, last_error, .. } = self;
         Some(FailureRecord { cause: self.cause?, attempts, first_at, last_at, last_error })
     }
@@ -70,82 +68,92 @@ impl Failures {
         Self { client: Client::new(sdk.config()), table }
     }
 
-    /// What is known of these messages, by their ids. Of those that are absent nothing is.
-    pub(super) async fn known(&self, ids: &[&str]) -> HashMap<String, Known> {
-        let reads = join_all(ids.chunks(BATCH_GET_MAX).map(|ids| in_time(self.read(ids)))).await;
-        let mut known = HashMap::new();
-        for read in reads {
-            match read {
-                Ok(read) => known.extend(read),
+    /// The histories of messages, by SQS message id. A message without a readable one is absent.
+    pub(super) async fn load(&self, ids: &[&str]) -> HashMap<String, DeliveryHistory> {
+        let batches = ids.chunks(BATCH_GET_KEYS_MAX).map(|ids| with_timeout(self.read(ids)));
+        let mut histories = HashMap::new();
+        for batch in join_all(batches).await {
+            match batch {
+                Ok(batch) => histories.extend(batch),
                 Err(error) => tracing::warn!(
                     %error,
-                    "records of failures cannot be read; deliveries count as attempts"
+                    "failure records not read, every delivery counts as an attempt"
                 ),
             }
         }
-        known
+        histories
     }
 
-    async fn read(&self, ids: &[&str]) -> Result<Vec<(String, Known)>, Error> {
+    async fn read(&self, ids: &[&str]) -> Result<Vec<(String, DeliveryHistory)>, Error> {
         let key = |id: &&str| HashMap::from([(PK.to_owned(), AttributeValue::S(key_of(id)))]);
-        let wanted = KeysAndAttributes::builder()
+        let keys = KeysAndAttributes::builder()
             .set_keys(Some(ids.iter().map(key).collect()))
             .consistent_read(true)
             .build()?;
-        let request = self.client.batch_get_item().request_items(&self.table, wanted);
-        let answer = request.send().await.map_err(|error| words(&error))?;
-        let items = answer.responses.into_iter().flatten().flat_map(|(_, items)| items);
-        let mut known: HashMap<String, Item> =
+        let request = self.client.batch_get_item().request_items(&self.table, keys);
+        let output = request.send().await.map_err(|error| with_sources(&error))?;
+        let items = output.responses.into_iter().flatten().flat_map(|(_, items)| items);
+        let mut items: HashMap<String, Item> =
             items.filter_map(|item| Some((text(&item, PK)?.to_owned(), item))).collect();
-        let known = ids.iter().filter_map(|id| {
+        let histories = ids.iter().filter_map(|id| {
             let key = key_of(id);
-            let item = known.remove(&key)?;
-            check(&item, &key)
-                .map_err(Error::from)
-                .and_then(|()| Ok(serde_dynamo::from_item(item)?))
-                .inspect_err(|error| tracing::warn!(key, %error, "a record cannot be read"))
-                .ok()
-                .map(|known| ((*id).to_owned(), known))
+            let history = parse(items.remove(&key)?, &key);
+            let history = history
+                .inspect_err(|error| tracing::warn!(key, %error, "failure record cannot be read"));
+            Some(((*id).to_owned(), history.ok()?))
         });
-        Ok(known.collect())
+        Ok(histories.collect())
     }
 
-    /// A delivery of a message failed.
-    pub(super) async fn failed(&self, id: &str, handle: &str, failure: &Failure, now: Timestamp) {
+    /// Records that a delivery failed.
+    pub(super) async fn record_failure(
+        &self,
+        id: &str,
+        handle: &str,
+        failure: &Failure,
+        now: Timestamp,
+    ) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let set = Item::from([
             ("cause".to_owned(), text(failure.cause.as_str())),
             ("last_error".to_owned(), text(&failure.error)),
             ("last_at".to_owned(), number(now.as_micros())),
         ]);
-        let once = Item::from([("first_at".to_owned(), number(now.as_micros()))]);
-        self.count(id, handle, End { counter: "attempts", mark: "failed_by", set, once }, now)
-            .await;
+        let set_if_absent = Item::from([("first_at".to_owned(), number(now.as_micros()))]);
+        let end = DeliveryEnd { counter: "attempts", mark: "failed_by", set, set_if_absent };
+        self.record(id, handle, end, now).await;
     }
 
-    /// A delivery of a message was put back untried.
-    pub(super) async fn released(&self, id: &str, handle: &str, now: Timestamp) {
-        let (set, once) = (Item::new(), Item::new());
-        let end = End { counter: "released", mark: "released_by", set, once };
-        self.count(id, handle, end, now).await;
+    /// Records that a delivery was released without an attempt.
+    pub(super) async fn record_release(&self, id: &str, handle: &str, now: Timestamp) {
+        let (set, set_if_absent) = (Item::new(), Item::new());
+        let end = DeliveryEnd { counter: "released", mark: "released_by", set, set_if_absent };
+        self.record(id, handle, end, now).await;
     }
 
-    async fn count(&self, id: &str, handle: &str, end: End, now: Timestamp) {
-        if let Err(error) = in_time(self.update(id, handle, end, now)).await {
-            tracing::warn!(message = id, %error, "the record of a failure is not written");
+    async fn record(&self, id: &str, handle: &str, end: DeliveryEnd, now: Timestamp) {
+        if let Err(error) = with_timeout(self.update(id, handle, end, now)).await {
+            tracing::warn!(message = id, %error, "failure record not written");
         }
     }
 
-    async fn update(&self, id: &str, handle: &str, end: End, now: Timestamp) -> Result<(), Error> {
-        let End { counter, mark, mut set, once } = end;
-        set.insert(mark.to_owned(), AttributeValue::S(mark_of(handle)));
+    async fn update(
+        &self,
+        id: &str,
+        handle: &str,
+        end: DeliveryEnd,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let DeliveryEnd { counter, mark, mut set, set_if_absent } = end;
+        set.insert(mark.to_owned(), AttributeValue::S(delivery_mark(handle)));
         set.insert(TTL.to_owned(), number(now.plus_days(FAILURE_KEPT_DAYS).as_secs()));
-        let mut set = framed(key_of(id), set);
+        let mut set = new_item(key_of(id), set);
         let key = set.remove_entry(PK).map(|pk| HashMap::from([pk]));
-        let update = Update::default().set(set).set_once(once).add_one(counter).unless_said(mark);
+        let update = Update::default().set(set).set_if_absent(set_if_absent);
+        let update = update.increment(counter).unless_equal(mark);
         let request = self.client.update_item().table_name(&self.table).set_key(key);
         let updated = request
-            .update_expression(format!("SET {} ADD {}", update.sets.join(", "), update.adds))
+            .update_expression(update.expression())
             .condition_expression(update.condition)
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values))
@@ -153,94 +161,45 @@ impl Failures {
             .await;
         match updated {
             Ok(_) => Ok(()),
-            // It was counted before, and the answer was lost.
-            Err(error) if is_counted(&error) => Ok(()),
-            Err(error) => Err(words(&error)),
+            // This delivery was counted before, by a request whose response was lost.
+            Err(error) if is_condition_failed(&error) => Ok(()),
+            Err(error) => Err(with_sources(&error)),
         }
     }
 }
 
-/// How a delivery ended.
-struct End {
-    /// Goes up by one.
+/// What the end of a delivery changes in the history of its message.
+struct DeliveryEnd {
+    /// The attribute that is incremented.
     counter: &'static str,
-    /// Where the mark of the delivery stands.
+    /// The attribute that holds the mark of the last delivery that was counted.
     mark: &'static str,
-    /// Is set.
+    /// Attributes that are set.
     set: Item,
-    /// Is set where there is nothing yet.
-    once: Item,
+    /// Attributes that are set where they do not exist yet.
+    set_if_absent: Item,
 }
 
-/// The parts of an update: DynamoDB reserves words, so every name has a placeholder.
-#[derive(Default)]
-struct Update {
-    sets: Vec<String>,
-    adds: String,
-    condition: String,
-    names: HashMap<String, String>,
-    values: Item,
+fn parse(item: Item, key: &str) -> Result<DeliveryHistory, Error> {
+    check_item(&item, key)?;
+    Ok(serde_dynamo::from_item(item)?)
 }
 
-impl Update {
-    fn set(mut self, item: Item) -> Self {
-        for (attribute, value) in item {
-            let (name, value) = (self.name(&attribute), self.value(&attribute, value));
-            self.sets.push(format!("{name} = {value}"));
-        }
-        self
-    }
-
-    fn set_once(mut self, item: Item) -> Self {
-        for (attribute, value) in item {
-            let (name, value) = (self.name(&attribute), self.value(&attribute, value));
-            self.sets.push(format!("{name} = if_not_exists({name}, {value})"));
-        }
-        self
-    }
-
-    fn add_one(mut self, attribute: &str) -> Self {
-        let (name, value) = (self.name(attribute), self.value(attribute, number(1)));
-        self.adds = format!("{name} {value}");
-        self
-    }
-
-    /// Only if the attribute does not have the value already to which it is set here.
-    fn unless_said(mut self, attribute: &str) -> Self {
-        let name = self.name(attribute);
-        self.condition = format!("attribute_not_exists({name}) OR {name} <> :{attribute}");
-        self
-    }
-
-    fn name(&mut self, attribute: &str) -> String {
-        let name = format!("#{attribute}");
-        self.names.insert(name.clone(), attribute.to_owned());
-        name
-    }
-
-    fn value(&mut self, attribute: &str, value: AttributeValue) -> String {
-        let name = format!(":{attribute}");
-        self.values.insert(name.clone(), value);
-        name
-    }
-}
-
-/// The delivery's mark stands there already.
-fn is_counted(error: &SdkError<UpdateItemError>) -> bool {
+fn is_condition_failed(error: &SdkError<UpdateItemError>) -> bool {
     error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception)
 }
 
-async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let time = Duration::from_millis(FAILURE_RECORD_TIMEOUT_MS);
-    tokio::time::timeout(time, work).await.unwrap_or_else(|late| Err(late.into()))
+async fn with_timeout<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let timeout = Duration::from_millis(FAILURE_RECORD_TIMEOUT_MS);
+    tokio::time::timeout(timeout, work).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
 }
 
 fn key_of(id: &str) -> String {
     format!("FAILURE#{id}")
 }
 
-/// A delivery's own mark. The handle itself is long.
-fn mark_of(handle: &str) -> String {
+/// A short mark of a delivery, made from its receipt handle, which is long.
+fn delivery_mark(handle: &str) -> String {
     let digest: Vec<u8> = Sha256::digest(handle).into_iter().take(MARK_BYTES).collect();
     hex::encode(digest)
 }

@@ -1,23 +1,22 @@
-//! The queue on SQS FIFO: one message for each event id, in the order of its customer.
+//! The queue on SQS FIFO: one message per event id, in order within each customer.
 //!
-//! SQS keeps messages, their order and their dead letters. What it does not keep stands in the
-//! table: why a message failed, and how often it was put back untried (`failures.rs`). It refuses to
-//! count on one answer for one request: every request may arrive twice, or its answer never.
+//! SQS keeps the messages, their order and the dead letters. The table keeps what SQS does not: why a
+//! message failed, and how often it was released (`failures.rs`). Nothing here assumes that a request
+//! is executed once: any request may be repeated, and any response may be lost.
 
-mod answer;
+mod dead_letters;
 mod envelope;
+mod error;
 mod failures;
-mod letters;
-mod look;
-mod raw;
 mod receive;
+mod received;
+mod scan;
+mod settle;
 mod text;
+mod update;
 
 use aws_sdk_sqs::{
-    Client,
-    error::{ProvideErrorMetadata, SdkError},
-    operation::send_message::SendMessageError,
-    types::QueueAttributeName,
+    Client, error::SdkError, operation::send_message::SendMessageError, types::QueueAttributeName,
 };
 use futures_util::future::{join, try_join};
 use tierlift_core::{
@@ -27,9 +26,10 @@ use tierlift_core::{
     time::Clock,
 };
 
-use crate::{Sdk, clock, sdk::words};
+use crate::{Sdk, clock};
 
 use envelope::Envelope;
+use error::unavailable;
 use failures::Failures;
 use text::sqs_id;
 
@@ -37,44 +37,44 @@ use text::sqs_id;
 #[derive(Clone, Debug)]
 pub struct Producer {
     sqs: Client,
-    url: String,
+    queue_url: String,
 }
 
-/// The queue, its dead letters, and the table that knows why they are dead.
+/// The queue, its dead-letter queue, and the failure records in the table.
 #[derive(Clone, Debug)]
 pub struct Queue {
     producer: Producer,
-    letters: String,
+    dead_letter_queue_url: String,
     failures: Failures,
     clock: Clock,
 }
 
-/// A batch that Lambda handed over.
+/// A batch of messages that Lambda passed to the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// What can be worked on.
+    /// The messages that were recognized.
     pub deliveries: Vec<Delivery>,
-    /// SQS's ids of messages that are none of ours and could not be set aside: they must stay.
-    pub stay: Vec<String>,
+    /// SQS message ids of unrecognized messages that could not be parked. They must be reported as
+    /// failed, because Lambda deletes all others.
+    pub retained: Vec<String>,
 }
 
-/// SQS's id of the message that was delivered: by it Lambda is told what stays.
+/// The SQS message id of a delivery, by which a function reports it to Lambda as failed.
 #[must_use]
 pub fn message_id(receipt: &Receipt) -> &str {
-    raw::parts(receipt).0
+    received::id_and_handle(receipt).0
 }
 
 impl Producer {
-    /// The queue at that URL.
+    /// A producer for the queue at `queue_url`.
     #[must_use]
     pub fn new(sdk: &Sdk, queue_url: impl Into<String>) -> Self {
-        Self { sqs: Client::new(sdk.config()), url: queue_url.into() }
+        Self { sqs: Client::new(sdk.config()), queue_url: queue_url.into() }
     }
 }
 
 impl Queue {
-    /// The queue at that URL, its dead letters' at the other, and the table where failures are
-    /// recorded.
+    /// The queue at `queue_url`, its dead-letter queue, and the table that has the failure records.
     #[must_use]
     pub fn new(
         sdk: &Sdk,
@@ -84,22 +84,23 @@ impl Queue {
     ) -> Self {
         Self {
             producer: Producer::new(sdk, queue_url),
-            letters: dead_letter_queue_url.into(),
+            dead_letter_queue_url: dead_letter_queue_url.into(),
             failures: Failures::new(sdk, table.into()),
             clock: clock(),
         }
     }
 }
 
-/// Sends a message to a queue, which then has it once for each group and deduplication id.
+/// Sends a message to a queue. Within five minutes the queue keeps one message for each group and
+/// deduplication id.
 async fn send(
     sqs: &Client,
-    url: &str,
+    queue_url: &str,
     group: &str,
     deduplication: &str,
     envelope: Envelope,
 ) -> Result<(), SdkError<SendMessageError>> {
-    let request = sqs.send_message().queue_url(url);
+    let request = sqs.send_message().queue_url(queue_url);
     let request = request.message_group_id(sqs_id(group)).message_body(envelope.body);
     let request = request.message_deduplication_id(sqs_id(deduplication));
     request.set_message_attributes(Some(envelope.attributes)).send().await.map(|_| ())
@@ -107,9 +108,9 @@ async fn send(
 
 impl ports::Enqueue for Producer {
     async fn enqueue(&self, message: Message) -> Result<Enqueued, QueueError> {
-        let (group, event, envelope) = (&message.group.0, &message.event, Envelope::of(&message));
-        let sent = send(&self.sqs, &self.url, group, event.as_str(), envelope).await;
-        // SQS does not say whether it had the message already.
+        let (group, event, envelope) = (&message.group.0, &message.event, Envelope::new(&message));
+        let sent = send(&self.sqs, &self.queue_url, group, event.as_str(), envelope).await;
+        // SQS does not say whether it already had the message.
         sent.map(|()| Enqueued::Queued).map_err(|error| unavailable(&error))
     }
 }
@@ -122,11 +123,11 @@ impl ports::Enqueue for Queue {
 
 impl ports::Queue for Queue {
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>, QueueError> {
-        self.received(max).await
+        self.receive_up_to(max).await
     }
 
     async fn delete(&self, receipts: Vec<Receipt>) -> Result<(), QueueError> {
-        self.deleted(&receipts).await
+        self.delete_all(&receipts).await
     }
 
     async fn retry(
@@ -135,72 +136,64 @@ impl ports::Queue for Queue {
         delay_ms: u64,
         failure: Failure,
     ) -> Result<(), QueueError> {
-        let (id, handle) = raw::parts(&delivery.receipt);
-        let recorded = self.failures.failed(id, handle, &failure, self.clock.now());
-        let hidden = self.hidden(std::slice::from_ref(delivery), delay_ms);
-        join(recorded, hidden).await.1
+        let (id, handle) = received::id_and_handle(&delivery.receipt);
+        let recorded = self.failures.record_failure(id, handle, &failure, self.clock.now());
+        let delayed = self.redeliver_after(std::slice::from_ref(delivery), delay_ms);
+        join(recorded, delayed).await.1
     }
 
     async fn release(&self, deliveries: &[Delivery], delay_ms: u64) -> Result<(), QueueError> {
-        join(self.uncounted(deliveries), self.hidden(deliveries, delay_ms)).await.1
+        let recorded = self.record_releases(deliveries);
+        join(recorded, self.redeliver_after(deliveries, delay_ms)).await.1
     }
 
     async fn park(&self, delivery: &Delivery, failure: Failure) -> Result<(), QueueError> {
-        self.parked(delivery, failure).await
+        self.park_delivery(delivery, failure).await
     }
 }
 
+/// SQS cannot look up a message by an attribute: dead letters are received to be read, ten per request,
+/// and every one that was received is invisible until the call ends.
 impl ports::DeadLetters for Queue {
+    /// One receive per ten dead letters, until there are `max` events.
     async fn list(&self, max: usize) -> Result<Vec<DeadLetter>, QueueError> {
-        self.dead(max).await
+        self.list_dead_letters(max).await
     }
 
+    /// One receive per ten dead letters until the event is found: on average half of them are read, and
+    /// all where it is not there. Of several dead letters of the event it may return any.
     async fn get(&self, event: &EventId) -> Result<Option<DeadLetter>, QueueError> {
-        self.dead_one(event).await
+        self.get_dead_letter(event).await
     }
 
+    /// Reads all dead letters, because the event may have several; sends one and deletes each.
     async fn redrive(&self, event: &EventId) -> Result<bool, QueueError> {
-        self.redriven(event).await
+        self.redrive_event(event).await
     }
 
+    /// Two requests. The counts are approximate.
     async fn depth(&self) -> Result<Depth, QueueError> {
-        let (queued, dead) =
-            try_join(self.count(&self.producer.url), self.count(&self.letters)).await?;
-        // How old its oldest message is SQS tells CloudWatch alone.
+        let queued = self.message_count(&self.producer.queue_url);
+        let dead = self.message_count(&self.dead_letter_queue_url);
+        let (queued, dead) = try_join(queued, dead).await?;
+        // SQS reports the age of the oldest message only to CloudWatch.
         Ok(Depth { queued, dead, oldest_received_at: None })
     }
 }
 
 impl Queue {
-    /// What a queue holds, approximately: ready, out, and delayed.
-    async fn count(&self, url: &str) -> Result<u64, QueueError> {
+    /// The approximate number of messages in a queue: visible, in flight and delayed.
+    async fn message_count(&self, queue_url: &str) -> Result<u64, QueueError> {
         let request = self
             .producer
             .sqs
             .get_queue_attributes()
-            .queue_url(url)
+            .queue_url(queue_url)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesDelayed);
-        let answer = request.send().await.map_err(|error| unavailable(&error))?;
-        let counts = answer.attributes.unwrap_or_default();
+        let output = request.send().await.map_err(|error| unavailable(&error))?;
+        let counts = output.attributes.unwrap_or_default();
         Ok(counts.values().filter_map(|count| count.parse::<u64>().ok()).sum())
     }
-}
-
-/// What happened, with all that it says. Among it is `OverLimit`, when 120,000 messages are out: to a
-/// receiver that is a queue which gives nothing, and not one that is full.
-fn unavailable(error: &(dyn std::error::Error + 'static)) -> QueueError {
-    QueueError::Unavailable(words(error))
-}
-
-/// The code of an error, in the new protocol's words.
-fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
-    bare(error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default())
-}
-
-/// Without the namespace of the old protocol, and without the suffix of the new one.
-fn bare(code: &str) -> &str {
-    let code = code.rsplit(['.', '#']).next().unwrap_or(code);
-    code.strip_suffix("Exception").unwrap_or(code)
 }

@@ -1,4 +1,4 @@
-//! Receiving: what Lambda hands over in batches, and what a tool asks for itself.
+//! Receives messages: in batches from Lambda, or by requests of its own outside Lambda.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,112 +13,128 @@ use tierlift_core::{
     ports::{Delivery, Message, QueueError},
 };
 
-use super::{Batch, Queue, failures::Known, raw::Raw, unavailable};
+use super::{
+    Batch, Queue, error::unavailable, failures::DeliveryHistory, received::ReceivedMessage,
+};
 
-/// What is asked of one receive.
-pub(super) struct Ask<'a> {
-    pub(super) url: &'a str,
+/// Parameters of one receive.
+pub(super) struct ReceiveRequest<'a> {
+    pub(super) queue_url: &'a str,
     pub(super) max: u32,
     pub(super) wait_secs: u64,
-    /// How long they are hidden; the queue's own visibility timeout where there is none.
-    pub(super) hide_secs: Option<u64>,
+    /// How long the messages are invisible; `None` for the queue's own visibility timeout.
+    pub(super) visibility_secs: Option<u64>,
 }
 
 impl Queue {
-    /// Reads a batch that Lambda received. What is none of ours is set aside.
+    /// Reads a batch that Lambda received. Unrecognized messages are parked.
     pub async fn deliveries(&self, event: SqsEvent) -> Batch {
-        self.read(event.records.into_iter().map(Raw::handed).collect()).await
+        let messages = event.records.into_iter().map(ReceivedMessage::from_lambda);
+        self.read(messages.collect()).await
     }
 
-    /// One message at a time: so SQS itself keeps a group to one message, and none is received that
-    /// has to be put back.
-    pub(super) async fn received(&self, max: usize) -> Result<Vec<Delivery>, QueueError> {
+    /// Receives one message per request. SQS then delivers only one message of each group, and none
+    /// has to be released again.
+    pub(super) async fn receive_up_to(&self, max: usize) -> Result<Vec<Delivery>, QueueError> {
         let mut deliveries = Vec::new();
         while deliveries.is_empty() && max > 0 {
-            let mut raws = self.take_one(RECEIVE_WAIT_SECS).await?;
-            while !raws.is_empty() && raws.len() < max {
-                match self.take_one(0).await {
+            let mut messages = self.receive_one(RECEIVE_WAIT_SECS).await?;
+            while !messages.is_empty() && messages.len() < max {
+                match self.receive_one(0).await {
                     Ok(more) if more.is_empty() => break,
-                    Ok(more) => raws.extend(more),
+                    Ok(more) => messages.extend(more),
                     Err(error) => {
-                        tracing::warn!(%error, "fewer messages were received than wanted");
+                        let received = messages.len();
+                        tracing::warn!(received, max, %error, "receive failed, batch is smaller");
                         break;
                     }
                 }
             }
-            deliveries = self.read(raws).await.deliveries;
+            deliveries = self.read(messages).await.deliveries;
         }
         Ok(deliveries)
     }
 
-    async fn take_one(&self, wait_secs: u64) -> Result<Vec<Raw>, QueueError> {
-        self.take(Ask { url: &self.producer.url, max: 1, wait_secs, hide_secs: None }).await
+    async fn receive_one(&self, wait_secs: u64) -> Result<Vec<ReceivedMessage>, QueueError> {
+        let queue_url = &self.producer.queue_url;
+        self.receive_messages(ReceiveRequest {
+            queue_url,
+            max: 1,
+            wait_secs,
+            visibility_secs: None,
+        })
+        .await
     }
 
-    pub(super) async fn take(&self, ask: Ask<'_>) -> Result<Vec<Raw>, QueueError> {
-        let small = |number: u64| i32::try_from(number).unwrap_or(i32::MAX);
-        let request = self
+    pub(super) async fn receive_messages(
+        &self,
+        request: ReceiveRequest<'_>,
+    ) -> Result<Vec<ReceivedMessage>, QueueError> {
+        let secs = |secs: u64| i32::try_from(secs).unwrap_or(i32::MAX);
+        let ReceiveRequest { queue_url, max, wait_secs, visibility_secs } = request;
+        let call = self
             .producer
             .sqs
             .receive_message()
-            .queue_url(ask.url)
-            .max_number_of_messages(ask.max.try_into().unwrap_or(i32::MAX))
-            .wait_time_seconds(small(ask.wait_secs))
-            .set_visibility_timeout(ask.hide_secs.map(small))
+            .queue_url(queue_url)
+            .max_number_of_messages(max.try_into().unwrap_or(i32::MAX))
+            .wait_time_seconds(secs(wait_secs))
+            .set_visibility_timeout(visibility_secs.map(secs))
             .message_attribute_names("All")
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
-        let patient = Builder::new().timeout_config(patience(ask.wait_secs));
-        let answer = request.customize().config_override(patient).send().await;
-        let messages = answer.map_err(|error| unavailable(&error))?.messages;
-        Ok(messages.unwrap_or_default().into_iter().map(Raw::received).collect())
+        let timeouts = Builder::new().timeout_config(timeouts(wait_secs));
+        let output = call.customize().config_override(timeouts).send().await;
+        let messages = output.map_err(|error| unavailable(&error))?.messages;
+        Ok(messages.unwrap_or_default().into_iter().map(ReceivedMessage::from_receive).collect())
     }
 
-    /// What was received as deliveries; what is none of ours goes to the dead letters.
-    async fn read(&self, raws: Vec<Raw>) -> Batch {
-        let (mut ours, mut foreign) = (Vec::new(), Vec::new());
-        for raw in raws {
-            match raw.message() {
-                Some(message) => ours.push((raw, message)),
-                None => foreign.push(raw),
+    /// The received messages as deliveries; unrecognized ones are parked.
+    async fn read(&self, received: Vec<ReceivedMessage>) -> Batch {
+        let (mut recognized, mut unrecognized) = (Vec::new(), Vec::new());
+        for message in received {
+            match message.message() {
+                Some(content) => recognized.push((message, content)),
+                None => unrecognized.push(message),
             }
         }
-        let stay = self.set_aside(foreign).await;
-        Batch { deliveries: self.counted(ours).await, stay }
+        let retained = self.park_all_unrecognized(unrecognized).await;
+        Batch { deliveries: self.count_attempts(recognized).await, retained }
     }
 
-    /// The ids of those that could not be moved.
-    async fn set_aside(&self, foreign: Vec<Raw>) -> Vec<String> {
-        let moved = join_all(foreign.iter().map(async |raw| {
-            let moved = self.park_foreign(raw).await;
-            if let Err(error) = &moved {
-                tracing::error!(message = raw.id, %error, "a foreign message stays");
+    /// Returns the ids of the messages that could not be parked.
+    async fn park_all_unrecognized(&self, messages: Vec<ReceivedMessage>) -> Vec<String> {
+        let parked = join_all(messages.iter().map(async |message| {
+            let parked = self.park_unrecognized(message).await;
+            if let Err(error) = &parked {
+                tracing::error!(message = message.id, %error, "unrecognized message not parked");
             }
-            moved.is_err()
+            parked.is_ok()
         }))
         .await;
-        let stays = foreign.into_iter().zip(moved).filter(|(_, stays)| *stays);
-        stays.map(|(raw, _)| raw.id).collect()
+        let failed = messages.into_iter().zip(parked).filter(|(_, parked)| !*parked);
+        failed.map(|(message, _)| message.id).collect()
     }
 
-    /// Deliveries that came to their message before were attempts, but for those that were put back.
-    async fn counted(&self, ours: Vec<(Raw, Message)>) -> Vec<Delivery> {
-        let again = ours.iter().filter(|(raw, _)| raw.receives > 1);
-        let again: Vec<&str> = again.map(|(raw, _)| raw.id.as_str()).collect();
-        let known =
-            if again.is_empty() { HashMap::new() } else { self.failures.known(&again).await };
-        let delivery = |(raw, message): (Raw, Message)| {
-            let released = known.get(&raw.id).map_or(0, |known: &Known| known.released);
-            let attempt = raw.receives.saturating_sub(released).max(1);
-            Delivery { receipt: raw.receipt(), message, attempt }
+    /// Every delivery is an attempt, except those that were released.
+    async fn count_attempts(&self, messages: Vec<(ReceivedMessage, Message)>) -> Vec<Delivery> {
+        let redelivered = messages.iter().filter(|(message, _)| message.receive_count > 1);
+        let ids: Vec<&str> = redelivered.map(|(message, _)| message.id.as_str()).collect();
+        let histories =
+            if ids.is_empty() { HashMap::new() } else { self.failures.load(&ids).await };
+        let delivery = |(received, message): (ReceivedMessage, Message)| {
+            let history = histories.get(&received.id);
+            let released = history.map_or(0, |history: &DeliveryHistory| history.released);
+            let attempt = received.receive_count.saturating_sub(released).max(1);
+            Delivery { receipt: received.receipt(), message, attempt }
         };
-        ours.into_iter().map(delivery).collect()
+        messages.into_iter().map(delivery).collect()
     }
 }
 
-/// As long as SQS waits, and as long as any call may take.
-fn patience(wait_secs: u64) -> TimeoutConfig {
-    let time = Duration::from_secs(wait_secs) + Duration::from_millis(AWS_CALL_TIMEOUT_MS);
-    TimeoutConfig::builder().operation_attempt_timeout(time).operation_timeout(time).build()
+/// Timeouts of a receive: the time that SQS waits for a message, and that of any call.
+fn timeouts(wait_secs: u64) -> TimeoutConfig {
+    let timeout = Duration::from_secs(wait_secs) + Duration::from_millis(AWS_CALL_TIMEOUT_MS);
+    TimeoutConfig::builder().operation_attempt_timeout(timeout).operation_timeout(timeout).build()
 }

@@ -1,10 +1,11 @@
-//! Live sockets behind API Gateway: a row of the table for each, and its management API to speak to
-//! them (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html>).
+//! Live sockets behind API Gateway: one row of the table for each, and its management API to push to
+//! them
+//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html>).
 //!
-//! A row is a hint, not the truth: whether a socket lives, the push to it says. Rows of sockets that
-//! nobody said goodbye for are forgotten at the next push, or when their time is over.
+//! A row is a hint: only a push shows whether a socket is live. The row of a socket that ended without
+//! `$disconnect` is deleted after the next push to it, or by its TTL.
 
-mod once;
+mod deduped;
 
 use std::{fmt, sync::Arc};
 
@@ -12,43 +13,39 @@ use aws_sdk_apigatewaymanagement::{self as gateway, error::SdkError, primitives:
 use aws_sdk_dynamodb::{self as dynamodb, types::AttributeValue};
 use tierlift_core::{
     id::UserId,
-    limits::{CONNECTION_KEPT_SECS, SOCKETS_PER_USER_MAX},
-    ports::{PushError, Pushed, Sockets},
+    limits::{CONNECTION_KEPT_SECS, CONNECTION_PAGES_MAX, CONNECTIONS_PER_PAGE_MAX},
+    ports::{GatewaySockets, Holder, Pushed, Sockets, SocketsError},
     time::Timestamp,
 };
 
 use crate::{
     Sdk,
-    sdk::words,
-    store::{Item, PK, TTL, check, framed, integer, number, text},
+    sdk::with_sources,
+    store::{Item, PK, TTL, check_item, integer, new_item, number, text},
 };
 
-pub use once::Once;
+pub use deduped::DedupedSockets;
 
 const PREFIX: &str = "CONN#";
-/// Whose socket it is.
+/// The user of a socket.
 const USER: &str = "conn_user";
-/// Since when, in milliseconds since the epoch.
+/// Time at which a socket was opened, in milliseconds since the epoch.
 const CONNECTED_AT: &str = "connected_at";
-/// The index of users' sockets.
+/// The index of sockets by user.
 const INDEX: &str = "connections";
-/// Rows of one answer: all that a user may have and one more, so that one answer is the last.
-const PAGE: usize = SOCKETS_PER_USER_MAX + 1;
-/// Answers that are asked for. Nobody has so many sockets who is not up to something.
-const PAGES_MAX: usize = SOCKETS_PER_USER_MAX;
 
-/// API Gateway's name of a socket.
+/// API Gateway's id of a socket.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(Arc<str>);
 
 impl ConnectionId {
-    /// The socket of that name.
+    /// The id as API Gateway writes it.
     #[must_use]
     pub fn new(id: &str) -> Self {
         Self(id.into())
     }
 
-    /// The name.
+    /// The text of the id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -74,7 +71,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Rows in the table of that name, sockets behind the `@connections` endpoint of a stage.
+    /// The sockets whose rows are in `table`, behind the `@connections` endpoint of an API's stage.
     #[must_use]
     pub fn new(sdk: &Sdk, table: impl Into<String>, endpoint: &str) -> Self {
         let config = gateway::config::Builder::from(sdk.config()).endpoint_url(endpoint).build();
@@ -85,74 +82,12 @@ impl Connections {
         }
     }
 
-    /// Remembers that a user has opened a socket.
-    pub async fn open(
-        &self,
-        id: &ConnectionId,
-        user: &UserId,
-        now: Timestamp,
-    ) -> Result<(), PushError> {
-        let attributes = Item::from([
-            (USER.to_owned(), AttributeValue::S(user.to_string())),
-            (CONNECTED_AT.to_owned(), number(now.as_millis())),
-            (TTL.to_owned(), number(now.plus_secs(CONNECTION_KEPT_SECS).as_secs())),
-        ]);
-        let request = self.rows.put_item().table_name(&self.table);
-        request
-            .set_item(Some(framed(id.key(), attributes)))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok(())
-    }
-
-    /// Who opened a socket, and when; `None` where nobody is known to have.
-    pub async fn holder(
-        &self,
-        id: &ConnectionId,
-    ) -> Result<Option<(UserId, Timestamp)>, PushError> {
-        let request = self.rows.get_item().table_name(&self.table).consistent_read(true);
-        let row = request
-            .key(PK, AttributeValue::S(id.key()))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?
-            .item;
-        let Some(row) = row else { return Ok(None) };
-        check(&row, &id.key()).map_err(|error| PushError(error.into()))?;
-        match (text(&row, USER).map(UserId::new), integer(&row, CONNECTED_AT)) {
-            (Some(Ok(user)), Some(millis)) => Ok(Some((user, Timestamp::from_millis(millis)))),
-            _ => Err(PushError(format!("{} names no user or no time", id.key()).into())),
-        }
-    }
-
-    /// Closes a socket and forgets it. One that is gone already is fine.
-    pub async fn close(&self, id: &ConnectionId) -> Result<(), PushError> {
-        match self.gateway.delete_connection().connection_id(id.as_str()).send().await {
-            Ok(_) => {}
-            Err(error) if is_gone(&error) => {}
-            Err(error) => return Err(failed(&error)),
-        }
-        self.remove(id).await
-    }
-
-    /// Forgets a socket.
-    pub async fn remove(&self, id: &ConnectionId) -> Result<(), PushError> {
-        let request = self.rows.delete_item().table_name(&self.table);
-        request
-            .key(PK, AttributeValue::S(id.key()))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok(())
-    }
-
-    /// A page of a user's sockets, and where the next one begins.
+    /// A page of a user's sockets, and the key at which the next one starts.
     async fn page(
         &self,
         user: &UserId,
-        from: Option<Item>,
-    ) -> Result<(Vec<ConnectionId>, Option<Item>), PushError> {
+        start: Option<Item>,
+    ) -> Result<(Vec<ConnectionId>, Option<Item>), SocketsError> {
         let page = self
             .rows
             .query()
@@ -162,8 +97,8 @@ impl Connections {
             .expression_attribute_names("#user", USER)
             .expression_attribute_values(":user", AttributeValue::S(user.to_string()))
             .scan_index_forward(false)
-            .limit(i32::try_from(PAGE).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(from)
+            .limit(i32::try_from(CONNECTIONS_PER_PAGE_MAX).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start)
             .send()
             .await
             .map_err(|error| failed(&error))?;
@@ -175,20 +110,19 @@ impl Connections {
 impl Sockets for Connections {
     type Id = ConnectionId;
 
-    /// The newest first, so that those beyond a limit are at the end. The index follows the table
-    /// within moments.
-    async fn for_user(&self, user: &UserId) -> Result<Vec<ConnectionId>, PushError> {
+    /// Newest first, so that those above a limit are at the end. The index is eventually consistent.
+    async fn for_user(&self, user: &UserId) -> Result<Vec<ConnectionId>, SocketsError> {
         let (mut sockets, mut next) = self.page(user, None).await?;
-        for _ in 1..PAGES_MAX {
-            let Some(from) = next else { break };
+        for _ in 1..CONNECTION_PAGES_MAX {
+            let Some(start) = next else { break };
             let more;
-            (more, next) = self.page(user, Some(from)).await?;
+            (more, next) = self.page(user, Some(start)).await?;
             sockets.extend(more);
         }
         Ok(sockets)
     }
 
-    async fn push(&self, socket: &ConnectionId, text: &str) -> Result<Pushed, PushError> {
+    async fn push(&self, socket: &ConnectionId, text: &str) -> Result<Pushed, SocketsError> {
         let request = self.gateway.post_to_connection().connection_id(socket.as_str());
         match request.data(Blob::new(text)).send().await {
             Ok(_) => Ok(Pushed::Sent),
@@ -197,16 +131,72 @@ impl Sockets for Connections {
         }
     }
 
-    async fn forget(&self, _: &UserId, socket: &ConnectionId) -> Result<(), PushError> {
-        self.remove(socket).await
+    async fn forget(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
+        let request = self.rows.delete_item().table_name(&self.table);
+        request
+            .key(PK, AttributeValue::S(socket.key()))
+            .send()
+            .await
+            .map_err(|error| failed(&error))?;
+        Ok(())
     }
 }
 
-/// 410: there is no such socket any more.
-fn is_gone<E>(error: &SdkError<E>) -> bool {
-    error.raw_response().is_some_and(|answer| answer.status().as_u16() == 410)
+impl GatewaySockets for Connections {
+    async fn open(
+        &self,
+        socket: &ConnectionId,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<(), SocketsError> {
+        let attributes = Item::from([
+            (USER.to_owned(), AttributeValue::S(user.to_string())),
+            (CONNECTED_AT.to_owned(), number(now.as_millis())),
+            (TTL.to_owned(), number(now.plus_secs(CONNECTION_KEPT_SECS).as_secs())),
+        ]);
+        let request = self.rows.put_item().table_name(&self.table);
+        request
+            .set_item(Some(new_item(socket.key(), attributes)))
+            .send()
+            .await
+            .map_err(|error| failed(&error))?;
+        Ok(())
+    }
+
+    async fn holder(&self, socket: &ConnectionId) -> Result<Option<Holder>, SocketsError> {
+        let key = socket.key();
+        let request = self.rows.get_item().table_name(&self.table).consistent_read(true);
+        let row = request
+            .key(PK, AttributeValue::S(key.clone()))
+            .send()
+            .await
+            .map_err(|error| failed(&error))?
+            .item;
+        let Some(row) = row else { return Ok(None) };
+        check_item(&row, &key).map_err(|error| SocketsError(error.into()))?;
+        match (text(&row, USER).map(UserId::new), integer(&row, CONNECTED_AT)) {
+            (Some(Ok(user)), Some(millis)) => {
+                Ok(Some(Holder { user, opened_at: Timestamp::from_millis(millis) }))
+            }
+            _ => Err(SocketsError(format!("{key} names no user or no time").into())),
+        }
+    }
+
+    async fn close(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
+        match self.gateway.delete_connection().connection_id(socket.as_str()).send().await {
+            Ok(_) => {}
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(failed(&error)),
+        }
+        self.forget(socket).await
+    }
 }
 
-fn failed(error: &dyn std::error::Error) -> PushError {
-    PushError(words(error))
+/// Whether the response is 410: the socket does not exist any more.
+fn is_gone<E>(error: &SdkError<E>) -> bool {
+    error.raw_response().is_some_and(|response| response.status().as_u16() == 410)
+}
+
+fn failed(error: &dyn std::error::Error) -> SocketsError {
+    SocketsError(with_sources(error))
 }

@@ -1,4 +1,4 @@
-//! A decision as one transaction: what is put where, and onto what.
+//! A commit as one DynamoDB transaction: its items, and the version that each must have.
 
 use aws_sdk_dynamodb::{
     error::BuildError,
@@ -8,72 +8,66 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tierlift_core::{
     account::Account,
+    change::ChangeRecord,
     change::{Change, DeliveryContext},
-    codes::Code,
     customer::Customer,
     decide::Commit,
     id::Version,
     ledger::LedgerEntry,
-    limits::ITEM_MAX_BYTES,
+    limits::ITEM_BYTES_MAX,
     ports::StoreError,
 };
 
 use super::{
-    item::{self, Item},
-    size, told, unavailable,
+    error::unavailable,
+    item::{self, Item, ItemKind},
+    size,
 };
 
-/// Bytes of the digest that names a commit: in hexadecimal they are the 36 characters that a token
-/// may have (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+/// Bytes of the digest that is a transaction's token. In hexadecimal it has 36 characters, the most that
+/// a token may have
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
 const TOKEN_DIGEST_BYTES: usize = 18;
 
-/// What an item of a commit is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Ledger,
-    Customer,
-    Account,
-}
-
-impl Place {
-    /// The cause where its item is too large. A ledger row cannot be: it consists of a few ids.
-    pub(super) const fn too_large(self) -> Option<Code> {
-        match self {
-            Self::Ledger => None,
-            Self::Customer => Some(Code::CustomerTooLarge),
-            Self::Account => Some(Code::AccountTooLarge),
-        }
-    }
-}
-
-/// A commit as DynamoDB takes it.
+/// A commit as a DynamoDB transaction.
 #[derive(Debug)]
 pub(super) struct Transaction {
-    /// Names it, see [`token`].
+    /// Its idempotency token, see [`token`].
     pub(super) token: String,
-    /// What is put, the ledger row first.
+    /// The items that are put, the ledger row first.
     pub(super) puts: Vec<TransactWriteItem>,
-    /// What each of them is, and its size in bytes.
-    pub(super) parts: Vec<(Place, usize)>,
+    /// The kind and the size in bytes of each item.
+    pub(super) items: Vec<(ItemKind, usize)>,
+}
+
+/// The `change` attribute of an account. The table's stream is the outbox: what is pushed commits with
+/// the account, in the same item, and nothing else is written.
+pub(super) fn change_json(record: &ChangeRecord) -> String {
+    // Strings, numbers and booleans always have a JSON text.
+    serde_json::to_string(record).unwrap_or_default()
 }
 
 impl Transaction {
-    /// Everything that a commit writes, for the call of that number; refused where an item is larger
-    /// than a table can hold.
-    pub(super) fn of(commit: &Commit, table: &str, call: u64) -> Result<Self, StoreError> {
+    /// The transaction of a commit, for the call of that number. An error where an item is larger than
+    /// a table can hold.
+    pub(super) fn new(commit: &Commit, table: &str, call: u64) -> Result<Self, StoreError> {
         let token = token(commit, table, call);
-        let mut this = Self { token, puts: Vec::new(), parts: Vec::new() };
+        let mut this = Self { token, puts: Vec::new(), items: Vec::new() };
         let new = Version::default();
-        this.put(table, Place::Ledger, item::of_ledger(&commit.ledger)?, new)?;
+        this.put(table, ItemKind::Ledger, item::ledger_item(&commit.ledger)?, new)?;
         if let Some(customer) = &commit.customer {
-            let item = item::of_customer(customer)?;
-            this.put(table, Place::Customer, item, customer.version)?;
+            let item = item::customer_item(customer)?;
+            this.put(table, ItemKind::Customer, item, customer.version)?;
         }
         for account in &commit.accounts {
             let change = commit.changes.iter().find(|change| change.user == account.user);
-            let change = change.map(|change| told::text(change, commit.context.as_ref()));
-            let item = item::of_account(account, change, commit.ledger.processed_at)?;
-            this.put(table, Place::Account, item, account.version)?;
+            let record = change.map(|change| ChangeRecord {
+                change: change.clone(),
+                context: commit.context.clone(),
+            });
+            let json = record.as_ref().map(change_json);
+            let item = item::account_item(account, json, commit.ledger.processed_at)?;
+            this.put(table, ItemKind::Account, item, account.version)?;
         }
         Ok(this)
     }
@@ -81,46 +75,46 @@ impl Transaction {
     fn put(
         &mut self,
         table: &str,
-        place: Place,
+        kind: ItemKind,
         item: Item,
-        onto: Version,
+        expected: Version,
     ) -> Result<(), StoreError> {
         let bytes = size::bytes(&item);
-        if bytes > ITEM_MAX_BYTES
-            && let Some(cause) = place.too_large()
+        if bytes > ITEM_BYTES_MAX
+            && let Some(cause) = kind.too_large_cause()
         {
             return Err(StoreError::TooLarge(cause));
         }
-        let put = put(table, place, item, onto).map_err(|error| unavailable(&error))?;
+        let put = put(table, kind, item, expected).map_err(|error| unavailable(&error))?;
         self.puts.push(TransactWriteItem::builder().put(put).build());
-        self.parts.push((place, bytes));
+        self.items.push((kind, bytes));
         Ok(())
     }
 }
 
-/// A put onto that version alone; version 0 means that there must be nothing yet.
-fn put(table: &str, place: Place, item: Item, onto: Version) -> Result<Put, BuildError> {
+/// A put that requires the stored item to have that version; version 0 requires that there is none.
+fn put(table: &str, kind: ItemKind, item: Item, expected: Version) -> Result<Put, BuildError> {
     let put = Put::builder().table_name(table).set_item(Some(item));
-    let put = if onto == Version::default() {
+    let put = if expected == Version::default() {
         put.condition_expression("attribute_not_exists(#pk)")
             .expression_attribute_names("#pk", item::PK)
     } else {
         put.condition_expression("#version = :version")
             .expression_attribute_names("#version", item::VERSION)
-            .expression_attribute_values(":version", item::number(onto.0))
+            .expression_attribute_values(":version", item::number(expected.0))
     };
-    match place {
-        // Whether what is there is this event's row is looked at, not assumed.
-        Place::Ledger => put
+    match kind {
+        // An existing item may be another than this event's row, so DynamoDB has to return it.
+        ItemKind::Ledger => put
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
-        Place::Customer | Place::Account => put,
+        ItemKind::Customer | ItemKind::Account => put,
     }
     .build()
 }
 
-/// Names one call by all that is in it, and its number. A request that is repeated because its
-/// answer was lost is then no second commit; no two different commits ever share a name, as they might
-/// by chance; and a commit that is made once more is another call, which finds the ledger's row.
+/// The idempotency token of a call: a digest of its content and number. A request that the SDK repeats
+/// after a lost response has the same token and is no second commit. Different commits have different
+/// tokens. A commit that is made again is another call, and finds the ledger row.
 fn token(commit: &Commit, table: &str, call: u64) -> String {
     let content = Content {
         call,
@@ -132,13 +126,13 @@ fn token(commit: &Commit, table: &str, call: u64) -> String {
         context: commit.context.as_ref(),
     };
     let mut digest = Sha256::new();
-    // Our own types always have a JSON text, and a digest takes everything.
+    // Neither can fail: these types always have a JSON text, and a digest accepts every write.
     let _ = serde_json::to_writer(&mut digest, &content);
     let digest: Vec<u8> = digest.finalize().into_iter().take(TOKEN_DIGEST_BYTES).collect();
     hex::encode(digest)
 }
 
-/// What a call consists of; the versions are not part of the aggregates' own text.
+/// What a call's token covers. The aggregates' own JSON does not have their versions.
 #[derive(Serialize)]
 struct Content<'a> {
     call: u64,

@@ -1,8 +1,8 @@
-//! Customers, accounts and ledger entries as items of the one table.
+//! Customers, accounts and ledger rows as items of the table.
 //!
-//! Their fields are top-level attributes, so that an operator can read them in the console. Beside
-//! them stand our own: the key, the shape, the version, and what the indexes and the stream go by.
-//! An item that this program does not understand is refused; nothing is guessed of it.
+//! Their fields are top-level attributes, so that an operator can read them in the console. The other
+//! attributes are the key, the shape, the version, and those that the indexes and the stream use. An
+//! item that this version does not understand is an error: no part of it is used.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use tierlift_core::{
     account::Account,
+    codes::Code,
     customer::Customer,
     id::{CustomerId, EventId, UserId, Version},
     ledger::LedgerEntry,
@@ -21,50 +22,69 @@ use tierlift_core::{
 /// An item of the table.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// The table's key.
+/// The kind of an item in a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ItemKind {
+    Ledger,
+    Customer,
+    Account,
+}
+
+impl ItemKind {
+    /// The cause where the item is too large. A ledger row consists of a few ids and never is.
+    pub(super) const fn too_large_cause(self) -> Option<Code> {
+        match self {
+            Self::Ledger => None,
+            Self::Customer => Some(Code::CustomerTooLarge),
+            Self::Account => Some(Code::AccountTooLarge),
+        }
+    }
+}
+
+/// The partition key.
 pub(crate) const PK: &str = "pk";
-/// When DynamoDB may forget an item, in seconds since the epoch.
+/// Time after which DynamoDB may delete an item, in seconds since the epoch.
 pub(crate) const TTL: &str = "ttl";
-/// How often an aggregate was written.
+/// Number of writes of an aggregate.
 pub(super) const VERSION: &str = "version";
-/// What the notifier is told of, in the stream: JSON, where the write changed the role.
+/// JSON of the [`ChangeRecord`](tierlift_core::change::ChangeRecord) of a write that changed the role.
 const CHANGE: &str = "change";
-/// Which part of the index of ends an account stands in.
+/// The account's shard of the expiry index.
 pub(super) const EXPIRY_SHARD: &str = "expiry_shard";
-/// When an access of the account ends next, in seconds since the epoch.
+/// Time at which an access of the account expires next, in seconds since the epoch.
 pub(super) const NEXT_EXPIRY_AT: &str = "next_expiry_at";
-/// Parts of the index of ends, so that no part of it is written by everybody.
+/// Shards of the expiry index, so that writes are spread over several partitions.
 pub(super) const EXPIRY_SHARDS: u8 = 16;
 
-/// How items are laid out. It goes up when an older program would misread them.
+/// Version of the item layout. It increases when an older program would misread an item.
 const SHAPE: u64 = 1;
 const SHAPE_ATTRIBUTE: &str = "shape";
 
-/// Why an item is refused.
+/// Why an item cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// A later version of tierlift wrote it.
-    #[error("{key} has shape {found}, and this version of tierlift knows shape {SHAPE} alone")]
-    Later {
+    #[error("{key} has shape {found}, but this version of tierlift reads only shape {SHAPE}")]
+    LaterShape {
         /// The item's key.
         key: String,
         /// Its shape.
         found: u64,
     },
-    /// Something that tierlift always writes is not there, or is something else.
+    /// An attribute that tierlift always writes is missing or wrong.
     #[error("{key} was not written by tierlift: its {attribute} is missing or wrong")]
-    Foreign {
+    Unrecognized {
         /// The item's key.
         key: String,
-        /// What it should have.
+        /// The attribute.
         attribute: &'static str,
     },
-    /// Its fields are not those of its kind.
+    /// Its fields are not those of the type.
     #[error("{key} cannot be read: {error}")]
     Malformed {
         /// The item's key.
         key: String,
-        /// What is wrong.
+        /// The error of the deserializer.
         #[source]
         error: serde_dynamo::Error,
     },
@@ -76,14 +96,14 @@ impl From<Error> for StoreError {
     }
 }
 
-/// What is kept as an item: by this prefix and its id.
-pub(super) trait Kind: Serialize + DeserializeOwned {
+/// A type that is stored as an item, under a key of prefix and id.
+pub(super) trait Stored: Serialize + DeserializeOwned {
     const PREFIX: &'static str;
 
     fn id(&self) -> &str;
 }
 
-impl Kind for Customer {
+impl Stored for Customer {
     const PREFIX: &'static str = "CUSTOMER#";
 
     fn id(&self) -> &str {
@@ -91,7 +111,7 @@ impl Kind for Customer {
     }
 }
 
-impl Kind for Account {
+impl Stored for Account {
     const PREFIX: &'static str = "USER#";
 
     fn id(&self) -> &str {
@@ -99,7 +119,7 @@ impl Kind for Account {
     }
 }
 
-impl Kind for LedgerEntry {
+impl Stored for LedgerEntry {
     const PREFIX: &'static str = "EVENT#";
 
     fn id(&self) -> &str {
@@ -107,140 +127,140 @@ impl Kind for LedgerEntry {
     }
 }
 
-fn key_of<T: Kind>(id: &str) -> String {
+fn key_of<T: Stored>(id: &str) -> String {
     format!("{}{id}", T::PREFIX)
 }
 
-/// Under which key a customer is.
+/// The key of a customer.
 pub(super) fn customer_key(customer: &CustomerId) -> String {
     key_of::<Customer>(customer.as_str())
 }
 
-/// Under which key a user's account is.
+/// The key of a user's account.
 pub(super) fn account_key(user: &UserId) -> String {
     key_of::<Account>(user.as_str())
 }
 
-/// Under which key an event's ledger row is.
+/// The key of an event's ledger row.
 pub(super) fn ledger_key(event: &EventId) -> String {
     key_of::<LedgerEntry>(event.as_str())
 }
 
-/// Whose account is under a key.
-pub(super) fn user_of(key: &str) -> Option<UserId> {
+/// The user whose account has a key.
+pub(super) fn user_from_key(key: &str) -> Option<UserId> {
     UserId::new(key.strip_prefix(Account::PREFIX)?).ok()
 }
 
-/// A customer as the item that a commit writes.
-pub(super) fn of_customer(customer: &Customer) -> Result<Item, Error> {
-    let mut item = of(customer)?;
+/// The item that a commit writes for a customer.
+pub(super) fn customer_item(customer: &Customer) -> Result<Item, Error> {
+    let mut item = to_item(customer)?;
     item.insert(VERSION.to_owned(), number(customer.version.next().0));
     Ok(item)
 }
 
-/// An account as the item that a commit writes at that time, with what it tells.
-pub(super) fn of_account(
+/// The item that a commit writes for an account at a time. `change` is the JSON of its change record.
+pub(super) fn account_item(
     account: &Account,
     change: Option<String>,
     now: Timestamp,
 ) -> Result<Item, Error> {
-    let mut item = of(account)?;
+    let mut item = to_item(account)?;
     item.insert(VERSION.to_owned(), number(account.version.next().0));
     if let Some(change) = change {
         item.insert(CHANGE.to_owned(), AttributeValue::S(change));
     }
-    if let Some(ends) = account.next_expiry(now) {
+    if let Some(expires_at) = account.next_expiry(now) {
         item.insert(EXPIRY_SHARD.to_owned(), number(expiry_shard(&account.user)));
-        item.insert(NEXT_EXPIRY_AT.to_owned(), number(ends.as_secs()));
+        item.insert(NEXT_EXPIRY_AT.to_owned(), number(expires_at.as_secs()));
     }
     Ok(item)
 }
 
-/// A ledger row as an item.
-pub(super) fn of_ledger(entry: &LedgerEntry) -> Result<Item, Error> {
-    let mut item = of(entry)?;
+/// The item of a ledger row.
+pub(super) fn ledger_item(entry: &LedgerEntry) -> Result<Item, Error> {
+    let mut item = to_item(entry)?;
     item.insert(TTL.to_owned(), number(entry.expires_at.as_secs()));
     Ok(item)
 }
 
-fn of<T: Kind>(value: &T) -> Result<Item, Error> {
+fn to_item<T: Stored>(value: &T) -> Result<Item, Error> {
     let key = key_of::<T>(value.id());
     let fields = serde_dynamo::to_item(value)
         .map_err(|error| Error::Malformed { key: key.clone(), error })?;
-    Ok(framed(key, fields))
+    Ok(new_item(key, fields))
 }
 
-/// Attributes as an item of the shape that is written now.
-pub(crate) fn framed(key: String, mut attributes: Item) -> Item {
+/// An item with these attributes under a key, in the current shape.
+pub(crate) fn new_item(key: String, mut attributes: Item) -> Item {
     attributes.insert(PK.to_owned(), AttributeValue::S(key));
     attributes.insert(SHAPE_ATTRIBUTE.to_owned(), number(SHAPE));
     attributes
 }
 
-/// The customer in an item.
-pub(super) fn to_customer(item: Item, id: &CustomerId) -> Result<Customer, Error> {
+/// Parses a customer.
+pub(super) fn parse_customer(item: Item, id: &CustomerId) -> Result<Customer, Error> {
     let version = version(&item, &customer_key(id))?;
-    Ok(Customer { version, ..to(item, id.as_str())? })
+    Ok(Customer { version, ..parse(item, id.as_str())? })
 }
 
-/// The account in an item.
-pub(super) fn to_account(item: Item, user: &UserId) -> Result<Account, Error> {
+/// Parses an account.
+pub(super) fn parse_account(item: Item, user: &UserId) -> Result<Account, Error> {
     let version = version(&item, &account_key(user))?;
-    Ok(Account { version, ..to(item, user.as_str())? })
+    Ok(Account { version, ..parse(item, user.as_str())? })
 }
 
-/// The ledger row in an item.
-pub(super) fn to_ledger(item: Item, event: &EventId) -> Result<LedgerEntry, Error> {
-    to(item, event.as_str())
+/// Parses a ledger row.
+pub(super) fn parse_ledger(item: Item, event: &EventId) -> Result<LedgerEntry, Error> {
+    parse(item, event.as_str())
 }
 
-fn to<T: Kind>(item: Item, id: &str) -> Result<T, Error> {
+fn parse<T: Stored>(item: Item, id: &str) -> Result<T, Error> {
     let key = key_of::<T>(id);
-    check(&item, &key)?;
+    check_item(&item, &key)?;
     match serde_dynamo::from_item::<_, T>(item) {
         Ok(value) if value.id() == id => Ok(value),
-        Ok(_) => Err(Error::Foreign { key, attribute: "id" }),
+        Ok(_) => Err(Error::Unrecognized { key, attribute: "id" }),
         Err(error) => Err(Error::Malformed { key, error }),
     }
 }
 
-/// Whether it is an item of that key, and of a shape that is understood.
-pub(crate) fn check(item: &Item, key: &str) -> Result<(), Error> {
-    let foreign = |attribute| Error::Foreign { key: key.to_owned(), attribute };
+/// Checks that an item has that key and a known shape.
+pub(crate) fn check_item(item: &Item, key: &str) -> Result<(), Error> {
+    let unrecognized = |attribute| Error::Unrecognized { key: key.to_owned(), attribute };
     if text(item, PK) != Some(key) {
-        return Err(foreign(PK));
+        return Err(unrecognized(PK));
     }
     match integer(item, SHAPE_ATTRIBUTE) {
         Some(SHAPE) => Ok(()),
-        Some(found @ SHAPE..) => Err(Error::Later { key: key.to_owned(), found }),
-        Some(..SHAPE) | None => Err(foreign(SHAPE_ATTRIBUTE)),
+        Some(found @ SHAPE..) => Err(Error::LaterShape { key: key.to_owned(), found }),
+        Some(..SHAPE) | None => Err(unrecognized(SHAPE_ATTRIBUTE)),
     }
 }
 
 fn version(item: &Item, key: &str) -> Result<Version, Error> {
-    check(item, key)?;
+    check_item(item, key)?;
     match integer(item, VERSION) {
         Some(version @ 1..) => Ok(Version(version)),
-        Some(0) | None => Err(Error::Foreign { key: key.to_owned(), attribute: VERSION }),
+        Some(0) | None => Err(Error::Unrecognized { key: key.to_owned(), attribute: VERSION }),
     }
 }
 
-/// An attribute's text.
+/// The text of an attribute.
 pub(crate) fn text<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
     Some(item.get(attribute)?.as_s().ok()?.as_str())
 }
 
-/// An attribute's number, where it is such an integer.
+/// The number of an attribute; `None` where it is not an integer of that type.
 pub(crate) fn integer<T: std::str::FromStr>(item: &Item, attribute: &str) -> Option<T> {
     item.get(attribute)?.as_n().ok()?.parse().ok()
 }
 
-/// A number as DynamoDB takes it.
+/// A DynamoDB number.
 pub(crate) fn number(number: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(number.into().to_string())
 }
 
-/// The same for a user everywhere and for ever.
+/// The shard of a user, which never changes.
 fn expiry_shard(user: &UserId) -> u8 {
     let digest: [u8; 32] = Sha256::digest(user.as_str()).into();
     let [first, ..] = digest;

@@ -1,15 +1,15 @@
-//! How large an item is, by the rules that DynamoDB measures with
+//! The size of an item by DynamoDB's rules
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>).
 //!
-//! Measured before it is sent: an item above the limit needs no round trip to be refused.
+//! An item is measured before it is sent, so that one above the limit is refused without a round trip.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::Item;
 
-/// What a list or a map costs besides what is in it.
+/// Overhead of a list or a map.
 const CONTAINER_BYTES: usize = 3;
-/// What each element of a list or a map costs besides itself.
+/// Overhead of each element of a list or a map.
 const ELEMENT_BYTES: usize = 1;
 
 /// The size of an item in bytes: the names and the values of its attributes.
@@ -27,19 +27,19 @@ fn value_bytes(value: &AttributeValue) -> usize {
     } else if let AttributeValue::M(map) = value {
         CONTAINER_BYTES + map.len() * ELEMENT_BYTES + bytes(map)
     } else {
-        // A boolean or a null. Nothing else is ever written by this program.
+        // A boolean or a null. tierlift writes no other types.
         1
     }
 }
 
-/// An integer takes a byte for each pair of digits, counted from the right, without the zeros at
-/// either end; one more, and one for the minus.
+/// An integer takes one byte per pair of digits, counted from the right, without zeros at either end;
+/// one more byte; and one for a minus.
 fn number_bytes(number: &str) -> usize {
     let digits = number.trim_start_matches('-');
-    let minus = number.len() - digits.len();
+    let sign_bytes = number.len() - digits.len();
     let digits = digits.trim_start_matches('0').as_bytes();
     let zero_pairs = digits.rchunks(2).take_while(|pair| pair.iter().all(|d| *d == b'0')).count();
-    1 + minus + digits.len().div_ceil(2) - zero_pairs
+    1 + sign_bytes + digits.len().div_ceil(2) - zero_pairs
 }
 
 #[cfg(test)]

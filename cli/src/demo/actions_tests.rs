@@ -12,7 +12,7 @@ fn check(actions: &[(Action, &str)], seconds: i64, from_store: bool) {
     for (index, (action, role)) in actions.iter().enumerate() {
         if from_store {
             let mut stored = StoredSubscriptions::default();
-            model.customers.values().for_each(|customer| stored.add(&user, customer));
+            model.stored.customers().for_each(|customer| stored.add(&user, &customer));
             live = stored.merge(None);
         }
         let index = i64::try_from(index).unwrap();

@@ -14,7 +14,7 @@ use serde_json::json;
 use tierlift_core::{
     codes::Code,
     id::UserId,
-    limits::REQUEST_BODY_MAX_BYTES,
+    limits::REQUEST_BODY_BYTES_MAX,
     wire::{problem, session::Session},
 };
 use tierlift_embedded::Db;
@@ -37,7 +37,7 @@ pub(super) fn router(simulator: Arc<DemoSimulator>, guard: RequireRole<Db>) -> R
         .route("/demo/assets/{*file}", get(asset))
         .route("/demo/login", post(login))
         .route("/demo/simulate", post(simulate))
-        .layer(DefaultBodyLimit::max(REQUEST_BODY_MAX_BYTES))
+        .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .with_state(simulator)
         .merge(premium)
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use tierlift_core::{
-    limits::{GRACE_DAYS_MAX, ROLE_NAME_MAX_BYTES, ROLES_MAX},
+    limits::{GRACE_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX},
     policy::{OPERATOR, PastDue, PolicyConfig, UnmappedPrice},
 };
 
@@ -26,7 +26,7 @@ fn schema() -> Value {
                 "items": {
                     "type": "string",
                     "minLength": 1,
-                    "maxLength": ROLE_NAME_MAX_BYTES,
+                    "maxLength": ROLE_NAME_BYTES_MAX,
                     "not": { "const": OPERATOR },
                 },
                 "minItems": 1,

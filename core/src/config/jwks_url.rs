@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use http::Uri;
 
-use super::ValueError;
+use super::fault::{JWKS_URL_FORMAT, ValueError};
 
 /// The URL at which the issuer of access tokens publishes its keys (RFC 7517). `http` is for an
 /// issuer on the same machine or network: whoever can alter the answer can sign tokens.
@@ -13,8 +13,7 @@ pub struct JwksUrl(String);
 
 impl JwksUrl {
     /// The format, for error messages.
-    pub const FORMAT: &str = "the address of a key set, such as \
-                              \"https://issuer.example.com/.well-known/jwks.json\"";
+    pub const FORMAT: &str = JWKS_URL_FORMAT;
 
     /// The URL as text.
     #[must_use]

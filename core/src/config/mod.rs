@@ -5,138 +5,15 @@
 //! its [`Key`] and nothing about a place. Whoever reads the configuration adds file, line and column,
 //! or the name of the variable.
 
+mod fault;
 mod jwks_url;
 mod origin;
 
-use std::fmt;
+use crate::limits::GRACE_DAYS_MAX;
 
-use crate::{
-    limits::{GRACE_DAYS_MAX, ROLE_NAME_MAX_BYTES, ROLES_MAX},
-    policy::OPERATOR,
-};
-
+pub use fault::{Fault, Faults, Key, ValueError};
 pub use jwks_url::JwksUrl;
 pub use origin::Origin;
-
-/// The path of a configuration key, or of one element under it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Key {
-    /// `roles`
-    Roles,
-    /// `roles[i]`
-    Role(usize),
-    /// `livemode`
-    Livemode,
-    /// `allowed_origins`
-    AllowedOrigins,
-    /// `allowed_origins[i]`
-    AllowedOrigin(usize),
-    /// `jwks_url`
-    JwksUrl,
-    /// `plans`
-    Plans,
-    /// `plans.NAME`
-    Plan(String),
-    /// `policy`
-    Policy,
-    /// `policy.past_due`
-    PastDue,
-    /// `policy.grace_days`
-    GraceDays,
-    /// `policy.unmapped_price`
-    UnmappedPrice,
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Roles => f.write_str("roles"),
-            Self::Role(index) => write!(f, "roles[{index}]"),
-            Self::Livemode => f.write_str("livemode"),
-            Self::AllowedOrigins => f.write_str("allowed_origins"),
-            Self::AllowedOrigin(index) => write!(f, "allowed_origins[{index}]"),
-            Self::JwksUrl => f.write_str("jwks_url"),
-            Self::Plans => f.write_str("plans"),
-            Self::Plan(name) => write!(f, "plans.{name}"),
-            Self::Policy => f.write_str("policy"),
-            Self::PastDue => f.write_str("policy.past_due"),
-            Self::GraceDays => f.write_str("policy.grace_days"),
-            Self::UnmappedPrice => f.write_str("policy.unmapped_price"),
-        }
-    }
-}
-
-/// A value that its key does not allow: what it is, and what is allowed instead.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ValueError {
-    /// `roles` is empty or too long.
-    #[error("has {0} names; allowed: 1 to {ROLES_MAX}, lowest first")]
-    RoleCount(usize),
-    /// A role is listed twice.
-    #[error("is {0:?}, which is listed before; allowed: each name once")]
-    RoleRepeated(String),
-    /// A role has the reserved name.
-    #[error(
-        "is {OPERATOR:?}, which always exists, above all others, and is granted by hand; allowed: \
-         any other name"
-    )]
-    RoleReserved,
-    /// A role's name is empty or too long.
-    #[error("is {0:?}; allowed: names of 1 to {ROLE_NAME_MAX_BYTES} bytes")]
-    RoleLength(String),
-    /// A plan earns a role that is not listed.
-    #[error("is {role:?}, which is not one of roles; allowed: {}", .roles.join(", "))]
-    PlanRole {
-        /// The role that the plan names.
-        role: String,
-        /// The roles that exist.
-        roles: Vec<String>,
-    },
-    /// A plan stands in the map twice.
-    #[error("is mapped twice; allowed: each price, product or lookup key once")]
-    PlanRepeated,
-    /// The grace is no number of days, or too many.
-    #[error("is {0}; allowed: a whole number of days from 0 to {GRACE_DAYS_MAX}")]
-    GraceDays(String),
-    /// A word is none of those that the setting knows.
-    #[error("is {value:?}; allowed: {allowed}")]
-    Word {
-        /// The word.
-        value: String,
-        /// The words that are known.
-        allowed: &'static str,
-    },
-    /// An origin is not written as browsers write it.
-    #[error("is {0:?}; allowed: {allowed}", allowed = Origin::FORMAT)]
-    Origin(String),
-    /// The address of the key set is no URL.
-    #[error("is {0:?}; allowed: {allowed}", allowed = JwksUrl::FORMAT)]
-    JwksUrl(String),
-}
-
-impl ValueError {
-    /// Names the key whose value this is.
-    #[must_use]
-    pub const fn at(self, key: Key) -> Fault {
-        Fault { key, error: self }
-    }
-}
-
-/// One thing that is wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key} {error}")]
-pub struct Fault {
-    /// The key whose value is wrong.
-    pub key: Key,
-    /// The error.
-    #[source]
-    pub error: ValueError,
-}
-
-/// Everything that is wrong with a configuration. Never empty.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct Faults(pub Vec<Fault>);
 
 /// Parses `true` or `false`, as `livemode` is written in an environment.
 pub fn parse_livemode(text: &str) -> Result<bool, ValueError> {
@@ -153,20 +30,6 @@ pub fn parse_grace_days(text: &str) -> Result<u32, ValueError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_fault_names_the_path_of_its_key() {
-        let error = || ValueError::RoleReserved;
-        for (key, path) in [
-            (Key::Role(2), "roles[2] is \"operator\""),
-            (Key::Plan("price_x".to_owned()), "plans.price_x is"),
-            (Key::GraceDays, "policy.grace_days is"),
-            (Key::AllowedOrigin(0), "allowed_origins[0] is"),
-        ] {
-            let fault = error().at(key).to_string();
-            assert!(fault.starts_with(path), "{fault}");
-        }
-    }
 
     #[test]
     fn numbers_and_words_are_parsed_within_their_limits() {

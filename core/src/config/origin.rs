@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use http::{HeaderValue, Uri};
 
-use super::ValueError;
+use super::fault::{ORIGIN_FORMAT, ValueError};
 
 /// The origin of a page: `scheme://host[:port]` and nothing after it (RFC 6454, section 6.2).
 ///
@@ -15,9 +15,7 @@ pub struct Origin(HeaderValue);
 
 impl Origin {
     /// The format, for error messages.
-    pub const FORMAT: &str = "scheme and host in lower case, with a port only where it is not the \
-                              default, and nothing after it, such as \"https://app.example.com\" or \
-                              \"http://127.0.0.1:8787\"";
+    pub const FORMAT: &str = ORIGIN_FORMAT;
 
     /// The value of the `Origin` header.
     #[must_use]

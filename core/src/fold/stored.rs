@@ -1,7 +1,7 @@
 //! A record as it is stored: each node once, in a table that edges refer to by index.
 //!
-//! Reading checks what `insert` guarantees, so that a damaged record is an error that operators see,
-//! and never a subscription of which nothing is known.
+//! Reading checks what `insert` guarantees, so that a damaged record is an error that operators see, and
+//! never a subscription about which nothing is known.
 
 use std::sync::Arc;
 

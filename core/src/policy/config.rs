@@ -2,10 +2,10 @@
 
 use std::{collections::HashSet, str::FromStr};
 
-use super::OPERATOR;
+use super::role::OPERATOR;
 use crate::{
     config::{Fault, Key, ValueError},
-    limits::{GRACE_DAYS_MAX, ROLE_NAME_MAX_BYTES, ROLES_MAX},
+    limits::{GRACE_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX},
 };
 
 /// What `past_due` means for access.
@@ -147,7 +147,7 @@ impl PolicyConfig {
             Some(ValueError::RoleReserved)
         } else if before.contains(name) {
             Some(ValueError::RoleRepeated(name.clone()))
-        } else if !(1..=ROLE_NAME_MAX_BYTES).contains(&name.len()) {
+        } else if !(1..=ROLE_NAME_BYTES_MAX).contains(&name.len()) {
             Some(ValueError::RoleLength(name.clone()))
         } else {
             None

@@ -1,7 +1,7 @@
 //! The host's policy: which roles exist, which plan earns which role, and what lateness means.
 
 mod config;
-mod role;
+pub(crate) mod role;
 
 use std::{cmp::Ordering, collections::HashMap};
 
@@ -10,7 +10,24 @@ use crate::{config::Faults, subscription::Item};
 pub use config::{PastDue, PolicyConfig, UnmappedPrice};
 pub use role::{OPERATOR, Role};
 
-/// A checked policy.
+/// A checked policy: the rules by which a deployment turns subscriptions into roles.
+///
+/// ```
+/// use tierlift_core::policy::{Policy, PolicyConfig, Role};
+///
+/// let config = PolicyConfig {
+///     roles: ["free", "plus", "pro"].map(str::to_owned).to_vec(),
+///     plans: vec![("price_1".to_owned(), "pro".to_owned())],
+///     ..PolicyConfig::default()
+/// };
+/// let policy = Policy::new(config.clone())?;
+/// assert_eq!(policy.lowest(), &Role::new("free"));
+/// assert!(policy.compare(&Role::new("pro"), &Role::new("plus")).is_gt());
+///
+/// let faults = Policy::new(PolicyConfig { grace_days: 365, ..config }).unwrap_err();
+/// assert!(faults.to_string().starts_with("policy.grace_days is 365"));
+/// # Ok::<(), tierlift_core::config::Faults>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Policy {
     roles: Vec<Role>,

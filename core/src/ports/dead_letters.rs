@@ -4,44 +4,44 @@ use std::future::Future;
 
 use serde::Serialize;
 
-use super::{Message, QueueError};
+use super::enqueue::{Message, QueueError};
 use crate::{failure::FailureRecord, id::EventId, time::Timestamp};
 
-/// A message that could not be applied, with the reason.
+/// A message that could not be applied, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The message.
     pub message: Message,
-    /// Its failed attempts.
+    /// The record of its failed attempts.
     pub failure: FailureRecord,
 }
 
-/// How full the queue is.
+/// The sizes of the queue and of the dead-letter queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Depth {
     /// Messages that are not applied yet, delayed and invisible ones included.
     pub queued: u64,
     /// Dead letters.
     pub dead: u64,
-    /// Arrival of the oldest message that is not applied yet.
+    /// Time of arrival of the oldest message that is not applied yet.
     pub oldest_received_at: Option<Timestamp>,
 }
 
 /// Reads and redrives dead letters.
 pub trait DeadLetters: Send + Sync {
-    /// Dead letters, oldest first, at most `max`.
+    /// The oldest dead letters, at most `max`, oldest first.
     fn list(&self, max: usize) -> impl Future<Output = Result<Vec<DeadLetter>, QueueError>> + Send;
 
-    /// The dead letter of that id.
+    /// The dead letter of an event.
     fn get(
         &self,
         event: &EventId,
     ) -> impl Future<Output = Result<Option<DeadLetter>, QueueError>> + Send;
 
-    /// Puts a dead letter back at the end of the queue, with no attempts counted; false where there
-    /// is none of that id.
+    /// Moves a dead letter to the end of the queue, with no attempts counted. Returns false if there is
+    /// none for this event.
     fn redrive(&self, event: &EventId) -> impl Future<Output = Result<bool, QueueError>> + Send;
 
-    /// How full the queue and the dead-letter queue are.
+    /// The sizes of the queue and of the dead-letter queue.
     fn depth(&self) -> impl Future<Output = Result<Depth, QueueError>> + Send;
 }

@@ -1,24 +1,23 @@
-//! The producer's side of the queue, as ingest sees it.
+//! The producer's side of the queue, as ingest sees it: what a message is, and how it is enqueued.
 
 use std::{fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
 
-use super::QueueError;
 use crate::{
     id::{CustomerId, EventId},
     stripe::event::Type,
     time::Timestamp,
 };
 
-/// A message: the bytes that Stripe sent, untouched, with what the queue needs to know of them.
+/// A message: the bytes that Stripe sent, unchanged, and what the queue needs to know about them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The event's id: the queue keeps one message for each.
+    /// The event's id. The queue holds one message for each id.
     pub event: EventId,
     /// The event's type.
     pub kind: Type,
-    /// Messages of one group are delivered one after another; groups overtake each other.
+    /// The group: its messages are delivered one after another, independently of other groups.
     pub group: Group,
     /// Time at which the webhook arrived.
     pub received_at: Timestamp,
@@ -28,7 +27,7 @@ pub struct Message {
     pub body: Bytes,
 }
 
-/// The customer whose events must stay in order, or the event itself where it names no customer.
+/// The customer whose events must stay in order, or the event itself if it names no customer.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Group(pub Arc<str>);
 
@@ -46,18 +45,29 @@ impl fmt::Debug for Group {
     }
 }
 
-/// What an enqueue did.
+/// Why a queue, or its dead-letter queue, could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// It holds [`QUEUE_DEPTH_MAX`](crate::limits::QUEUE_DEPTH_MAX) messages.
+    #[error("the queue is full")]
+    Full,
+    /// It could not be reached, read or written.
+    #[error("the queue is unavailable: {0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The result of an enqueue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enqueued {
-    /// The message is in the queue, durably. A queue that cannot tell (SQS) reports a duplicate so, too.
+    /// The message is in the queue, durably. SQS reports a duplicate like this too.
     Queued,
-    /// A message of this id is in the queue already.
+    /// The queue has a message with this id already.
     Duplicate,
 }
 
-/// Puts messages on the queue.
+/// Enqueues messages.
 pub trait Enqueue: Send + Sync {
-    /// Puts a message on the queue. When this returns `Ok`, it is durable.
+    /// Enqueues a message. When this returns `Ok`, the message is durable.
     fn enqueue(
         &self,
         message: Message,

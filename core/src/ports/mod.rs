@@ -1,7 +1,7 @@
-//! What the stages need of the world: secrets, a queue, a store, sockets. Two backends implement the
-//! ports, the embedded one and the AWS one, and one contract suite holds both to the same promises.
+//! The ports: the secrets, queue, store and sockets that the stages need. Two backends implement them,
+//! embedded and AWS, and one contract suite holds both to the same promises.
 //!
-//! Only our own types cross a port. Every call is safe to make twice.
+//! Only tierlift's types cross a port. Every call is safe to repeat.
 
 mod dead_letters;
 mod enqueue;
@@ -11,8 +11,8 @@ mod sockets;
 mod store;
 
 pub use dead_letters::{DeadLetter, DeadLetters, Depth};
-pub use enqueue::{Enqueue, Enqueued, Group, Message};
-pub use queue::{Delivery, Queue, QueueError, Receipt};
-pub use secrets::{SecretsError, SigningSecrets};
-pub use sockets::{PushError, Pushed, Sockets};
+pub use enqueue::{Enqueue, Enqueued, Group, Message, QueueError};
+pub use queue::{Delivery, Queue, Receipt};
+pub use secrets::{SecretsError, SigningSecrets, TokenSecrets};
+pub use sockets::{GatewaySockets, Holder, Pushed, Sockets, SocketsError};
 pub use store::{LoadKeys, Store, StoreError};

@@ -1,23 +1,12 @@
 //! The consumer's side of the queue, as the worker sees it.
 //!
-//! First in, first out for each group; one message for each event id; nothing lost once
+//! First in, first out within a group; one message for each event id; nothing is lost once
 //! [`Enqueue::enqueue`](super::Enqueue::enqueue) returned.
 
 use std::future::Future;
 
-use super::Message;
+use super::enqueue::{Message, QueueError};
 use crate::failure::Failure;
-
-/// Why a queue could not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum QueueError {
-    /// It holds as many messages as it may.
-    #[error("the queue is full")]
-    Full,
-    /// It could not be reached, read or written.
-    #[error("the queue is unavailable: {0}")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
 
 /// Handle of one delivery, valid at the queue that made it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +19,7 @@ pub struct Delivery {
     pub receipt: Receipt,
     /// The message.
     pub message: Message,
-    /// Number of this delivery, from 1.
+    /// The number of this delivery, from 1.
     pub attempt: u32,
 }
 

@@ -1,12 +1,13 @@
-//! Where the webhook signing secrets come from. They may be rotated while the program runs.
+//! The sources of secrets that may be rotated while the program runs: those that sign webhooks, and
+//! the one that signs access tokens.
 
 use std::{future::Future, sync::Arc};
 
-use crate::stripe::signature::Secrets;
+use crate::{stripe::signature::Secrets, token};
 
-/// Why no signing secrets are known at the moment.
+/// Why a secret is not known at the moment.
 #[derive(Debug, thiserror::Error)]
-#[error("the signing secrets cannot be read: {0}")]
+#[error("secrets unavailable: {0}")]
 pub struct SecretsError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 /// The source of the webhook signing secrets.
@@ -28,4 +29,10 @@ impl SigningSecrets for Arc<Secrets> {
     async fn refreshed(&self) -> Option<Self> {
         None
     }
+}
+
+/// The source of the secret that signs and verifies access tokens.
+pub trait TokenSecrets: Send + Sync {
+    /// The current secret.
+    fn current(&self) -> impl Future<Output = Result<Arc<token::Secret>, SecretsError>> + Send;
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future};
 
-use crate::id::UserId;
+use crate::{id::UserId, time::Timestamp};
 
 /// What a push did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,10 +13,10 @@ pub enum Pushed {
     Gone,
 }
 
-/// Why a push failed for a reason that may pass.
+/// Why sockets could not be found, reached or recorded, for a reason that may pass.
 #[derive(Debug, thiserror::Error)]
-#[error("the push failed: {0}")]
-pub struct PushError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+#[error("sockets unavailable: {0}")]
+pub struct SocketsError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 /// Finds live sockets and pushes frames to them.
 pub trait Sockets: Send + Sync {
@@ -27,19 +27,45 @@ pub trait Sockets: Send + Sync {
     fn for_user(
         &self,
         user: &UserId,
-    ) -> impl Future<Output = Result<Vec<Self::Id>, PushError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Self::Id>, SocketsError>> + Send;
 
     /// Pushes a text frame to a socket.
     fn push(
         &self,
         socket: &Self::Id,
         text: &str,
-    ) -> impl Future<Output = Result<Pushed, PushError>> + Send;
+    ) -> impl Future<Output = Result<Pushed, SocketsError>> + Send;
 
-    /// Forgets a socket that is gone.
-    fn forget(
+    /// Forgets a socket that is gone. Forgetting it twice is fine.
+    fn forget(&self, socket: &Self::Id) -> impl Future<Output = Result<(), SocketsError>> + Send;
+}
+
+/// Who opened a socket, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The user.
+    pub user: UserId,
+    /// Time of the handshake.
+    pub opened_at: Timestamp,
+}
+
+/// Sockets that a gateway holds for us: each of its events names a socket, and a record says who opened
+/// it. [`Sockets::for_user`] lists the newest first, and may lag a moment behind the records.
+pub trait GatewaySockets: Sockets<Id: PartialEq> {
+    /// Records that a user opened a socket.
+    fn open(
         &self,
-        user: &UserId,
         socket: &Self::Id,
-    ) -> impl Future<Output = Result<(), PushError>> + Send;
+        user: &UserId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), SocketsError>> + Send;
+
+    /// The holder of a socket; `None` where it is unknown.
+    fn holder(
+        &self,
+        socket: &Self::Id,
+    ) -> impl Future<Output = Result<Option<Holder>, SocketsError>> + Send;
+
+    /// Closes a socket and forgets it. Closing it twice is fine.
+    fn close(&self, socket: &Self::Id) -> impl Future<Output = Result<(), SocketsError>> + Send;
 }

@@ -1,4 +1,5 @@
-//! The store: customers, accounts and the ledger.
+//! The store: customers, accounts and the ledger. It decides nothing; it refuses a commit on versions that
+//! are no longer current.
 
 use std::future::Future;
 
@@ -15,11 +16,11 @@ use crate::{
 /// What to load for the decision on an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadKeys {
-    /// The event: whether the ledger has it.
+    /// The event, which the ledger may have already.
     pub event: EventId,
     /// The customer.
     pub customer: CustomerId,
-    /// Users whose accounts to load besides that of the customer's user.
+    /// Users whose accounts to load in addition to that of the customer's user.
     pub users: Vec<UserId>,
 }
 
@@ -35,7 +36,7 @@ pub enum StoreError {
     /// An item would be larger than the store can hold. Nothing was written; retrying does not help.
     #[error("the store cannot hold it: {0}")]
     TooLarge(Code),
-    /// A stored row is not what was written. Nothing was written.
+    /// A stored row is not what was written. Nothing was written; retrying does not help.
     #[error("a stored row cannot be read: {0}")]
     Corrupt(String),
     /// It could not be read or written. Whether anything was written is unknown.
@@ -56,7 +57,7 @@ impl StoreError {
     }
 }
 
-/// Loads what decisions need and commits what they say.
+/// Loads what a decision needs and commits the decision.
 pub trait Store: Send + Sync {
     /// Reads everything that a decision needs, strongly consistent.
     fn load(&self, keys: &LoadKeys) -> impl Future<Output = Result<Loaded, StoreError>> + Send;
@@ -83,7 +84,7 @@ pub trait Store: Send + Sync {
         event: &EventId,
     ) -> impl Future<Output = Result<Option<LedgerEntry>, StoreError>> + Send;
 
-    /// Users some of whose access expired at or before `now` and is not settled yet, at most `max`.
+    /// Users whose access, or part of it, expired at or before `now` and is not settled yet; at most `max`.
     fn expired(
         &self,
         now: Timestamp,

@@ -1,11 +1,11 @@
-//! Why a body cannot be read as an event of Stripe's.
+//! Why a body cannot be read as a Stripe event.
 
 use crate::codes::Code;
 
 /// Why a body cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    /// Not JSON, a needed field missing or of the wrong type. The text says where.
+    /// It is not JSON, or a required field is missing or has the wrong type. The message says where.
     #[error("{0}")]
     Malformed(String),
 }

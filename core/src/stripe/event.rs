@@ -1,7 +1,7 @@
-//! An event: what Stripe sent, parsed once into a type that cannot be wrong.
+//! An event: what Stripe sent, parsed once into a checked type.
 //!
-//! [`Head`] is what ingest needs to queue a webhook; [`Event`] is what the worker decides on. Both
-//! borrow from the body while they read. Neither says what a fact changes: `decide` does.
+//! [`Head`] is what ingest needs to enqueue a webhook; [`Event`] is what the worker decides on. Both
+//! borrow from the body while they parse it. What a fact changes is the business of `decide`.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -67,20 +67,20 @@ impl fmt::Display for Type {
     }
 }
 
-/// What ingest reads of a webhook: enough to queue it, and no more, so that what is signed but odd
-/// is still accepted and later parked with its cause.
+/// What ingest reads of a webhook: only what the queue needs, so that a signed but malformed event is
+/// accepted and later parked with its cause.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Head {
     /// A type that tierlift acts on.
     Wanted {
-        /// The event's id, by which the queue dedupes.
+        /// The event's id, which deduplicates it in the queue.
         id: EventId,
-        /// Its type.
+        /// The event's type.
         kind: Type,
-        /// Its customer, by which the queue orders; `None` where the body names none readably.
+        /// The event's customer, which orders it in the queue; `None` if the body names none readably.
         customer: Option<CustomerId>,
     },
-    /// Another type, or a checkout without a customer: nothing that could concern a role.
+    /// Another type, or a checkout without a customer: it cannot concern a role.
     Ignored,
 }
 
@@ -101,18 +101,18 @@ struct EnvelopeData<'a> {
 }
 
 impl Head {
-    /// Reads the head of a body. Fails where there is no JSON object with an `id` and a `type`.
+    /// Parses the head of a body. Fails if it is not a JSON object with an `id` and a `type`.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
         let envelope = match from_slice::<Envelope<'_>>(body) {
             Ok(envelope) => envelope,
-            Err(error) => return Self::parse_odd(body).ok_or_else(|| error.into()),
+            Err(error) => return Self::parse_without_data(body).ok_or_else(|| error.into()),
         };
         let object = envelope.data.object;
-        Self::of(&envelope.id, &envelope.kind, &object)
+        Self::new(&envelope.id, &envelope.kind, &object)
     }
 
-    /// `data` is not of the usual shape: with an id and a type it is still somebody's event.
-    fn parse_odd(body: &[u8]) -> Option<Self> {
+    /// Parses a body whose `data` has an unexpected shape: with an id and a type it is still an event.
+    fn parse_without_data(body: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Bare<'a> {
             #[serde(borrow)]
@@ -121,11 +121,11 @@ impl Head {
             kind: Cow<'a, str>,
         }
         let bare: Bare<'_> = from_slice(body).ok()?;
-        let strange = ObjectIds { id: Expandable::Strange, customer: Expandable::Strange };
-        Self::of(&bare.id, &bare.kind, &strange).ok()
+        let ids = ObjectIds { id: Expandable::Unexpected, customer: Expandable::Unexpected };
+        Self::new(&bare.id, &bare.kind, &ids).ok()
     }
 
-    fn of(id: &str, kind: &str, object: &ObjectIds<'_>) -> Result<Self, Error> {
+    fn new(id: &str, kind: &str, object: &ObjectIds<'_>) -> Result<Self, Error> {
         let id = EventId::new(id).map_err(|error| Error::Malformed(format!("id: {error}")))?;
         let Some(kind) = Type::parse(kind) else { return Ok(Self::Ignored) };
         let customer = match kind {
@@ -147,51 +147,51 @@ impl Head {
     }
 }
 
-/// An event in full, as far as tierlift uses it.
+/// An event, as far as tierlift uses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Stripe's id.
     pub id: EventId,
     /// Its type.
     pub kind: Type,
-    /// When it happened: whole seconds, and no order within one.
+    /// Time at which it happened, in whole seconds; within a second it is not an order.
     pub created: Timestamp,
-    /// Whether it is real, or of Stripe's test mode.
+    /// Whether it is from live mode, not from test mode.
     pub livemode: bool,
-    /// Whom it concerns.
+    /// The customer that it concerns.
     pub customer: CustomerId,
-    /// What it says.
+    /// What it reports.
     pub fact: Fact,
 }
 
-/// What an event says.
+/// What an event reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// A subscription was somewhere and is now somewhere, or has ended.
+    /// A subscription changed.
     Subscription {
-        /// Which one.
+        /// The subscription.
         id: SubscriptionId,
-        /// From where to where.
+        /// The node before and the node after.
         edge: Edge,
     },
-    /// A checkout went through, is waiting for its payment, or has failed.
+    /// A checkout completed, or its payment succeeded or failed later.
     Checkout {
         /// `client_reference_id`: the user whom the host sent to the checkout.
         user: Option<UserId>,
-        /// The subscription that it paid for, with what became of the payment.
+        /// The subscription that it is for, and the state of the payment.
         payment: Option<(SubscriptionId, Payment)>,
     },
-    /// The customer's `metadata.user_id`, or its absence.
+    /// A customer was created or changed.
     Customer {
-        /// The user named there.
+        /// `metadata.user_id`, which may be absent.
         user: Option<UserId>,
     },
-    /// The customer is gone, and with it what it earned.
+    /// The customer was deleted. It earns nothing any more.
     CustomerDeleted,
 }
 
 impl Fact {
-    /// The user that the event itself names: a hint which account to load.
+    /// The user that the event itself names: a hint about which account to load.
     #[must_use]
     pub fn user(&self) -> Option<&UserId> {
         match self {
@@ -202,7 +202,7 @@ impl Fact {
     }
 }
 
-/// The whole event with its `data` as the type wants it.
+/// The whole event, with `data` as its type needs it.
 #[derive(Deserialize)]
 #[serde(bound = "D: Deserialize<'de>")]
 struct Full<D> {
@@ -214,7 +214,7 @@ struct Full<D> {
 }
 
 impl Event {
-    /// Reads a queued body in full.
+    /// Parses the body of a queued message.
     pub fn parse(id: EventId, kind: Type, body: &[u8]) -> Result<Self, Error> {
         match kind {
             Type::SubscriptionCreated
@@ -235,13 +235,13 @@ impl Event {
         let full: Full<SubscriptionData<'_>> = from_slice(body)?;
         let SubscriptionData { object, previous_attributes } = full.data;
         let mut to = object.node()?;
-        // `deleted` ends a subscription whatever its object still says.
+        // `deleted` ends a subscription, whatever status its object still has.
         if kind == Type::SubscriptionDeleted && !to.status.is_terminal() {
             to.status = Status::Canceled;
         }
         let before = match (kind, &previous_attributes) {
             (Type::SubscriptionCreated, _) => Before::Created,
-            // An event that corrects an unreadable field must not be refused for the old value.
+            // An event that corrects an unreadable field must not be refused for its old value.
             (_, Some(previous)) => object
                 .node_before(previous)
                 .map_or(Before::Unknown, |before| Before::Node(Arc::new(before))),

@@ -1,5 +1,5 @@
-//! Readers for the shapes that Stripe varies: an id that may be expanded, a field that may be
-//! absent or null. They borrow from the body and never fail on what nobody uses.
+//! Readers for values whose shape varies: an id that may be expanded, a field that may be absent or null.
+//! They borrow from the body and never fail on a value that is not used.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -10,8 +10,8 @@ use serde::{
 
 /// Reads a whole body that must be a JSON object.
 ///
-/// To check the whole body's UTF-8 at once is cheaper than each string's. One that is not UTF-8 is
-/// still read: the odd byte may stand where nobody looks.
+/// Checking the UTF-8 of the whole body at once is cheaper than checking each string. A body that is not
+/// UTF-8 is still read: the invalid bytes may be in a field that is not used.
 pub(crate) fn from_slice<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
     match std::str::from_utf8(body) {
         Ok(text) => whole(serde_json::Deserializer::from_str(text)),
@@ -29,7 +29,7 @@ where
     Ok(value)
 }
 
-/// Reads a struct from an object only: derived readers would take a list as well, by position.
+/// Reads a struct only from an object. A derived reader would accept a list too, by position.
 pub(crate) fn object<'de, T, D>(from: D) -> Result<T, D::Error>
 where
     T: Deserialize<'de>,
@@ -54,24 +54,24 @@ pub(crate) enum Expandable<'a> {
     /// Absent or null.
     #[default]
     Null,
-    /// The id, plain or out of the expanded object.
+    /// The id, plain or from the expanded object.
     Id(Cow<'a, str>),
     /// Neither: a number, a list, an object without an id.
-    Strange,
+    Unexpected,
 }
 
 impl<'a> Expandable<'a> {
     pub(crate) fn id(&self) -> Option<&str> {
         match self {
             Self::Id(id) => Some(id),
-            Self::Null | Self::Strange => None,
+            Self::Null | Self::Unexpected => None,
         }
     }
 
     pub(crate) fn into_id(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Id(id) => Some(id),
-            Self::Null | Self::Strange => None,
+            Self::Null | Self::Unexpected => None,
         }
     }
 }
@@ -100,28 +100,28 @@ impl<'de> Visitor<'de> for ExpandableVisitor {
         Ok(Expandable::Null)
     }
     fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Expandable::Strange)
+        Ok(Expandable::Unexpected)
     }
     fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Expandable::Strange)
+        Ok(Expandable::Unexpected)
     }
     fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Expandable::Strange)
+        Ok(Expandable::Unexpected)
     }
     fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Expandable::Strange)
+        Ok(Expandable::Unexpected)
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Expandable::Strange)
+        Ok(Expandable::Unexpected)
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = Expandable::Strange;
+        let mut found = Expandable::Unexpected;
         while let Some(Text(key)) = map.next_key()? {
             if key == "id" {
                 found = match map.next_value::<Leaf<'de>>()?.0 {
                     Some(id) => Expandable::Id(id),
-                    None => Expandable::Strange,
+                    None => Expandable::Unexpected,
                 };
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -131,7 +131,7 @@ impl<'de> Visitor<'de> for ExpandableVisitor {
     }
 }
 
-/// A string, borrowed where it has no escapes.
+/// A string, borrowed if it has no escapes.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
@@ -145,7 +145,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Leaf<'a> {
     }
 }
 
-/// What an envelope needs of `data.object`, whatever shape that has.
+/// The ids in `data.object`, whatever shape it has.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ObjectIds<'a> {
     pub(crate) id: Expandable<'a>,
@@ -166,7 +166,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for ObjectIds<'a> {
     }
 }
 
-/// For `Option<Option<T>>`: a field that is there, null or not, is `Some`.
+/// Reads an `Option<Option<T>>`: a field that is present, null or not, is `Some`.
 #[expect(clippy::option_option, reason = "absent, null and a value are three things here")]
 pub(crate) fn present<'de, T, D>(from: D) -> Result<Option<Option<T>>, D::Error>
 where

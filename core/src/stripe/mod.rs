@@ -1,6 +1,6 @@
-//! What Stripe sends: its signature, its objects, its events.
+//! What Stripe sends: signatures, objects, events.
 //!
-//! Everything that knows Stripe's JSON is in this room. What leaves it are types that cannot be wrong.
+//! Everything that knows Stripe's JSON is here. What leaves this module are checked types.
 
 mod error;
 pub mod event;

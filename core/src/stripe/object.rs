@@ -1,9 +1,9 @@
-//! Stripe's objects as they look on the wire, read only as far as they are used.
+//! Stripe's objects as JSON, read only as far as they are used.
 //!
 //! Sources: <https://docs.stripe.com/api/subscriptions/object>,
 //! <https://docs.stripe.com/api/checkout/sessions/object>, and the Basil release (2025-03-31), which
-//! moved `current_period_end` from the subscription to its items. Unknown fields are skipped,
-//! unknown values survive. What leaves this module is our own [`Node`], never Stripe's shape.
+//! moved `current_period_end` from the subscription to its items. Unknown fields are skipped, and unknown
+//! values are kept. What leaves this module is a [`Node`], never Stripe's shape.
 #![expect(clippy::option_option, reason = "absent, null and a value are three things here")]
 
 use std::borrow::Cow;
@@ -51,7 +51,7 @@ pub(crate) struct Subscription<'a> {
     metadata: Option<Metadata<'a>>,
 }
 
-/// Only what changed, with its value before: <https://docs.stripe.com/api/events/object>.
+/// The fields that changed, with their values before: <https://docs.stripe.com/api/events/object>.
 #[derive(Default, Deserialize)]
 pub(crate) struct Previous<'a> {
     #[serde(borrow, default)]
@@ -82,7 +82,7 @@ struct SubscriptionItem<'a> {
     id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     price: Option<Price<'a>>,
-    /// What prices were called before 2020; still sent beside `price`, and alone by old versions.
+    /// The name of prices before 2020. It is still sent beside `price`, and old API versions send only it.
     #[serde(borrow, default)]
     plan: Option<Price<'a>>,
     #[serde(default)]
@@ -147,7 +147,7 @@ pub(crate) struct Customer<'a> {
     pub(crate) metadata: Option<Metadata<'a>>,
 }
 
-/// A user id out of Stripe's metadata; an empty one means none, as Stripe deletes keys so.
+/// A user id from Stripe's metadata. An empty one means none: that is how Stripe deletes a key.
 pub(crate) fn user(text: Option<&str>) -> Result<Option<UserId>, Error> {
     match text {
         None | Some("") => Ok(None),
@@ -170,16 +170,16 @@ impl<'a> Subscription<'a> {
         )
     }
 
-    /// The tracked fields before the event: what changed, laid over what is.
+    /// The tracked fields before the event: the fields that changed, laid over the object.
     pub(crate) fn node_before(&self, previous: &Previous<'a>) -> Result<Node, Error> {
         let items = match &previous.items {
             Some(list) => overlay(&list.data, &self.items.data),
             None => self.items.data.clone(),
         };
-        let now_user = self.metadata.as_ref().and_then(|m| m.user_id.as_deref());
+        let user_after = self.metadata.as_ref().and_then(|m| m.user_id.as_deref());
         let user = match previous.metadata.as_ref().and_then(|m| m.user_id.as_ref()) {
             Some(before) => before.as_deref(),
-            None => now_user,
+            None => user_after,
         };
         self.build(
             previous.status.as_ref().unwrap_or(&self.status),
@@ -215,7 +215,7 @@ impl<'a> Subscription<'a> {
             )));
         }
         let mut items: Vec<Item> = items.iter().map(|item| item.build(ends, quantity)).collect();
-        // Stripe does not promise an order of items; ours is by content, so equal means equal.
+        // Stripe does not promise an order of items. Sorted, equal nodes compare as equal.
         items.sort_unstable();
         Ok(Node {
             status: Status::parse(status),
@@ -241,11 +241,11 @@ impl SubscriptionItem<'_> {
     }
 }
 
-/// Items before the event. Stripe sends the whole list when one element changed; an element
-/// without an id is partial and is laid over the one at its place.
+/// The items before the event. Stripe sends the whole list when one element changed. An element without an
+/// id is partial, and is laid over the one at the same index.
 fn overlay<'a>(
     before: &[SubscriptionItem<'a>],
-    now: &[SubscriptionItem<'a>],
+    after: &[SubscriptionItem<'a>],
 ) -> Vec<SubscriptionItem<'a>> {
     let partial = before.iter().any(|item| item.id.is_none());
     let mut items: Vec<_> = before
@@ -253,46 +253,48 @@ fn overlay<'a>(
         .enumerate()
         .map(|(index, old)| {
             let same = match &old.id {
-                Some(id) => now.iter().find(|item| item.id.as_ref() == Some(id)),
-                None => now.get(index),
+                Some(id) => after.iter().find(|item| item.id.as_ref() == Some(id)),
+                None => after.get(index),
             };
             same.map_or_else(|| old.clone(), |new| old.over(new))
         })
         .collect();
     if partial {
-        items.extend(now.iter().skip(before.len()).cloned());
+        items.extend(after.iter().skip(before.len()).cloned());
     }
     items
 }
 
 impl SubscriptionItem<'_> {
-    fn over(&self, now: &Self) -> Self {
+    /// This partial item, laid over the item after the event.
+    fn over(&self, after: &Self) -> Self {
         Self {
-            id: self.id.clone().or_else(|| now.id.clone()),
-            price: Price::over(self.price.as_ref(), now.price.as_ref()),
-            plan: Price::over(self.plan.as_ref(), now.plan.as_ref()),
-            current_period_end: self.current_period_end.or(now.current_period_end),
-            quantity: self.quantity.or(now.quantity),
+            id: self.id.clone().or_else(|| after.id.clone()),
+            price: Price::over(self.price.as_ref(), after.price.as_ref()),
+            plan: Price::over(self.plan.as_ref(), after.plan.as_ref()),
+            current_period_end: self.current_period_end.or(after.current_period_end),
+            quantity: self.quantity.or(after.quantity),
         }
     }
 }
 
 impl Price<'_> {
-    fn over(before: Option<&Self>, now: Option<&Self>) -> Option<Self> {
-        let (Some(before), Some(now)) = (before, now) else {
-            return before.or(now).cloned();
+    /// The price before the event, laid over the price after it.
+    fn over(before: Option<&Self>, after: Option<&Self>) -> Option<Self> {
+        let (Some(before), Some(after)) = (before, after) else {
+            return before.or(after).cloned();
         };
-        // Another price's lookup key is its own: only a partial price inherits.
-        let inherits = before.id.is_none() || before.id == now.id;
+        // Another price has a lookup key of its own, so only a partial price inherits it.
+        let inherits = before.id.is_none() || before.id == after.id;
         let lookup_key = match &before.lookup_key {
-            None if inherits => now.lookup_key.clone(),
+            None if inherits => after.lookup_key.clone(),
             other => other.clone(),
         };
         Some(Self {
-            id: before.id.clone().or_else(|| now.id.clone()),
+            id: before.id.clone().or_else(|| after.id.clone()),
             product: match &before.product {
-                Expandable::Null => now.product.clone(),
-                named @ (Expandable::Id(_) | Expandable::Strange) => named.clone(),
+                Expandable::Null => after.product.clone(),
+                named @ (Expandable::Id(_) | Expandable::Unexpected) => named.clone(),
             },
             lookup_key,
         })

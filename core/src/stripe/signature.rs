@@ -2,7 +2,7 @@
 //!
 //! Source: <https://docs.stripe.com/webhooks#verify-manually>. A webhook passes when any `v1`
 //! matches any active secret and its time is within the tolerance. Comparison takes constant time.
-//! Nothing here reads the body's meaning, and no header, however broken, makes it panic.
+//! Nothing here interprets the body, and no header makes it panic.
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -10,29 +10,29 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::{
     codes::Code,
-    limits::{SECRETS_MAX, SIGNATURE_HEADER_MAX_BYTES, SIGNATURE_TOLERANCE_SECS, SIGNATURES_MAX},
+    limits::{SECRETS_MAX, SIGNATURE_HEADER_BYTES_MAX, SIGNATURE_TOLERANCE_SECS, SIGNATURES_MAX},
     time::Timestamp,
 };
 
 /// Why a signature is refused. Each has a stable [`Error::code`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    /// No header, or an empty one.
+    /// The header is missing or empty.
     #[error("the Stripe-Signature header is missing")]
     Missing,
-    /// The header has no single readable `t=`, or is larger than any real one.
+    /// The header has no `t=`, several, or an unreadable one; or it is larger than any real one.
     #[error("the Stripe-Signature header is not of the form t=…,v1=…")]
     Malformed,
-    /// There is a time, but no `v1` signature.
+    /// The header has a time but no `v1` signature.
     #[error("the Stripe-Signature header has no v1 signature")]
     NoV1,
     /// No `v1` matches any active secret.
     #[error("no signature matches; check that the endpoint's signing secret is the configured one")]
     Mismatch,
-    /// The signature is right, but older than the tolerance: a replay, or a clock that is off.
+    /// The signature matches but is older than the tolerance: a replay, or a wrong clock.
     #[error("the signature is older than {SIGNATURE_TOLERANCE_SECS} s; check this machine's clock")]
     Expired,
-    /// The signature is right, but from the future: this machine's clock is off.
+    /// The signature matches but is from the future: this machine's clock is wrong.
     #[error("the signature is from the future; check this machine's clock")]
     Future,
 }
@@ -55,20 +55,20 @@ impl Error {
 /// Why a list of secrets is refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SecretsError {
-    /// No secret in the list.
+    /// The list is empty.
     #[error("no signing secret given")]
     Empty,
-    /// More than [`SECRETS_MAX`].
+    /// The list has more than [`SECRETS_MAX`] secrets.
     #[error("at most {SECRETS_MAX} signing secrets at a time")]
     TooMany,
 }
 
-/// The active signing secrets: several while one is rolled. Never shown by `Debug`.
+/// The active signing secrets: several during a rotation. `Debug` does not show them.
 #[derive(Clone)]
 pub struct Secrets(Vec<Hmac<Sha256>>);
 
 impl Secrets {
-    /// Reads a comma-separated list; blanks around each are dropped.
+    /// Parses a comma-separated list. Blanks around a secret are dropped.
     pub fn parse(list: &str) -> Result<Self, SecretsError> {
         let keys: Vec<_> =
             list.split(',').map(str::trim).filter(|s| !s.is_empty()).map(key).collect();
@@ -86,7 +86,7 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
-/// The key's state after its two first blocks, computed once.
+/// The HMAC state after the key's first two blocks, computed once.
 fn key(secret: &str) -> Hmac<Sha256> {
     // HMAC takes keys of every length (RFC 2104), so this cannot fail.
     Hmac::new_from_slice(secret.as_bytes()).unwrap_or_else(|_| unreachable!())
@@ -110,7 +110,7 @@ fn parse(header: &[u8]) -> Result<Header<'_>, Error> {
     if header.is_empty() {
         return Err(Error::Missing);
     }
-    if header.len() > SIGNATURE_HEADER_MAX_BYTES {
+    if header.len() > SIGNATURE_HEADER_BYTES_MAX {
         return Err(Error::Malformed);
     }
     let (mut time, mut v1, mut v1_seen) = (None, Vec::with_capacity(2), false);
@@ -133,7 +133,7 @@ fn parse(header: &[u8]) -> Result<Header<'_>, Error> {
     if v1_seen { Ok(Header { time, at, v1 }) } else { Err(Error::NoV1) }
 }
 
-/// Decimal digits only: the very bytes are signed, so nothing is normalised.
+/// Parses decimal digits and nothing else: the signature covers these bytes, so nothing is normalized.
 fn seconds(digits: &[u8]) -> Option<Timestamp> {
     if digits.is_empty() || digits.len() > 12 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -141,9 +141,29 @@ fn seconds(digits: &[u8]) -> Option<Timestamp> {
     std::str::from_utf8(digits).ok()?.parse().ok().map(Timestamp::from_secs)
 }
 
-/// Checks a webhook's raw body against its `Stripe-Signature` header, and says when Stripe signed.
+/// Verifies a webhook's raw body against its `Stripe-Signature` header; returns the time of signing.
 ///
-/// The time is judged last, so that a forged header learns nothing about the clock.
+/// The time is checked last, so that a forged header reveals nothing about the clock.
+///
+/// ```
+/// use tierlift_core::{
+///     stripe::signature::{self, Error, Secrets},
+///     time::Timestamp,
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // During a rotation both secrets are active.
+/// let secrets = Secrets::parse("whsec_new, whsec_old")?;
+/// let (body, signed_at) = (br#"{"id":"evt_1"}"#, Timestamp::from_secs(1_795_000_000));
+/// let header = signature::sign("whsec_old", body, signed_at);
+///
+/// let verify = |body: &[u8], now| signature::verify(&secrets, header.as_bytes(), body, now);
+/// assert_eq!(verify(body, signed_at.plus_secs(5)), Ok(signed_at));
+/// assert_eq!(verify(b"{}", signed_at), Err(Error::Mismatch));
+/// assert_eq!(verify(body, signed_at.plus_secs(301)), Err(Error::Expired));
+/// # Ok(())
+/// # }
+/// ```
 pub fn verify(
     secrets: &Secrets,
     header: &[u8],
@@ -171,7 +191,7 @@ pub fn verify(
     Ok(header.at)
 }
 
-/// The header that Stripe would send for this body: for simulations and tests.
+/// The header that Stripe would send for this body, for generated events and tests.
 #[must_use]
 pub fn sign(secret: &str, body: &[u8], at: Timestamp) -> String {
     let time = at.as_secs().to_string();
@@ -201,11 +221,11 @@ mod tests {
     fn headers_of_every_kind() {
         let good = sign("whsec_a", BODY, NOW);
         let (t, v1) = good.split_once(',').unwrap();
-        let rolled = sign("whsec_b", BODY, NOW);
-        let v1_of_b = rolled.split_once(',').unwrap().1;
+        let rotated = sign("whsec_b", BODY, NOW);
+        let v1_of_b = rotated.split_once(',').unwrap().1;
         let zeros = "0".repeat(64);
         check(&good, Ok(()));
-        check(&rolled, Ok(()));
+        check(&rotated, Ok(()));
         check(&format!("{t},v1={zeros},{v1}"), Ok(()));
         check(&format!("{t},{v1_of_b},{v1}"), Ok(()));
         check(&format!("{t},v0=abc,{v1},v2=x,nonsense"), Ok(()));
@@ -224,7 +244,7 @@ mod tests {
         check(&format!("{good},{}", "x".repeat(5_000)), Err(Error::Malformed));
     }
 
-    /// `testdata/make_signature_vectors.*` say how these were made.
+    /// `testdata/make_signature_vectors.*` made these.
     #[test]
     fn what_stripes_own_libraries_sign_passes() {
         #[derive(serde::Deserialize)]
@@ -249,7 +269,7 @@ mod tests {
                 let (at, body) = (Timestamp::from_secs(timestamp), payload.as_bytes());
                 let verify = |list: &str| verify(&secrets(list), header.as_bytes(), body, at);
                 assert_eq!(verify(&secret), Ok(at), "{made_with}: {payload}");
-                assert_eq!(verify(&format!("whsec_new,{secret}")), Ok(at), "{made_with}: rolled");
+                assert_eq!(verify(&format!("whsec_new,{secret}")), Ok(at), "{made_with}: rotated");
                 assert_eq!(verify("whsec_new"), Err(Error::Mismatch), "{made_with}");
                 assert_eq!(sign(&secret, body, at), header, "{made_with}: ours is the same");
             }

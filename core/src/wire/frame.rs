@@ -1,4 +1,4 @@
-//! Frames: the messages of a socket, in both directions. Version 1.
+//! Frames: the messages of a socket in both directions, version 1. Nothing here sends one.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +9,9 @@ use crate::{
     time::{Timestamp, rfc3339},
 };
 
-/// The subprotocol that both sides speak.
+/// The WebSocket subprotocol.
 pub const SUBPROTOCOL: &str = "tierlift.v1";
-/// The prefix of the subprotocol that carries the token: it is never in the URL.
+/// The prefix of the subprotocol that carries the token, which is never in the URL.
 pub const BEARER_SUBPROTOCOL_PREFIX: &str = "bearer.";
 
 /// The version of all frames that a server sends.
@@ -21,18 +21,18 @@ const V: u8 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum ClientFrame {
-    /// Asks for a snapshot; says how far the client is.
+    /// Requests a snapshot.
     Sync {
-        /// The revocation id that it shows.
+        /// The revocation id that the client shows.
         #[serde(rename = "revocationId", default)]
         revocation_id: RevocationId,
     },
-    /// Asks for a sign of life.
+    /// Requests a `PONG`.
     Ping,
 }
 
 impl ClientFrame {
-    /// Reads a text frame; `None` where it is not one of ours.
+    /// Parses a text frame; `None` if it is not a client frame.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()

@@ -1,4 +1,4 @@
-//! What goes over the wire to browsers and hosts: frames, the session, problem documents.
+//! The formats that browsers and hosts see: frames, the session, problem documents.
 
 pub mod frame;
 pub mod problem;

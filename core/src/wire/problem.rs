@@ -1,4 +1,4 @@
-//! Problem documents: how every HTTP route refuses, as `application/problem+json` (RFC 9457).
+//! Problem documents: the refusals of every HTTP route, as `application/problem+json` (RFC 9457).
 
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use serde::Serialize;
@@ -14,8 +14,8 @@ struct Problem<'a> {
     detail: &'a str,
 }
 
-/// A refusal. The code is for programs and never changes, `detail` is for people; `type` is the path
-/// of the code's page.
+/// A refusal. The code is for programs and never changes, `detail` is for people, and `type` is the path of
+/// the code's page.
 #[must_use]
 pub fn response(status: StatusCode, code: Code, detail: &str) -> Response<String> {
     let problem = Problem {
@@ -33,7 +33,7 @@ pub fn response(status: StatusCode, code: Code, detail: &str) -> Response<String
     response
 }
 
-/// The refusal of a path that no route serves.
+/// The refusal of a path without a route.
 #[must_use]
 pub fn route_not_found() -> Response<String> {
     response(StatusCode::NOT_FOUND, Code::RouteNotFound, "no such route")

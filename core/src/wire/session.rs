@@ -1,4 +1,4 @@
-//! The session: what a user is to the host application now.
+//! The session: a user's role and standing as the host application and its pages see them.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::{
     time::{Timestamp, rfc3339_option},
 };
 
-/// The answer of `GET /session`, and the content of a `SNAPSHOT` frame.
+/// The response of `GET /session`, and the content of a `SNAPSHOT` frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
@@ -17,7 +17,7 @@ pub struct Session {
     pub user_id: String,
     /// The effective role.
     pub role: String,
-    /// What is shown of their subscriptions.
+    /// The standing.
     #[serde(flatten)]
     pub standing: StandingView,
     /// Time of the latest role change.

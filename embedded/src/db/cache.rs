@@ -1,6 +1,6 @@
 //! Customers and accounts that the writing thread has read or written, so that the next event of a
-//! customer needs no read. Only that thread writes them, so what is here is what is stored, or will
-//! be once the open transaction is committed; a lost transaction empties it.
+//! customer needs no read. Only that thread writes them, so the cache holds what is stored, or will be
+//! once the open transaction is committed. A lost transaction empties it.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -12,13 +12,10 @@ use tierlift_core::{
     account::Account,
     customer::Customer,
     id::{CustomerId, UserId, Version},
+    limits::CACHED_ROWS_MAX,
 };
 
-use super::{Error, rows};
-
-/// Rows of each kind that are kept. When there are more, all are let go: a busy server has its
-/// customers back after one read each.
-const ROWS_MAX: usize = 10_000;
+use super::{error::Error, rows};
 
 #[derive(Default)]
 pub(super) struct Cache {
@@ -26,7 +23,7 @@ pub(super) struct Cache {
     accounts: Rows<UserId, Account>,
 }
 
-/// Rows by their key; a row that is known to be absent is `None`.
+/// Rows by key; `None` is a row that is known to be absent.
 struct Rows<K, V>(HashMap<K, Option<V>>);
 
 impl<K, V> Default for Rows<K, V> {
@@ -41,12 +38,12 @@ impl<K: Clone + Eq + Hash, V> Rows<K, V> {
         key: &K,
         read: impl FnOnce() -> Result<Option<V>, Error>,
     ) -> Result<Option<&V>, Error> {
-        if self.0.len() >= ROWS_MAX {
+        if self.0.len() >= CACHED_ROWS_MAX {
             self.0.clear();
         }
         match self.0.entry(key.clone()) {
             Entry::Occupied(known) => Ok(known.into_mut().as_ref()),
-            Entry::Vacant(place) => Ok(place.insert(read()?).as_ref()),
+            Entry::Vacant(vacant) => Ok(vacant.insert(read()?).as_ref()),
         }
     }
 }
@@ -68,25 +65,25 @@ impl Cache {
         self.accounts.get(user, || rows::account(connection, user))
     }
 
-    /// Takes a customer in as it was just written.
+    /// Caches a customer that was just written.
     pub(super) fn wrote_customer(&mut self, mut customer: Customer) {
         customer.version = customer.version.next();
         self.customers.0.insert(customer.id.clone(), Some(customer));
     }
 
-    /// Takes an account in as it was just written.
+    /// Caches an account that was just written.
     pub(super) fn wrote_account(&mut self, mut account: Account) {
         account.version = account.version.next();
         self.accounts.0.insert(account.user.clone(), Some(account));
     }
 
-    /// Forgets everything: what is stored may be something else.
+    /// Empties the cache: what is stored may be different.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 }
 
-/// The version of a row, 0 where there is none.
-pub(super) fn version<V>(row: Option<&V>, of: impl FnOnce(&V) -> Version) -> Version {
-    row.map(of).unwrap_or_default()
+/// The version of a row, or 0 if it is absent.
+pub(super) fn version<V>(row: Option<&V>, version_of: impl FnOnce(&V) -> Version) -> Version {
+    row.map(version_of).unwrap_or_default()
 }

@@ -1,10 +1,9 @@
-//! Copies the write-ahead log into the file, beside the thread that writes, so that a commit need
-//! not wait for it.
+//! Checkpoints on a thread of their own, so that no commit waits for one.
 //!
-//! SQLite would do this at the end of a commit once the log is long, and that commit's webhooks
-//! would wait some milliseconds. A passive checkpoint on a connection of its own waits for nobody
-//! and nobody waits for it. It cannot shorten the log while somebody writes; where nobody ever
-//! pauses, the writer's own checkpoint does, and finds little left to copy.
+//! SQLite by itself makes a checkpoint at the end of a commit once the log is long, and the webhooks of
+//! that commit wait some milliseconds. A passive checkpoint on a separate connection waits for nobody,
+//! and nobody waits for it. It cannot shorten the log while the writer is busy. Under constant load the
+//! writer's own checkpoint does that, and finds little left to copy.
 
 use std::{
     path::Path,
@@ -12,13 +11,11 @@ use std::{
 };
 
 use rusqlite::Connection;
+use tierlift_core::limits::CHECKPOINT_INTERVAL_JOBS;
 
-use super::OpenError;
+use super::error::OpenError;
 
-/// Committed jobs after which the log is copied: a webhook takes three, a job about two pages.
-const EVERY_JOBS: usize = 1_500;
-
-/// Tells the copying thread when there is something to copy. Dropped, it ends the thread.
+/// Wakes the checkpoint thread after enough jobs. Dropping it ends the thread.
 pub(super) struct Checkpoints {
     wake: SyncSender<()>,
     jobs: usize,
@@ -26,23 +23,23 @@ pub(super) struct Checkpoints {
 
 impl Checkpoints {
     pub(super) fn start(path: &Path) -> Result<Self, OpenError> {
-        let shown = || path.display().to_string();
-        let connection =
-            Connection::open(path).map_err(|source| OpenError::Sql { path: shown(), source })?;
+        let path_text = || path.display().to_string();
+        let connection = Connection::open(path)
+            .map_err(|source| OpenError::Sql { path: path_text(), source })?;
         let (wake, woken) = sync_channel(1);
         std::thread::Builder::new()
-            .name("tierlift-log".to_owned())
+            .name("tierlift-wal".to_owned())
             .spawn(move || run(&connection, &woken))
-            .map_err(|source| OpenError::Io { path: shown(), source })?;
+            .map_err(|source| OpenError::Io { path: path_text(), source })?;
         Ok(Self { wake, jobs: 0 })
     }
 
-    /// So many jobs were committed.
+    /// Counts committed jobs, and starts a checkpoint when there are enough.
     pub(super) fn committed(&mut self, jobs: usize) {
         self.jobs += jobs;
-        if self.jobs >= EVERY_JOBS {
+        if self.jobs >= CHECKPOINT_INTERVAL_JOBS {
             self.jobs = 0;
-            // Full means that it is told already.
+            // If the channel is full, a checkpoint is pending already.
             let _ = self.wake.try_send(());
         }
     }
@@ -51,7 +48,7 @@ impl Checkpoints {
 fn run(connection: &Connection, woken: &Receiver<()>) {
     while woken.recv().is_ok() {
         if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)") {
-            tracing::debug!(%error, "the log was not copied; the writer will");
+            tracing::debug!(%error, "checkpoint failed, left to the writer");
         }
     }
 }

@@ -1,34 +1,26 @@
-//! The thread that writes: it gathers jobs, runs them in one transaction, commits once, and only
-//! then answers. A failed job rolls the whole transaction back, and all of its jobs are told.
+//! The writing thread: it gathers jobs, runs them in one transaction, commits once, and only then
+//! replies. If SQLite fails, the whole transaction is rolled back and every job in it gets the error.
+//!
+//! It refuses to know what a job does.
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
 };
 
-use rusqlite::Connection;
-use tierlift_core::time::{Clock, Timestamp};
+use tierlift_core::{
+    limits::TRANSACTION_JOBS_MAX,
+    time::{Clock, Timestamp},
+};
 
-use super::{Error, cache::Cache, checkpoint::Checkpoints, index::Index, queue};
+use super::{
+    checkpoint::Checkpoints,
+    dispatch::{load_index, serve_waiting},
+    error::Error,
+    tables::Tables,
+};
 
-/// Jobs that share a transaction at most: bounds how long the first waits for the last.
-const BATCH_MAX_JOBS: usize = 256;
-
-/// What the thread owns: the file, the queue's index, and the rows it knows by heart.
-pub(super) struct Tables {
-    pub(super) connection: Connection,
-    pub(super) index: Index,
-    pub(super) cache: Cache,
-}
-
-impl Tables {
-    pub(super) fn new(connection: Connection) -> Result<Self, Error> {
-        let index = queue::load_index(&connection)?;
-        Ok(Self { connection, index, cache: Cache::default() })
-    }
-}
-
-/// Told after the commit, or that there was none.
+/// Sends a job's result, given whether its transaction was committed.
 pub(super) type Reply = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 type Write = Box<dyn FnOnce(&mut Tables) -> (Result<(), Error>, Reply) + Send>;
@@ -36,14 +28,15 @@ type Read = Box<dyn FnOnce(&mut Tables) + Send>;
 
 /// Something to do on the thread.
 pub(super) enum Job {
-    /// Changes rows; answered after the commit.
+    /// Changes rows; replies after the commit. It returns an error if the transaction must be rolled
+    /// back.
     Write(Write),
-    /// Changes no rows; answers for itself, at once.
+    /// Changes no rows; replies by itself, at once.
     Read(Read),
 }
 
-/// Runs jobs until the last sender is gone. Senders are as many as there are connections and pumps,
-/// each with one job at a time, so the channel is bounded by them.
+/// Runs jobs until the last sender is gone. The senders are connections and consumers, each with one
+/// job at a time, and so they bound the channel.
 pub(super) fn run(
     mut tables: Tables,
     jobs: &Receiver<Job>,
@@ -60,19 +53,19 @@ pub(super) fn run(
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        queue::serve_waiting(&mut tables, clock.now());
+        serve_waiting(&mut tables, clock.now());
     }
     if let Err(error) = tables.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-        tracing::debug!(%error, "the log stays beside the file and is read at the next start");
+        tracing::debug!(%error, "final checkpoint failed; the next start reads the log");
     }
 }
 
-/// How long until a delayed message is due, where somebody waits for it.
+/// The time until a delayed message is due, if a receiver waits for it.
 fn next_due(tables: &Tables, now: Timestamp) -> Option<Duration> {
     tables.index.next_due_for_waiters(now).map(|due| due.since(now).max(Duration::from_millis(1)))
 }
 
-/// One transaction: the first job, and all that came in meanwhile. Says how many of them wrote.
+/// One transaction: the first job, and all that arrived since. Returns how many of them wrote.
 fn batch(tables: &mut Tables, first: Job, jobs: &Receiver<Job>, clock: &Clock) -> usize {
     let mut replies: Vec<Reply> = Vec::new();
     let mut outcome = Ok(());
@@ -90,15 +83,19 @@ fn batch(tables: &mut Tables, first: Job, jobs: &Receiver<Job>, clock: &Clock) -
                     outcome = ran;
                     replies.push(reply);
                 } else {
-                    // Nothing more is run in a transaction that is lost; its sender is told so.
+                    // No transaction could be opened. Dropping the job tells its sender so.
                     drop(write);
                 }
             }
         }
         count += 1;
-        next = if count < BATCH_MAX_JOBS && outcome.is_ok() { jobs.try_recv().ok() } else { None };
+        let has_room = count < TRANSACTION_JOBS_MAX && outcome.is_ok();
+        next = if has_room { jobs.try_recv().ok() } else { None };
     }
     if replies.is_empty() {
+        if let Err(error) = &outcome {
+            tracing::error!(%error, "transaction not started");
+        }
         return 0;
     }
     let outcome = outcome.and_then(|()| execute(tables, "COMMIT"));
@@ -117,17 +114,17 @@ fn execute(tables: &Tables, sql: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// After a lost transaction the index in memory is read anew from what is durable.
+/// After a lost transaction the index in memory is reloaded from what is durable.
 fn roll_back(tables: &mut Tables, error: &Error, now: Timestamp) {
-    tracing::error!(%error, "a transaction was rolled back; nothing of it was acknowledged");
+    tracing::error!(%error, "transaction rolled back; nothing in it was acknowledged");
     if !tables.connection.is_autocommit()
         && let Err(error) = execute(tables, "ROLLBACK")
     {
-        tracing::error!(%error, "the roll-back failed");
+        tracing::error!(%error, "rollback failed");
     }
     tables.cache.clear();
-    match queue::load_index(&tables.connection) {
+    match load_index(&tables.connection) {
         Ok(index) => tables.index.replace(index, now),
-        Err(error) => tracing::error!(%error, "the queue cannot be read"),
+        Err(error) => tracing::error!(%error, "queue index not reloaded"),
     }
 }

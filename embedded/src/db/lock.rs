@@ -1,23 +1,23 @@
 //! One process per file: an advisory lock on a file beside the data.
 //!
-//! SQLite's own locks would let a second server in and take turns with it; the queue's index in
-//! memory would not survive that. The operating system drops the lock when the process ends,
-//! however it ends.
+//! With only SQLite's own locks, a second server could open the file and take turns with the first,
+//! whose index of the queue in memory would then be wrong. The operating system releases the lock when
+//! the process ends, however it ends.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
     path::Path,
 };
 
-use super::OpenError;
+use super::error::OpenError;
 
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Takes the lock or says who cannot have the file. A link to a file is that file.
-    pub(super) fn take(data: &Path) -> Result<Self, OpenError> {
+    /// Locks the file. A link to a file counts as that file.
+    pub(super) fn acquire(data: &Path) -> Result<Self, OpenError> {
         let path = data.display().to_string();
-        // What is not there yet has no other name.
+        // A file that does not exist yet has no other name.
         let mut name = data.canonicalize().unwrap_or_else(|_| data.to_owned()).into_os_string();
         name.push(".lock");
         let file = OpenOptions::new()
@@ -35,11 +35,11 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Closing alone is not enough: a child process that is being started holds a copy of the file
-    /// for a moment, and the lock with it.
+    /// Closing the file is not enough: a child process that is just being started briefly holds a copy
+    /// of the descriptor, and the lock with it.
     fn drop(&mut self) {
         if let Err(error) = self.0.unlock() {
-            tracing::debug!(%error, "the lock ends with the file's last copy");
+            tracing::debug!(%error, "file not unlocked; the lock ends with its last descriptor");
         }
     }
 }
@@ -52,10 +52,10 @@ mod tests {
     fn a_copy_that_a_child_process_holds_does_not_keep_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("tierlift.db");
-        let lock = Lock::take(&data).unwrap();
+        let lock = Lock::acquire(&data).unwrap();
         let _inherited = lock.0.try_clone().unwrap();
-        assert!(matches!(Lock::take(&data), Err(OpenError::InUse { .. })));
+        assert!(matches!(Lock::acquire(&data), Err(OpenError::InUse { .. })));
         drop(lock);
-        drop(Lock::take(&data).unwrap());
+        drop(Lock::acquire(&data).unwrap());
     }
 }

@@ -1,95 +1,26 @@
-//! The queue: one row for each message, deduplicated by event id, ordered by customer.
+//! The queue: one row for each message, deduplicated by event id, in order within each group.
+//!
+//! The index in memory changes together with the rows. If their transaction is lost, the engine reloads
+//! the index from the file.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::Connection;
 use tierlift_core::{
     failure::{Failure, FailureRecord},
-    id::EventId,
     limits::QUEUE_DEPTH_MAX,
-    ports::{
-        DeadLetter, DeadLetters, Delivery, Depth, Enqueue, Enqueued, Group, Message, Queue,
-        QueueError, Receipt,
-    },
-    stripe::event::Type,
+    ports::{Delivery, Enqueue, Enqueued, Message, Queue, QueueError, Receipt},
     time::Timestamp,
 };
 use tokio::sync::oneshot;
 
 use super::{
-    Db, Error, corrupt,
-    engine::{Job, Tables},
-    index::{Entry, Index, Taken, Waiter},
+    engine::Job,
+    error::{Error, corrupt},
+    handle::Db,
+    index::{Entry, Waiter},
+    tables::Tables,
 };
 
-/// Reads the order of all queued messages: at start, and after a lost transaction.
-pub(super) fn load_index(connection: &Connection) -> Result<Index, Error> {
-    let mut index = Index::default();
-    let mut statement = connection.prepare(
-        "SELECT seq, message_group, visible_at, failure ->> 'attempts' FROM queue ORDER BY seq",
-    )?;
-    let mut rows = statement.query(())?;
-    while let Some(row) = rows.next()? {
-        let entry = Entry {
-            seq: row.get(0)?,
-            visible_at: Timestamp::from_micros(row.get(2)?),
-            failures: row.get::<_, Option<u32>>(3)?.unwrap_or(0),
-            message: None,
-        };
-        index.push(group(row, 1)?, entry);
-    }
-    Ok(index)
-}
-
-/// Gives ready messages to those who wait for them.
-pub(super) fn serve_waiting(tables: &mut Tables, now: Timestamp) {
-    while let Some(waiter) = tables.index.next_waiter(now) {
-        let deliveries = take(tables, waiter.max, now);
-        // A receiver that went away leaves its messages out; they come again after their timeout.
-        let _ = waiter.answer.send(deliveries);
-    }
-}
-
-/// A message that cannot be read stays out until its timeout, and holds up its own group alone.
-fn take(tables: &mut Tables, max: usize, now: Timestamp) -> Vec<Delivery> {
-    let taken = tables.index.take(max, now);
-    let read = |taken: Taken| {
-        let seq = taken.seq;
-        delivery(&tables.connection, taken)
-            .inspect_err(|error| tracing::error!(seq, %error, "a message cannot be read"))
-            .ok()
-    };
-    taken.into_iter().filter_map(read).collect()
-}
-
-fn delivery(connection: &Connection, taken: Taken) -> Result<Delivery, Error> {
-    let message = match taken.message {
-        Some(kept) => *kept,
-        None => connection
-            .prepare_cached(
-                "SELECT event, kind, message_group, received_at, trace, body FROM queue WHERE seq = ?1",
-            )?
-            .query_one((taken.seq,), |row| Ok(message(row)))??,
-    };
-    Ok(Delivery { receipt: Receipt(taken.delivery.to_string()), message, attempt: taken.attempt })
-}
-
-/// A message out of the columns event, kind, `message_group`, `received_at`, trace, body.
-fn message(row: &Row<'_>) -> Result<Message, Error> {
-    let event = row.get_ref(0)?.as_str().map_err(corrupt)?;
-    let kind = row.get_ref(1)?.as_str().map_err(corrupt)?;
-    Ok(Message {
-        event: EventId::new(event).map_err(corrupt)?,
-        kind: Type::parse(kind).ok_or_else(|| Error::Corrupt(format!("event type {kind}")))?,
-        group: group(row, 2)?,
-        received_at: Timestamp::from_micros(row.get(3)?),
-        trace: row.get(4)?,
-        body: row.get::<_, Vec<u8>>(5)?.into(),
-    })
-}
-
-fn group(row: &Row<'_>, column: usize) -> Result<Group, Error> {
-    Ok(Group(row.get_ref(column)?.as_str().map_err(corrupt)?.into()))
-}
-
+/// Adds a message to the queue.
 pub(super) fn enqueue(
     tables: &mut Tables,
     message: Message,
@@ -121,14 +52,14 @@ pub(super) fn enqueue(
     Ok(Ok(Enqueued::Queued))
 }
 
-/// A receipt's delivery number; a foreign receipt answers for nothing.
-fn number(receipt: &Receipt) -> u64 {
+/// The number of a receipt's delivery; 0, which no delivery has, for a receipt of another queue.
+fn delivery_number(receipt: &Receipt) -> u64 {
     receipt.0.parse().unwrap_or(0)
 }
 
 fn delete(tables: &mut Tables, receipts: &[Receipt]) -> Result<(), Error> {
     for receipt in receipts {
-        if let Some(seq) = tables.index.finish(number(receipt)) {
+        if let Some(seq) = tables.index.complete(delivery_number(receipt)) {
             remove(&tables.connection, seq)?;
         }
     }
@@ -140,6 +71,7 @@ fn remove(connection: &Connection, seq: i64) -> Result<(), Error> {
     Ok(())
 }
 
+/// The failure record of a queued message after one more failure, as JSON.
 fn failure_after(
     connection: &Connection,
     seq: i64,
@@ -161,19 +93,19 @@ fn retry(
     failure: Failure,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Some(seq) = tables.index.row_of(number(receipt)) else { return Ok(()) };
+    let Some(seq) = tables.index.row_of(delivery_number(receipt)) else { return Ok(()) };
     let failure = failure_after(&tables.connection, seq, failure, now)?;
     tables
         .connection
         .prepare_cached("UPDATE queue SET visible_at = ?2, failure = ?3 WHERE seq = ?1")?
         .execute((seq, visible_at.as_micros(), failure))?;
-    tables.index.delay(number(receipt), visible_at);
+    tables.index.retry(delivery_number(receipt), visible_at);
     Ok(())
 }
 
 fn release(tables: &mut Tables, receipts: &[Receipt], visible_at: Timestamp) -> Result<(), Error> {
     for receipt in receipts {
-        if let Some(seq) = tables.index.put_back(number(receipt), visible_at) {
+        if let Some(seq) = tables.index.release(delivery_number(receipt), visible_at) {
             tables
                 .connection
                 .prepare_cached("UPDATE queue SET visible_at = ?2 WHERE seq = ?1")?
@@ -189,7 +121,7 @@ fn park(
     failure: Failure,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Some(seq) = tables.index.row_of(number(receipt)) else { return Ok(()) };
+    let Some(seq) = tables.index.row_of(delivery_number(receipt)) else { return Ok(()) };
     let failure = failure_after(&tables.connection, seq, failure, now)?;
     tables
         .connection
@@ -200,81 +132,12 @@ fn park(
         )?
         .execute((seq, failure))?;
     remove(&tables.connection, seq)?;
-    tables.index.finish(number(receipt));
+    tables.index.complete(delivery_number(receipt));
     Ok(())
 }
 
-fn redrive(tables: &mut Tables, event: &EventId) -> Result<Result<bool, QueueError>, Error> {
-    let message = tables
-        .connection
-        .prepare_cached(
-            "SELECT event, kind, message_group, received_at, trace, body FROM dead_letters
-             WHERE event = ?1",
-        )?
-        .query_row((event.as_str(),), |row| Ok(message(row)))
-        .optional()?
-        .transpose()?;
-    let Some(message) = message else { return Ok(Ok(false)) };
-    // A resend of the same event may be in the queue already: then that one will do.
-    if let Err(full) = enqueue(tables, message)? {
-        return Ok(Err(full));
-    }
-    tables
-        .connection
-        .prepare_cached("DELETE FROM dead_letters WHERE event = ?1")?
-        .execute((event.as_str(),))?;
-    Ok(Ok(true))
-}
-
-fn list(connection: &Connection, max: usize) -> Result<Vec<DeadLetter>, Error> {
-    let mut statement = connection.prepare_cached(
-        "SELECT event, kind, message_group, received_at, trace, body, failure FROM dead_letters
-         ORDER BY seq LIMIT ?1",
-    )?;
-    let mut rows = statement.query((i64::try_from(max).unwrap_or(i64::MAX),))?;
-    let mut dead_letters = Vec::new();
-    while let Some(row) = rows.next()? {
-        dead_letters.push(dead_letter(row)?);
-    }
-    Ok(dead_letters)
-}
-
-fn get(connection: &Connection, event: &EventId) -> Result<Option<DeadLetter>, Error> {
-    connection
-        .prepare_cached(
-            "SELECT event, kind, message_group, received_at, trace, body, failure
-             FROM dead_letters WHERE event = ?1",
-        )?
-        .query_row((event.as_str(),), |row| Ok(dead_letter(row)))
-        .optional()?
-        .transpose()
-}
-
-/// A dead letter out of a message's columns and its failure record.
-fn dead_letter(row: &Row<'_>) -> Result<DeadLetter, Error> {
-    let failure = row.get_ref(6)?.as_str().map_err(corrupt)?;
-    Ok(DeadLetter {
-        message: message(row)?,
-        failure: serde_json::from_str(failure).map_err(corrupt)?,
-    })
-}
-
-fn depth(connection: &Connection) -> Result<Depth, Error> {
-    let count = |table: &str| -> rusqlite::Result<u64> {
-        connection
-            .prepare_cached(&format!("SELECT count(*) FROM {table}"))?
-            .query_row((), |row| row.get::<_, i64>(0))
-            .map(i64::unsigned_abs)
-    };
-    let oldest: Option<i64> = connection
-        .prepare_cached("SELECT received_at FROM queue ORDER BY seq LIMIT 1")?
-        .query_row((), |row| row.get(0))
-        .optional()?;
-    Ok(Depth {
-        queued: count("queue")?,
-        dead: count("dead_letters")?,
-        oldest_received_at: oldest.map(Timestamp::from_micros),
-    })
+fn millis(delay_ms: u64) -> i64 {
+    i64::try_from(delay_ms).unwrap_or(i64::MAX)
 }
 
 impl Enqueue for Db {
@@ -285,12 +148,12 @@ impl Enqueue for Db {
 
 impl Queue for Db {
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>, QueueError> {
-        let (answer, answered) = oneshot::channel();
-        // The thread serves whoever waits as soon as there is something, and not before.
+        let (reply, received) = oneshot::channel();
+        // The writing thread replies as soon as there is a message, and not before.
         self.send_job(Job::Read(Box::new(move |tables| {
-            tables.index.wait(Waiter { max, answer });
+            tables.index.add_waiter(Waiter { max, reply });
         })));
-        Ok(answered.await.map_err(|_| Error::Closed)?)
+        Ok(received.await.map_err(|_| Error::Closed)?)
     }
 
     async fn delete(&self, receipts: Vec<Receipt>) -> Result<(), QueueError> {
@@ -304,13 +167,13 @@ impl Queue for Db {
         failure: Failure,
     ) -> Result<(), QueueError> {
         let (now, receipt) = (self.now(), delivery.receipt.clone());
-        let visible_at = now.plus_millis(i64::try_from(delay_ms).unwrap_or(i64::MAX));
+        let visible_at = now.plus_millis(millis(delay_ms));
         Ok(self.write(move |tables| retry(tables, &receipt, visible_at, failure, now)).await?)
     }
 
     async fn release(&self, deliveries: &[Delivery], delay_ms: u64) -> Result<(), QueueError> {
-        let visible_at = self.now().plus_millis(i64::try_from(delay_ms).unwrap_or(i64::MAX));
-        let receipts: Vec<_> = deliveries.iter().map(|out| out.receipt.clone()).collect();
+        let visible_at = self.now().plus_millis(millis(delay_ms));
+        let receipts: Vec<_> = deliveries.iter().map(|it| it.receipt.clone()).collect();
         Ok(self.write(move |tables| release(tables, &receipts, visible_at)).await?)
     }
 
@@ -320,29 +183,9 @@ impl Queue for Db {
     }
 }
 
-impl DeadLetters for Db {
-    async fn list(&self, max: usize) -> Result<Vec<DeadLetter>, QueueError> {
-        Ok(self.read_committed(move |connection| list(connection, max)).await?)
-    }
-
-    async fn get(&self, event: &EventId) -> Result<Option<DeadLetter>, QueueError> {
-        let event = event.clone();
-        Ok(self.read_committed(move |connection| get(connection, &event)).await?)
-    }
-
-    async fn redrive(&self, event: &EventId) -> Result<bool, QueueError> {
-        let event = event.clone();
-        self.write(move |tables| redrive(tables, &event)).await?
-    }
-
-    async fn depth(&self) -> Result<Depth, QueueError> {
-        Ok(self.read_committed(depth).await?)
-    }
-}
-
 impl Db {
-    /// Answers for deliveries without waiting for the commit: a message whose answer is lost in a
-    /// crash comes again, and the ledger knows it.
+    /// Deletes the messages of these deliveries without waiting for the commit: if a crash loses the
+    /// deletion, the messages are redelivered and the ledger knows them.
     pub fn delete_later(&self, receipts: Vec<Receipt>) {
         drop(self.submit(move |tables| delete(tables, &receipts)));
     }

@@ -1,17 +1,16 @@
 //! Connections that read committed state beside the writing thread. In WAL mode neither waits for
-//! the other.
+//! the other. They are opened read-only.
 
 use std::{
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use rusqlite::{Connection, OpenFlags};
+use tierlift_core::limits::{READ_BUSY_TIMEOUT_SECS, READERS_IDLE_MAX};
 
-use super::Error;
-
-/// Idle connections that are kept.
-const IDLE_MAX: usize = 4;
+use super::error::Error;
 
 pub(super) struct Readers {
     path: PathBuf,
@@ -22,11 +21,11 @@ impl Readers {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let readers = Self { path: path.to_owned(), idle: Mutex::default() };
         let first = readers.connect()?;
-        readers.give_back(first);
+        readers.keep(first);
         Ok(readers)
     }
 
-    /// Runs a read on a connection of its own.
+    /// Runs a read on an idle connection, or on a new one if there is none.
     pub(super) fn with<R>(
         &self,
         read: impl FnOnce(&Connection) -> Result<R, Error>,
@@ -37,13 +36,13 @@ impl Readers {
             None => self.connect()?,
         };
         let result = read(&connection);
-        self.give_back(connection);
+        self.keep(connection);
         result
     }
 
-    fn give_back(&self, connection: Connection) {
+    fn keep(&self, connection: Connection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < IDLE_MAX {
+        if idle.len() < READERS_IDLE_MAX {
             idle.push(connection);
         }
     }
@@ -51,7 +50,7 @@ impl Readers {
     fn connect(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.busy_timeout(Duration::from_secs(READ_BUSY_TIMEOUT_SECS))?;
         Ok(connection)
     }
 }

@@ -1,10 +1,11 @@
 //! Customers, accounts and ledger entries as rows.
 //!
-//! Aggregates are stored as JSON beside their version, since nothing ever asks for a part of one;
-//! the ledger has a column for each field, since people do.
+//! Aggregates are stored as JSON beside their version, since no query needs a part of one. The ledger
+//! has a column for each field, since people query it. A row that is not what was written is an error
+//! and never an absent row.
 
-use rusqlite::{Connection, OptionalExtension, Row};
-use serde::de::DeserializeOwned;
+use rusqlite::{Connection, Error::ToSqlConversionFailure, OptionalExtension, Row};
+use serde::{Serialize, de::DeserializeOwned};
 use tierlift_core::{
     account::Account,
     codes::Code,
@@ -15,22 +16,25 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-use super::{Error, corrupt};
+use super::{
+    error::{Error, corrupt},
+    message_rows::limit,
+};
 
-/// A text column as one of our types that have a JSON name.
+/// A text column as a type that has a JSON name.
 fn named<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_json::from_value(serde_json::Value::from(text)).map_err(corrupt)
 }
 
 fn version(row: &Row<'_>, column: usize) -> Result<Version, Error> {
-    Ok(Version(row.get::<_, i64>(column)?.unsigned_abs()))
+    u64::try_from(row.get::<_, i64>(column)?).map(Version).map_err(corrupt)
 }
 
 fn number(version: Version) -> i64 {
     i64::try_from(version.0).unwrap_or(i64::MAX)
 }
 
-/// Whether the file is one of this mode. A file that is of neither becomes one.
+/// Dedicates a new file to live or test events. Returns whether the file is dedicated to this mode.
 pub(super) fn claim(connection: &Connection, livemode: bool) -> Result<bool, Error> {
     let unclaimed = "INSERT INTO deployment (livemode)
                      SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM deployment)";
@@ -46,7 +50,7 @@ pub(super) fn customer(
     connection
         .prepare_cached("SELECT state, version FROM customers WHERE id = ?1")?
         .query_row((id.as_str(),), |row| {
-            Ok(state::<Customer>(row)
+            Ok(state::<Customer>(row, id.as_str(), |customer| customer.id.as_str())
                 .and_then(|customer| Ok(Customer { version: version(row, 1)?, ..customer })))
         })
         .optional()?
@@ -57,19 +61,35 @@ pub(super) fn account(connection: &Connection, user: &UserId) -> Result<Option<A
     connection
         .prepare_cached("SELECT state, version FROM accounts WHERE user = ?1")?
         .query_row((user.as_str(),), |row| {
-            Ok(state::<Account>(row)
+            Ok(state::<Account>(row, user.as_str(), |account| account.user.as_str())
                 .and_then(|account| Ok(Account { version: version(row, 1)?, ..account })))
         })
         .optional()?
         .transpose()
 }
 
-fn state<T: DeserializeOwned>(row: &Row<'_>) -> Result<T, Error> {
-    serde_json::from_str(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)
+/// An aggregate from its JSON, which must be that of its key.
+fn state<T: DeserializeOwned>(
+    row: &Row<'_>,
+    key: &str,
+    key_of: impl Fn(&T) -> &str,
+) -> Result<T, Error> {
+    let text = row.get_ref(0)?.as_str().map_err(corrupt)?;
+    let state = serde_json::from_str(text)
+        .map_err(|error| corrupt(format_args!("the row of {key}: {error}")))?;
+    if key_of(&state) != key {
+        return Err(corrupt(format_args!("the row of {key} has the state of {}", key_of(&state))));
+    }
+    Ok(state)
+}
+
+/// An aggregate as JSON. A failure to write must undo the whole transaction, unlike a failure to read.
+fn json<T: Serialize>(state: &T) -> Result<String, Error> {
+    serde_json::to_string(state).map_err(|error| ToSqlConversionFailure(Box::new(error)).into())
 }
 
 pub(super) fn write_customer(connection: &Connection, customer: &Customer) -> Result<(), Error> {
-    let state = serde_json::to_string(customer).map_err(corrupt)?;
+    let state = json(customer)?;
     connection
         .prepare_cached(
             "INSERT INTO customers (id, version, state) VALUES (?1, ?2, ?3)
@@ -84,7 +104,7 @@ pub(super) fn write_account(
     account: &Account,
     next_expiry_at: Option<Timestamp>,
 ) -> Result<(), Error> {
-    let state = serde_json::to_string(account).map_err(corrupt)?;
+    let state = json(account)?;
     connection
         .prepare_cached(
             "INSERT INTO accounts (user, version, next_expiry_at, state) VALUES (?1, ?2, ?3, ?4)
@@ -109,7 +129,7 @@ pub(super) fn expired(
     let mut statement = connection.prepare_cached(
         "SELECT user FROM accounts WHERE next_expiry_at <= ?1 ORDER BY next_expiry_at LIMIT ?2",
     )?;
-    let mut rows = statement.query((now.as_micros(), i64::try_from(max).unwrap_or(i64::MAX)))?;
+    let mut rows = statement.query((now.as_micros(), limit(max)))?;
     let mut users = Vec::new();
     while let Some(row) = rows.next()? {
         users.push(UserId::new(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)?);
@@ -117,7 +137,7 @@ pub(super) fn expired(
     Ok(users)
 }
 
-/// Writes a ledger row; false where the event has one.
+/// Writes a ledger row; returns false if the event has one already.
 pub(super) fn write_ledger(connection: &Connection, entry: &LedgerEntry) -> Result<bool, Error> {
     let written = connection
         .prepare_cached(
@@ -169,23 +189,28 @@ fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Error> {
     let text = |column: usize| -> Result<Option<&str>, Error> {
         row.get_ref(column)?.as_str_or_null().map_err(corrupt)
     };
-    let needed = |column: usize| text(column)?.ok_or_else(|| corrupt("a null where none may be"));
+    let required = |column: usize| text(column)?.ok_or_else(|| corrupt("a null in the ledger"));
     let at = |column: usize| row.get(column).map(Timestamp::from_micros);
     Ok(LedgerEntry {
-        event: EventId::new(needed(0)?).map_err(corrupt)?,
-        kind: named::<EntryKind>(needed(1)?)?,
+        event: EventId::new(required(0)?).map_err(corrupt)?,
+        kind: named::<EntryKind>(required(1)?)?,
         customer: text(2)?.map(CustomerId::new).transpose().map_err(corrupt)?,
         user: text(3)?.map(UserId::new).transpose().map_err(corrupt)?,
-        outcome: named::<Outcome>(needed(4)?)?,
+        outcome: named::<Outcome>(required(4)?)?,
         cause: text(5)?.map(named::<Code>).transpose()?,
         ambiguous: row.get(6)?,
         from_role: text(7)?.map(Role::new),
         to_role: text(8)?.map(Role::new),
-        revocation_id: row.get::<_, Option<i64>>(9)?.map(|id| RevocationId(id.unsigned_abs())),
+        revocation_id: revocation_id(row.get(9)?)?,
         created: at(10)?,
         processed_at: at(11)?,
         expires_at: at(12)?,
     })
+}
+
+fn revocation_id(column: Option<i64>) -> Result<Option<RevocationId>, Error> {
+    let id = column.map(|id| u64::try_from(id).map(RevocationId));
+    id.transpose().map_err(corrupt)
 }
 
 pub(super) fn prune_ledger(
@@ -198,5 +223,5 @@ pub(super) fn prune_ledger(
             "DELETE FROM ledger WHERE expires_at <= ?1
                  AND rowid IN (SELECT rowid FROM ledger ORDER BY rowid LIMIT ?2)",
         )?
-        .execute((now.as_micros(), i64::try_from(max).unwrap_or(i64::MAX)))?)
+        .execute((now.as_micros(), limit(max)))?)
 }

@@ -1,18 +1,21 @@
 //! The file's schema, versioned by `user_version` and migrated at start.
 //!
-//! A file that a newer program wrote is refused, never guessed at. `application_id` tells our files
-//! from other SQLite files.
+//! A file that a newer program wrote is refused: nothing is guessed. `application_id` distinguishes
+//! tierlift's files from other SQLite files.
 
 use std::{fs::OpenOptions, path::Path};
 
 use rusqlite::Connection;
+use tierlift_core::limits::{
+    PAGE_CACHE_KIB_MAX, STATEMENTS_CACHED_MAX, WAL_KEPT_BYTES_MAX, WAL_PAGES_MAX,
+};
 
-use super::OpenError;
+use super::error::OpenError;
 
-/// "tlft", so that `file` and SQLite can tell whose the file is.
+/// "tlft", which identifies the file to `file` and to SQLite.
 const APPLICATION_ID: i64 = 0x746c_6674;
 
-/// Each step brings a file from the version of its place to the next.
+/// The step at index `n` migrates a file from version `n` to version `n + 1`.
 const MIGRATIONS: &[&str] = &[V1];
 
 const V1: &str = "
@@ -29,7 +32,7 @@ const V1: &str = "
         body        BLOB    NOT NULL
     ) STRICT;
 
-    -- Messages that could not be applied, with the reason in failure.
+    -- Messages that could not be applied, with the cause in failure.
     CREATE TABLE dead_letters (
         seq         INTEGER PRIMARY KEY,
         event       TEXT    NOT NULL UNIQUE,
@@ -55,8 +58,8 @@ const V1: &str = "
     ) STRICT;
     CREATE INDEX accounts_by_expiry ON accounts (next_expiry_at) WHERE next_expiry_at IS NOT NULL;
 
-    -- One row for each processed event. Rows are written in the order of processing, so the oldest
-    -- are found by rowid when their time is over.
+    -- One row for each processed event. Rows are written in the order of processing, so expired rows
+    -- are found by rowid.
     CREATE TABLE ledger (
         event         TEXT    NOT NULL UNIQUE,
         kind          TEXT    NOT NULL,
@@ -77,11 +80,11 @@ const V1: &str = "
     CREATE TABLE deployment (livemode INTEGER NOT NULL) STRICT;
 ";
 
-/// Opens the writing connection, durable and up to date.
+/// Opens the writing connection and migrates the schema.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
-    let shown = path.display().to_string();
-    let sql = |source| OpenError::Sql { path: shown.clone(), source };
-    create_private(path).map_err(|source| OpenError::Io { path: shown.clone(), source })?;
+    let path_text = path.display().to_string();
+    let sql = |source| OpenError::Sql { path: path_text.clone(), source };
+    create_private(path).map_err(|source| OpenError::Io { path: path_text.clone(), source })?;
     let mut connection = Connection::open(path).map_err(sql)?;
     let found = identify(&connection, path)?;
     configure(&connection).map_err(sql)?;
@@ -89,7 +92,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// A new file is its owner's alone: it says who pays for what. One that is there stays as it is.
+/// Creates a missing file for its owner only, since it says who pays for what. An existing file keeps
+/// its permissions.
 fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
@@ -98,10 +102,10 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-/// The schema version of a file that is ours or empty.
+/// The schema version of a file that is tierlift's or empty.
 fn identify(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
-    let shown = || path.display().to_string();
-    let sql = |source| OpenError::Sql { path: shown(), source };
+    let path_text = || path.display().to_string();
+    let sql = |source| OpenError::Sql { path: path_text(), source };
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get(0));
     let version: i64 = number("user_version").map_err(sql)?;
     let application: i64 = number("application_id").map_err(sql)?;
@@ -109,12 +113,12 @@ fn identify(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
         .query_row("SELECT count(*) FROM sqlite_master", (), |row| row.get(0))
         .map_err(sql)?;
     if application != APPLICATION_ID && (tables > 0 || version != 0) {
-        return Err(OpenError::Foreign { path: shown() });
+        return Err(OpenError::Foreign { path: path_text() });
     }
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     match usize::try_from(version) {
         Ok(version) if version <= MIGRATIONS.len() => Ok(version),
-        _ => Err(OpenError::Newer { path: shown(), found: version, known }),
+        _ => Err(OpenError::Newer { path: path_text(), found: version, known }),
     }
 }
 
@@ -122,18 +126,13 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // An acknowledged webhook survives a power cut: every commit is synced.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "cache_size", -64 * 1024)?;
-    connection.pragma_update(None, "wal_autocheckpoint", WAL_CHECKPOINT_PAGES)?;
-    connection.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    // SQLite takes a negative number as KiB and a positive one as pages.
+    connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB_MAX)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES_MAX)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
     Ok(())
 }
-
-/// Pages of write-ahead log after which the writer itself copies what `checkpoint` has not copied
-/// yet, so that the log is bounded however busy it is.
-const WAL_CHECKPOINT_PAGES: i64 = 10_000;
-/// The log is cut back to this when it has grown beyond.
-const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
 
 fn migrate(connection: &mut Connection, found: usize) -> rusqlite::Result<()> {
     for (version, step) in MIGRATIONS.iter().enumerate().skip(found) {

@@ -1,4 +1,5 @@
-//! The store: a decision's ledger row, customer and accounts in one transaction, or none of them.
+//! The store: writes a decision's ledger row, customer and accounts in one transaction, or none of
+//! them. It never merges: a decision on an old version is refused.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -12,7 +13,7 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-use super::{Db, Error, cache::version, engine::Tables, rows};
+use super::{cache::version, error::Error, handle::Db, rows, tables::Tables};
 
 fn load(tables: &mut Tables, keys: &LoadKeys) -> Result<Loaded, Error> {
     let Tables { connection, cache, .. } = tables;
@@ -23,17 +24,17 @@ fn load(tables: &mut Tables, keys: &LoadKeys) -> Result<Loaded, Error> {
         .unwrap_or_else(|| Customer::new(keys.customer.clone()));
     let mut accounts = BTreeMap::new();
     for user in keys.users.iter().cloned().chain(customer.user()) {
-        if let Entry::Vacant(place) = accounts.entry(user) {
-            let account = cache.account(connection, place.key())?.cloned();
-            place.insert(account);
+        if let Entry::Vacant(vacant) = accounts.entry(user) {
+            let account = cache.account(connection, vacant.key())?.cloned();
+            vacant.insert(account);
         }
     }
     Ok(Loaded { processed, customer, accounts })
 }
 
-/// Checks first and writes after, so that a refused commit leaves nothing in the transaction that
-/// it shares with others.
-fn commit(tables: &mut Tables, commit: Commit) -> Result<Result<(), StoreError>, Error> {
+/// Reads before it writes, so that a refused commit leaves nothing in the transaction that it shares
+/// with other jobs.
+pub(super) fn commit(tables: &mut Tables, commit: Commit) -> Result<Result<(), StoreError>, Error> {
     if is_conflict(tables, &commit)? {
         return Ok(Err(StoreError::Conflict));
     }
@@ -53,8 +54,8 @@ fn commit(tables: &mut Tables, commit: Commit) -> Result<Result<(), StoreError>,
     Ok(Ok(()))
 }
 
-/// Whether somebody else wrote anything of it since it was decided. A repeat is no conflict: the
-/// ledger will say so.
+/// Whether another writer changed the customer or an account since the decision. A repeated event is
+/// not a conflict: the ledger reports it.
 fn is_conflict(tables: &mut Tables, commit: &Commit) -> Result<bool, Error> {
     let Tables { connection, cache, .. } = tables;
     let mut stale = false;
@@ -72,7 +73,7 @@ fn is_conflict(tables: &mut Tables, commit: &Commit) -> Result<bool, Error> {
 impl Store for Db {
     async fn load(&self, keys: &LoadKeys) -> Result<Loaded, StoreError> {
         let keys = keys.clone();
-        Ok(self.peek(move |tables| load(tables, &keys)).await?)
+        Ok(self.read_uncommitted(move |tables| load(tables, &keys)).await?)
     }
 
     async fn commit(&self, decision: Commit) -> Result<(), StoreError> {

@@ -1,8 +1,11 @@
 //! Tests of the file itself: whose it is, which version, and what survives.
 
 use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicI64, Ordering},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use futures_util::FutureExt;
@@ -14,21 +17,21 @@ use tierlift_core::{
     time::{Clock, Timestamp},
 };
 
-use super::*;
+use super::{Db, OpenError, engine::Job};
 
-const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
 
-fn folder() -> (tempfile::TempDir, PathBuf) {
+pub(super) fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tierlift.db");
     (folder, path)
 }
 
-fn open(path: &Path) -> Result<Db, OpenError> {
+pub(super) fn open(path: &Path) -> Result<Db, OpenError> {
     Db::open(path, Clock::new(|| NOW))
 }
 
-fn message(id: &str) -> Message {
+pub(super) fn message(id: &str) -> Message {
     let event = EventId::new(id).unwrap();
     Message {
         group: Group::new(&event, CustomerId::new("cus_1").ok().as_ref()),
@@ -47,7 +50,7 @@ async fn what_was_acknowledged_is_there_at_the_next_start() {
     for id in ["evt_1", "evt_2"] {
         assert_eq!(db.enqueue(message(id)).await.unwrap(), Enqueued::Queued);
     }
-    // Handed out and not answered for: the next start hands it out anew.
+    // It was delivered and not settled, so the next start delivers it again.
     assert_eq!(db.receive(1).await.unwrap()[0].message, message("evt_1"));
     drop(db);
     let db = open(&path).unwrap();
@@ -153,8 +156,8 @@ async fn a_lost_transaction_acknowledges_nothing_and_the_queue_goes_on() {
     };
     let db = Db::open(&path, clock).unwrap();
     db.enqueue(message("evt_1")).await.unwrap();
-    // All three are handed in before the thread can look: they share a transaction.
-    let gate = std::sync::Arc::new(std::sync::Barrier::new(2));
+    // All three are submitted before the thread is free, so they share a transaction.
+    let gate = Arc::new(std::sync::Barrier::new(2));
     let waiting = gate.clone();
     db.send_job(Job::Read(Box::new(move |_| {
         waiting.wait();
@@ -167,10 +170,10 @@ async fn a_lost_transaction_acknowledges_nothing_and_the_queue_goes_on() {
     gate.wait();
     assert!(sent.await.unwrap().is_err());
     assert!(broken.await.unwrap().is_err());
-    // What came after the fault is either told so or in the next transaction, never half there.
+    // The job after the fault fails too or is in the next transaction, never half done.
     let third = matches!(too.await, Ok(Ok(_)));
     assert_eq!(db.depth().await.unwrap().queued, if third { 2 } else { 1 });
-    // Nothing is handed out at once: the next transaction would be lost for the same reason.
+    // Nothing is delivered at once: the next transaction would be lost for the same reason.
     let mut received = std::pin::pin!(db.receive(9));
     assert!(received.as_mut().now_or_never().is_none());
     db.flush().await.unwrap();

@@ -1,4 +1,5 @@
-//! The loop that accepts connections, each with its limits: how many, how slow, how idle.
+//! The loop that accepts connections, and the limits of each: how many there are, how slow and how idle
+//! one may be. It reads no request.
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
@@ -8,7 +9,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tierlift_core::limits::{CONNECTIONS_MAX, REQUEST_HEAD_MAX_BYTES};
+use tierlift_core::limits::{ACCEPT_RETRY_DELAY_MS, CONNECTIONS_MAX, REQUEST_HEAD_BYTES_MAX};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -17,102 +18,101 @@ use tokio::{
 
 use crate::stop::stopped;
 
-/// How long to wait where the system has nothing left to accept with.
-const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
-
 type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
 
-/// What the loop needs.
-pub(crate) struct Accepting {
+/// The loop, before it runs.
+pub(crate) struct AcceptLoop {
     pub(crate) listener: TcpListener,
     pub(crate) router: Router,
-    /// From the end of one request to the complete head of the next, and for a client that takes
-    /// nothing of an answer.
+    /// Time from the end of one request to the complete head of the next, and time for which a client
+    /// may read nothing of a response.
     pub(crate) head_timeout: Duration,
-    /// How long a request may still take once we stop.
+    /// Time that a request may still take after the loop has stopped.
     pub(crate) finish_timeout: Duration,
 }
 
-/// The connections that are still open.
-pub(crate) struct InFlight {
+/// The connections that are open when the loop stops.
+pub(crate) struct OpenConnections {
     slots: Arc<Semaphore>,
     stop: watch::Sender<bool>,
 }
 
-impl InFlight {
-    /// Lets each connection finish the request that it is at, within its time, and waits for all of
-    /// them.
+impl OpenConnections {
+    /// Waits for every connection to finish its current request, within the time limit.
     pub(crate) async fn finish(self) {
         self.stop.send_replace(true);
-        // Each connection holds one slot; when all can be had, there is no connection.
+        // Each connection holds one slot: when all slots are free, there is no connection.
         let _ = self.slots.acquire_many(CONNECTIONS_MAX).await;
     }
 }
 
-/// Raises the limit of open files to what the system allows: every socket is one, and many systems
-/// begin with 1,024.
+/// Raises the limit of open files to what the system allows: every socket is a file, and the default
+/// of many systems is 1,024.
 fn raise_open_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(%error, "limit of open files not raised");
     }
 }
 
-/// Accepts until `stop` is done; then there is no listener any more.
-pub(crate) async fn accept(accepting: Accepting, stop: impl Future<Output = ()>) -> InFlight {
-    let Accepting { listener, router, head_timeout, finish_timeout } = accepting;
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .max_buf_size(REQUEST_HEAD_MAX_BYTES);
-    raise_open_files();
-    let service = TowerToHyperService::new(router);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
-    let (stop_connections, stopping) = watch::channel(false);
-    let mut stop = pin!(stop);
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = &mut stop => return InFlight { slots, stop: stop_connections },
-            accepted = next(&listener, &slots, head_timeout) => accepted,
-        };
-        match accepted {
-            Ok((stream, slot)) => {
-                let connection = http.serve_connection(TokioIo::new(stream), service.clone());
-                tokio::spawn(serve(connection, stopping.clone(), finish_timeout, slot));
+impl AcceptLoop {
+    /// Accepts connections until `stop` completes, and then closes the listener.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> OpenConnections {
+        let Self { listener, router, head_timeout, finish_timeout } = self;
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(head_timeout)
+            .max_buf_size(REQUEST_HEAD_BYTES_MAX);
+        raise_open_files();
+        let service = TowerToHyperService::new(router);
+        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
+        let (stop_connections, stopping) = watch::channel(false);
+        let mut stop = pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut stop => return OpenConnections { slots, stop: stop_connections },
+                accepted = accept(&listener, &slots, head_timeout) => accepted,
+            };
+            match accepted {
+                Ok((stream, slot)) => {
+                    let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+                    tokio::spawn(serve(connection, stopping.clone(), finish_timeout, slot));
+                }
+                Err(error) => pause(&error).await,
             }
-            Err(error) => pause(&error).await,
         }
     }
 }
 
-async fn next(
+/// Waits for a free slot and then for a connection.
+async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
     stall_timeout: Duration,
 ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
-    // An answer is one small packet that must not wait for another.
+    // A response is one small packet that must not wait for another.
     stream.set_nodelay(true)?;
     // Other systems have no such option.
     #[cfg(target_os = "linux")]
-    cut_when_stalled(&stream, stall_timeout)?;
+    end_when_stalled(&stream, stall_timeout)?;
     Ok((stream, slot))
 }
 
-/// A client that asks and never reads would otherwise keep its connection for ever. No timer of ours
-/// sees that; the system does.
+/// Ends the connection of a client that does not read. Only the system can see that: to the process, a
+/// response is sent once it is in the system's buffer.
 #[cfg(target_os = "linux")]
-fn cut_when_stalled(stream: &TcpStream, after: Duration) -> io::Result<()> {
+fn end_when_stalled(stream: &TcpStream, after: Duration) -> io::Result<()> {
     let millis = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
     Ok(rustix::net::sockopt::set_tcp_user_timeout(stream, millis)?)
 }
 
-/// One connection to its end, or to its upgrade to a socket. How it ends is the client's affair:
-/// what was wrong with a request was answered.
+/// Serves one connection until it ends or is upgraded to a socket. Its error is not logged: a faulty
+/// request was answered, and a connection that broke is the client's to repeat.
 async fn serve(
     connection: Connection,
     mut stopping: watch::Receiver<bool>,
@@ -125,20 +125,20 @@ async fn serve(
         _ = connection.as_mut() => {}
         () = stopped(&mut stopping) => {
             connection.as_mut().graceful_shutdown();
-            // Whoever sends half of a request and no more must not keep the others from their end.
+            // A client that sends half of a request must not delay the shutdown.
             let _ = timeout(finish_timeout, connection).await;
         }
     }
     drop(slot);
 }
 
-/// A connection that failed before it began is nobody's loss; where there are no file descriptors
-/// left, asking again at once would only spin.
+/// Waits after a failed accept if the system is out of resources, since an immediate retry would spin. A
+/// connection that failed before it was accepted needs no wait.
 async fn pause(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
     if matches!(error.kind(), ConnectionAborted | ConnectionReset | InvalidInput | NotConnected) {
         return;
     }
-    tracing::warn!(%error, "no connection can be accepted");
-    tokio::time::sleep(EXHAUSTED_PAUSE).await;
+    tracing::warn!(%error, "accept failed");
+    tokio::time::sleep(Duration::from_millis(ACCEPT_RETRY_DELAY_MS)).await;
 }

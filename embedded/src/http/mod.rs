@@ -1,4 +1,4 @@
-//! The HTTP side of the one process: all routes under one roof, and the loop that accepts.
+//! The HTTP side of the process: all routes as one router, and the loop that accepts connections.
 
 mod accept;
 mod operations;
@@ -18,7 +18,7 @@ use axum::{
 };
 use tierlift_core::{
     codes::Code,
-    limits::{REQUEST_BODY_MAX_BYTES, REQUEST_TIMEOUT_SECS},
+    limits::{PREFLIGHT_AGE_SECS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_TIMEOUT_SECS},
     ports::{DeadLetters, Enqueue, Store},
     stripe::signature::Secrets,
     wire::problem,
@@ -27,49 +27,47 @@ use tierlift_ingest::Ingest;
 use tierlift_session::Access;
 use tower_http::cors::CorsLayer;
 
-pub(crate) use accept::{Accepting, accept};
+pub(crate) use accept::AcceptLoop;
 pub(crate) use operations::Operations;
-pub(crate) use socket::Door;
+pub(crate) use socket::WebSocketState;
 
-/// How long browsers may remember that an origin is allowed.
-const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
-
-/// What the routes need, each its own part.
-pub(crate) struct Parts<Q, S> {
+/// The state of each group of routes.
+pub(crate) struct RouterState<Q, S> {
     pub(crate) ingest: Arc<Ingest<Q, Arc<Secrets>>>,
     pub(crate) access: Arc<Access<S>>,
-    pub(crate) door: Arc<Door<S>>,
+    pub(crate) web_socket: Arc<WebSocketState<S>>,
     pub(crate) operations: Arc<Operations<Q>>,
     /// The host's own routes.
     pub(crate) host: Router,
 }
 
-/// All routes. What is none of them is refused like everything else that is refused.
+/// All routes. A request for any other is refused with a problem document.
 pub(crate) fn router<Q: Enqueue + DeadLetters + 'static, S: Store + 'static>(
-    parts: Parts<Q, S>,
+    state: RouterState<Q, S>,
 ) -> Router {
     let cors = CorsLayer::new()
-        .allow_origin(parts.door.origins.listed())
+        .allow_origin(state.web_socket.origins.listed())
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE])
-        .max_age(PREFLIGHT_MAX_AGE);
-    let host = parts
+        .max_age(Duration::from_secs(PREFLIGHT_AGE_SECS_MAX));
+    let host = state
         .host
-        .layer(DefaultBodyLimit::max(REQUEST_BODY_MAX_BYTES))
+        .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .layer(from_fn(within_request_timeout));
-    // Given before the layer, so that a preflight gets to the layer and not here.
-    let session = tierlift_session::router(parts.access)
+    // Set before the layer is added, so that a preflight request reaches the layer and not this fallback.
+    let session = tierlift_session::router(state.access)
         .method_not_allowed_fallback(async || problem::method_not_allowed());
-    tierlift_ingest::router(parts.ingest)
+    tierlift_ingest::router(state.ingest)
         .merge(session.layer(cors))
-        .merge(socket::router(parts.door))
-        .merge(operations::router(parts.operations))
+        .merge(tierlift_session::codes::router())
+        .merge(socket::router(state.web_socket))
+        .merge(operations::router(state.operations))
         .merge(host)
         .fallback(async || problem::route_not_found())
         .method_not_allowed_fallback(async || problem::method_not_allowed())
 }
 
-/// The host's routes read their bodies themselves; this bounds how long that may take.
+/// Bounds the time of a request to one of the host's routes, which read their bodies themselves.
 async fn within_request_timeout(request: Request, next: Next) -> Response {
     let limit = Duration::from_secs(REQUEST_TIMEOUT_SECS);
     tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {

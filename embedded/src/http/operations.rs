@@ -1,5 +1,4 @@
-//! `GET /healthz` and `GET /metrics`: for whoever keeps this running. Neither says anything about a
-//! user.
+//! `GET /healthz` and `GET /metrics`, for operators. Neither shows anything about a user.
 
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ use tierlift_core::{
     wire::problem,
 };
 
-use crate::Registry;
+use crate::sockets::Registry;
 
 /// What the two routes need.
 pub(crate) struct Operations<Q> {
@@ -62,7 +61,7 @@ async fn metrics<Q: DeadLetters>(State(operations): State<Arc<Operations<Q>>>) -
         Ok(depth) => depth,
         Err(error) => return unavailable(&error),
     };
-    show(&health(&depth, operations.clock.now()).queue, operations.sockets.len());
+    set_gauges(&health(&depth, operations.clock.now()).queue, operations.sockets.len());
     let text = operations.metrics.render();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
@@ -74,9 +73,9 @@ fn health(depth: &Depth, now: Timestamp) -> Health {
     Health { status: "ok", queue }
 }
 
-/// Gauges are read when they are asked for, so that nobody pays for them in between.
+/// Gauges are set when they are scraped, so that they cost nothing in between.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts are far below 2^52")]
-fn show(queue: &QueueHealth, sockets: usize) {
+fn set_gauges(queue: &QueueHealth, sockets: usize) {
     metrics::gauge!("tierlift_queue_depth").set(queue.queued as f64);
     metrics::gauge!("tierlift_dead_letters").set(queue.dead as f64);
     metrics::gauge!("tierlift_queue_oldest_age_seconds").set(queue.oldest_age_seconds);
@@ -84,7 +83,7 @@ fn show(queue: &QueueHealth, sockets: usize) {
 }
 
 fn unavailable(error: &QueueError) -> Response {
-    tracing::error!(%error, "the queue's depth cannot be read");
+    tracing::error!(%error, "queue depth not read");
     let status = StatusCode::SERVICE_UNAVAILABLE;
     problem::response(status, Code::QueueUnavailable, "the queue cannot be read").into_response()
 }

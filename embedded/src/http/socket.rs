@@ -1,4 +1,4 @@
-//! `GET /ws`: who may have a socket, and the switch from HTTP to frames.
+//! `GET /ws`: the upgrade from HTTP to WebSocket frames. Who may open a socket, the notifier decides.
 
 use std::sync::Arc;
 
@@ -6,104 +6,70 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{
-        HeaderValue, StatusCode,
-        header::{CONNECTION, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
-    },
-    response::{IntoResponse, Response},
+    response::{IntoResponse as _, Response},
     routing::get,
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tierlift_core::{
-    codes::Code,
-    ports::Store,
-    wire::{frame::SUBPROTOCOL, problem},
-};
-use tierlift_notifier::{Origins, offered_token};
+use tierlift_core::ports::Store;
+use tierlift_notifier::{HandshakeError, Origins, handshake};
 use tierlift_session::Access;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
-use crate::sockets::{Peer, Registry, Seat, Talk, converse};
+use crate::sockets::{Peer, Registry, SocketContext, SocketGuard, serve_socket};
 
-/// What it takes to open a socket.
-pub(crate) struct Door<S> {
+/// State of the route.
+pub(crate) struct WebSocketState<S> {
     pub(crate) access: Arc<Access<S>>,
     pub(crate) sockets: Registry,
-    pub(crate) talk: Arc<Talk<S>>,
+    pub(crate) context: Arc<SocketContext<S>>,
     pub(crate) origins: Origins,
 }
 
-/// Why there is no socket.
-#[derive(Debug, thiserror::Error)]
-enum Refused {
-    #[error(transparent)]
-    Offer(#[from] tierlift_notifier::Refused),
-    #[error("this route speaks WebSocket version 13")]
-    Upgrade,
-    #[error("there are as many sockets as this server holds; try again later")]
-    Full,
-    #[error(transparent)]
-    Session(#[from] tierlift_session::Error),
+pub(super) fn router<S: Store + 'static>(state: Arc<WebSocketState<S>>) -> Router {
+    Router::new().route("/ws", get(upgrade::<S>)).with_state(state)
 }
 
-pub(super) fn router<S: Store + 'static>(door: Arc<Door<S>>) -> Router {
-    Router::new().route("/ws", get(open::<S>)).with_state(door)
+async fn upgrade<S: Store + 'static>(
+    State(state): State<Arc<WebSocketState<S>>>,
+    request: Request,
+) -> Response {
+    match open(&state, request).await {
+        Ok(response) => response,
+        Err(error) => error.to_response().into_response(),
+    }
 }
 
 async fn open<S: Store + 'static>(
-    State(door): State<Arc<Door<S>>>,
+    state: &WebSocketState<S>,
     request: Request,
-) -> Result<Response, Refused> {
-    door.origins.check(request.headers())?;
-    let mut response =
-        create_response_with_body(&request, Body::empty).map_err(|_| Refused::Upgrade)?;
-    let token = offered_token(request.headers())?;
-    let account = door.access.authenticate(token).await?;
-    // Before the client can ask for a snapshot it is told of changes, so none falls in between.
-    let seat = door.sockets.join(account.user).map_err(|_| Refused::Full)?;
-    let upgrade = hyper::upgrade::on(request);
-    tokio::spawn(serve(upgrade, seat, Arc::clone(&door.talk)));
-    let spoken = HeaderValue::from_static(SUBPROTOCOL);
-    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, spoken);
+) -> Result<Response, HandshakeError> {
+    let mut response = create_response_with_body(&request, Body::empty)
+        .map_err(|_| HandshakeError::UpgradeRequired)?;
+    let account = handshake::accept(&state.access, &state.origins, request.headers()).await?;
+    // The socket is registered before its client can ask for a snapshot, so no change is missed.
+    let guard = state.sockets.register(account.user);
+    let guard = guard.map_err(|_| HandshakeError::SocketsExhausted)?;
+    tokio::spawn(serve(hyper::upgrade::on(request), guard, Arc::clone(&state.context)));
+    response.headers_mut().extend([handshake::selected_subprotocol()]);
     Ok(response)
 }
 
-async fn serve<S: Store>(upgrade: OnUpgrade, seat: Seat, talk: Arc<Talk<S>>) {
-    // It fails where the client went before it had our answer.
+async fn serve<S: Store>(upgrade: OnUpgrade, guard: SocketGuard, context: Arc<SocketContext<S>>) {
+    // The upgrade fails where the client left before it had the response.
     let Ok(upgraded) = upgrade.await else { return };
-    // Our own accept loop speaks plain TCP; anything else would be a mistake of ours.
+    // The accept loop speaks plain TCP; anything else would be a bug.
     let Some(peer) = peer(upgraded) else {
-        tracing::error!("a socket came over something else than TCP");
+        tracing::error!("upgraded connection is not plain TCP");
         return;
     };
-    converse(peer, seat, talk).await;
+    serve_socket(peer, guard, context).await;
 }
 
-/// The stream alone. The buffer that the head was read into has 8 KiB; what little may be left in
-/// it is copied, so that it does not live as long as the socket.
+/// The TCP stream, without the 8 KiB buffer into which the request was read: the few bytes that may be
+/// left in it are copied, so that the buffer does not live as long as the socket.
 fn peer(upgraded: Upgraded) -> Option<Peer> {
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
     Some(Peer { read: parts.read_buf.to_vec(), stream: parts.io.into_inner() })
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let detail = self.to_string();
-        let (status, code) = match self {
-            Self::Session(error) => return error.into_response(),
-            Self::Offer(error) => return error.answer().into_response(),
-            Self::Upgrade => (StatusCode::UPGRADE_REQUIRED, Code::UpgradeRequired),
-            Self::Full => (StatusCode::SERVICE_UNAVAILABLE, Code::SocketsExhausted),
-        };
-        let mut response = problem::response(status, code, &detail);
-        if status == StatusCode::UPGRADE_REQUIRED {
-            let headers = response.headers_mut();
-            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        }
-        response.into_response()
-    }
 }

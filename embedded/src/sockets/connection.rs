@@ -1,16 +1,20 @@
-//! The task of one socket: it writes what waits and answers what is said, until either side ends.
+//! The task of one socket: it writes the outbox and answers the client's frames until either side
+//! closes. It does not interpret a frame; the notifier does.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
 use tierlift_core::{
-    limits::{SOCKET_FRAME_MAX_BYTES, SOCKET_SYSTEM_BUFFER_BYTES},
+    limits::{
+        SOCKET_FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES, SOCKET_SYSTEM_BUFFER_BYTES,
+        SOCKET_WRITE_BUFFER_BYTES,
+    },
     policy::Policy,
     ports::Store,
     time::Clock,
 };
-use tierlift_notifier::{Close, Reply, answer};
+use tierlift_notifier::{Close, frames};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -27,60 +31,60 @@ use tokio_tungstenite::{
 
 use super::{
     outbox::Work,
-    registry::{Seat, Socket},
+    registry::{Socket, SocketGuard},
 };
 
-/// Bytes that are read at a time: a client's frames are short, and there may be 10,000 clients.
-const READ_BUFFER_BYTES: usize = 256;
-/// Bytes that are gathered before they are written without being told to.
-const WRITE_BUFFER_BYTES: usize = 4 * 1024;
-
 /// What all sockets share.
-pub(crate) struct Talk<S> {
-    /// Where snapshots come from.
+pub(crate) struct SocketContext<S> {
+    /// The source of snapshots.
     pub(crate) store: S,
-    /// What roles there are.
+    /// The roles.
     pub(crate) policy: Arc<Policy>,
-    /// What time it is.
+    /// The current time.
     pub(crate) clock: Clock,
-    /// How long a closing may take.
+    /// Time that a closing handshake may take.
     pub(crate) close_timeout: Duration,
 }
 
-/// The client's end of a socket, as it came out of the upgrade.
+/// A connection that was upgraded from HTTP.
 pub(crate) struct Peer {
-    /// Its stream.
+    /// The TCP stream.
     pub(crate) stream: TcpStream,
-    /// What was read beyond the upgrade already.
+    /// Bytes that were read beyond the upgrade request.
     pub(crate) read: Vec<u8>,
 }
 
-type Wire = WebSocketStream<TcpStream>;
+type WebSocket = WebSocketStream<TcpStream>;
 
-/// How a conversation ended.
+/// Which side ended a socket.
 enum End {
-    /// The client closed, or is gone.
-    Peer,
-    /// We close.
-    Us(Close),
+    /// The client closed it or is gone.
+    Client,
+    /// The server closes it.
+    Server(Close),
 }
 
 /// Serves one socket to its end.
-pub(crate) async fn converse<S: Store>(peer: Peer, seat: Seat, talk: Arc<Talk<S>>) {
+pub(crate) async fn serve_socket<S: Store>(
+    peer: Peer,
+    guard: SocketGuard,
+    context: Arc<SocketContext<S>>,
+) {
     let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_message_size(Some(SOCKET_FRAME_MAX_BYTES))
-        .max_frame_size(Some(SOCKET_FRAME_MAX_BYTES));
+        .read_buffer_size(SOCKET_READ_BUFFER_BYTES)
+        .write_buffer_size(SOCKET_WRITE_BUFFER_BYTES)
+        .max_message_size(Some(SOCKET_FRAME_BYTES_MAX))
+        .max_frame_size(Some(SOCKET_FRAME_BYTES_MAX));
     let Peer { stream, read } = peer;
     bound_system_buffers(&stream);
-    let mut wire =
+    let mut web_socket =
         WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
-    let end = until_end(&mut wire, &seat.socket, &talk).await;
-    let closing = timeout(talk.close_timeout, close(&mut wire, &seat.socket, end));
-    // In a box, so that every open socket need not hold room for its closing.
+    let socket = &*guard.socket;
+    let end = run_until_end(&mut web_socket, socket, &context).await;
+    let closing = timeout(context.close_timeout, close(&mut web_socket, socket, end));
+    // Boxed, so that an open socket does not reserve memory for its closing.
     if Box::pin(closing).await.is_err() {
-        tracing::debug!(user = seat.socket.user.as_str(), "a socket would not close");
+        tracing::debug!(user = socket.user.as_str(), "socket close timed out");
     }
 }
 
@@ -89,21 +93,25 @@ fn bound_system_buffers(stream: &TcpStream) {
     let bounded = set_socket_send_buffer_size(stream, bytes)
         .and_then(|()| set_socket_recv_buffer_size(stream, bytes));
     if let Err(error) = bounded {
-        tracing::debug!(%error, "the system's buffers stay as they are");
+        tracing::debug!(%error, "socket buffers not limited");
     }
 }
 
-async fn until_end<S: Store>(wire: &mut Wire, socket: &Socket, talk: &Talk<S>) -> End {
+async fn run_until_end<S: Store>(
+    web_socket: &mut WebSocket,
+    socket: &Socket,
+    context: &SocketContext<S>,
+) -> End {
     loop {
         let step = tokio::select! {
             biased;
             work = socket.outbox.work() => match work {
-                Work::Send(frames) => send(wire, socket, frames).await,
-                Work::End(error) => Err(End::Us(error)),
+                Work::Send(frames) => send(web_socket, socket, frames).await,
+                Work::End(close) => Err(End::Server(close)),
             },
-            frame = wire.next() => {
-                socket.heard();
-                hear(wire, socket, talk, frame).await
+            frame = web_socket.next() => {
+                socket.mark_alive();
+                handle_frame(web_socket, socket, context, frame).await
             }
         };
         if let Err(end) = step {
@@ -112,69 +120,76 @@ async fn until_end<S: Store>(wire: &mut Wire, socket: &Socket, talk: &Talk<S>) -
     }
 }
 
-/// Writes frames with as few system calls as they fit in. A client that does not read is waited
-/// for only until it is cut.
-async fn send(wire: &mut Wire, socket: &Socket, frames: VecDeque<Message>) -> Result<(), End> {
+/// Writes frames with as few system calls as possible. It waits for a client that does not read only
+/// until the outbox ends the socket.
+async fn send(
+    web_socket: &mut WebSocket,
+    socket: &Socket,
+    frames: VecDeque<Message>,
+) -> Result<(), End> {
     let written = async {
         for frame in frames {
-            wire.feed(frame).await?;
+            web_socket.feed(frame).await?;
         }
-        wire.flush().await
+        web_socket.flush().await
     };
     tokio::select! {
         biased;
-        written = written => written.map_err(|_| End::Peer),
-        error = socket.outbox.ended() => Err(End::Us(error)),
+        written = written => written.map_err(|_| End::Client),
+        close = socket.outbox.ended() => Err(End::Server(close)),
     }
 }
 
-/// What the client said, or that it says nothing more.
-async fn hear<S: Store>(
-    wire: &mut Wire,
+/// Answers a frame of the client, or ends the socket for it.
+async fn handle_frame<S: Store>(
+    web_socket: &mut WebSocket,
     socket: &Socket,
-    talk: &Talk<S>,
+    context: &SocketContext<S>,
     frame: Option<tungstenite::Result<Message>>,
 ) -> Result<(), End> {
     let text = match frame {
         Some(Ok(Message::Text(text))) => text,
-        // Pings are answered below us, and to hear a pong is all there is to it.
+        // The WebSocket library answers pings; a pong needs no response.
         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return Ok(()),
-        Some(Ok(Message::Binary(_))) => return Err(End::Us(Close::FrameInvalid)),
-        Some(Err(tungstenite::Error::Capacity(_))) => return Err(End::Us(Close::FrameTooLarge)),
-        // Gone without a word: a closed lid, a lost network.
+        Some(Ok(Message::Binary(_))) => return Err(End::Server(Close::FrameInvalid)),
+        Some(Err(tungstenite::Error::Capacity(_))) => {
+            return Err(End::Server(Close::FrameTooLarge));
+        }
+        // The client is gone without a closing handshake: a closed lid, a lost network.
         Some(Err(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
-            return Err(End::Peer);
+            return Err(End::Client);
         }
         Some(Err(tungstenite::Error::Utf8(_) | tungstenite::Error::Protocol(_))) => {
-            return Err(End::Us(Close::Protocol));
+            return Err(End::Server(Close::Protocol));
         }
-        Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Peer),
+        Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Client),
     };
-    match answer(&talk.store, &talk.policy, &socket.user, &text, talk.clock.now()).await {
-        Reply::Text(text) => send(wire, socket, [Message::text(&*text)].into()).await,
-        Reply::Close(error) => Err(End::Us(error)),
-    }
+    let SocketContext { store, policy, clock, .. } = context;
+    let frame = frames::parse(&text).map_err(End::Server)?;
+    let reply = frames::reply(store, policy, &socket.user, frame, clock.now());
+    let reply = reply.await.map_err(End::Server)?;
+    send(web_socket, socket, [Message::text(&*reply)].into()).await
 }
 
-/// Says why, ends our side, and waits for the client to end its own: what it still sends must be
-/// read, or the system would throw our last words away.
-async fn close(wire: &mut Wire, socket: &Socket, end: End) {
+/// Sends the close code, ends the server's side and waits for the client to end its own. What the client
+/// still sends must be read, or the system would discard the close frame.
+async fn close(web_socket: &mut WebSocket, socket: &Socket, end: End) {
     let reason = match end {
-        End::Peer => {
+        End::Client => {
             socket.outbox.end(Close::GoingAway);
-            // Where the client said goodbye, this answers it.
-            let _ = wire.close(None).await;
+            // Answers the client's close frame, if it sent one.
+            let _ = web_socket.close(None).await;
             "peer"
         }
-        End::Us(error) => {
-            socket.outbox.end(error);
-            let (code, reason) = (error.code().into(), error.reason().into());
-            let _ = wire.send(Message::Close(Some(CloseFrame { code, reason }))).await;
-            let stream = wire.get_mut();
+        End::Server(close) => {
+            socket.outbox.end(close);
+            let (code, reason) = (close.code().into(), close.reason().into());
+            let _ = web_socket.send(Message::Close(Some(CloseFrame { code, reason }))).await;
+            let stream = web_socket.get_mut();
             let _ = stream.shutdown().await;
             let mut rest = [0; 512];
             while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
-            error.reason()
+            close.reason()
         }
     };
     metrics::counter!("tierlift_sockets_closed_total", "reason" => reason).increment(1);

@@ -1,13 +1,13 @@
-//! Live sockets in this process: who holds which, what waits to be sent on each, and the task that
-//! reads and writes one.
+//! Live sockets in this process: which user has which, the outbox of each, and the task that reads and
+//! writes one.
 //!
-//! A socket costs one task, one small read buffer and nothing that waits: an outbox takes memory
-//! only while something is in it. Nothing here knows what a frame means; the notifier does.
+//! An idle socket costs one task and one small read buffer: an outbox takes memory only while a frame
+//! is in it. Nothing here knows what a frame means; the notifier does.
 
 mod connection;
 mod outbox;
 mod registry;
 
-pub(crate) use connection::{Peer, Talk, converse};
-pub(crate) use registry::Seat;
+pub(crate) use connection::{Peer, SocketContext, serve_socket};
+pub(crate) use registry::SocketGuard;
 pub use registry::{Handle, Registry};

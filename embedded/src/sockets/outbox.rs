@@ -1,8 +1,8 @@
-//! What waits to be sent on one socket, and the verdict that ends it.
+//! The frames that wait for one socket, and the close that ends it.
 //!
 //! ```text
-//! open ──push──▶ open            until SOCKET_OUTBOX_MAX_FRAMES wait; one more ends it: too slow
-//!   └───end────▶ ending(why)     takes nothing more; the first reason stays
+//! open ──push──▶ open            up to SOCKET_OUTBOX_FRAMES_MAX frames; one more ends it: too slow
+//!   └───end────▶ ending(close)   accepts nothing more; the first close stays
 //! ```
 
 use std::{
@@ -12,15 +12,15 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
-use tierlift_core::{limits::SOCKET_OUTBOX_MAX_FRAMES, ports::Pushed};
+use tierlift_core::{limits::SOCKET_OUTBOX_FRAMES_MAX, ports::Pushed};
 use tierlift_notifier::Close;
 use tokio_tungstenite::tungstenite::Message;
 
-/// The outbox of one socket. One task takes from it; anybody may push.
+/// The outbox of one socket. One task writes what is in it; any task may push.
 #[derive(Default)]
 pub(super) struct Outbox {
     state: Mutex<State>,
-    taker: AtomicWaker,
+    writer: AtomicWaker,
 }
 
 #[derive(Default)]
@@ -29,74 +29,74 @@ struct State {
     ending: Option<Close>,
 }
 
-/// What there is to do for the task that writes.
+/// What the writing task does next.
 #[derive(Debug, PartialEq)]
 pub(super) enum Work {
-    /// Send these.
+    /// Send these frames.
     Send(VecDeque<Message>),
-    /// Send nothing more, and close.
+    /// Send nothing more and close.
     End(Close),
 }
 
 impl Outbox {
-    /// Puts a frame behind the others. A reader that leaves too many waiting is cut.
+    /// Adds a frame behind the others. A socket with too many waiting frames is ended.
     pub(super) fn push(&self, frame: Message) -> Pushed {
         let mut state = self.lock();
         if state.ending.is_some() {
             return Pushed::Gone;
         }
-        if state.frames.len() >= SOCKET_OUTBOX_MAX_FRAMES {
+        if state.frames.len() >= SOCKET_OUTBOX_FRAMES_MAX {
             state.end(Close::TooSlow);
             drop(state);
-            self.taker.wake();
+            self.writer.wake();
             return Pushed::Gone;
         }
         state.frames.push_back(frame);
         drop(state);
-        self.taker.wake();
+        self.writer.wake();
         Pushed::Sent
     }
 
-    /// Ends the socket; what waits is dropped, since a snapshot will say it better.
-    pub(super) fn end(&self, error: Close) {
-        self.lock().end(error);
-        self.taker.wake();
+    /// Ends the socket. Waiting frames are dropped: the client gets a snapshot when it reconnects.
+    pub(super) fn end(&self, close: Close) {
+        self.lock().end(close);
+        self.writer.wake();
     }
 
-    /// Waits until there is something to do, and takes all of it.
+    /// Waits until there is something to do and takes all of it.
     pub(super) async fn work(&self) -> Work {
         std::future::poll_fn(|cx| self.poll_work(cx)).await
     }
 
-    /// Waits until the socket is to be closed, whatever else there is to do.
+    /// Waits until the socket is to be closed, whatever waits to be sent.
     pub(super) async fn ended(&self) -> Close {
         std::future::poll_fn(|cx| {
-            self.taker.register(cx.waker());
+            self.writer.register(cx.waker());
             self.lock().ending.map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
 
     fn poll_work(&self, cx: &Context<'_>) -> Poll<Work> {
-        self.taker.register(cx.waker());
+        self.writer.register(cx.waker());
         let mut state = self.lock();
         match state.ending {
-            Some(error) => Poll::Ready(Work::End(error)),
+            Some(close) => Poll::Ready(Work::End(close)),
             None if state.frames.is_empty() => Poll::Pending,
-            // The whole queue goes, its memory with it: an idle socket keeps none.
+            // The whole queue is taken, with its memory: an idle socket keeps none.
             None => Poll::Ready(Work::Send(std::mem::take(&mut state.frames))),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held, and a queue of frames is whole between any two steps.
+        // Nothing panics while the lock is held, and the state is consistent between any two steps.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn end(&mut self, error: Close) {
-        self.ending.get_or_insert(error);
+    fn end(&mut self, close: Close) {
+        self.ending.get_or_insert(close);
         self.frames = VecDeque::new();
     }
 }
@@ -124,9 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_is_too_slow_is_cut_and_told_nothing_more() {
+    fn a_reader_that_is_too_slow_is_ended_and_sent_nothing_more() {
         let outbox = Outbox::default();
-        for _ in 0..SOCKET_OUTBOX_MAX_FRAMES {
+        for _ in 0..SOCKET_OUTBOX_FRAMES_MAX {
             assert_eq!(outbox.push("a".into()), Pushed::Sent);
         }
         assert_eq!(outbox.push("b".into()), Pushed::Gone);

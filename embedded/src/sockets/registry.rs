@@ -1,4 +1,5 @@
-//! Who holds which sockets: sharded by user, so that a push to one does not wait for another.
+//! The live sockets of each user, sharded by user so that pushes to two users do not wait for each
+//! other. It remembers nothing about a socket that is gone.
 
 use std::{
     collections::HashMap,
@@ -14,7 +15,7 @@ use std::{
 use tierlift_core::{
     id::UserId,
     limits::{SOCKET_PINGS_MISSED_MAX, SOCKETS_MAX, SOCKETS_PER_USER_MAX},
-    ports::{PushError, Pushed, Sockets},
+    ports::{Pushed, Sockets, SocketsError},
 };
 use tierlift_notifier::Close;
 use tokio::{
@@ -26,7 +27,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::outbox::Outbox;
 use crate::stop::stopped;
 
-/// How many locks users are spread over. Each is also one slice of a round of pings.
+/// Locks that users are spread over. A round of pings goes through them one after another.
 const SHARDS: u32 = 64;
 
 /// One live socket.
@@ -34,13 +35,13 @@ pub(super) struct Socket {
     id: u64,
     pub(super) user: UserId,
     pub(super) outbox: Outbox,
-    /// Pings since the client was last heard of.
-    unanswered: AtomicU8,
+    /// Pings since the last frame from the client.
+    missed_pings: AtomicU8,
 }
 
 type Shard = HashMap<UserId, Vec<Arc<Socket>>>;
 
-/// All live sockets of this process. Clones share it.
+/// All live sockets of this process. Clones share them.
 #[derive(Clone, Default)]
 pub struct Registry(Arc<Inner>);
 
@@ -50,7 +51,7 @@ struct Inner {
     next_id: AtomicU64,
     open: AtomicUsize,
     closing: AtomicBool,
-    emptied: Notify,
+    last_closed: Notify,
 }
 
 impl Default for Inner {
@@ -61,31 +62,31 @@ impl Default for Inner {
             next_id: AtomicU64::default(),
             open: AtomicUsize::default(),
             closing: AtomicBool::default(),
-            emptied: Notify::new(),
+            last_closed: Notify::new(),
         }
     }
 }
 
-/// There are [`SOCKETS_MAX`] sockets.
+/// The registry holds [`SOCKETS_MAX`] sockets already.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-/// A socket's place in the registry, for as long as its task lives.
-pub(crate) struct Seat {
+/// Keeps a socket registered for as long as its task lives.
+pub(crate) struct SocketGuard {
     registry: Registry,
     pub(super) socket: Arc<Socket>,
 }
 
-impl Drop for Seat {
+impl Drop for SocketGuard {
     fn drop(&mut self) {
         self.registry.remove(&self.socket);
         if self.registry.0.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.registry.0.emptied.notify_waiters();
+            self.registry.0.last_closed.notify_waiters();
         }
     }
 }
 
-/// Names one live socket.
+/// A handle to one live socket.
 #[derive(Clone)]
 pub struct Handle(Arc<Socket>);
 
@@ -96,31 +97,31 @@ impl fmt::Debug for Handle {
 }
 
 impl Registry {
-    /// How many sockets there are.
+    /// The number of live sockets.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.open.load(Ordering::Acquire)
     }
 
-    /// Whether there is none.
+    /// Whether there is no live socket.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Gives a new socket its place; from now on it is told of its user's changes. Where the user
-    /// has too many, the oldest goes.
-    pub(crate) fn join(&self, user: UserId) -> Result<Seat, Full> {
+    /// Registers a new socket, to which the changes of its user are pushed from then on. If the user has
+    /// too many sockets, the oldest one is closed.
+    pub(crate) fn register(&self, user: UserId) -> Result<SocketGuard, Full> {
         if self.0.open.fetch_add(1, Ordering::AcqRel) >= SOCKETS_MAX {
             self.0.open.fetch_sub(1, Ordering::AcqRel);
             return Err(Full);
         }
         let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
-        let (outbox, unanswered) = (Outbox::default(), AtomicU8::default());
-        let socket = Arc::new(Socket { id, user, outbox, unanswered });
-        let seat = Seat { registry: self.clone(), socket: Arc::clone(&socket) };
+        let (outbox, missed_pings) = (Outbox::default(), AtomicU8::default());
+        let socket = Arc::new(Socket { id, user, outbox, missed_pings });
+        let guard = SocketGuard { registry: self.clone(), socket: Arc::clone(&socket) };
         let mut shard = self.shard(&socket.user);
-        // Looked at under the lock: a closing registry either sees this socket or is seen here.
+        // Read under the lock: a closing registry either sees this socket or is seen here.
         if self.0.closing.load(Ordering::Acquire) {
             socket.outbox.end(Close::GoingAway);
         }
@@ -130,10 +131,10 @@ impl Registry {
             sockets.remove(0).outbox.end(Close::TooManySockets);
         }
         drop(shard);
-        Ok(seat)
+        Ok(guard)
     }
 
-    /// Closes every socket there is, and every one that still comes.
+    /// Closes every socket, and every one that is registered later.
     pub(crate) fn close(&self) {
         self.0.closing.store(true, Ordering::Release);
         for shard in &self.0.shards {
@@ -143,19 +144,19 @@ impl Registry {
         }
     }
 
-    /// Waits until every socket is gone.
-    pub(crate) async fn emptied(&self) {
+    /// Waits until every socket is closed.
+    pub(crate) async fn wait_until_empty(&self) {
         loop {
-            let emptied = self.0.emptied.notified();
+            let last_closed = self.0.last_closed.notified();
             if self.is_empty() {
                 return;
             }
-            emptied.await;
+            last_closed.await;
         }
     }
 
-    /// Pings every socket once in each period, one shard after another, until `stop` is true; cuts
-    /// those that do not answer.
+    /// Pings every socket once in each period, one shard after another, until `stop` is true. Ends the
+    /// sockets that do not respond.
     pub(crate) async fn keep_alive(self, period: Duration, mut stop: watch::Receiver<bool>) {
         let mut ticks = interval(period / SHARDS);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -172,9 +173,9 @@ impl Registry {
 
     fn shard(&self, user: &UserId) -> MutexGuard<'_, Shard> {
         let count = self.0.shards.len();
-        let place = usize::try_from(self.0.hasher.hash_one(user)).unwrap_or_default() % count;
+        let index = usize::try_from(self.0.hasher.hash_one(user)).unwrap_or_default() % count;
         #[expect(clippy::indexing_slicing, reason = "a remainder is below its divisor")]
-        lock(&self.0.shards[place])
+        lock(&self.0.shards[index])
     }
 
     fn remove(&self, socket: &Socket) {
@@ -188,21 +189,21 @@ impl Registry {
 }
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    // A map of sockets is whole between any two steps, so a panic elsewhere did not break it.
+    // A map of sockets is consistent between any two steps, so a panic elsewhere did not break it.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Socket {
-    /// The client said something, if only that it is there.
-    pub(super) fn heard(&self) {
-        self.unanswered.store(0, Ordering::Relaxed);
+    /// Notes that the client sent a frame, be it only a pong.
+    pub(super) fn mark_alive(&self) {
+        self.missed_pings.store(0, Ordering::Relaxed);
     }
 
     fn ping(&self) {
-        if self.unanswered.fetch_add(1, Ordering::Relaxed) > SOCKET_PINGS_MISSED_MAX {
+        if self.missed_pings.fetch_add(1, Ordering::Relaxed) > SOCKET_PINGS_MISSED_MAX {
             self.outbox.end(Close::Unresponsive);
         } else {
-            // One that takes no ping is ending already.
+            // A socket that accepts no ping is ending already.
             let _ = self.outbox.push(Message::Ping(bytes::Bytes::new()));
         }
     }
@@ -211,17 +212,17 @@ impl Socket {
 impl Sockets for Registry {
     type Id = Handle;
 
-    async fn for_user(&self, user: &UserId) -> Result<Vec<Handle>, PushError> {
+    async fn for_user(&self, user: &UserId) -> Result<Vec<Handle>, SocketsError> {
         let shard = self.shard(user);
         let handles = |known: &Vec<_>| known.iter().cloned().map(Handle).collect();
         Ok(shard.get(user).map(handles).unwrap_or_default())
     }
 
-    async fn push(&self, socket: &Handle, text: &str) -> Result<Pushed, PushError> {
+    async fn push(&self, socket: &Handle, text: &str) -> Result<Pushed, SocketsError> {
         Ok(socket.0.outbox.push(Message::text(text)))
     }
 
-    async fn forget(&self, _: &UserId, socket: &Handle) -> Result<(), PushError> {
+    async fn forget(&self, socket: &Handle) -> Result<(), SocketsError> {
         self.remove(&socket.0);
         Ok(())
     }

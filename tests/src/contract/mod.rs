@@ -26,7 +26,7 @@ pub trait QueueBackend: Backend {
 
     /// Its queue.
     fn queue(&self) -> &Self::Queue;
-    /// How long what it delivered stays invisible if nobody answers for it.
+    /// How long a message stays invisible that is delivered and never settled.
     fn visibility_timeout(&self) -> Duration;
     /// What its clock shows.
     fn now(&self) -> Timestamp;

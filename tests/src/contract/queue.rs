@@ -6,21 +6,21 @@ use bytes::Bytes;
 use tierlift_core::{
     codes::Code,
     failure::Failure,
-    limits::WEBHOOK_BODY_MAX_BYTES,
+    limits::WEBHOOK_BODY_BYTES_MAX,
     ports::{DeadLetters, Delivery, Enqueue, Enqueued, Message, Queue},
     stripe::event::Type,
     time::Timestamp,
 };
 
 use super::QueueBackend;
-use crate::facts::{event_id, message};
+use tierlift_testkit::facts::{event_id, message};
 
 /// Longer than any backend needs to hand out what is ready; nothing is waited for that long unless
 /// a promise is broken.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn failure() -> Failure {
-    Failure::new(Code::StoreUnavailable, &"the store is away")
+    Failure::new(Code::StoreUnavailable, &"the store is unavailable")
 }
 
 async fn send<B: QueueBackend>(backend: &B, event: &str, customer: &str) -> Message {
@@ -29,7 +29,7 @@ async fn send<B: QueueBackend>(backend: &B, event: &str, customer: &str) -> Mess
     message
 }
 
-/// Receives until there are so many.
+/// Receives until there are `count`.
 async fn receive<B: QueueBackend>(backend: &B, count: usize) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     while deliveries.len() < count {
@@ -48,7 +48,7 @@ async fn delete<B: QueueBackend>(backend: &B, delivery: Delivery) {
     backend.queue().delete(vec![delivery.receipt]).await.unwrap();
 }
 
-/// So many messages and dead letters: at once, or soon where a backend counts approximately.
+/// Waits for these numbers of messages and dead letters: at once, or soon where a backend counts approximately.
 async fn holds<B: QueueBackend>(backend: &B, queued: u64, dead: u64) {
     let mut patience = tokio::time::interval(PATIENCE / 100);
     for _ in 0..100 {
@@ -129,7 +129,7 @@ pub async fn brings_a_failed_message_back_after_its_delay<B: QueueBackend>(backe
     }
 }
 
-/// It comes again, after its delay, as if it had not been delivered.
+/// It is redelivered, after its delay, as if it had not been delivered.
 pub async fn takes_back_what_nobody_tried<B: QueueBackend>(backend: &B) {
     send(backend, "evt_1", "cus_1").await;
     for _ in 0..3 {
@@ -161,7 +161,7 @@ pub async fn holds_a_group_back_while_its_head_waits<B: QueueBackend>(backend: &
     assert_eq!(receive_one(backend).await.message.event.as_str(), "evt_a2");
 }
 
-/// The letter says why, and the customer's next event is not blocked.
+/// The dead letter has its cause, and the customer's next event is not blocked.
 pub async fn parks_with_the_cause_and_lets_the_group_go_on<B: QueueBackend>(backend: &B) {
     let sent = send(backend, "evt_1", "cus_1").await;
     send(backend, "evt_2", "cus_1").await;
@@ -178,7 +178,7 @@ pub async fn parks_with_the_cause_and_lets_the_group_go_on<B: QueueBackend>(back
     assert_eq!(letter.failure.last_error, "no role for price price_x in [plans]");
 }
 
-/// A redriven letter is delivered as new, once, and is no letter any more.
+/// A redriven dead letter is delivered as new, once, and is a dead letter no longer.
 pub async fn redrives_a_dead_letter<B: QueueBackend>(backend: &B) {
     let sent = send(backend, "evt_1", "cus_1").await;
     let delivery = receive_one(backend).await;
@@ -229,7 +229,7 @@ pub async fn takes_an_answer_twice<B: QueueBackend>(backend: &B) {
 
 /// Up to the largest body that a webhook may have, less what a queue needs for its attributes.
 pub async fn carries_large_bodies_untouched<B: QueueBackend>(backend: &B) {
-    let text = "{\"a\":\"é\"}\n".repeat((WEBHOOK_BODY_MAX_BYTES - 1_024) / 11);
+    let text = "{\"a\":\"é\"}\n".repeat((WEBHOOK_BODY_BYTES_MAX - 1_024) / 11);
     let sent = Message {
         body: Bytes::from(text),
         ..message("evt_1", "cus_1", Timestamp::from_millis(backend.now().as_millis()))

@@ -13,7 +13,9 @@ use tierlift_core::{
 };
 
 use super::StoreBackend;
-use crate::facts::{checkout, customer_id, event_id, keys, policy, subscription, user_id};
+use tierlift_testkit::facts::{
+    checkout, customer_id, event_id, keys, policy, subscription, user_id,
+};
 
 const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
 

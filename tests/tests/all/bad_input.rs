@@ -1,5 +1,5 @@
 //! Bad input through the real endpoint, with valid signatures: what is refused leaves nothing
-//! behind, and what was accepted is never lost. It is parked with its cause, and waits for a mend.
+//! behind, and what was accepted is never lost: it is parked with its cause until it can be applied.
 
 use std::sync::Arc;
 
@@ -7,30 +7,27 @@ use serde_json::{Value, json};
 use tierlift_core::{
     codes::Code,
     ledger::Outcome,
-    limits::WEBHOOK_BODY_MAX_BYTES,
+    limits::WEBHOOK_BODY_BYTES_MAX,
     policy::{PastDue, Policy, PolicyConfig, UnmappedPrice},
     ports::{DeadLetters as _, Depth, Store as _},
     stripe::signature::sign,
 };
 use tierlift_embedded::Settings;
-use tierlift_tests::facts::event_id;
+use tierlift_testkit::{
+    facts::event_id,
+    harness::{WEBHOOK_SECRET, client::Request},
+    webhook,
+};
 
 use crate::{
     pipeline::{accepted, account, drained},
-    support::{Request, START, WEBHOOK_SECRET, World},
+    server::{START, TestServer},
 };
 
 /// A webhook of a subscription that is well, but for what stands at one place: something else, or
 /// nothing. `"DEEP"` becomes many nested lists.
 fn bent(id: &str, place: &str, value: Option<Value>) -> String {
-    let mut event = json!({
-        "id": id, "object": "event", "type": "customer.subscription.updated",
-        "created": START.as_secs(), "livemode": false,
-        "data": { "object": {
-            "id": "sub_1", "customer": "cus_1", "status": "active", "metadata": { "user_id": "ada" },
-            "items": { "data": [{ "id": "si_1", "price": { "id": "price_pro" } }] },
-        } },
-    });
+    let mut event = webhook::subscription(id, "ada", "active", START);
     let (parent, key) = place.rsplit_once('/').unwrap();
     let parent = event.pointer_mut(parent).unwrap().as_object_mut().unwrap();
     match value {
@@ -46,7 +43,7 @@ fn deep() -> String {
 
 #[tokio::test]
 async fn what_is_signed_and_accepted_but_cannot_be_applied_is_parked_with_its_cause() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     let some = |value: Value| Some(value);
     let mut sent = Vec::new();
     for (place, value, cause) in [
@@ -83,36 +80,36 @@ async fn what_is_signed_and_accepted_but_cannot_be_applied_is_parked_with_its_ca
     ] {
         let id = format!("evt_{}", sent.len());
         let body = bent(&id, place, value);
-        // Stripe sends it twice, as it may: that is one dead letter all the same.
-        accepted(&world, body.as_bytes()).await;
-        accepted(&world, body.as_bytes()).await;
+        // Stripe may send it twice: that is one dead letter all the same.
+        accepted(&server, body.as_bytes()).await;
+        accepted(&server, body.as_bytes()).await;
         sent.push((id, place, body, cause));
     }
     // One that is odd, but not where anybody looks.
     let odd = bent("evt_odd", "/data/object/colour", some("DEEP".into()));
-    accepted(&world, odd.as_bytes()).await;
-    drained(&world).await;
+    accepted(&server, odd.as_bytes()).await;
+    drained(&server).await;
 
-    let letters = world.db.list(100).await.unwrap();
+    let letters = server.db.list(100).await.unwrap();
     assert_eq!(letters.len(), sent.len(), "{letters:?}");
     for (id, place, body, cause) in &sent {
         let letter = letters.iter().find(|letter| letter.message.event.as_str() == id).unwrap();
         assert_eq!(letter.failure.cause, *cause, "{place}: {:?}", letter.failure);
         assert_eq!(letter.failure.attempts, 1, "no retries are burned: {:?}", letter.failure);
         assert_eq!(letter.message.body, body.as_bytes(), "the bytes that were sent");
-        assert!(world.db.ledger(&letter.message.event).await.unwrap().is_none());
+        assert!(server.db.ledger(&letter.message.event).await.unwrap().is_none());
     }
-    let ada = account(&world, "ada").await;
+    let ada = account(&server, "ada").await;
     assert_eq!((ada.role.as_str(), ada.role_assigned_by), ("paid", Some(event_id("evt_odd"))));
     assert_eq!((ada.version.0, ada.revocation_id.0), (1, 1));
 }
 
 #[tokio::test]
 async fn what_is_refused_leaves_nothing_behind() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     let good = bent("evt_1", "/nothing", None);
     let mebibyte = bent("evt_1", "/padding", Some("x".repeat(1024 * 1024).into()));
-    let just_too_large = bent("evt_1", "/padding", Some("x".repeat(WEBHOOK_BODY_MAX_BYTES).into()));
+    let just_too_large = bent("evt_1", "/padding", Some("x".repeat(WEBHOOK_BODY_BYTES_MAX).into()));
     let json = "application/json";
     for (body, kind, at, status, code) in [
         (&good[..good.len() - 1], json, START, 400, "payload.malformed"),
@@ -130,10 +127,10 @@ async fn what_is_refused_leaves_nothing_behind() {
         let request = Request::new("POST", "/webhooks/stripe")
             .header("content-type", kind)
             .header("stripe-signature", &signature);
-        world.send(request.body(body.as_bytes())).await.assert(status, code);
+        server.send(request.body(body.as_bytes())).await.assert(status, code);
     }
-    assert_eq!(world.db.depth().await.unwrap(), Depth::default());
-    assert!(world.db.ledger(&event_id("evt_1")).await.unwrap().is_none());
+    assert_eq!(server.db.depth().await.unwrap(), Depth::default());
+    assert!(server.db.ledger(&event_id("evt_1")).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -143,34 +140,34 @@ async fn a_parked_event_is_applied_once_the_plan_is_known() {
     let keep = |settings: &mut Settings| settings.data.clone_from(&data);
     let body =
         bent("evt_1", "/data/object/items/data", Some(json!([{ "price": { "id": "new" } }])));
-    let mut world = World::start_with(keep, |server| server).await;
-    accepted(&world, body.as_bytes()).await;
-    drained(&world).await;
-    assert!(world.db.redrive(&event_id("evt_1")).await.unwrap());
-    drained(&world).await;
-    let letters = world.db.list(2).await.unwrap();
+    let mut server = TestServer::start_with(keep, |server| server).await;
+    accepted(&server, body.as_bytes()).await;
+    drained(&server).await;
+    assert!(server.db.redrive(&event_id("evt_1")).await.unwrap());
+    drained(&server).await;
+    let letters = server.db.list(2).await.unwrap();
     let [letter] = &letters[..] else { panic!("{letters:?}") };
-    assert_eq!(letter.failure.cause, Code::PlanUnmapped, "nothing was mended yet");
-    world.stop();
-    world.ended().await.unwrap();
+    assert_eq!(letter.failure.cause, Code::PlanUnmapped, "nothing was fixed yet");
+    server.stop();
+    server.ended().await.unwrap();
 
     let mend = |settings: &mut Settings| {
         keep(settings);
         settings.policy = Arc::new(policy_with("new"));
     };
-    let world = World::start_with(mend, |server| server).await;
-    let mut socket = world.socket(&world.token("ada", 0)).await;
+    let server = TestServer::start_with(mend, |server| server).await;
+    let mut socket = server.socket(&server.token("ada", 0)).await;
     assert_eq!(socket.sync().await["role"], "free");
-    assert!(world.db.redrive(&event_id("evt_1")).await.unwrap());
+    assert!(server.db.redrive(&event_id("evt_1")).await.unwrap());
     let notice = socket.hear().await;
     assert_eq!((&notice["role"], &notice["eventId"]), (&json!("paid"), &json!("evt_1")));
-    drained(&world).await;
-    assert_eq!(world.db.depth().await.unwrap().dead, 0);
-    assert!(!world.db.redrive(&event_id("evt_1")).await.unwrap());
+    drained(&server).await;
+    assert_eq!(server.db.depth().await.unwrap().dead, 0);
+    assert!(!server.db.redrive(&event_id("evt_1")).await.unwrap());
     // Stripe sends it once more: the ledger knows it.
-    accepted(&world, body.as_bytes()).await;
-    drained(&world).await;
-    assert_eq!(account(&world, "ada").await.revocation_id.0, 1);
+    accepted(&server, body.as_bytes()).await;
+    drained(&server).await;
+    assert_eq!(account(&server, "ada").await.revocation_id.0, 1);
 }
 
 fn policy_with(price: &str) -> Policy {
@@ -187,21 +184,19 @@ fn policy_with(price: &str) -> Policy {
 
 #[tokio::test]
 async fn an_unknown_customer_waits_until_somebody_is_linked_to_it() {
-    let world = World::start().await;
-    let mut socket = world.socket(&world.token("ada", 0)).await;
+    let server = TestServer::start().await;
+    let mut socket = server.socket(&server.token("ada", 0)).await;
     socket.sync().await;
-    accepted(&world, bent("evt_1", "/data/object/metadata", None).as_bytes()).await;
-    drained(&world).await;
-    let row = world.db.ledger(&event_id("evt_1")).await.unwrap().unwrap();
+    accepted(&server, bent("evt_1", "/data/object/metadata", None).as_bytes()).await;
+    drained(&server).await;
+    let row = server.db.ledger(&event_id("evt_1")).await.unwrap().unwrap();
     assert_eq!((row.outcome, row.user), (Outcome::Waiting, None));
     let checkout = json!({
-        "id": "evt_2", "type": "checkout.session.completed", "created": START.as_secs(),
-        "livemode": false, "data": { "object": {
-            "id": "cs_1", "customer": "cus_1", "subscription": "sub_1", "payment_status": "paid",
-            "client_reference_id": "ada",
-        } },
+        "id": "cs_1", "customer": "cus_ada", "subscription": "sub_ada", "payment_status": "paid",
+        "client_reference_id": "ada",
     });
-    accepted(&world, checkout.to_string().as_bytes()).await;
+    let checkout = webhook::event("evt_2", "checkout.session.completed", START, &checkout);
+    accepted(&server, checkout.to_string().as_bytes()).await;
     let notice = socket.hear().await;
     assert_eq!((&notice["role"], &notice["eventId"]), (&json!("paid"), &json!("evt_2")));
 }

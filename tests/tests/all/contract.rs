@@ -1,38 +1,30 @@
 //! The embedded backend, held to the contract.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use tierlift_core::{
-    limits::VISIBILITY_TIMEOUT_SECS,
-    time::{Clock, Timestamp},
-};
+use tierlift_core::{limits::VISIBILITY_TIMEOUT_SECS, time::Timestamp};
 use tierlift_embedded::Db;
+use tierlift_testkit::clock::ManualClock;
 use tierlift_tests::{
     contract::{Backend, QueueBackend, StoreBackend},
     contract_tests,
 };
 
+use crate::server::START;
+
 /// A fresh file, and a clock that moves only when told.
 struct Embedded {
     db: Db,
-    micros: Arc<AtomicI64>,
+    clock: ManualClock,
     _folder: tempfile::TempDir,
 }
 
 impl Backend for Embedded {
     async fn fresh() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let micros = Arc::new(AtomicI64::new(Timestamp::from_secs(1_795_000_000).as_micros()));
-        let shared = micros.clone();
-        let clock = Clock::new(move || Timestamp::from_micros(shared.load(Ordering::SeqCst)));
-        let db = Db::open(&folder.path().join("tierlift.db"), clock).unwrap();
-        Self { db, micros, _folder: folder }
+        let clock = ManualClock::new(START);
+        let db = Db::open(&folder.path().join("tierlift.db"), clock.clock()).unwrap();
+        Self { db, clock, _folder: folder }
     }
 }
 
@@ -56,12 +48,11 @@ impl QueueBackend for Embedded {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
+        self.clock.now()
     }
 
     async fn pass(&self, time: Duration) {
-        let micros = i64::try_from(time.as_micros()).unwrap();
-        self.micros.fetch_add(micros, Ordering::SeqCst);
+        self.clock.advance(time);
         // The thread looks at its clock after every job.
         self.db.flush().await.unwrap();
     }

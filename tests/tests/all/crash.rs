@@ -16,28 +16,25 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tierlift_core::{
     account::Account,
-    customer::Customer,
-    decide::{Decision, Loaded, decide},
-    id::{CustomerId, UserId},
     ledger::LedgerEntry,
     ports::{DeadLetters as _, Depth, Store as _},
-    stripe::event::Event,
     subscription::Status,
-    time::Timestamp,
 };
 use tierlift_embedded::Db;
 use tierlift_testkit::{
+    facts::{customer_id, policy, user_id},
+    harness::{client::Client, now},
     lifecycle::{self, Step, Subscription},
+    model::ReferenceModel,
     random::Random,
 };
-use tierlift_tests::facts::{customer_id, event_id, policy, user_id};
 use tokio::{
     sync::watch,
     task::{JoinSet, spawn_blocking},
     time::{sleep, timeout},
 };
 
-use crate::process::{Client, Home, now};
+use crate::tierlift::Home;
 
 const CONFIG: &str = "[plans]\nprice_pro = \"paid\"\n";
 const KILLS: usize = 40;
@@ -209,72 +206,35 @@ fn stories(seed: u64) -> Vec<Story> {
     alone.chain(pairs).map(|(user, customer)| Story::new(seed, &user, &customer)).collect()
 }
 
-/// What should be stored: each event once, in order.
-struct Model {
-    now: Timestamp,
-    customers: BTreeMap<CustomerId, Customer>,
-    accounts: BTreeMap<UserId, Account>,
-    ledger: Vec<LedgerEntry>,
-}
-
-impl Model {
-    fn apply(&mut self, sent: &lifecycle::Event) {
-        let event = Event::parse(event_id(&sent.id), sent.kind, &sent.body).unwrap();
-        let known = self.customers.get(&event.customer).cloned();
-        let customer = known.unwrap_or_else(|| Customer::new(event.customer.clone()));
-        let users = event.fact.user().cloned().into_iter().chain(customer.user());
-        let accounts =
-            users.map(|user| (user.clone(), self.accounts.get(&user).cloned())).collect();
-        let loaded = Loaded { processed: false, customer, accounts };
-        let Decision::Commit(commit) = decide(loaded, &event, &policy(), self.now) else {
-            panic!("{event:?}");
-        };
-        if let Some(mut customer) = commit.customer {
-            customer.version = customer.version.next();
-            self.customers.insert(customer.id.clone(), customer);
-        }
-        for mut account in commit.accounts {
-            account.version = account.version.next();
-            self.accounts.insert(account.user.clone(), account);
-        }
-        self.ledger.push(commit.ledger);
-    }
-}
-
 async fn check(db: &Db, sent: &[(String, Vec<lifecycle::Event>)]) {
     assert_eq!(db.depth().await.unwrap(), Depth::default(), "nothing waits, nothing is parked");
     let mut changes: BTreeMap<&str, Vec<LedgerEntry>> = BTreeMap::new();
-    let mut model = Model {
-        now: now(),
-        customers: BTreeMap::new(),
-        accounts: BTreeMap::new(),
-        ledger: Vec::new(),
-    };
+    let mut model = ReferenceModel::new(policy(), now().as_secs());
     for (user, events) in sent {
-        let start = model.ledger.len();
         for event in events {
-            model.apply(event);
+            model.deliver(event);
         }
-        let expected = &model.ledger[start..];
+        let rows = events.iter().map(|event| &model.stored.ledger[event.id.as_str()]);
+        let expected: Vec<&LedgerEntry> = rows.collect();
         let rows = join_all(expected.iter().map(|row| db.ledger(&row.event))).await;
         for (row, expected) in rows.into_iter().zip(expected) {
             let row = row.unwrap().unwrap_or_else(|| panic!("lost: {expected:?}"));
             if user.starts_with("user") {
                 let (processed_at, expires_at) = (row.processed_at, row.expires_at);
-                assert_eq!(row, LedgerEntry { processed_at, expires_at, ..expected.clone() });
+                assert_eq!(row, LedgerEntry { processed_at, expires_at, ..(*expected).clone() });
             }
             if row.from_role != row.to_role {
                 changes.entry(user).or_default().push(row);
             }
         }
-        // A customer is written once for each event that is taken in.
+        // A customer is written once for each event that is applied.
         let customer = db.customer(&customer_id(&events[0].customer)).await.unwrap().unwrap();
-        assert_eq!(customer, model.customers[&customer.id], "{user}");
+        assert_eq!(customer, model.stored.customer(&customer.id), "{user}");
     }
-    for (user, expected) in &model.accounts {
-        let account = db.account(user).await.unwrap().unwrap();
-        check_account(&account, expected);
-        check_changes(&account, changes.remove(user.as_str()).unwrap_or_default());
+    for expected in model.stored.accounts() {
+        let account = db.account(&expected.user).await.unwrap().unwrap();
+        check_account(&account, &expected);
+        check_changes(&account, changes.remove(account.user.as_str()).unwrap_or_default());
     }
     let events: usize = sent.iter().map(|(_, events)| events.len()).sum();
     eprintln!("{events} events, {KILLS} kills");

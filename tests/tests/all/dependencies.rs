@@ -1,31 +1,58 @@
-//! Who depends on whom: Amazon's crates are behind one package, and that behind one feature.
+//! Which package may depend on which: Amazon's crates stay behind one package, and that one behind
+//! the functions.
 
 use std::process::Command;
 
-/// The crates that a package is built with, as its users build it.
-fn tree(package: &str, features: &[&str]) -> String {
+/// Runs `cargo tree` and returns its lines.
+fn tree(arguments: &[&str]) -> Vec<String> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["tree", "--offline", "--edges", "normal,build", "--prefix", "none"]);
-    cargo.args(["--package", package]).args(features);
-    let listed = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
-    String::from_utf8(listed.stdout).unwrap()
+    cargo.args(["tree", "--offline", "--prefix", "none", "--format", "{p}"]).args(arguments);
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-fn of_amazon(tree: &str) -> Vec<&str> {
-    let ours = ["aws-", "aws_", "lambda_", "serde_dynamo", "tierlift-aws"];
-    tree.lines().filter(|line| ours.iter().any(|name| line.starts_with(name))).collect()
+/// The crates that are compiled for the users of a package.
+fn crates_of(package: &str) -> Vec<String> {
+    tree(&["--edges", "normal,build", "--all-features", "--package", package])
+}
+
+/// Whether a line of the tree names one of these crates, or one that begins so.
+fn names(line: &str, crates: &[&str]) -> bool {
+    crates.iter().any(|name| line.starts_with(name))
 }
 
 #[test]
-fn one_machine_is_built_without_any_of_amazons_crates() {
-    for package in ["tierlift-embedded", "tierlift-cli"] {
-        assert_eq!(of_amazon(&tree(package, &[])), [""; 0], "{package}");
+fn server_and_stages_are_compiled_without_aws() {
+    let aws = ["aws-", "aws_", "lambda_", "serde_dynamo", "tierlift-aws", "tierlift-functions"];
+    for package in [
+        "tierlift-core",
+        "tierlift-ingest",
+        "tierlift-worker",
+        "tierlift-notifier",
+        "tierlift-session",
+        "tierlift-embedded",
+        "tierlift-cli",
+    ] {
+        let found = crates_of(package).into_iter().filter(|line| names(line, &aws));
+        assert_eq!(found.collect::<Vec<_>>(), [""; 0], "{package}");
     }
 }
 
 #[test]
-fn the_functions_are_built_with_them() {
-    let found = tree("tierlift-worker", &["--features", "lambda"]);
-    assert!(of_amazon(&found).iter().any(|line| line.starts_with("aws-sdk-dynamodb")), "{found}");
+fn aws_is_compiled_without_stages() {
+    let stages = ["ingest", "worker", "notifier", "session"].map(|name| format!("tierlift-{name}"));
+    let stages = stages.each_ref().map(String::as_str);
+    let found = crates_of("tierlift-aws").into_iter().filter(|line| names(line, &stages));
+    assert_eq!(found.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn only_functions_and_tests_depend_on_aws() {
+    let edges = ["--workspace", "--edges", "normal,build,dev", "--depth", "1"];
+    let mut found = tree(&[&edges[..], &["--invert", "tierlift-aws"]].concat());
+    let allowed = ["tierlift-aws ", "tierlift-functions ", "tierlift-tests-aws "];
+    assert!(found.iter().any(|line| names(line, &allowed[1..2])), "{found:?}");
+    found.retain(|line| !line.is_empty() && !names(line, &allowed));
+    assert_eq!(found, [""; 0]);
 }

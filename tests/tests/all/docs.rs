@@ -1,12 +1,13 @@
-//! The documents tell the truth about files: links lead somewhere, files that are named exist, and
-//! each cause has its page.
+//! The documents agree with the code: links lead somewhere, files that are named exist, and each code
+//! has its page and its row.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
-use tierlift_core::codes::Code;
+use tierlift_core::codes::{Code, Seen};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -63,18 +64,50 @@ fn the_files_that_the_architecture_names_exist() {
     assert!(named > 20, "{named}");
 }
 
+/// Every code in a column of the tables of a text.
+fn codes_in(text: &str, column: usize) -> BTreeSet<Code> {
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    let cells = rows.filter_map(|row| row.split('|').nth(column));
+    cells.flat_map(|cell| between(cell, "`", "`")).filter_map(Code::parse).collect()
+}
+
+/// The part of a document below a heading of the second level.
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let heading = format!("\n## {heading}");
+    let (_, below) = text.split_once(&heading).unwrap_or_else(|| panic!("no {heading}"));
+    below.split("\n## ").next().unwrap()
+}
+
+/// The codes that are seen in one of these ways.
+fn seen(ways: &[Seen]) -> BTreeSet<Code> {
+    Code::ALL.iter().copied().filter(|code| ways.contains(&code.seen())).collect()
+}
+
 #[test]
-fn each_cause_has_its_page_and_its_row() {
-    let causes = root().join("docs/causes");
-    let index = fs::read_to_string(causes.join("README.md")).unwrap();
-    for cause in Code::ALL {
-        let page = fs::read_to_string(causes.join(format!("{cause}.md"))).unwrap();
-        assert!(page.starts_with(&format!("# `{cause}`: ")), "{cause}");
-        for section in ["## What happened", "## Why", "## What to do", "## What the user has"] {
-            assert!(page.contains(section), "{cause}: {section}");
+fn each_code_has_its_page_and_its_row() {
+    let folder = root().join("docs/codes");
+    for code in Code::ALL {
+        let page = fs::read_to_string(folder.join(format!("{code}.md"))).unwrap();
+        assert!(page.starts_with(&format!("# `{code}`: ")), "{code}");
+        for section in ["## What happened", "## What to do"] {
+            assert!(page.contains(section), "{code}: {section}");
         }
-        assert!(index.contains(&format!("[`{cause}`]({cause}.md)")), "{cause}");
     }
-    let pages = fs::read_dir(causes).unwrap().count();
-    assert_eq!(pages, Code::ALL.len() + 1);
+    let pages = fs::read_dir(&folder).unwrap().count();
+    assert_eq!(pages, Code::ALL.len() + 1, "a page without a code");
+    let index = fs::read_to_string(folder.join("README.md")).unwrap();
+    for (heading, ways) in [
+        ("Causes", &[Seen::Cause, Seen::CauseAndProblem][..]),
+        ("Problems", &[Seen::Problem, Seen::CauseAndProblem]),
+        ("Exits", &[Seen::Exit]),
+    ] {
+        assert_eq!(codes_in(section(&index, heading), 1), seen(ways), "{heading}");
+    }
+}
+
+#[test]
+fn the_protocol_lists_exactly_the_codes_of_problems() {
+    let protocol = fs::read_to_string(root().join("docs/protocol.md")).unwrap();
+    let problems = seen(&[Seen::Problem, Seen::CauseAndProblem]);
+    assert_eq!(codes_in(section(&protocol, "Refusals"), 2), problems);
 }

@@ -3,21 +3,27 @@
 use std::{sync::Arc, time::Duration};
 
 use tierlift_core::{
-    limits::WEBHOOK_BODY_MAX_BYTES,
+    limits::WEBHOOK_BODY_BYTES_MAX,
     ports::{DeadLetters as _, Store},
     stripe::signature::sign,
 };
 use tierlift_embedded::{OpenError, RunError, Server};
-use tierlift_tests::facts::{event_id, policy};
+use tierlift_testkit::{
+    facts::{event_id, policy},
+    harness::{
+        ORIGIN, WEBHOOK_SECRET,
+        client::{Request, Response},
+    },
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{Answer, ORIGIN, Request, START, WEBHOOK_SECRET, World, settings};
+use crate::server::{START, TestServer, settings};
 
 #[tokio::test]
 async fn a_webhook_gets_the_documented_answer() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     let json = Some("application/json");
-    let event = world.event("ada", "active");
+    let event = server.event("ada", "active");
     let ignored = r#"{"id":"evt_x","type":"invoice.paid","data":{"object":{}}}"#;
     let (good, late) = (START, START.plus_secs(-301));
     for (body, secret, at, kind, status, code) in [
@@ -48,7 +54,7 @@ async fn a_webhook_gets_the_documented_answer() {
             request = request.header("content-type", kind);
         }
         let request = request.header("stripe-signature", &signature).body(body.as_bytes());
-        let answer = world.send(request).await;
+        let answer = server.send(request).await;
         answer.assert(status, code);
         if status == 200 {
             let expected = if body == ignored { "ignored" } else { "accepted" };
@@ -59,7 +65,7 @@ async fn a_webhook_gets_the_documented_answer() {
 
 #[tokio::test]
 async fn a_signature_header_of_any_garbage_is_refused_with_its_code() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     for (header, code) in [
         (None, "signature.missing"),
         (Some(""), "signature.missing"),
@@ -71,36 +77,59 @@ async fn a_signature_header_of_any_garbage_is_refused_with_its_code() {
         if let Some(header) = header {
             request = request.header("stripe-signature", header);
         }
-        world.send(request.body(b"{}")).await.assert(400, code);
+        server.send(request.body(b"{}")).await.assert(400, code);
     }
 }
 
 #[tokio::test]
 async fn a_body_above_the_limit_is_refused_whether_it_says_so_or_not() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     let said = Request::new("POST", "/webhooks/stripe")
-        .header("content-length", &(WEBHOOK_BODY_MAX_BYTES + 1).to_string());
-    world.send(said).await.assert(413, "body.too_large");
+        .header("content-length", &(WEBHOOK_BODY_BYTES_MAX + 1).to_string());
+    server.send(said).await.assert(413, "body.too_large");
 
     let mut unsaid =
         Request::new("POST", "/webhooks/stripe").header("transfer-encoding", "chunked").bytes();
-    let size = WEBHOOK_BODY_MAX_BYTES + 1;
+    let size = WEBHOOK_BODY_BYTES_MAX + 1;
     unsaid.extend(format!("{size:x}\r\n").into_bytes());
     unsaid.resize(unsaid.len() + size, b' ');
-    let mut stream = world.connect().await;
+    let mut stream = server.connect().await;
     stream.write_all(&unsaid).await.unwrap();
-    Answer::read(&mut stream).await.assert(413, "body.too_large");
+    Response::read(&mut stream).await.assert(413, "body.too_large");
 
     let mut fits = r#"{"id":"evt_x","type":"invoice.paid""#.to_owned();
-    fits.push_str(&" ".repeat(WEBHOOK_BODY_MAX_BYTES - fits.len() - 1));
+    fits.push_str(&" ".repeat(WEBHOOK_BODY_BYTES_MAX - fits.len() - 1));
     fits.push('}');
-    assert_eq!(fits.len(), WEBHOOK_BODY_MAX_BYTES);
-    world.webhook(&fits).await.assert(200, "");
+    assert_eq!(fits.len(), WEBHOOK_BODY_BYTES_MAX);
+    server.webhook(&fits).await.assert(200, "");
+}
+
+#[tokio::test]
+async fn the_type_of_a_problem_leads_to_its_page() {
+    let server = TestServer::start().await;
+    let refused = server.send(Request::new("GET", "/session")).await;
+    refused.assert(401, "token.missing");
+    let problem = refused.json();
+    for path in [problem["type"].as_str().unwrap(), "/codes/command.failed"] {
+        let page = server.send(Request::new("GET", path)).await;
+        assert_eq!(page.status, 200);
+        assert_eq!(page.headers["content-type"], "text/markdown; charset=utf-8");
+        let code = path.strip_prefix("/codes/").unwrap();
+        assert!(page.body.starts_with(&format!("# `{code}`: ")), "{}", page.body);
+    }
+    for (method, path, status, code) in [
+        ("GET", "/codes/token.unknown", 404, "route.not_found"),
+        ("GET", "/codes/", 404, "route.not_found"),
+        ("GET", "/codes/%ff", 404, "route.not_found"),
+        ("POST", "/codes/token.stale", 405, "method.not_allowed"),
+    ] {
+        server.send(Request::new(method, path)).await.assert(status, code);
+    }
 }
 
 #[tokio::test]
 async fn other_routes_and_methods_are_refused() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     for (method, path, status, code) in [
         ("GET", "/", 404, "route.not_found"),
         ("POST", "/webhooks", 404, "route.not_found"),
@@ -110,7 +139,7 @@ async fn other_routes_and_methods_are_refused() {
         ("POST", "/healthz", 405, "method.not_allowed"),
         ("POST", "/ws", 405, "method.not_allowed"),
     ] {
-        let answer = world.send(Request::new(method, path)).await;
+        let answer = server.send(Request::new(method, path)).await;
         answer.assert(status, code);
         assert_eq!(answer.headers.contains_key("allow"), status == 405, "{method} {path}");
     }
@@ -123,18 +152,18 @@ async fn who_sends_slowly_is_not_waited_for() {
         settings.timeouts.request_head = short;
         settings.timeouts.request_body = short;
     };
-    let world = World::start_with(bend, |server| server).await;
+    let server = TestServer::start_with(bend, |server| server).await;
 
     let (mut silent, mut slow_head, mut slow_body) =
-        (world.connect().await, world.connect().await, world.connect().await);
+        (server.connect().await, server.connect().await, server.connect().await);
     slow_head.write_all(b"POST /webhooks/stripe HTTP/1.1\r\nhost:").await.unwrap();
     let request = Request::new("POST", "/webhooks/stripe").header("content-length", "100");
     slow_body.write_all(&request.bytes()).await.unwrap();
 
-    Answer::read(&mut slow_body).await.assert(408, "body.timeout");
+    Response::read(&mut slow_body).await.assert(408, "body.timeout");
     let mut rest = Vec::new();
     assert_eq!(silent.read_to_end(&mut rest).await.unwrap(), 0);
-    // A head that began may be told 408 before it is cut.
+    // A head that began may get a 408 before it is cut.
     slow_head.read_to_end(&mut rest).await.unwrap();
 }
 
@@ -144,8 +173,8 @@ async fn who_asks_and_never_reads_is_cut() {
     let bend = |settings: &mut tierlift_embedded::Settings| {
         settings.timeouts.request_head = Duration::from_millis(50);
     };
-    let world = World::start_with(bend, |server| server).await;
-    let mut stream = world.connect().await;
+    let server = TestServer::start_with(bend, |server| server).await;
+    let mut stream = server.connect().await;
     let requests = b"GET /metrics HTTP/1.1\r\nhost: tierlift\r\n\r\n".repeat(1_000);
     // The answers fill every buffer on the way; then the server can neither write nor read.
     while stream.write_all(&requests).await.is_ok() {}
@@ -156,8 +185,8 @@ async fn an_idle_connection_is_kept_for_its_time_and_then_closed() {
     let bend = |settings: &mut tierlift_embedded::Settings| {
         settings.timeouts.request_head = Duration::from_millis(50);
     };
-    let world = World::start_with(bend, |server| server).await;
-    let mut stream = world.connect().await;
+    let server = TestServer::start_with(bend, |server| server).await;
+    let mut stream = server.connect().await;
     for _ in 0..2 {
         stream.write_all(b"GET /nowhere HTTP/1.1\r\nhost: tierlift\r\n\r\n").await.unwrap();
         let mut begin = [0; 12];
@@ -173,25 +202,25 @@ async fn an_idle_connection_is_kept_for_its_time_and_then_closed() {
 
 #[tokio::test]
 async fn health_and_metrics_say_how_full_the_queue_is() {
-    let world = World::start().await;
-    let mut socket = world.socket(&world.token("ada", 0)).await;
-    world.subscription("ada", "active").await;
+    let server = TestServer::start().await;
+    let mut socket = server.socket(&server.token("ada", 0)).await;
+    server.subscription("ada", "active").await;
     assert_eq!(socket.hear().await["type"], "ROLE_UPGRADED");
-    let unmapped = world.event("bob", "active").replace("price_pro", "price_unheard_of");
-    world.webhook(&unmapped).await.assert(200, "");
+    let unmapped = server.event("bob", "active").replace("price_pro", "price_unheard_of");
+    server.webhook(&unmapped).await.assert(200, "");
     // Its turn comes after the parked one's, in the same group.
-    world.subscription("bob", "active").await;
-    while world.db.depth().await.unwrap().queued > 0 {
+    server.subscription("bob", "active").await;
+    while server.db.depth().await.unwrap().queued > 0 {
         tokio::task::yield_now().await;
     }
 
-    let health = world.get("/healthz", "").await;
+    let health = server.get("/healthz", "").await;
     health.assert(200, "");
     assert_eq!(
         health.body,
         r#"{"status":"ok","queue":{"queued":0,"dead":1,"oldestAgeSeconds":0.0}}"#
     );
-    let metrics = world.get("/metrics", "").await;
+    let metrics = server.get("/metrics", "").await;
     metrics.assert(200, "");
     for line in [
         "tierlift_dead_letters 1",
@@ -209,21 +238,22 @@ async fn health_and_metrics_say_how_full_the_queue_is() {
 
 #[tokio::test]
 async fn a_listed_origin_may_call_and_no_other() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     for (origin, allowed) in [(ORIGIN, true), ("https://evil.example.com", false)] {
         for path in ["/session", "/session/refresh"] {
             let preflight = Request::new("OPTIONS", path)
                 .header("origin", origin)
                 .header("access-control-request-method", "POST")
                 .header("access-control-request-headers", "authorization");
-            let answer = world.send(preflight).await;
+            let answer = server.send(preflight).await;
             answer.assert(200, "");
             let allowed_origin = answer.headers.get("access-control-allow-origin");
             assert_eq!(allowed_origin.is_some_and(|value| value == origin), allowed, "{path}");
         }
-        let call =
-            Request::new("GET", "/session").header("origin", origin).bearer(&world.token("ada", 0));
-        let answer = world.send(call).await;
+        let call = Request::new("GET", "/session")
+            .header("origin", origin)
+            .bearer(&server.token("ada", 0));
+        let answer = server.send(call).await;
         answer.assert(200, "");
         assert_eq!(answer.headers.contains_key("access-control-allow-origin"), allowed);
     }
@@ -231,12 +261,12 @@ async fn a_listed_origin_may_call_and_no_other() {
 
 #[tokio::test]
 async fn a_stopping_server_answers_what_it_began_and_closes_sockets_with_1001() {
-    let mut world = World::start().await;
-    let mut socket = world.socket(&world.token("ada", 0)).await;
+    let mut server = TestServer::start().await;
+    let mut socket = server.socket(&server.token("ada", 0)).await;
     assert_eq!(socket.sync().await["type"], "SNAPSHOT");
-    let (mut idle, mut busy) = (world.connect().await, world.connect().await);
-    let body = world.event("ada", "active");
-    let signature = sign(WEBHOOK_SECRET, body.as_bytes(), world.now());
+    let (mut idle, mut busy) = (server.connect().await, server.connect().await);
+    let body = server.event("ada", "active");
+    let signature = sign(WEBHOOK_SECRET, body.as_bytes(), server.now());
     let request = Request::new("POST", "/webhooks/stripe")
         .header("expect", "100-continue")
         .header("stripe-signature", &signature)
@@ -247,15 +277,15 @@ async fn a_stopping_server_answers_what_it_began_and_closes_sockets_with_1001() 
     busy.read_exact(&mut go_on).await.unwrap();
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
 
-    world.stop();
+    server.stop();
     assert_eq!(idle.read(&mut [0]).await.unwrap(), 0, "idle connections go first");
-    assert!(tokio::net::TcpStream::connect(world.address).await.is_err(), "and no new one comes");
+    assert!(tokio::net::TcpStream::connect(server.address).await.is_err(), "and no new one comes");
     busy.write_all(body.as_bytes()).await.unwrap();
-    Answer::read(&mut busy).await.assert(200, "");
+    Response::read(&mut busy).await.assert(200, "");
     assert_eq!(u16::from(socket.closed().await.unwrap().code), 1001);
     drop(socket);
-    let db = world.db.clone();
-    world.ended().await.unwrap();
+    let db = server.db.clone();
+    server.ended().await.unwrap();
     let queued = db.depth().await.unwrap().queued;
     let applied = db.ledger(&event_id("evt_0")).await.unwrap();
     assert!(applied.is_some() || queued == 1, "what was acknowledged is durable");
@@ -267,29 +297,29 @@ fn short_shutdown(settings: &mut tierlift_embedded::Settings) {
 
 #[tokio::test]
 async fn half_a_request_does_not_hold_up_a_shutdown() {
-    let mut world = World::start_with(short_shutdown, |server| server).await;
-    let mut half_a_head = world.connect().await;
+    let mut server = TestServer::start_with(short_shutdown, |server| server).await;
+    let mut half_a_head = server.connect().await;
     half_a_head.write_all(b"GET /session HT").await.unwrap();
-    let mut half_a_body = world.connect().await;
+    let mut half_a_body = server.connect().await;
     let request = Request::new("POST", "/webhooks/stripe")
         .header("expect", "100-continue")
         .header("content-length", "100");
     half_a_body.write_all(&request.bytes()).await.unwrap();
     half_a_body.read_exact(&mut [0; 25]).await.unwrap();
-    let mut socket = world.socket(&world.token("ada", 0)).await;
-    world.stop();
+    let mut socket = server.socket(&server.token("ada", 0)).await;
+    server.stop();
     assert_eq!(u16::from(socket.closed().await.unwrap().code), 1001);
     drop(socket);
-    world.ended().await.unwrap();
+    server.ended().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_shutdown_that_takes_too_long_ends_all_the_same() {
-    let mut world = World::start_with(short_shutdown, |server| server).await;
+    let mut server = TestServer::start_with(short_shutdown, |server| server).await;
     // It never answers the server's goodbye.
-    let _socket = world.socket(&world.token("ada", 0)).await;
-    world.stop();
-    assert!(matches!(world.ended().await, Err(RunError::ShutdownTimeout)));
+    let _socket = server.socket(&server.token("ada", 0)).await;
+    server.stop();
+    assert!(matches!(server.ended().await, Err(RunError::ShutdownTimeout)));
 }
 
 #[tokio::test]

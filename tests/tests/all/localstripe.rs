@@ -1,25 +1,26 @@
 //! Real input: localstripe, a Stripe-shaped server, tells a running `tierlift serve` what its
 //! customers do. What it does not send (`customer.subscription.updated`) is sent for it, around the
-//! very object that its API returns.
-
-pub(crate) mod api;
+//! object that its API returns.
 
 use std::{collections::BTreeMap, pin::Pin, sync::Arc};
 
-use api::{CARD_DECLINED, CARD_PAYS, Localstripe, customer_of};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tierlift_core::{
     ledger::Outcome,
     ports::{DeadLetters as _, Depth, Store as _},
 };
-use tierlift_tests::facts::{customer_id, event_id, user_id};
+use tierlift_testkit::{
+    facts::{customer_id, event_id, user_id},
+    harness::{
+        eventually,
+        localstripe::{CARD_DECLINED, CARD_PAYS, Localstripe, customer_of},
+        socket::Socket,
+    },
+};
 use tokio::sync::Mutex;
 
-use crate::{
-    process::{Home, Tierlift, until},
-    support::Socket,
-};
+use crate::tierlift::{Home, Tierlift};
 
 /// One plan is known by its price, the other by its product.
 const CONFIG: &str = "roles = [\"free\", \"paid\", \"team\"]
@@ -103,7 +104,7 @@ impl Person {
         }
         let path = format!("/v1/subscriptions/{subscription}");
         let ends = self.stripe.ask("POST", &path, &[("cancel_at_period_end", "true")]).await;
-        // It stays until its end, and nobody is told.
+        // It stays until its end, and nothing is pushed.
         self.updated(&ends, &json!({ "cancel_at_period_end": false })).await;
         self.stripe.cancel(&subscription).await;
         self.becomes("free").await;
@@ -193,7 +194,7 @@ async fn what_happens_at_stripe_reaches_the_screen_the_session_and_the_ledger() 
     let mut people = join_all(lives).await;
 
     let sent: Vec<Value> = std::mem::take(&mut *sent.lock().await);
-    until("everything that localstripe lists was processed", async || {
+    eventually("everything that localstripe lists was processed", async || {
         let events = stripe.events().await.len() + sent.len();
         tierlift.processed().await == u64::try_from(events).unwrap()
     })
@@ -267,7 +268,7 @@ async fn check_ledger(
     }
 }
 
-/// The same events in any other order, to a server that never heard of them, end the same.
+/// The same events in any other order, to an empty server, end the same.
 async fn check_any_order(
     first: &Home,
     events: &[Value],
@@ -303,7 +304,7 @@ async fn a_purchase_waits_for_its_user() {
     let (mut socket, _) = tierlift.socket("ada").await;
     let customer = stripe.customer(None, CARD_PAYS).await;
     stripe.subscribe(&customer, "price_pro", &[]).await;
-    until("both wait", async || tierlift.processed().await == 2).await;
+    eventually("both wait", async || tierlift.processed().await == 2).await;
     assert_eq!(tierlift.session("ada").await["role"], "free");
     let path = format!("/v1/customers/{customer}");
     stripe.ask("POST", &path, &[("metadata[user_id]", "ada")]).await;

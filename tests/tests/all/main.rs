@@ -7,9 +7,7 @@
     reason = "this is tests: a broken promise should stop it where it breaks"
 )]
 
-mod aws;
 mod bad_input;
-mod cli;
 mod contract;
 mod crash;
 mod dependencies;
@@ -17,7 +15,7 @@ mod docs;
 mod http;
 mod localstripe;
 mod pipeline;
-mod process;
+mod server;
 mod session;
 mod sockets;
-mod support;
+mod tierlift;

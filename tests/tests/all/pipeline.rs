@@ -1,7 +1,5 @@
 //! From webhook to socket, under load and over time: nothing is lost, told twice, or out of order.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use axum::{Router, routing::get};
 use futures_util::future::join_all;
 use serde_json::json;
@@ -11,70 +9,70 @@ use tierlift_core::{
     ledger::Outcome,
     ports::{DeadLetters as _, Enqueue as _, Enqueued, Group, Message, Store as _},
     subscription::Status,
-    time::{Clock, Timestamp},
 };
 use tierlift_testkit::{
+    clock::ManualClock,
+    facts::{customer_id, event_id, policy, user_id},
+    harness::eventually,
     lifecycle::{self, Step, Subscription},
     random::Random,
 };
-use tierlift_tests::facts::{customer_id, event_id, policy, user_id};
 
-use crate::{
-    process::until,
-    support::{START, World},
-};
+use crate::server::{START, TestServer};
 
-pub(crate) async fn drained(world: &World) {
-    until("the queue is empty", async || world.db.depth().await.unwrap().queued == 0).await;
+pub(crate) async fn drained(server: &TestServer) {
+    eventually("the queue is empty", async || server.db.depth().await.unwrap().queued == 0).await;
 }
 
-pub(crate) async fn account(world: &World, user: &str) -> Account {
-    world.db.account(&user_id(user)).await.unwrap().unwrap()
+pub(crate) async fn account(server: &TestServer, user: &str) -> Account {
+    server.db.account(&user_id(user)).await.unwrap().unwrap()
 }
 
-pub(crate) async fn accepted(world: &World, body: &[u8]) {
-    let answer = world.webhook(std::str::from_utf8(body).unwrap()).await;
+pub(crate) async fn accepted(server: &TestServer, body: &[u8]) {
+    let answer = server.webhook(std::str::from_utf8(body).unwrap()).await;
     assert_eq!((answer.status, &*answer.body), (200, r#"{"status":"accepted"}"#));
 }
 
 #[tokio::test]
 async fn a_hundred_upgrades_at_once_reach_their_hundred_sockets() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     let upgrade = async |number: usize| {
         let user = format!("user_{number}");
-        let mut socket = world.socket(&world.token(&user, 0)).await;
+        let mut socket = server.socket(&server.token(&user, 0)).await;
         assert_eq!(socket.sync().await["role"], "free");
-        let body = world.event(&user, "active");
-        accepted(&world, body.as_bytes()).await;
+        let body = server.event(&user, "active");
+        accepted(&server, body.as_bytes()).await;
         let notice = socket.hear().await;
         assert_eq!((&notice["userId"], &notice["revocationId"]), (&json!(user), &json!(1)));
         assert_eq!(socket.sync().await["role"], "paid");
         let id = event_id(notice["eventId"].as_str().unwrap());
         assert!(body.contains(id.as_str()));
-        let row = world.db.ledger(&id).await.unwrap().unwrap();
+        let row = server.db.ledger(&id).await.unwrap().unwrap();
         assert_eq!((row.outcome, row.user), (Outcome::Applied, Some(user_id(&user))));
     };
     join_all((0..100).map(upgrade)).await;
-    drained(&world).await;
-    assert_eq!(world.db.depth().await.unwrap().dead, 0);
+    drained(&server).await;
+    assert_eq!(server.db.depth().await.unwrap().dead, 0);
 }
 
 #[tokio::test]
 async fn a_thousand_deliveries_of_one_event_are_one_change_and_one_notice() {
-    let world = World::start().await;
-    let mut sockets =
-        [world.socket(&world.token("ada", 0)).await, world.socket(&world.token("ada", 0)).await];
+    let server = TestServer::start().await;
+    let mut sockets = [
+        server.socket(&server.token("ada", 0)).await,
+        server.socket(&server.token("ada", 0)).await,
+    ];
     for socket in &mut sockets {
         socket.sync().await;
     }
-    let body = world.event("ada", "active");
+    let body = server.event("ada", "active");
     let lane = async |_| {
         for _ in 0..20 {
-            accepted(&world, body.as_bytes()).await;
+            accepted(&server, body.as_bytes()).await;
         }
     };
     join_all((0..50).map(lane)).await;
-    drained(&world).await;
+    drained(&server).await;
     for socket in &mut sockets {
         let (notice, snapshot) = (socket.hear().await, socket.sync().await);
         assert_eq!(
@@ -83,16 +81,10 @@ async fn a_thousand_deliveries_of_one_event_are_one_change_and_one_notice() {
         );
         assert_eq!(snapshot["type"], "SNAPSHOT", "a second notice: {snapshot}");
     }
-    let customer = world.db.customer(&customer_id("cus_ada")).await.unwrap().unwrap();
-    let account = account(&world, "ada").await;
+    let customer = server.db.customer(&customer_id("cus_ada")).await.unwrap().unwrap();
+    let account = account(&server, "ada").await;
     assert_eq!((customer.version.0, account.version.0, account.revocation_id.0), (1, 1, 1));
-    assert!(world.db.ledger(&event_id("evt_0")).await.unwrap().is_some());
-}
-
-/// A clock on which no two looks are at the same time.
-fn strict_clock() -> Clock {
-    let micros = AtomicI64::new(START.as_micros());
-    Clock::new(move || Timestamp::from_micros(micros.fetch_add(1, Ordering::SeqCst)))
+    assert!(server.db.ledger(&event_id("evt_0")).await.unwrap().is_some());
 }
 
 fn message(event: &lifecycle::Event) -> Message {
@@ -110,10 +102,13 @@ fn message(event: &lifecycle::Event) -> Message {
 #[tokio::test]
 async fn a_burst_of_one_customer_stays_in_order_and_others_overtake_it() {
     const BURST: i64 = 200;
-    let world =
-        World::start_with(|settings| settings.clock = strict_clock(), |server| server).await;
+    let server = TestServer::start_with(
+        |settings| settings.clock = ManualClock::new(START).strict_clock(),
+        |server| server,
+    )
+    .await;
     let (mut random, at_secs) = (Random::new(7), START.as_secs());
-    let mut socket = world.socket(&world.token("ada", 0)).await;
+    let mut socket = server.socket(&server.token("ada", 0)).await;
     socket.sync().await;
     let mut sub = Subscription::begin(&mut random, "cus_ada", "ada", "price_pro", at_secs);
     let turn = |n: i64| if n % 2 == 0 { Status::Active } else { Status::Unpaid };
@@ -129,7 +124,7 @@ async fn a_burst_of_one_customer_stays_in_order_and_others_overtake_it() {
     let others: Vec<Message> = others.collect();
     // The queue takes them in this order; the others are last.
     let all = burst.iter().chain(&others).cloned();
-    for sent in join_all(all.map(|message| world.db.enqueue(message))).await {
+    for sent in join_all(all.map(|message| server.db.enqueue(message))).await {
         assert_eq!(sent.unwrap(), Enqueued::Queued);
     }
     for (n, message) in burst.iter().enumerate() {
@@ -137,9 +132,9 @@ async fn a_burst_of_one_customer_stays_in_order_and_others_overtake_it() {
         assert_eq!(notice["eventId"], message.event.as_str(), "the {n}th notice: {notice}");
         assert_eq!(notice["revocationId"], n + 1);
     }
-    drained(&world).await;
+    drained(&server).await;
     let processed_at = async |message: &Message| {
-        world.db.ledger(&message.event).await.unwrap().unwrap().processed_at
+        server.db.ledger(&message.event).await.unwrap().unwrap().processed_at
     };
     let times = join_all(burst.iter().map(processed_at)).await;
     assert!(times.is_sorted(), "{times:?}");
@@ -150,15 +145,15 @@ async fn a_burst_of_one_customer_stays_in_order_and_others_overtake_it() {
 
 #[tokio::test]
 async fn a_revocation_id_counts_changes_of_the_role_and_nothing_else() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     let (mut random, at_secs) = (Random::new(3), START.as_secs());
     let (mut sub, purchase) =
         lifecycle::purchase(&mut random, "cus_1", "ada", "price_pro", at_secs);
     for event in &purchase {
-        accepted(&world, &event.body).await;
+        accepted(&server, &event.body).await;
     }
-    drained(&world).await;
-    let ada = account(&world, "ada").await;
+    drained(&server).await;
+    let ada = account(&server, "ada").await;
     assert_eq!((ada.role.as_str(), ada.revocation_id.0), ("paid", 1));
 
     for (n, (step, role, revocation_id)) in (1..).zip([
@@ -174,36 +169,36 @@ async fn a_revocation_id_counts_changes_of_the_role_and_nothing_else() {
         (Step::CancelAtPeriodEnd(false), "paid", 3),
     ]) {
         let event = sub.step(&mut random, step.clone(), at_secs + n);
-        accepted(&world, &event.body).await;
-        accepted(&world, &event.body).await;
-        drained(&world).await;
-        let ada = account(&world, "ada").await;
+        accepted(&server, &event.body).await;
+        accepted(&server, &event.body).await;
+        drained(&server).await;
+        let ada = account(&server, "ada").await;
         assert_eq!((ada.role.as_str(), ada.revocation_id.0), (role, revocation_id), "{step:?}");
     }
 
-    by_hand(&world, Some("operator")).await;
-    assert_eq!(account(&world, "ada").await.revocation_id.0, 4);
-    accepted(&world, &sub.end(&mut random, at_secs + 20).body).await;
-    drained(&world).await;
-    let ada = account(&world, "ada").await;
+    by_hand(&server, Some("operator")).await;
+    assert_eq!(account(&server, "ada").await.revocation_id.0, 4);
+    accepted(&server, &sub.end(&mut random, at_secs + 20).body).await;
+    drained(&server).await;
+    let ada = account(&server, "ada").await;
     assert_eq!((ada.role.as_str(), ada.revocation_id.0), ("operator", 4));
     assert!(!ada.standing.subscription_active && ada.grants.is_empty());
-    by_hand(&world, None).await;
-    let ada = account(&world, "ada").await;
+    by_hand(&server, None).await;
+    let ada = account(&server, "ada").await;
     assert_eq!((ada.role.as_str(), ada.revocation_id.0), ("free", 5));
 }
 
 /// An operator gives a role, or takes it back.
-async fn by_hand(world: &World, role: Option<&str>) {
+async fn by_hand(server: &TestServer, role: Option<&str>) {
     let policy = policy();
     let role = role.map(|name| policy.role(name).unwrap().clone());
-    let commit = assign(account(world, "ada").await, role, &policy, world.now()).unwrap();
-    world.db.commit(commit).await.unwrap();
+    let commit = assign(account(server, "ada").await, role, &policy, server.now()).unwrap();
+    server.db.commit(commit).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_role_whose_time_is_over_ends_without_a_webhook() {
-    let world = World::start_with(
+    let server = TestServer::start_with(
         |_| {},
         |server| {
             let guard = server.guard("paid").unwrap();
@@ -211,14 +206,14 @@ async fn a_role_whose_time_is_over_ends_without_a_webhook() {
         },
     )
     .await;
-    let mut socket = world.socket(&world.token("ada", 0)).await;
-    world.subscription("ada", "active").await;
+    let mut socket = server.socket(&server.token("ada", 0)).await;
+    server.subscription("ada", "active").await;
     assert_eq!(socket.hear().await["type"], "ROLE_UPGRADED");
-    world.pass_secs(33 * 86_400 - 2);
-    world.get("/premium", &world.token("ada", 1)).await.assert(200, "");
-    world.pass_secs(2);
+    server.pass_secs(33 * 86_400 - 1);
+    server.get("/premium", &server.token("ada", 1)).await.assert(200, "");
+    server.pass_secs(2);
     // Expiry ends it and tells; until it has, the guard counts the time by itself.
-    let refused = world.get("/premium", &world.token("ada", 9)).await;
+    let refused = server.get("/premium", &server.token("ada", 9)).await;
     refused.assert(403, "role.required");
     let notice = socket.hear().await;
     assert_eq!((&notice["type"], &notice["role"]), (&json!("ROLE_DOWNGRADED"), &json!("free")));
@@ -226,9 +221,9 @@ async fn a_role_whose_time_is_over_ends_without_a_webhook() {
         (&notice["revocationId"], &notice["subscriptionActive"]),
         (&json!(2), &json!(false))
     );
-    world.get("/premium", &world.token("ada", 1)).await.assert(401, "token.stale");
-    world.get("/premium", &world.token("ada", 2)).await.assert(403, "role.required");
+    server.get("/premium", &server.token("ada", 1)).await.assert(401, "token.stale");
+    server.get("/premium", &server.token("ada", 2)).await.assert(403, "role.required");
     let row =
-        world.db.ledger(&event_id(notice["eventId"].as_str().unwrap())).await.unwrap().unwrap();
+        server.db.ledger(&event_id(notice["eventId"].as_str().unwrap())).await.unwrap().unwrap();
     assert_eq!((row.kind.as_str(), row.revocation_id.unwrap().0), ("tierlift.access.expired", 2));
 }

@@ -17,21 +17,24 @@ use tierlift_core::{
     token::{Secret, TokenKeys},
     wire::session::Session,
 };
-use tierlift_tests::facts::{policy, user_id};
+use tierlift_testkit::{
+    facts::{policy, user_id},
+    harness::{client::Request, token_secret},
+};
 use tokio::net::TcpListener;
 
-use crate::support::{Request, START, World, secret};
+use crate::server::{START, TestServer};
 
 /// Waits until the user's role has changed so often.
-async fn settled(world: &World, user: &str, rev: u64) {
-    let mut socket = world.socket(&world.token(user, rev)).await;
+async fn settled(server: &TestServer, user: &str, rev: u64) {
+    let mut socket = server.socket(&server.token(user, rev)).await;
     while socket.sync().await["revocationId"] != rev {}
 }
 
 #[tokio::test]
 async fn a_session_says_who_one_is_and_until_when() {
-    let world = World::start().await;
-    let answer = world.get("/session", &world.token("ada", 0)).await;
+    let server = TestServer::start().await;
+    let answer = server.get("/session", &server.token("ada", 0)).await;
     answer.assert(200, "");
     assert_eq!(answer.headers["cache-control"], "no-store");
     assert_eq!(
@@ -41,80 +44,80 @@ async fn a_session_says_who_one_is_and_until_when() {
             "subscriptionExpiresAt": null, "roleAssignedAt": null, "revocationId": 0,
         })
     );
-    world.subscription("ada", "active").await;
-    settled(&world, "ada", 1).await;
-    let session = world.get("/session", &world.token("ada", 1)).await.json();
+    server.subscription("ada", "active").await;
+    settled(&server, "ada", 1).await;
+    let session = server.get("/session", &server.token("ada", 1)).await.json();
     assert_eq!((&session["role"], &session["revocationId"]), (&json!("paid"), &json!(1)));
     assert_eq!(session["subscriptionActive"], true);
-    assert_eq!(session["subscriptionExpiresAt"], START.plus_days(30).to_string());
+    assert_eq!(session["subscriptionExpiresAt"], START.plus_secs(1).plus_days(30).to_string());
     assert_eq!(session["roleAssignedAt"], START.plus_secs(1).to_string());
 }
 
 #[tokio::test]
 async fn a_token_is_refused_with_the_reason() {
-    let world = World::start().await;
-    world.subscription("ada", "active").await;
-    settled(&world, "ada", 1).await;
+    let server = TestServer::start().await;
+    server.subscription("ada", "active").await;
+    settled(&server, "ada", 1).await;
     let mint = |secret: &Secret, rev, at| secret.mint(&user_id("ada"), RevocationId(rev), at);
     let other = Secret::new("another secret of thirty-two bytes").unwrap();
-    let good = world.token("ada", 1);
+    let good = server.token("ada", 1);
     let cut = &good[..good.len() - 2];
-    let expired = mint(&secret(), 1, START.plus_secs(1 - TOKEN_TTL_SECS));
+    let expired = mint(&token_secret(), 1, START.plus_secs(1 - TOKEN_TTL_SECS));
     for (token, code) in [
         ("", "token.missing"),
         ("garbage", "token.invalid"),
         (cut, "token.invalid"),
         (&mint(&other, 1, START), "token.invalid"),
         (&expired, "token.expired"),
-        (&world.token("ada", 0), "token.stale"),
+        (&server.token("ada", 0), "token.stale"),
     ] {
-        let answer = world.get("/session", token).await;
+        let answer = server.get("/session", token).await;
         answer.assert(401, code);
         assert!(answer.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
-        let refreshed = world.send(Request::new("POST", "/session/refresh").bearer(token)).await;
+        let refreshed = server.send(Request::new("POST", "/session/refresh").bearer(token)).await;
         match code {
             "token.stale" => refreshed.assert(200, ""),
             _ => refreshed.assert(401, code),
         }
     }
     let basic = Request::new("GET", "/session").header("authorization", "Basic YTpi");
-    world.send(basic).await.assert(401, "token.missing");
+    server.send(basic).await.assert(401, "token.missing");
 }
 
 #[tokio::test]
 async fn a_stale_token_is_exchanged_for_one_that_knows_the_role() {
-    let world = World::start().await;
-    let old = world.token("ada", 0);
-    world.subscription("ada", "active").await;
-    settled(&world, "ada", 1).await;
-    let answer = world.send(Request::new("POST", "/session/refresh").bearer(&old)).await;
+    let server = TestServer::start().await;
+    let old = server.token("ada", 0);
+    server.subscription("ada", "active").await;
+    settled(&server, "ada", 1).await;
+    let answer = server.send(Request::new("POST", "/session/refresh").bearer(&old)).await;
     answer.assert(200, "");
     let refreshed = answer.json();
     assert_eq!(refreshed["expiresIn"], TOKEN_TTL_SECS);
     assert_eq!(refreshed["user"]["role"], "paid");
     let new = refreshed["accessToken"].as_str().unwrap();
-    let session = world.get("/session", new).await;
+    let session = server.get("/session", new).await;
     session.assert(200, "");
     assert_eq!(session.json(), refreshed["user"]);
-    world.pass_secs(TOKEN_TTL_SECS);
-    world.get("/session", new).await.assert(401, "token.expired");
+    server.pass_secs(TOKEN_TTL_SECS);
+    server.get("/session", new).await.assert(401, "token.expired");
 }
 
 #[tokio::test]
 async fn a_revoked_token_cannot_be_refreshed() {
-    let world = World::start().await;
-    world.subscription("ada", "active").await;
-    settled(&world, "ada", 1).await;
-    let account = world.db.account(&user_id("ada")).await.unwrap().unwrap();
+    let server = TestServer::start().await;
+    server.subscription("ada", "active").await;
+    settled(&server, "ada", 1).await;
+    let account = server.db.account(&user_id("ada")).await.unwrap().unwrap();
     let revoked = Account { revoked_before: RevocationId(1), ..account };
     let paid = policy().role("paid").cloned();
     // By hand, as an operator would: the account is written with whatever else is in it.
-    let commit = decide::assign(revoked, paid, &policy(), world.now()).unwrap();
-    world.db.commit(commit).await.unwrap();
+    let commit = decide::assign(revoked, paid, &policy(), server.now()).unwrap();
+    server.db.commit(commit).await.unwrap();
     for (rev, status, code) in [(0, 401, "token.invalid"), (1, 200, "")] {
-        let request = Request::new("POST", "/session/refresh").bearer(&world.token("ada", rev));
-        world.send(request).await.assert(status, code);
-        world.get("/session", &world.token("ada", rev)).await.assert(status, code);
+        let request = Request::new("POST", "/session/refresh").bearer(&server.token("ada", rev));
+        server.send(request).await.assert(status, code);
+        server.get("/session", &server.token("ada", rev)).await.assert(status, code);
     }
 }
 
@@ -124,7 +127,7 @@ async fn premium(Extension(session): Extension<Session>) -> Json<Session> {
 
 #[tokio::test]
 async fn a_guarded_route_asks_the_account_and_not_the_token() {
-    let world = World::start_with(
+    let server = TestServer::start_with(
         |_| {},
         |server| {
             assert!(server.guard("paied").is_err(), "a guard that knows no role lets nobody start");
@@ -136,26 +139,26 @@ async fn a_guarded_route_asks_the_account_and_not_the_token() {
     for (token, status, code) in [
         (String::new(), 401, "token.missing"),
         ("garbage".to_owned(), 401, "token.invalid"),
-        (world.token("ada", 0), 403, "role.required"),
+        (server.token("ada", 0), 403, "role.required"),
     ] {
-        world.get("/premium", &token).await.assert(status, code);
+        server.get("/premium", &token).await.assert(status, code);
     }
-    world.subscription("ada", "active").await;
-    settled(&world, "ada", 1).await;
-    world.get("/premium", &world.token("ada", 0)).await.assert(401, "token.stale");
-    let answer = world.get("/premium", &world.token("ada", 1)).await;
+    server.subscription("ada", "active").await;
+    settled(&server, "ada", 1).await;
+    server.get("/premium", &server.token("ada", 0)).await.assert(401, "token.stale");
+    let answer = server.get("/premium", &server.token("ada", 1)).await;
     answer.assert(200, "");
     assert_eq!(answer.json()["userId"], "ada");
 
     // No webhook comes any more: 30 days, and 3 of grace.
-    world.pass_secs(33 * 86_400 - 2);
-    world.get("/premium", &world.token("ada", 1)).await.assert(200, "");
-    world.pass_secs(2);
+    server.pass_secs(33 * 86_400 - 1);
+    server.get("/premium", &server.token("ada", 1)).await.assert(200, "");
+    server.pass_secs(2);
     let refreshed =
-        world.send(Request::new("POST", "/session/refresh").bearer(&world.token("ada", 1)));
+        server.send(Request::new("POST", "/session/refresh").bearer(&server.token("ada", 1)));
     let token = refreshed.await.json()["accessToken"].as_str().unwrap().to_owned();
-    world.get("/premium", &token).await.assert(403, "role.required");
-    world.get("/premium/more", "").await.assert(404, "route.not_found");
+    server.get("/premium", &token).await.assert(403, "role.required");
+    server.get("/premium/more", "").await.assert(404, "route.not_found");
 }
 
 /// An issuer that serves its key set, and counts how often it is asked.
@@ -210,65 +213,65 @@ impl Key {
     }
 
     /// A token as another issuer makes it: without a revocation id.
-    fn token(&self, world: &World) -> String {
+    fn token(&self, server: &TestServer) -> String {
         let header = Header { kid: Some(self.kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
-        let claims = json!({ "sub": "ada", "exp": world.now().as_secs() + 600 });
+        let claims = json!({ "sub": "ada", "exp": server.now().as_secs() + 600 });
         encode(&header, &claims, &self.private).unwrap()
     }
 }
 
-async fn world_of(issuer: &Issuer) -> World {
+async fn server_of(issuer: &Issuer) -> TestServer {
     let url = issuer.url.clone();
     let bend = |settings: &mut tierlift_embedded::Settings| {
         settings.keys = TokenKeys::new(None);
         settings.jwks_url = Some(url);
     };
-    World::start_with(bend, |server| server).await
+    TestServer::start_with(bend, |server| server).await
 }
 
 #[tokio::test]
 async fn an_issuer_may_roll_its_keys_and_is_not_hammered() {
     let (first, second, third) = (Key::new("1", 1), Key::new("2", 2), Key::new("3", 3));
     let issuer = Issuer::start(&first).await;
-    let world = world_of(&issuer).await;
-    world.get("/session", &first.token(&world)).await.assert(200, "");
+    let server = server_of(&issuer).await;
+    server.get("/session", &first.token(&server)).await.assert(200, "");
     assert_eq!(issuer.asked(), 1);
 
     // Within a minute of the last fetch an unknown key is just unknown.
     issuer.serve(Some(&second));
-    world.get("/session", &second.token(&world)).await.assert(401, "token.invalid");
+    server.get("/session", &second.token(&server)).await.assert(401, "token.invalid");
     assert_eq!(issuer.asked(), 1);
 
-    world.pass_secs(JWKS_FETCH_INTERVAL_SECS);
-    let token = second.token(&world);
-    let (a, b) = tokio::join!(world.get("/session", &token), world.get("/session", &token));
+    server.pass_secs(JWKS_FETCH_INTERVAL_SECS);
+    let token = second.token(&server);
+    let (a, b) = tokio::join!(server.get("/session", &token), server.get("/session", &token));
     a.assert(200, "");
     b.assert(200, "");
     assert_eq!(issuer.asked(), 2, "who comes while it is fetched waits for the outcome");
-    world.get("/session", &first.token(&world)).await.assert(401, "token.invalid");
+    server.get("/session", &first.token(&server)).await.assert(401, "token.invalid");
 
     // An issuer that is down changes nothing for the keys that we have.
-    world.pass_secs(JWKS_FETCH_INTERVAL_SECS);
+    server.pass_secs(JWKS_FETCH_INTERVAL_SECS);
     issuer.serve(None);
-    world.get("/session", &third.token(&world)).await.assert(401, "token.invalid");
+    server.get("/session", &third.token(&server)).await.assert(401, "token.invalid");
     assert_eq!(issuer.asked(), 3);
-    world.get("/session", &second.token(&world)).await.assert(200, "");
+    server.get("/session", &second.token(&server)).await.assert(200, "");
 }
 
 #[tokio::test]
 async fn where_somebody_else_issues_tokens_none_is_issued_here() {
     let key = Key::new("1", 1);
     let issuer = Issuer::start(&key).await;
-    let world = world_of(&issuer).await;
+    let server = server_of(&issuer).await;
     let request = Request::new("POST", "/session/refresh");
-    let token = key.token(&world);
-    world.send(request.bearer(&token)).await.assert(409, "refresh.unavailable");
+    let token = key.token(&server);
+    server.send(request.bearer(&token)).await.assert(409, "refresh.unavailable");
     // The algorithm is the key's: a shared secret is none of the issuer's.
-    let ours = secret().mint(&user_id("ada"), RevocationId(0), world.now());
-    world.get("/session", &ours).await.assert(401, "token.invalid");
+    let ours = token_secret().mint(&user_id("ada"), RevocationId(0), server.now());
+    server.get("/session", &ours).await.assert(401, "token.invalid");
     // A token without a revocation id is never stale.
-    world.subscription("ada", "active").await;
-    let mut socket = world.socket(&token).await;
+    server.subscription("ada", "active").await;
+    let mut socket = server.socket(&token).await;
     while socket.sync().await["revocationId"] != 1 {}
-    world.get("/session", &token).await.assert(200, "");
+    server.get("/session", &token).await.assert(200, "");
 }

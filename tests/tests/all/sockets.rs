@@ -1,4 +1,4 @@
-//! Sockets: who gets one, what they are told, and when they are cut.
+//! Sockets: who gets one, what is pushed to it, and when it is cut.
 
 use std::time::Duration;
 
@@ -7,18 +7,26 @@ use serde_json::json;
 use tierlift_core::{
     id::RevocationId,
     limits::{
-        SOCKET_FRAME_MAX_BYTES, SOCKET_OUTBOX_MAX_FRAMES, SOCKETS_PER_USER_MAX, TOKEN_TTL_SECS,
+        SOCKET_FRAME_BYTES_MAX, SOCKET_OUTBOX_FRAMES_MAX, SOCKETS_PER_USER_MAX, TOKEN_TTL_SECS,
     },
     token::Secret,
 };
-use tierlift_tests::facts::user_id;
+use tierlift_testkit::{
+    facts::user_id,
+    harness::{
+        ORIGIN,
+        client::{Request, Response},
+        socket::Socket,
+        token_secret,
+    },
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
 };
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use crate::support::{Answer, ORIGIN, Request, START, World};
+use crate::server::{START, TestServer};
 
 /// The request of a browser that offers these subprotocols.
 fn upgrade(protocols: &str) -> Request<'static> {
@@ -28,19 +36,16 @@ fn upgrade(protocols: &str) -> Request<'static> {
 
 #[tokio::test]
 async fn a_socket_needs_its_protocol_an_allowed_page_and_a_good_token() {
-    let world = World::start().await;
-    world.subscription("ada", "active").await;
-    let mut socket = world.socket(&world.token("ada", 1)).await;
+    let server = TestServer::start().await;
+    server.subscription("ada", "active").await;
+    let mut socket = server.socket(&server.token("ada", 1)).await;
     while socket.sync().await["revocationId"] == 0 {}
     let other = Secret::new("another secret of thirty-two bytes").unwrap();
-    let forged = other.mint(&user_id("ada"), RevocationId(1), world.now());
-    let expired = crate::support::secret().mint(
-        &user_id("ada"),
-        RevocationId(1),
-        START.plus_secs(-TOKEN_TTL_SECS),
-    );
+    let forged = other.mint(&user_id("ada"), RevocationId(1), server.now());
+    let expired =
+        token_secret().mint(&user_id("ada"), RevocationId(1), START.plus_secs(-TOKEN_TTL_SECS));
     let offer = |token: &str| format!("tierlift.v1, bearer.{token}");
-    let (good, stale) = (offer(&world.token("ada", 1)), offer(&world.token("ada", 0)));
+    let (good, stale) = (offer(&server.token("ada", 1)), offer(&server.token("ada", 0)));
     for (request, status, code) in [
         (upgrade(&good), 101, ""),
         (upgrade(&good).header("origin", ORIGIN), 101, ""),
@@ -60,35 +65,35 @@ async fn a_socket_needs_its_protocol_an_allowed_page_and_a_good_token() {
             "upgrade.required",
         ),
     ] {
-        let mut stream = world.connect().await;
+        let mut stream = server.connect().await;
         stream.write_all(&request.bytes()).await.unwrap();
         if status == 101 {
             let mut begin = [0; 12];
             stream.read_exact(&mut begin).await.unwrap();
             assert_eq!(&begin, b"HTTP/1.1 101");
         } else {
-            Answer::read(&mut stream).await.assert(status, code);
+            Response::read(&mut stream).await.assert(status, code);
         }
     }
 }
 
 #[tokio::test]
 async fn every_tab_is_told_of_every_change_in_order() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     let mut tabs = [
-        world.socket(&world.token("ada", 0)).await,
-        world.socket(&world.token("ada", 0)).await,
-        world.socket(&world.token("bob", 0)).await,
+        server.socket(&server.token("ada", 0)).await,
+        server.socket(&server.token("ada", 0)).await,
+        server.socket(&server.token("bob", 0)).await,
     ];
-    for tab in &mut tabs {
+    for (tab, user) in tabs.iter_mut().zip(["ada", "ada", "bob"]) {
         let snapshot = json!({
-            "v": 1, "type": "SNAPSHOT", "role": "free", "revocationId": 0,
+            "v": 1, "type": "SNAPSHOT", "userId": user, "role": "free", "revocationId": 0,
             "subscriptionActive": false, "subscriptionExpiresAt": null, "roleAssignedAt": null,
         });
         assert_eq!(tab.sync().await, snapshot);
     }
-    world.subscription("ada", "active").await;
-    world.subscription("ada", "unpaid").await;
+    server.subscription("ada", "active").await;
+    server.subscription("ada", "unpaid").await;
     let [first, second, bobs] = &mut tabs;
     for tab in [first, second] {
         let up = tab.hear().await;
@@ -108,10 +113,10 @@ async fn every_tab_is_told_of_every_change_in_order() {
 
 #[tokio::test]
 async fn what_is_not_in_the_protocol_closes_the_socket_with_its_code() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     let long = |size: usize| format!(r#"{{"action":"sync","pad":"{}"}}"#, "x".repeat(size));
-    let fits = long(SOCKET_FRAME_MAX_BYTES - long(0).len());
-    let mut socket = world.socket(&world.token("ada", 0)).await;
+    let fits = long(SOCKET_FRAME_BYTES_MAX - long(0).len());
+    let mut socket = server.socket(&server.token("ada", 0)).await;
     socket.say(&fits).await;
     assert_eq!(socket.hear().await["type"], "SNAPSHOT");
 
@@ -123,7 +128,7 @@ async fn what_is_not_in_the_protocol_closes_the_socket_with_its_code() {
         (Message::text(fits + " "), 1009, "frame_too_large"),
         (Message::text("x".repeat(1 << 20)), 1009, "frame_too_large"),
     ] {
-        let mut socket = world.socket(&world.token("ada", 0)).await;
+        let mut socket = server.socket(&server.token("ada", 0)).await;
         // The server may have closed before it was all said.
         let _ = socket.wire.send(frame).await;
         let close = socket.closed().await.unwrap();
@@ -133,10 +138,10 @@ async fn what_is_not_in_the_protocol_closes_the_socket_with_its_code() {
 
 #[tokio::test]
 async fn a_client_that_breaks_the_rfc_is_closed() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     for frame in [b"\x81\x02{}".as_slice(), b"\xf1\x80aaaa", b"\x81\x82aaaa\x9e\x9f"] {
-        let mut stream = world.connect().await;
-        let token = world.token("ada", 0);
+        let mut stream = server.connect().await;
+        let token = server.token("ada", 0);
         stream.write_all(&upgrade(&format!("tierlift.v1, bearer.{token}")).bytes()).await.unwrap();
         stream.write_all(frame).await.unwrap();
         let mut all = Vec::new();
@@ -148,15 +153,15 @@ async fn a_client_that_breaks_the_rfc_is_closed() {
 
 #[tokio::test]
 async fn one_socket_too_many_closes_the_oldest() {
-    let world = World::start().await;
+    let server = TestServer::start().await;
     let mut sockets = Vec::new();
     for _ in 0..=SOCKETS_PER_USER_MAX {
-        sockets.push(world.socket(&world.token("ada", 0)).await);
+        sockets.push(server.socket(&server.token("ada", 0)).await);
     }
-    let mut others = world.socket(&world.token("bob", 0)).await;
+    let mut others = server.socket(&server.token("bob", 0)).await;
     let close = sockets.remove(0).closed().await.unwrap();
     assert_eq!((u16::from(close.code), close.reason.as_str()), (4008, "too_many_sockets"));
-    world.subscription("ada", "active").await;
+    server.subscription("ada", "active").await;
     for socket in &mut sockets {
         assert_eq!(socket.hear().await["type"], "ROLE_UPGRADED");
     }
@@ -168,13 +173,13 @@ async fn a_reader_that_is_too_slow_is_cut_and_catches_up_by_its_snapshot() {
     let bend = |settings: &mut tierlift_embedded::Settings| {
         settings.timeouts.socket_close = Duration::from_millis(50);
     };
-    let world = World::start_with(bend, |server| server).await;
-    let mut watching = world.socket(&world.token("ada", 0)).await;
+    let server = TestServer::start_with(bend, |server| server).await;
+    let mut watching = server.socket(&server.token("ada", 0)).await;
     let narrow = TcpSocket::new_v4().unwrap();
     narrow.set_recv_buffer_size(4096).unwrap();
     narrow.set_send_buffer_size(4096).unwrap();
-    let narrow: TcpStream = narrow.connect(world.address).await.unwrap();
-    let mut slow = world.socket_on(narrow, &world.token("ada", 0)).await;
+    let narrow: TcpStream = narrow.connect(server.address).await.unwrap();
+    let mut slow = Socket::open_on(narrow, &server.token("ada", 0)).await;
     // Questions whose answers nobody reads, until the server can write no more of them.
     let question = Message::text(r#"{"action":"sync","revocationId":0}"#);
     let patience = Duration::from_millis(500);
@@ -182,10 +187,10 @@ async fn a_reader_that_is_too_slow_is_cut_and_catches_up_by_its_snapshot() {
         sent.unwrap();
     }
 
-    let changes = SOCKET_OUTBOX_MAX_FRAMES + 2;
+    let changes = SOCKET_OUTBOX_FRAMES_MAX + 2;
     for change in 0..changes {
         let status = if change % 2 == 0 { "active" } else { "unpaid" };
-        world.subscription("ada", status).await;
+        server.subscription("ada", status).await;
         assert_eq!(watching.hear().await["revocationId"], change + 1);
     }
     // What was on its way comes, the notices that waited do not, and then the stream ends.
@@ -194,7 +199,7 @@ async fn a_reader_that_is_too_slow_is_cut_and_catches_up_by_its_snapshot() {
     let told = String::from_utf8_lossy(&rest).matches("ROLE_").count();
     assert!(told < changes, "{told}");
 
-    let mut again = world.socket(&world.token("ada", 34)).await;
+    let mut again = server.socket(&server.token("ada", 34)).await;
     assert_eq!(again.sync().await["revocationId"], 34);
 }
 
@@ -204,9 +209,9 @@ async fn a_client_that_answers_no_ping_is_cut_and_others_are_kept() {
         settings.timeouts.socket_ping = Duration::from_millis(640);
         settings.timeouts.socket_close = Duration::from_millis(50);
     };
-    let world = World::start_with(bend, |server| server).await;
-    let mut alive = world.socket(&world.token("bob", 0)).await;
-    let mut dead = world.socket(&world.token("ada", 0)).await;
+    let server = TestServer::start_with(bend, |server| server).await;
+    let mut alive = server.socket(&server.token("bob", 0)).await;
+    let mut dead = server.socket(&server.token("ada", 0)).await;
     let mut all = Vec::new();
     let until_cut = dead.wire.get_mut().read_to_end(&mut all);
     // To listen is to answer: the library sends the pongs.
@@ -221,12 +226,12 @@ async fn a_client_that_answers_no_ping_is_cut_and_others_are_kept() {
 
 #[tokio::test]
 async fn a_closing_client_is_answered_and_forgotten() {
-    let world = World::start().await;
-    let mut socket = world.socket(&world.token("ada", 0)).await;
+    let server = TestServer::start().await;
+    let mut socket = server.socket(&server.token("ada", 0)).await;
     socket.wire.close(None).await.unwrap();
     socket.closed().await;
     let gone = "tierlift_sockets 0";
-    while !world.get("/metrics", "").await.body.contains(gone) {
+    while !server.get("/metrics", "").await.body.contains(gone) {
         tokio::task::yield_now().await;
     }
 }

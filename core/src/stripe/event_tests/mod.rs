@@ -1,5 +1,5 @@
-//! Tests of `event`, and with it of `payload` and `json`: what is read of Stripe's bodies, and that
-//! nothing that is sent makes a reader panic.
+//! Tests of `event`, and with it of `object` and `json`: what is read of a Stripe body, and that no body
+//! causes a panic.
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ fn event(kind: Type, created: i64, data: &Value) -> Result<Event, Error> {
     parse(body.to_string().as_bytes())
 }
 
-/// As the pipeline does it: ingest reads the head, the worker the whole.
+/// Parses a body as the pipeline does: ingest the head, the worker the whole.
 fn parse(body: &[u8]) -> Result<Event, Error> {
     match Head::parse(body)? {
         Head::Wanted { id, kind, customer } => {
@@ -111,7 +111,7 @@ fn each_type_says_its_fact() {
         (Type::SubscriptionResumed, Value::Null, "unknown"),
         (Type::SubscriptionResumed, changed(), "paused ax1@100 ada"),
     ] {
-        // `deleted` ends it even if its object still says otherwise.
+        // `deleted` ends the subscription even if its object has another status.
         let to = if kind == Type::SubscriptionDeleted { "canceled" } else { "active" };
         assert_eq!(edge(kind, previous), format!("{from} -> {to} ax1@100 ada"), "{kind}");
     }
@@ -258,7 +258,7 @@ fn a_head_needs_an_id_and_a_type_and_no_more() {
         (updated(r#","data":{"object":{"customer":"cus\u005f1"}}"#), Is::Of("cus_1")),
         (with("customer.updated", r#","data":{"object":{"id":"cus_1"}}"#), Is::Of("cus_1")),
         (invalid_utf8, Is::Of("cus_1")),
-        // Signed and odd: accepted, to be parked with its cause.
+        // Signed and malformed: accepted, and parked later with its cause.
         (updated(""), Is::OfNobody),
         (updated(r#","data":null"#), Is::OfNobody),
         (updated(r#","data":7"#), Is::OfNobody),
@@ -269,12 +269,12 @@ fn a_head_needs_an_id_and_a_type_and_no_more() {
         (updated(r#","data":{},"data":{}"#), Is::OfNobody),
         (checkout(r#","data":{"object":{"customer":7}}"#), Is::OfNobody),
         (checkout(r#","data":7"#), Is::OfNobody),
-        // Nothing that could concern a role.
+        // Events that cannot concern a role.
         (checkout(r#","data":{"object":{"customer":null}}"#), Is::Ignored),
         (checkout(r#","data":{"object":{}}"#), Is::Ignored),
         (with("invoice.paid", ""), Is::Ignored),
         (with("", r#","data":7"#), Is::Ignored),
-        // Not an event at all.
+        // Bodies that are not events.
         (Vec::new(), Is::Malformed),
         (b"\xef\xbb\xbf{\"id\":\"evt_1\",\"type\":\"invoice.paid\"}".to_vec(), Is::Malformed),
         (b"{}".to_vec(), Is::Malformed),
@@ -290,7 +290,7 @@ fn a_head_needs_an_id_and_a_type_and_no_more() {
         (br#"{"id":"evt_1","type":"invoice.paid"} {}"#.to_vec(), Is::Malformed),
         (updated(","), Is::Malformed),
         (invalid_id, Is::Malformed),
-        // Deep nesting costs no stack, wherever it stands.
+        // Deep nesting uses no stack, wherever it is.
         (deep("[", "]").into_bytes(), Is::Malformed),
         (deep(r#"{"a":"#, "}").into_bytes(), Is::Malformed),
         (updated(&format!(r#","x":{}"#, deep("[", "]"))), Is::OfNobody),
@@ -300,7 +300,7 @@ fn a_head_needs_an_id_and_a_type_and_no_more() {
         ),
         (updated(&format!(r#","data":{}"#, deep("[", "]"))), Is::OfNobody),
         (updated(&format!(r#","data":{}"#, "[".repeat(200_000))), Is::Malformed),
-        // Numbers of every size where nobody reads them.
+        // Numbers of every size in fields that are not used.
         (
             updated(&format!(r#","x":{},"y":-1e-99999,"created":1e999"#, "9".repeat(5_000))),
             Is::OfNobody,
@@ -323,7 +323,7 @@ fn a_head_needs_an_id_and_a_type_and_no_more() {
     }
 }
 
-/// Reads a body in every way: nothing may panic, and head and event agree.
+/// Parses a body in every way: nothing panics, and head and event agree.
 fn read(body: &[u8]) -> Option<(Option<CustomerId>, CustomerId)> {
     for kind in Type::ALL {
         let _ = Event::parse(EventId::new("evt_1").unwrap(), *kind, body);

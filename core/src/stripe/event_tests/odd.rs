@@ -1,4 +1,4 @@
-//! Odd and broken bodies: nothing that is sent makes a reader panic.
+//! Unexpected and broken bodies: none causes a panic.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn odd_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Every place in a value, as the keys that lead there.
+/// Every position in a value, as the keys that lead there.
 fn places(value: &Value, here: &str, out: &mut Vec<String>) {
     out.push(here.to_owned());
     match value {
@@ -45,7 +45,7 @@ proptest! {
         read(&body);
     }
 
-    /// A real body with a value replaced by an odd one: never a panic, never two customers.
+    /// A real body with one value replaced by an unexpected one: no panic, and never two customers.
     #[test]
     fn odd_values_in_real_bodies_are_no_panic(
         body in 0..BODIES.len(),
@@ -62,7 +62,7 @@ proptest! {
         }
     }
 
-    /// A real body with bytes changed, lost or doubled.
+    /// A real body with bytes changed, removed or doubled.
     #[test]
     fn broken_real_bodies_are_no_panic(
         body in 0..BODIES.len(),

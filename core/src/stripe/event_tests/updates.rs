@@ -1,8 +1,8 @@
-//! What a subscription's event says: from where to where.
+//! The edges of subscription events: the node before and the node after.
 
 use super::*;
 
-/// An update of the small subscription: patch, `previous_attributes`, and the edge that it is.
+/// An update of the small subscription: patch, `previous_attributes`, and the edge.
 fn check_update(patch: Value, previous: &Value, expected: &str) {
     let data = json!({"object": patched(subscription(), patch), "previous_attributes": previous});
     let got = event(Type::SubscriptionUpdated, 7, &data).map(|event| show_edge(&event));
@@ -98,7 +98,7 @@ fn an_update_goes_from_what_was_to_what_is() {
             "active ax1@100 ada -> active zx1@100 ada",
         ),
         (json!({}), items(&[]), "active ada -> active ax1@100 ada"),
-        // Items: parts of one, laid over the same id, or over the same place where it has none.
+        // Partial items, laid over the item with the same id, or without an id over that at the same index.
         (
             items(&[item("si_1", "a", 200), item("si_2", "c", 200)]),
             items(&[json!({"current_period_end": 100}), json!({"current_period_end": 100})]),
@@ -124,7 +124,7 @@ fn an_update_goes_from_what_was_to_what_is() {
             items(&[json!({"price": {"id": "b"}})]),
             "active bx1@100 ada -> active ax1@100 ada",
         ),
-        // A price that is replaced keeps its own lookup key; the same one keeps what it has.
+        // A replaced price has its own lookup key; the same price keeps the one that it has.
         (
             items(&[
                 json!({"id": "si_1", "price": {"id": "a", "product": "p", "lookup_key": "k"}}),
@@ -163,7 +163,7 @@ fn an_update_goes_from_what_was_to_what_is() {
             "active ax1@100 ada -> active ax1@100 ada",
         ),
         (json!({"metadata": {"user_id": ""}}), json!({}), "active ax1@100 -> active ax1@100"),
-        // No or unreadable previous attributes: the event only says where it is.
+        // Missing or unreadable previous attributes: the event only asserts its node.
         (json!({}), Value::Null, "unknown -> active ax1@100 ada"),
         (
             json!({"metadata": {"user_id": "ada"}}),
@@ -197,7 +197,7 @@ fn before_basil_the_period_and_quantity_are_the_subscriptions() {
             json!({"current_period_end": null}),
             "active a/px1 ada -> active a/px1@200 ada",
         ),
-        // Where both are sent the item's own counts.
+        // If both are sent, that of the item counts.
         (
             json!({"current_period_end": 900, "quantity": 9}),
             json!({}),

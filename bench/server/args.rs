@@ -1,0 +1,102 @@
+//! The command line.
+//!
+//! It has no setting for what makes figures comparable: cores, durability and event shape are fixed.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use tierlift_bench::args::{self, Common};
+
+use crate::server::Program;
+
+/// Measures tierlift beside a stock peer, in one run, on the same two cores.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Args {
+    /// The release binary of tierlift.
+    #[arg(long)]
+    server: Option<PathBuf>,
+    /// The folder of the Node peer.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/server/peer"))]
+    pub(crate) peer: PathBuf,
+    /// Where both keep their files: a real disk, not memory.
+    #[arg(long, default_value_os_t = std::env::temp_dir())]
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+impl Args {
+    /// What is measured, in the order of the table.
+    pub(crate) fn programs(&self) -> Vec<Program> {
+        let release = || args::target().join("release/tierlift");
+        let tierlift = || Program::Tierlift(self.server.clone().unwrap_or_else(release));
+        let peer = || Program::Peer(self.peer.clone());
+        let ours = self.common.tierlift().then(tierlift);
+        ours.into_iter().chain(self.common.peer().then(peer)).collect()
+    }
+
+    pub(crate) fn scale(&self) -> Scale {
+        self.common.scale(Scale::FULL, Scale::QUICK)
+    }
+}
+
+/// How much of everything: each run is bounded in events and in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    /// Users, with a socket each.
+    pub(crate) users: usize,
+    /// Rounds of the closed loop; the median one counts.
+    pub(crate) rounds: usize,
+    /// Events before the first one that counts.
+    pub(crate) warm_up_events: usize,
+    pub(crate) closed: ClosedLoop,
+    pub(crate) open: OpenLoop,
+    /// Sockets that are opened and left alone.
+    pub(crate) idle_sockets: usize,
+    /// Starts, of which the median counts.
+    pub(crate) starts: usize,
+    /// How long one stage alone runs.
+    pub(crate) stage_secs: u64,
+}
+
+/// How much of the load that follows the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClosedLoop {
+    pub(crate) connections: usize,
+    pub(crate) events: usize,
+    /// After this time the run gives up.
+    pub(crate) secs_max: u64,
+}
+
+/// How much of the load at a fixed rate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenLoop {
+    pub(crate) connections: usize,
+    pub(crate) secs: u64,
+    /// What the server is given to catch up.
+    pub(crate) drain_secs: u64,
+}
+
+impl Scale {
+    const FULL: Self = Self {
+        users: 500,
+        rounds: 3,
+        warm_up_events: 4_000,
+        closed: ClosedLoop { connections: 64, events: 40_000, secs_max: 40 },
+        open: OpenLoop { connections: 250, secs: 8, drain_secs: 8 },
+        idle_sockets: 10_000,
+        starts: 9,
+        stage_secs: 3,
+    };
+    const QUICK: Self = Self {
+        rounds: 1,
+        warm_up_events: 2_000,
+        closed: ClosedLoop { events: 10_000, ..Self::FULL.closed },
+        open: OpenLoop { secs: 2, drain_secs: 4, ..Self::FULL.open },
+        idle_sockets: 2_000,
+        starts: 3,
+        stage_secs: 1,
+        ..Self::FULL
+    };
+}

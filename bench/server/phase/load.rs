@@ -1,0 +1,139 @@
+//! Load on a fresh server: warmed up, driven, and asked what it cost.
+//!
+//! Each run has a server, a directory and an event plan of its own. It refuses to warm up on the
+//! clock: both servers get the same number of events before the first one that counts.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use tierlift_bench::{machine::precise_timers, stats::figure};
+
+use crate::{
+    args::Scale,
+    drive::{Outcome, Pace, drive},
+    fleet::Fleet,
+    metrics::{self, Stage},
+    plan::Plan,
+    server::{Cpu, JWT_SECRET, Program, Server, WEBHOOK_SECRET},
+    socket::Tokens,
+};
+
+const WARM_UP_MAX: Duration = Duration::from_secs(30);
+
+/// What one run of load showed. Times are in microseconds.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Load {
+    pub(crate) events: usize,
+    pub(crate) noticed: usize,
+    pub(crate) refused: usize,
+    pub(crate) wrong: usize,
+    pub(crate) upgrades_per_sec: f64,
+    pub(crate) ack_p50_us: f64,
+    pub(crate) ack_p99_us: f64,
+    pub(crate) notice_p50_us: f64,
+    pub(crate) notice_p99_us: f64,
+    pub(crate) user_us_per_event: f64,
+    pub(crate) sys_us_per_event: f64,
+    pub(crate) generator_us_per_event: f64,
+    pub(crate) resident_mib: f64,
+    pub(crate) stages: Vec<Stage>,
+}
+
+impl Load {
+    pub(crate) fn cpu_us_per_event(&self) -> f64 {
+        self.user_us_per_event + self.sys_us_per_event
+    }
+
+    /// Events that were neither noticed nor refused before the run gave up.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.events.saturating_sub(self.noticed + self.refused)
+    }
+}
+
+/// Closed loop: as many as the server does.
+pub(crate) fn closed(program: &Program, root: &Path, scale: &Scale) -> Result<Load> {
+    let shape = Shape {
+        connections: scale.closed.connections,
+        events: scale.closed.events,
+        pace: Pace::Closed,
+        limit: Duration::from_secs(scale.closed.secs_max),
+    };
+    shape.run(program, root, scale)
+}
+
+/// Open loop: at a fixed rate, whatever the server does.
+pub(crate) fn open(program: &Program, root: &Path, scale: &Scale, per_second: u32) -> Result<Load> {
+    let shape = Shape {
+        connections: scale.open.connections,
+        events: usize::try_from(u64::from(per_second) * scale.open.secs)?,
+        pace: Pace::Open { per_second },
+        limit: Duration::from_secs(scale.open.secs + scale.open.drain_secs),
+    };
+    shape.run(program, root, scale)
+}
+
+struct Shape {
+    connections: usize,
+    events: usize,
+    pace: Pace,
+    limit: Duration,
+}
+
+impl Shape {
+    fn run(&self, program: &Program, root: &Path, scale: &Scale) -> Result<Load> {
+        let server = Server::start(program, root)?;
+        let load = self.drive(&server, scale);
+        let load = load.with_context(|| format!("{}: {}", program.name(), server.log()))?;
+        // Under more load than it carries, a server may need long to end; then it is killed.
+        if load.unfinished() == 0 {
+            server.end()?;
+        }
+        Ok(load)
+    }
+
+    fn drive(&self, server: &Server, scale: &Scale) -> Result<Load> {
+        let warm = scale.warm_up_events;
+        let plan = Plan::new(warm + self.events, scale.users, WEBHOOK_SECRET)?;
+        let tokens = Tokens::new(JWT_SECRET);
+        let mut fleet = Fleet::open(server.address(), self.connections, scale.users, &tokens)?;
+        drive(&mut fleet, &plan, 0..warm, Pace::Closed, WARM_UP_MAX)?;
+        let before = metrics::scrape(server.address())?;
+        precise_timers(true)?;
+        let (own, theirs) = (Cpu::of_this_process()?, server.cpu()?);
+        let outcome = drive(&mut fleet, &plan, warm..warm + self.events, self.pace, self.limit)?;
+        let (own, theirs) = (Cpu::of_this_process()?.since(own), server.cpu()?.since(theirs));
+        precise_timers(false)?;
+        let stages = metrics::stages(&before, &metrics::scrape(server.address())?);
+        let resident_mib = figure(server.resident_bytes()?) / 1024.0 / 1024.0;
+        Ok(load_of(&outcome, own, theirs, resident_mib, stages))
+    }
+}
+
+fn load_of(
+    outcome: &Outcome,
+    own: Cpu,
+    theirs: Cpu,
+    resident_mib: f64,
+    stages: Vec<Stage>,
+) -> Load {
+    let us = |time: Duration| time.as_secs_f64() * 1e6;
+    let done = figure(outcome.noticed.max(1));
+    Load {
+        events: outcome.events,
+        noticed: outcome.noticed,
+        refused: outcome.refused,
+        wrong: outcome.wrong,
+        upgrades_per_sec: outcome.per_second(),
+        ack_p50_us: us(outcome.ack.p50),
+        ack_p99_us: us(outcome.ack.p99),
+        notice_p50_us: us(outcome.notice.p50),
+        notice_p99_us: us(outcome.notice.p99),
+        user_us_per_event: us(theirs.user) / done,
+        sys_us_per_event: us(theirs.sys) / done,
+        generator_us_per_event: us(own.user + own.sys) / done,
+        resident_mib,
+        stages,
+    }
+}

@@ -1,0 +1,60 @@
+//! What no webhook causes: access that expires, and roles by hand.
+
+use super::*;
+
+#[test]
+fn time_alone_ends_a_role_after_its_grace() {
+    let (mut stripe, mut store, policy) = scene();
+    stripe.create(adas("sub_1", "active"));
+    store.deliver(stripe.sent[0].as_bytes(), &policy, NOW);
+    let ada = UserId::new("ada").unwrap();
+    let account = || store.account(&ada).unwrap();
+    let over = Timestamp::from_secs(START + 33 * DAY);
+    assert_eq!(account().next_expiry(NOW), Some(over));
+    for (now, role) in [(NOW, "paid"), (over.plus_millis(-1), "paid"), (over, "free")] {
+        assert_eq!(account().effective(&policy, now).role.as_str(), role);
+    }
+    let commit = expire(account(), &policy, over).unwrap();
+    assert_eq!(commit.ledger.event.as_str(), "tierlift.access.expired.2.ada");
+    assert_eq!(commit.ledger.kind.as_str(), "tierlift.access.expired");
+    assert_eq!(commit.changes.len(), 1);
+    let change = &commit.changes[0];
+    assert!(!change.upgraded && !change.standing.subscription_active);
+    assert_eq!((change.previous_role.as_str(), change.role.as_str()), ("paid", "free"));
+    let mut store = store.clone();
+    store.commit(commit, &policy, over);
+    assert_eq!(store.role("ada"), ("free".to_owned(), 2));
+    // A renewal that comes late brings it back.
+    stripe.later(1);
+    stripe.update("sub_1", |sub| sub.ends += 30 * DAY);
+    store.deliver(stripe.sent[1].as_bytes(), &policy, over);
+    assert_eq!(store.role("ada"), ("paid".to_owned(), 3));
+}
+
+#[test]
+fn a_role_by_hand_is_above_every_webhook() {
+    let (mut stripe, mut store, policy) = scene();
+    let ada = UserId::new("ada").unwrap();
+    let give = |store: &mut ReferenceModel, role: Option<&str>| {
+        let account = store.account(&ada).unwrap_or_else(|| Account::new(ada.clone(), &policy));
+        let commit = assign(account, role.map(Role::new), &policy, NOW)?;
+        assert_eq!(commit.ledger.kind, crate::ledger::EntryKind::System(SystemEvent::RoleAssigned));
+        store.commit(commit, &policy, NOW);
+        Some(store.role("ada").0)
+    };
+    assert_eq!(give(&mut store, None), None, "nothing new");
+    assert_eq!(give(&mut store, Some("operator")).as_deref(), Some("operator"));
+    assert_eq!(give(&mut store, Some("operator")), None);
+    stripe.create(Sub { price: "pro_monthly", ..adas("sub_1", "active") });
+    stripe.later(1);
+    stripe.end("sub_1");
+    stripe.customer("deleted", "cus_1", None);
+    for body in &stripe.sent {
+        store.deliver(body.as_bytes(), &policy, NOW);
+        assert_eq!(store.role("ada"), ("operator".to_owned(), 1));
+    }
+    assert_eq!(give(&mut store, Some("paid")).as_deref(), Some("paid"));
+    assert_eq!(give(&mut store, None).as_deref(), Some("free"));
+    assert_eq!(store.role("ada").1, 3);
+    assert_eq!(store.ledger.len(), 3 + 3, "every assignment has its own id");
+}

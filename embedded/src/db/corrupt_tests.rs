@@ -1,0 +1,185 @@
+//! Tests of damaged rows: a row that cannot be read is an error, never a row of which nothing is known,
+//! and it holds up nobody else.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Barrier},
+};
+
+use tierlift_core::{
+    codes::Code,
+    customer::Customer,
+    decide::{Commit, Decision, Loaded, decide},
+    id::{CustomerId, EventId, UserId},
+    policy::{Policy, PolicyConfig},
+    ports::{
+        DeadLetters, Enqueue, Enqueued, Group, LoadKeys, Message, Queue, QueueError, Store,
+        StoreError,
+    },
+    stripe::event::{Event, Type},
+    time::Clock,
+};
+use tierlift_worker::{Settled, attempt, settle};
+
+use super::{
+    Db,
+    engine::Job,
+    queue, store,
+    tests::{NOW, folder, message, open},
+};
+
+/// A `customer.updated` event that names a user.
+fn customer_updated(event: &str, customer: &str, user: &str) -> Message {
+    let body = format!(
+        r#"{{"id":"{event}","type":"customer.updated","created":1795000000,"livemode":false,
+            "data":{{"object":{{"id":"{customer}","metadata":{{"user_id":"{user}"}}}}}}}}"#
+    );
+    let group = Group::new(&EventId::new(event).unwrap(), CustomerId::new(customer).ok().as_ref());
+    Message { group, kind: Type::CustomerUpdated, body: body.into(), ..message(event) }
+}
+
+/// What the worker would commit for a message of which nothing else is known.
+fn decided(message: &Message, user: &str, policy: &Policy) -> Commit {
+    let event = Event::parse(message.event.clone(), message.kind, &message.body).unwrap();
+    let accounts = BTreeMap::from([(UserId::new(user).unwrap(), None)]);
+    let customer = Customer::new(event.customer.clone());
+    match decide(Loaded { processed: false, customer, accounts }, &event, policy, NOW) {
+        Decision::Commit(commit) => *commit,
+        other @ (Decision::Duplicate | Decision::Load(_) | Decision::Park(_)) => {
+            panic!("{other:?}")
+        }
+    }
+}
+
+async fn damage(db: &Db, sql: &'static str) {
+    let changed = db.write(move |tables| Ok(tables.connection.execute(sql, ())?)).await.unwrap();
+    assert_eq!(changed, 1, "{sql}");
+}
+
+/// A file in which `evt_1` was applied to customer `cus_1` and user `ada`, damaged afterwards and
+/// reopened, so that nothing is cached.
+async fn damaged(sql: &'static str) -> (tempfile::TempDir, Db) {
+    let policy = Policy::new(PolicyConfig::default()).unwrap();
+    let (folder, path) = folder();
+    let db = open(&path).unwrap();
+    db.commit(decided(&customer_updated("evt_1", "cus_1", "ada"), "ada", &policy)).await.unwrap();
+    damage(&db, sql).await;
+    drop(db);
+    (folder, open(&path).unwrap())
+}
+
+#[tokio::test]
+async fn a_damaged_customer_or_account_is_an_error() {
+    let keys = LoadKeys {
+        event: EventId::new("evt_2").unwrap(),
+        customer: CustomerId::new("cus_1").unwrap(),
+        users: Vec::new(),
+    };
+    for (sql, is_customer) in [
+        ("UPDATE customers SET state = '{}'", true),
+        ("UPDATE customers SET state = '{\"id\":\"cus_1\"}'", true),
+        ("UPDATE customers SET state = substr(state, 1, 20)", true),
+        ("UPDATE customers SET state = replace(state, 'cus_1', 'cus_2')", true),
+        ("UPDATE customers SET version = -1", true),
+        ("UPDATE accounts SET state = ''", false),
+        ("UPDATE accounts SET state = '{\"user\":\"ada\"}'", false),
+        ("UPDATE accounts SET state = replace(state, 'ada', 'bob')", false),
+        ("UPDATE accounts SET version = -1", false),
+    ] {
+        let (_folder, db) = damaged(sql).await;
+        let loaded = db.load(&keys).await;
+        assert!(matches!(loaded, Err(StoreError::Corrupt(_))), "{sql}: {loaded:?}");
+        let customer = db.customer(&keys.customer).await;
+        assert_eq!(matches!(customer, Err(StoreError::Corrupt(_))), is_customer, "{sql}");
+        let account = db.account(&UserId::new("ada").unwrap()).await;
+        assert_eq!(matches!(account, Err(StoreError::Corrupt(_))), !is_customer, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_ledger_row_is_an_error_and_still_counts_as_processed() {
+    let evt_1 = EventId::new("evt_1").unwrap();
+    for sql in [
+        "UPDATE ledger SET outcome = 'perhaps'",
+        "UPDATE ledger SET kind = 'of.a.later.program'",
+        "UPDATE ledger SET cause = 'unheard.of'",
+        "UPDATE ledger SET customer = ''",
+        "UPDATE ledger SET revocation_id = -1",
+    ] {
+        let (_folder, db) = damaged(sql).await;
+        let row = db.ledger(&evt_1).await;
+        assert!(matches!(row, Err(StoreError::Corrupt(_))), "{sql}: {row:?}");
+        let keys = LoadKeys {
+            event: evt_1.clone(),
+            customer: CustomerId::new("cus_1").unwrap(),
+            users: Vec::new(),
+        };
+        assert!(db.load(&keys).await.unwrap().processed, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_dead_letter_is_an_error_and_stays() {
+    let evt_1 = EventId::new("evt_1").unwrap();
+    for (sql, is_message) in [
+        ("UPDATE dead_letters SET failure = '{}'", false),
+        ("UPDATE dead_letters SET failure = 'not json'", false),
+        ("UPDATE dead_letters SET kind = 'of.a.later.program'", true),
+    ] {
+        let (_folder, path) = folder();
+        let db = open(&path).unwrap();
+        db.enqueue(message("evt_1")).await.unwrap();
+        let delivery = db.receive(1).await.unwrap().remove(0);
+        let failure = tierlift_core::failure::Failure::new(Code::PlanUnmapped, &"no role");
+        db.park(&delivery, failure).await.unwrap();
+        damage(&db, sql).await;
+        let unavailable = |error: QueueError| matches!(error, QueueError::Unavailable(_));
+        assert!(unavailable(db.get(&evt_1).await.unwrap_err()), "{sql}");
+        assert!(unavailable(db.list(9).await.unwrap_err()), "{sql}");
+        // Only the message is redriven, so a damaged failure record does not matter to it.
+        assert_eq!(db.redrive(&evt_1).await.is_err(), is_message, "{sql}");
+        assert_eq!(db.depth().await.unwrap().dead, u64::from(is_message), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_corrupt_customer_parks_its_own_event_and_holds_up_nobody_else() {
+    let (_folder, db) = damaged("UPDATE customers SET state = '{}'").await;
+    let policy = Policy::new(PolicyConfig::default()).unwrap();
+    db.enqueue(customer_updated("evt_2", "cus_1", "ada")).await.unwrap();
+    db.enqueue(customer_updated("evt_3", "cus_2", "bob")).await.unwrap();
+    let mut settled = Vec::new();
+    for delivery in db.receive(9).await.unwrap() {
+        let verdict = attempt(&db, &policy, &delivery, &Clock::new(|| NOW)).await;
+        settled.push(settle(&db, &delivery, verdict).await);
+    }
+    assert!(matches!(settled[..], [Settled::Parked, Settled::Done(_)]), "{settled:?}");
+    let dead = db.list(9).await.unwrap();
+    let causes: Vec<_> =
+        dead.iter().map(|it| (it.message.event.as_str(), it.failure.cause)).collect();
+    assert_eq!(causes, [("evt_2", Code::StoreCorrupt)]);
+    assert!(db.ledger(&EventId::new("evt_2").unwrap()).await.unwrap().is_none());
+    assert!(db.ledger(&EventId::new("evt_3").unwrap()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_commit_on_a_corrupt_row_does_not_roll_back_the_jobs_beside_it() {
+    let (_folder, db) = damaged("UPDATE customers SET state = '{}'").await;
+    let policy = Policy::new(PolicyConfig::default()).unwrap();
+    let commit = decided(&customer_updated("evt_2", "cus_1", "ada"), "ada", &policy);
+    // All three are submitted before the thread is free, so they share a transaction.
+    let gate = Arc::new(Barrier::new(2));
+    let waiting = Arc::clone(&gate);
+    db.send_job(Job::Read(Box::new(move |_| {
+        waiting.wait();
+    })));
+    let before = db.submit(|tables| queue::enqueue(tables, message("evt_3")));
+    let corrupt = db.submit(move |tables| store::commit(tables, commit));
+    let after = db.submit(|tables| queue::enqueue(tables, message("evt_4")));
+    gate.wait();
+    assert_eq!(before.await.unwrap().unwrap().unwrap(), Enqueued::Queued);
+    assert!(matches!(corrupt.await.unwrap(), Err(super::Error::Corrupt(_))));
+    assert_eq!(after.await.unwrap().unwrap().unwrap(), Enqueued::Queued);
+    assert!(db.ledger(&EventId::new("evt_2").unwrap()).await.unwrap().is_none());
+    assert_eq!(db.depth().await.unwrap().queued, 2);
+}

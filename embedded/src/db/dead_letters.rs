@@ -1,0 +1,111 @@
+//! The dead letters: reads them, redrives them, and counts what is in both queues.
+//!
+//! A message gets here when the queue parks it.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use tierlift_core::{
+    id::EventId,
+    ports::{DeadLetter, DeadLetters, Depth, QueueError},
+    time::Timestamp,
+};
+
+use super::{
+    error::{Error, corrupt},
+    handle::Db,
+    message_rows::{limit, message},
+    queue::enqueue,
+    tables::Tables,
+};
+
+fn redrive(tables: &mut Tables, event: &EventId) -> Result<Result<bool, QueueError>, Error> {
+    let message = tables
+        .connection
+        .prepare_cached(
+            "SELECT event, kind, message_group, received_at, trace, body FROM dead_letters
+             WHERE event = ?1",
+        )?
+        .query_row((event.as_str(),), |row| Ok(message(row)))
+        .optional()?
+        .transpose()?;
+    let Some(message) = message else { return Ok(Ok(false)) };
+    // A resend of the same event may be in the queue already; it counts as this one.
+    if let Err(full) = enqueue(tables, message)? {
+        return Ok(Err(full));
+    }
+    tables
+        .connection
+        .prepare_cached("DELETE FROM dead_letters WHERE event = ?1")?
+        .execute((event.as_str(),))?;
+    Ok(Ok(true))
+}
+
+fn list(connection: &Connection, max: usize) -> Result<Vec<DeadLetter>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT event, kind, message_group, received_at, trace, body, failure FROM dead_letters
+         ORDER BY seq LIMIT ?1",
+    )?;
+    let mut rows = statement.query((limit(max),))?;
+    let mut dead_letters = Vec::new();
+    while let Some(row) = rows.next()? {
+        dead_letters.push(dead_letter(row)?);
+    }
+    Ok(dead_letters)
+}
+
+fn get(connection: &Connection, event: &EventId) -> Result<Option<DeadLetter>, Error> {
+    connection
+        .prepare_cached(
+            "SELECT event, kind, message_group, received_at, trace, body, failure
+             FROM dead_letters WHERE event = ?1",
+        )?
+        .query_row((event.as_str(),), |row| Ok(dead_letter(row)))
+        .optional()?
+        .transpose()
+}
+
+/// A dead letter from the columns of a message and its failure record.
+fn dead_letter(row: &Row<'_>) -> Result<DeadLetter, Error> {
+    let failure = row.get_ref(6)?.as_str().map_err(corrupt)?;
+    Ok(DeadLetter {
+        message: message(row)?,
+        failure: serde_json::from_str(failure).map_err(corrupt)?,
+    })
+}
+
+fn depth(connection: &Connection) -> Result<Depth, Error> {
+    let count = |table: &str| -> rusqlite::Result<u64> {
+        connection
+            .prepare_cached(&format!("SELECT count(*) FROM {table}"))?
+            .query_row((), |row| row.get::<_, i64>(0))
+            .map(i64::unsigned_abs)
+    };
+    let oldest: Option<i64> = connection
+        .prepare_cached("SELECT received_at FROM queue ORDER BY seq LIMIT 1")?
+        .query_row((), |row| row.get(0))
+        .optional()?;
+    Ok(Depth {
+        queued: count("queue")?,
+        dead: count("dead_letters")?,
+        oldest_received_at: oldest.map(Timestamp::from_micros),
+    })
+}
+
+impl DeadLetters for Db {
+    async fn list(&self, max: usize) -> Result<Vec<DeadLetter>, QueueError> {
+        Ok(self.read_committed(move |connection| list(connection, max)).await?)
+    }
+
+    async fn get(&self, event: &EventId) -> Result<Option<DeadLetter>, QueueError> {
+        let event = event.clone();
+        Ok(self.read_committed(move |connection| get(connection, &event)).await?)
+    }
+
+    async fn redrive(&self, event: &EventId) -> Result<bool, QueueError> {
+        let event = event.clone();
+        self.write(move |tables| redrive(tables, &event)).await?
+    }
+
+    async fn depth(&self) -> Result<Depth, QueueError> {
+        Ok(self.read_committed(depth).await?)
+    }
+}

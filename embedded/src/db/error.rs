@@ -1,0 +1,110 @@
+//! Why the data file cannot be opened, and why a job on it failed. It decides nothing about either.
+
+use std::{fmt::Display, sync::Arc};
+
+use tierlift_core::ports::{QueueError, StoreError};
+
+/// Why the file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("{path} is in use by another process; one process per file")]
+    InUse {
+        /// The data file.
+        path: String,
+    },
+    /// A newer version of this program wrote it.
+    #[error(
+        "{path} has schema version {found}, this program knows up to {known}: it was written by a \
+         newer tierlift; run that one, or restore a copy from before the update"
+    )]
+    Newer {
+        /// The data file.
+        path: String,
+        /// The file's schema version.
+        found: i64,
+        /// The latest version that this program knows.
+        known: i64,
+    },
+    /// It is the database of another program.
+    #[error("{path} is a SQLite file, but not tierlift's; name another file with --data")]
+    Foreign {
+        /// The data file.
+        path: String,
+    },
+    /// It cannot be created, read or locked.
+    #[error("{path} cannot be opened: {source}")]
+    Io {
+        /// The data file.
+        path: String,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
+    /// Its queue cannot be read.
+    #[error("the queue in {path} cannot be read: {source}")]
+    Queue {
+        /// The data file.
+        path: String,
+        /// The error of the read.
+        source: Error,
+    },
+    /// SQLite cannot open it.
+    #[error("{path} cannot be opened: {source}")]
+    Sql {
+        /// The data file.
+        path: String,
+        /// The error of SQLite.
+        source: rusqlite::Error,
+    },
+}
+
+/// Why a job on the file failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// SQLite failed; the whole transaction was rolled back.
+    #[error("the database failed: {0}")]
+    Sql(#[source] Arc<rusqlite::Error>),
+    /// A stored row is not what was written. The job wrote nothing.
+    #[error("a stored row cannot be read: {0}")]
+    Corrupt(String),
+    /// The database was closed.
+    #[error("the database is closed")]
+    Closed,
+}
+
+impl Error {
+    /// Whether the job may have left something half done, so that its transaction must be rolled
+    /// back. A job reads before it writes, and a corrupt row is found by reading.
+    pub(super) const fn dooms_transaction(&self) -> bool {
+        match self {
+            Self::Sql(_) | Self::Closed => true,
+            Self::Corrupt(_) => false,
+        }
+    }
+}
+
+/// A row that is not what was written.
+pub(super) fn corrupt(error: impl Display) -> Error {
+    Error::Corrupt(error.to_string())
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(Arc::new(error))
+    }
+}
+
+impl From<Error> for QueueError {
+    fn from(error: Error) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Corrupt(row) => Self::Corrupt(row),
+            Error::Sql(_) | Error::Closed => Self::Unavailable(Box::new(error)),
+        }
+    }
+}

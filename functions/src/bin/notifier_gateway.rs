@@ -1,0 +1,12 @@
+//! The sockets of API Gateway as a Lambda function: they open, send frames, and close.
+
+use tierlift_aws::lambda::Function;
+use tierlift_functions::gateway::Gateway;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let function = Function::start()?;
+    let gateway = Gateway::open(&function).await?;
+    function.serve_sockets(async |event| gateway.respond(event).await).await?;
+    Ok(())
+}

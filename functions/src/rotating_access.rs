@@ -1,0 +1,94 @@
+//! Access whose token secret may be rotated while a function lives.
+//!
+//! The secret is looked up before each request that needs it; its source decides how long one may be
+//! cached. Where another issuer signs the tokens there is no secret, and nothing is looked up.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use tierlift_aws::{lambda::Function, secrets::CachedSecret, store::Store};
+use tierlift_core::{
+    ports::TokenSecrets,
+    token::{Secret, TokenKeys},
+};
+use tierlift_session::{Access, Error, Keyring, jwks};
+
+/// Access, and the source of its token secret.
+pub struct RotatingAccess<S, T> {
+    access: Arc<Access<S>>,
+    source: Option<T>,
+    /// The secret that the access has.
+    secret: Mutex<Option<Arc<Secret>>>,
+}
+
+impl<S, T: TokenSecrets> RotatingAccess<S, T> {
+    /// Access that gets its secret from a source, or has none.
+    pub fn new(access: Arc<Access<S>>, source: Option<T>) -> Self {
+        Self { access, source, secret: Mutex::default() }
+    }
+
+    /// The access, with the secret that was current at the last [`RotatingAccess::rotate`].
+    pub const fn access(&self) -> &Arc<Access<S>> {
+        &self.access
+    }
+
+    /// Gives the access the current secret.
+    pub async fn rotate(&self) -> Result<(), Error> {
+        let Some(source) = &self.source else { return Ok(()) };
+        let current = source.current().await?;
+        let mut secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
+        if !secret.as_ref().is_some_and(|secret| Arc::ptr_eq(secret, &current)) {
+            self.access.keyring.replace_secret(Secret::clone(&current));
+            *secret = Some(current);
+        }
+        Ok(())
+    }
+}
+
+/// A middleware that rotates the secret before a route is served.
+pub async fn rotate_first<S, T>(
+    State(access): State<Arc<RotatingAccess<S, T>>>,
+    request: Request,
+    next: Next,
+) -> Response
+where
+    S: Send + Sync + 'static,
+    T: TokenSecrets + 'static,
+{
+    match access.rotate().await {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// The access of a function.
+pub type FunctionAccess = RotatingAccess<Store, CachedSecret<Secret>>;
+
+/// Opens the access that the function's environment describes. An issuer's key set is fetched here,
+/// while the function starts; a secret is read when it is first needed.
+pub async fn open(function: &Function) -> anyhow::Result<FunctionAccess> {
+    let Function { environment, sdk, clock, .. } = function;
+    let policy = environment.policy()?;
+    let store = Store::new(sdk, environment.table()?);
+    let source = CachedSecret::token_secret(environment, sdk, clock)?;
+    let keyring = match environment.jwks_url()? {
+        Some(url) => {
+            Keyring::fetched(TokenKeys::default(), jwks::fetch(url.into()), clock.now()).await?
+        }
+        None if source.is_none() => anyhow::bail!(
+            "neither TIERLIFT_JWT_SECRET_ARN nor TIERLIFT_JWKS_URL is set, so no token could be \
+             checked"
+        ),
+        None => Keyring::fixed(TokenKeys::default()),
+    };
+    let access = Access { store, policy, keyring, clock: clock.clone() };
+    Ok(RotatingAccess::new(Arc::new(access), source))
+}
+
+#[cfg(test)]
+#[path = "rotating_access_tests.rs"]
+mod tests;

@@ -1,0 +1,58 @@
+//! A webhook from its bytes to the queue, independent of HTTP.
+
+use bytes::Bytes;
+use tierlift_core::{
+    ports::{Enqueue, Enqueued, Group, Message},
+    stripe::{
+        event::Head,
+        signature::{self, Secrets},
+    },
+    time::Timestamp,
+};
+
+use crate::error::Error;
+
+/// A webhook that was not refused, and why it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// It was enqueued and is durable.
+    Queued,
+    /// The queue has its event already.
+    Duplicate,
+    /// Its type cannot concern a role.
+    Ignored,
+}
+
+impl Acknowledged {
+    /// The name in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+/// Verifies a webhook and enqueues its event. `signature` is the value of the header `Stripe-Signature`,
+/// and `trace` that of `traceparent`. When this returns [`Acknowledged::Queued`], the event is durable.
+pub async fn verify_and_enqueue<Q: Enqueue>(
+    queue: &Q,
+    secrets: &Secrets,
+    signature: Option<&[u8]>,
+    body: Bytes,
+    trace: Option<String>,
+    now: Timestamp,
+) -> Result<Acknowledged, Error> {
+    signature::verify(secrets, signature.unwrap_or_default(), &body, now)?;
+    let Head::Wanted { id, kind, customer } = Head::parse(&body)? else {
+        return Ok(Acknowledged::Ignored);
+    };
+    let group = Group::new(&id, customer.as_ref());
+    let message = Message { event: id, kind, group, received_at: now, trace, body };
+    match queue.enqueue(message).await? {
+        Enqueued::Queued => Ok(Acknowledged::Queued),
+        Enqueued::Duplicate => Ok(Acknowledged::Duplicate),
+    }
+}

@@ -1,0 +1,79 @@
+//! Frames of a client: parsing one, and the reply to it.
+
+use std::borrow::Cow;
+
+use tierlift_core::{
+    account::Account,
+    id::UserId,
+    limits::SOCKET_FRAME_BYTES_MAX,
+    policy::Policy,
+    ports::Store,
+    time::Timestamp,
+    wire::{
+        frame::{self, ClientFrame},
+        session::Session,
+    },
+};
+
+use crate::Close;
+
+/// Parses a client's text frame. The error is why its socket must be closed.
+pub fn parse(text: &str) -> Result<ClientFrame, Close> {
+    if text.len() > SOCKET_FRAME_BYTES_MAX {
+        return Err(Close::FrameTooLarge);
+    }
+    ClientFrame::parse(text).ok_or(Close::FrameInvalid)
+}
+
+/// The text frame that replies to a client's frame. The error is why its socket must be closed.
+///
+/// A snapshot is read from the store after the client's frame arrived. A notice is pushed after its
+/// commit, so on one socket a snapshot is never older than a notice before it.
+pub async fn reply<S: Store>(
+    store: &S,
+    policy: &Policy,
+    user: &UserId,
+    frame: ClientFrame,
+    now: Timestamp,
+) -> Result<Cow<'static, str>, Close> {
+    match frame {
+        ClientFrame::Ping => Ok(Cow::Borrowed(frame::pong())),
+        ClientFrame::Sync { .. } => snapshot(store, policy, user, now).await.map(Cow::Owned),
+    }
+}
+
+async fn snapshot<S: Store>(
+    store: &S,
+    policy: &Policy,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<String, Close> {
+    let account = store.account(user).await.map_err(|error| {
+        tracing::error!(user = user.as_str(), %error, "could not read the account for a snapshot");
+        Close::StoreUnavailable
+    })?;
+    let account = account.unwrap_or_else(|| Account::new(user.clone(), policy));
+    Ok(frame::snapshot(&Session::new(&account, policy, now)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_a_known_one_within_the_limit() {
+        let padded = |bytes: usize| {
+            let pad = "x".repeat(bytes - r#"{"action":"ping","pad":""}"#.len());
+            format!(r#"{{"action":"ping","pad":"{pad}"}}"#)
+        };
+        for (text, parsed) in [
+            (r#"{"action":"ping"}"#, Ok(ClientFrame::Ping)),
+            (&padded(SOCKET_FRAME_BYTES_MAX), Ok(ClientFrame::Ping)),
+            (&padded(SOCKET_FRAME_BYTES_MAX + 1), Err(Close::FrameTooLarge)),
+            (r#"{"action":"shout"}"#, Err(Close::FrameInvalid)),
+            ("", Err(Close::FrameInvalid)),
+        ] {
+            assert_eq!(parse(text), parsed, "{text}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Sockets that a gateway holds: who may open one, how many a user may have, and the reply to a frame.
+//!
+//! ```text
+//! connect ──accepted──▶ open ──frame──▶ open                reply
+//!    └──refused         ├──bad frame, one too many──▶ closed
+//!                       └──disconnect──▶ closed
+//! ```
+//!
+//! The list of a user's sockets may lag a moment behind the records of them, so a socket that opens
+//! while its user's role changes could miss the notice and get an earlier snapshot. Its next ping makes
+//! up for that: where the role changed recently, and since the socket opened, a snapshot comes with the
+//! pong.
+
+use std::{borrow::Cow, sync::Arc};
+
+use http::HeaderMap;
+use tierlift_core::{
+    id::UserId,
+    limits::{CATCH_UP_SECS, COMMIT_SECS_MAX, SOCKETS_PER_USER_MAX},
+    ports::{GatewaySockets, Holder, Store},
+    time::Timestamp,
+    wire::{
+        frame::{self, ClientFrame},
+        session::Session,
+    },
+};
+use tierlift_session::Access;
+
+use crate::{Close, HandshakeError, Origins, frames, handshake};
+
+/// Serves the sockets of a gateway.
+pub struct Gateway<S, C> {
+    /// Tokens and accounts.
+    pub access: Arc<Access<S>>,
+    /// The sockets.
+    pub sockets: C,
+    /// Origins whose pages may open sockets.
+    pub origins: Origins,
+}
+
+impl<S: Store, C: GatewaySockets> Gateway<S, C> {
+    /// Opens a socket. Where its user has too many, the oldest are closed.
+    pub async fn connect(&self, socket: &C::Id, headers: &HeaderMap) -> Result<(), HandshakeError> {
+        let account = handshake::accept(&self.access, &self.origins, headers).await?;
+        self.sockets.open(socket, &account.user, self.access.clock.now()).await?;
+        self.make_room(&account.user, socket).await;
+        Ok(())
+    }
+
+    /// Replies to a text frame; `None` where the socket was closed instead.
+    pub async fn text(&self, socket: &C::Id, text: &str) -> Option<Cow<'static, str>> {
+        match self.reply(socket, text).await {
+            Ok(reply) => Some(reply),
+            Err(reason) => {
+                self.close(socket, reason).await;
+                None
+            }
+        }
+    }
+
+    /// Closes a socket on which a binary frame arrived: no frame is binary.
+    pub async fn binary(&self, socket: &C::Id) {
+        self.close(socket, Close::FrameInvalid).await;
+    }
+
+    /// Forgets a socket that its client closed.
+    pub async fn disconnect(&self, socket: &C::Id) {
+        if let Err(error) = self.sockets.forget(socket).await {
+            tracing::warn!(?socket, %error, "could not forget socket; its record expires");
+        }
+        count_closed("peer");
+    }
+
+    /// Closes the oldest of too many sockets. The list may lag a moment, and so may this limit.
+    async fn make_room(&self, user: &UserId, newest: &C::Id) {
+        let mut sockets = match self.sockets.for_user(user).await {
+            Ok(sockets) => sockets,
+            Err(error) => {
+                tracing::warn!(user = user.as_str(), %error, "could not list sockets");
+                return;
+            }
+        };
+        // The newest come first, and this one may not be listed yet.
+        sockets.retain(|socket| socket != newest);
+        for socket in sockets.iter().skip(SOCKETS_PER_USER_MAX - 1) {
+            self.close(socket, Close::TooManySockets).await;
+        }
+    }
+
+    async fn reply(&self, socket: &C::Id, text: &str) -> Result<Cow<'static, str>, Close> {
+        let frame = frames::parse(text)?;
+        let holder = self.holder(socket).await?;
+        if frame == ClientFrame::Ping {
+            self.catch_up(socket, &holder).await;
+        }
+        // The token was checked in the handshake; no secret is needed here.
+        let Access { store, policy, clock, .. } = &*self.access;
+        frames::reply(store, policy, &holder.user, frame, clock.now()).await
+    }
+
+    async fn holder(&self, socket: &C::Id) -> Result<Holder, Close> {
+        match self.sockets.holder(socket).await {
+            Ok(Some(holder)) => Ok(holder),
+            // The record has expired, so the client has to connect again.
+            Ok(None) => Err(Close::GoingAway),
+            Err(error) => {
+                tracing::error!(?socket, %error, "could not read the holder of a socket");
+                Err(Close::StoreUnavailable)
+            }
+        }
+    }
+
+    /// Pushes a snapshot where the socket may have missed the notice of a role change.
+    async fn catch_up(&self, socket: &C::Id, holder: &Holder) {
+        let Access { store, policy, clock, .. } = &*self.access;
+        let Ok(Some(account)) = store.account(&holder.user).await else { return };
+        let now = clock.now();
+        if !account.role_assigned_at.is_some_and(|at| may_be_missed(at, holder.opened_at, now)) {
+            return;
+        }
+        let snapshot = frame::snapshot(&Session::new(&account, policy, now));
+        if let Err(error) = self.sockets.push(socket, &snapshot).await {
+            tracing::warn!(?socket, %error, "push failed");
+        }
+    }
+
+    /// Closes a socket. A gateway sends a close code of its own; the reason is for the metrics.
+    async fn close(&self, socket: &C::Id, reason: Close) {
+        let reason = reason.reason();
+        if let Err(error) = self.sockets.close(socket).await {
+            tracing::warn!(?socket, %error, reason, "could not close socket");
+        }
+        count_closed(reason);
+    }
+}
+
+/// Whether a socket may have missed the notice of a role change, and no earlier ping made up for it.
+fn may_be_missed(assigned_at: Timestamp, opened_at: Timestamp, now: Timestamp) -> bool {
+    // A role is assigned when it is decided; the commit may be later, and another host's clock ahead.
+    assigned_at.plus_secs(COMMIT_SECS_MAX) >= opened_at
+        && now <= assigned_at.plus_secs(CATCH_UP_SECS)
+}
+
+fn count_closed(reason: &'static str) {
+    metrics::counter!("tierlift_sockets_closed_total", "reason" => reason).increment(1);
+}
+
+#[cfg(test)]
+#[path = "gateway_tests.rs"]
+mod tests;

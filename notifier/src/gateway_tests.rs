@@ -1,0 +1,145 @@
+use std::{collections::HashMap, sync::Mutex};
+
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+use tierlift_core::{
+    account::Account,
+    id::RevocationId,
+    limits::SOCKET_FRAME_BYTES_MAX,
+    policy::{Policy, PolicyConfig},
+};
+
+use super::*;
+use crate::memory::{Accounts, HeldSockets, ManualClock, START, access, secret, user};
+
+type TestGateway = Gateway<Accounts, HeldSockets>;
+
+/// A gateway with these accounts.
+fn gateway(accounts: impl IntoIterator<Item = Account>, clock: &ManualClock) -> TestGateway {
+    let accounts: HashMap<_, _> =
+        accounts.into_iter().map(|account| (account.user.clone(), account)).collect();
+    let access = access(Accounts(Some(Mutex::new(accounts))), clock);
+    Gateway { access, sockets: HeldSockets::default(), origins: Origins::default() }
+}
+
+/// The account of ada, whose role was assigned at that time.
+fn ada(role_assigned_at: Option<Timestamp>) -> Account {
+    let policy = Policy::new(PolicyConfig::default()).unwrap();
+    Account { role_assigned_at, ..Account::new(user("ada"), &policy) }
+}
+
+async fn connect(gateway: &TestGateway, id: &str, socket: u32) -> Result<(), HandshakeError> {
+    let token = secret().mint(&user(id), RevocationId(0), gateway.access.clock.now());
+    let offered = format!("tierlift.v1, bearer.{token}").parse().unwrap();
+    gateway.connect(&socket, &HeaderMap::from_iter([(SEC_WEBSOCKET_PROTOCOL, offered)])).await
+}
+
+#[tokio::test]
+async fn a_refused_handshake_leaves_no_socket() {
+    let gateway = gateway([], &ManualClock::new());
+    let refused = gateway.connect(&1, &HeaderMap::new()).await;
+    assert!(matches!(refused, Err(HandshakeError::SubprotocolRequired)));
+    let refused = connect(&gateway, "ada", 0).await;
+    assert!(matches!(refused, Err(HandshakeError::Sockets(_))));
+    assert_eq!(gateway.sockets.open_ids(), [0; 0]);
+}
+
+#[tokio::test]
+async fn one_socket_too_many_closes_the_oldest_of_the_same_user() {
+    let gateway = gateway([], &ManualClock::new());
+    let max = u32::try_from(SOCKETS_PER_USER_MAX).unwrap();
+    connect(&gateway, "bob", 1_000).await.unwrap();
+    for socket in 1..=max {
+        connect(&gateway, "ada", socket).await.unwrap();
+    }
+    assert_eq!(gateway.sockets.take_closed(), [0; 0]);
+    connect(&gateway, "ada", max + 1).await.unwrap();
+    assert_eq!(gateway.sockets.take_closed(), [1]);
+    // API Gateway may deliver one connect twice.
+    connect(&gateway, "ada", max + 1).await.unwrap();
+    assert_eq!(gateway.sockets.take_closed(), [0; 0]);
+    assert!(gateway.sockets.open_ids().contains(&1_000));
+}
+
+#[tokio::test]
+async fn a_frame_is_replied_to_or_closes_its_socket() {
+    let large = "x".repeat(SOCKET_FRAME_BYTES_MAX + 1);
+    for (socket, text, reply) in [
+        (1, r#"{"action":"ping"}"#, Some(r#""type":"PONG""#)),
+        (1, r#"{"action":"sync","revocationId":0}"#, Some(r#""type":"SNAPSHOT","userId":"ada""#)),
+        (1, r#"{"action":"shout"}"#, None),
+        (1, large.as_str(), None),
+        // A socket without a record, and one whose record cannot be read.
+        (2, r#"{"action":"ping"}"#, None),
+        (0, r#"{"action":"ping"}"#, None),
+    ] {
+        let gateway = gateway([], &ManualClock::new());
+        connect(&gateway, "ada", 1).await.unwrap();
+        let replied = gateway.text(&socket, text).await;
+        match reply {
+            Some(part) => assert!(replied.unwrap().contains(part), "{text}"),
+            None => assert_eq!(replied, None, "{text}"),
+        }
+        let closed = if reply.is_some() { vec![] } else { vec![socket] };
+        assert_eq!(gateway.sockets.take_closed(), closed, "{text}");
+        assert_eq!(gateway.sockets.take_pushed(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_binary_frame_closes_its_socket() {
+    let gateway = gateway([], &ManualClock::new());
+    connect(&gateway, "ada", 1).await.unwrap();
+    gateway.binary(&1).await;
+    assert_eq!((gateway.sockets.take_closed(), gateway.sockets.open_ids()), (vec![1], vec![]));
+}
+
+#[tokio::test]
+async fn a_disconnect_forgets_its_socket_and_closes_nothing() {
+    let gateway = gateway([], &ManualClock::new());
+    connect(&gateway, "ada", 1).await.unwrap();
+    for _ in 0..2 {
+        gateway.disconnect(&1).await;
+        assert_eq!((gateway.sockets.take_closed(), gateway.sockets.open_ids()), (vec![], vec![]));
+    }
+}
+
+#[tokio::test]
+async fn without_the_store_there_is_no_snapshot_but_a_pong() {
+    let gateway = Gateway {
+        access: access(Accounts(None), &ManualClock::new()),
+        sockets: HeldSockets::default(),
+        origins: Origins::default(),
+    };
+    gateway.sockets.open(&1, &user("ada"), START).await.unwrap();
+    assert_eq!(gateway.text(&1, r#"{"action":"ping"}"#).await.unwrap(), frame::pong());
+    assert_eq!(gateway.text(&1, r#"{"action":"sync"}"#).await, None);
+    assert_eq!(gateway.sockets.take_closed(), [1]);
+}
+
+#[tokio::test]
+async fn a_snapshot_comes_with_the_pong_where_the_notice_may_be_missed() {
+    let opened_at = START;
+    for (assigned_secs, now_secs, catches_up) in [
+        (None, 0, false),
+        (Some(0), 0, true),
+        (Some(5), 60, true),
+        // Decided before the socket opened, but perhaps committed after.
+        (Some(-COMMIT_SECS_MAX), 1, true),
+        (Some(-COMMIT_SECS_MAX - 1), 1, false),
+        // An earlier ping made up for it.
+        (Some(5), 5 + CATCH_UP_SECS, true),
+        (Some(5), 6 + CATCH_UP_SECS, false),
+    ] {
+        let clock = ManualClock::new();
+        let assigned_at = assigned_secs.map(|secs| opened_at.plus_secs(secs));
+        let gateway = gateway([ada(assigned_at)], &clock);
+        connect(&gateway, "ada", 1).await.unwrap();
+        clock.set(opened_at.plus_secs(now_secs));
+        assert_eq!(gateway.text(&1, r#"{"action":"ping"}"#).await.unwrap(), frame::pong());
+        let pushed = gateway.sockets.take_pushed();
+        let is_snapshot =
+            |(socket, text): &(u32, String)| *socket == 1 && text.contains(r#""type":"SNAPSHOT""#);
+        assert_eq!(pushed.len(), usize::from(catches_up), "{assigned_secs:?} {now_secs}");
+        assert!(pushed.iter().all(is_snapshot), "{pushed:?}");
+    }
+}

@@ -1,0 +1,261 @@
+"""Tests what the role of each function allows.
+
+The stack is deployed on the emulator with functions that make any call that they are sent. Each function
+is sent the calls that it needs, which must be allowed, and calls of other functions, which must be denied.
+
+Run by `python -m unittest discover -s tests-aws/ministack`.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import zipfile
+
+from deploy import client
+
+HERE = pathlib.Path(__file__).parent
+TEMPLATE = HERE.parents[1] / "infrastructure" / "template.yaml"
+FUNCTIONS = ("ingest", "worker", "notifier-stream", "notifier-gateway", "session", "expiry")
+
+# A function that makes the calls in its event and returns the outcome of each. It uses the Lambda
+# runtime API, as a compiled function does: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+BOOTSTRAP = """#!%s
+import json, os, urllib.request
+import boto3
+from botocore.exceptions import ClientError
+
+API = "http://%%s/2018-06-01/runtime/invocation/" %% os.environ["AWS_LAMBDA_RUNTIME_API"]
+
+def outcome(service, operation, arguments):
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    if service == "apigatewaymanagementapi":
+        endpoint = os.environ["TIERLIFT_CONNECTIONS_ENDPOINT"]
+    client = boto3.client(service, region_name="us-east-1", endpoint_url=endpoint)
+    try:
+        getattr(client, operation)(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return "ok"
+
+while True:
+    with urllib.request.urlopen(API + "next") as invocation:
+        request = invocation.headers["Lambda-Runtime-Aws-Request-Id"]
+        event = json.load(invocation)
+    # The schedule, the queue and the stream invoke it as well.
+    calls = event if isinstance(event, list) else []
+    answer = json.dumps([outcome(*call) for call in calls] if calls else {}).encode()
+    urllib.request.urlopen(urllib.request.Request(API + request + "/response", data=answer)).close()
+""" % sys.executable
+
+# The outcomes of an allowed call, including one for something that does not exist.
+ALLOWED = {"ok", "GoneException", "ReceiptHandleIsInvalid"}
+DENIED = {"AccessDenied", "AccessDeniedException", "ForbiddenException"}
+
+
+def key(pk):
+    return {"pk": {"S": pk}}
+
+
+class Calls:
+    """The calls that functions are sent."""
+
+    def __init__(self, outputs):
+        self.table = outputs["TableName"]
+        self.webhook_secret = self.secret(outputs["WebhookSecretArn"])
+        self.jwt_secret = self.secret(outputs["JwtSecretArn"])
+        self.send = self.queue(outputs["QueueUrl"])
+        self.park = self.queue(outputs["DeadLetterQueueUrl"])
+        hidden = {"QueueUrl": outputs["QueueUrl"], "ReceiptHandle": "none", "VisibilityTimeout": 1}
+        self.hide = ("sqs", "change_message_visibility", hidden)
+        self.settle = [
+            self.batch(outputs["QueueUrl"], "delete_message_batch"),
+            self.batch(outputs["QueueUrl"], "change_message_visibility_batch", VisibilityTimeout=1),
+        ]
+
+    def secret(self, arn):
+        return ("secretsmanager", "get_secret_value", {"SecretId": arn})
+
+    def queue(self, url):
+        message = {"MessageBody": "{}", "MessageGroupId": "group", "MessageDeduplicationId": "one"}
+        return ("sqs", "send_message", {"QueueUrl": url, **message})
+
+    def batch(self, url, operation, **arguments):
+        entries = [{"Id": "0", "ReceiptHandle": "none", **arguments}]
+        return ("sqs", operation, {"QueueUrl": url, "Entries": entries})
+
+    def item(self, operation, **arguments):
+        return ("dynamodb", operation, {"TableName": self.table, **arguments})
+
+    def get(self, pk):
+        return self.item("get_item", Key=key(pk))
+
+    def put(self, pk):
+        return self.item("put_item", Item=key(pk))
+
+    def change(self, pk):
+        change = {"UpdateExpression": "SET seen = :now", "ExpressionAttributeValues": {":now": {"N": "1"}}}
+        return self.item("update_item", Key=key(pk), **change)
+
+    def delete(self, pk):
+        return self.item("delete_item", Key=key(pk))
+
+    def load(self, *pks):
+        wanted = {self.table: {"Keys": [key(pk) for pk in pks]}}
+        return ("dynamodb", "batch_get_item", {"RequestItems": wanted})
+
+    def commit(self, *pks):
+        puts = [{"Put": {"TableName": self.table, "Item": key(pk)}} for pk in pks]
+        return ("dynamodb", "transact_write_items", {"TransactItems": puts})
+
+    def scan(self):
+        return self.item("scan")
+
+    def sockets_of(self, user):
+        return self.query("connections", "conn_user", {"S": user})
+
+    def due(self):
+        return self.query("expiry", "expiry_shard", {"N": "0"})
+
+    def query(self, index, name, value):
+        return self.item(
+            "query",
+            IndexName=index,
+            KeyConditionExpression="#name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":value": value},
+        )
+
+    def push(self):
+        return ("apigatewaymanagementapi", "post_to_connection", {"ConnectionId": "none", "Data": "{}"})
+
+    def close(self):
+        return ("apigatewaymanagementapi", "delete_connection", {"ConnectionId": "none"})
+
+
+class Roles(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        package = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(package.cleanup)
+        for function in FUNCTIONS:
+            with zipfile.ZipFile(pathlib.Path(package.name, f"{function}.zip"), "w") as archive:
+                archive.writestr("bootstrap", BOOTSTRAP)
+        port = cls.emulator()
+        endpoint = f"http://127.0.0.1:{port}"
+        made = subprocess.run(
+            [sys.executable, HERE / "deploy.py", endpoint, package.name, TEMPLATE, "Plans=price_pro=paid"],
+            capture_output=True,
+            text=True,
+        )
+        if made.returncode != 0:
+            raise AssertionError(made.stderr)
+        cls.functions, cls.calls = client("lambda", endpoint), Calls(json.loads(made.stdout))
+
+    @classmethod
+    def emulator(cls):
+        """Starts the emulator, which ends when its input is closed; returns its port."""
+        process = subprocess.Popen(
+            [sys.executable, HERE / "serve.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        cls.addClassCleanup(process.wait, 30)
+        cls.addClassCleanup(process.stdout.close)
+        cls.addClassCleanup(process.stdin.close)
+        return process.stdout.readline().strip()
+
+    def check(self, function, allowed, denied):
+        calls = [*allowed, *denied]
+        response = self.functions.invoke(FunctionName=f"tierlift-{function}", Payload=json.dumps(calls))
+        outcomes = json.load(response["Payload"])
+        self.assertEqual(len(outcomes), len(calls), outcomes)
+        for call, outcome in zip(calls, outcomes):
+            self.assertIn(outcome, ALLOWED if call in allowed else DENIED, (function, call))
+
+    def test_ingest_sends_and_reads_its_secret(self):
+        c = self.calls
+        self.check(
+            "ingest",
+            allowed=[c.send, c.webhook_secret],
+            denied=[c.park, c.hide, *c.settle, c.jwt_secret, c.get("USER#a"), c.put("EVENT#a")],
+        )
+
+    def test_the_worker_commits_and_parks(self):
+        c = self.calls
+        self.check(
+            "worker",
+            allowed=[
+                c.load("EVENT#a", "CUSTOMER#a", "USER#a"),
+                c.commit("EVENT#a", "CUSTOMER#a", "USER#a"),
+                c.load("FAILURE#a", "FAILURE#b"),
+                c.change("FAILURE#a"),
+                c.park,
+                c.hide,
+                *c.settle,
+            ],
+            denied=[
+                c.commit("EVENT#b", "CONN#a"),
+                c.change("USER#a"),
+                c.put("CONN#a"),
+                c.delete("USER#a"),
+                c.scan(),
+                c.sockets_of("a"),
+                c.due(),
+                c.send,
+                c.webhook_secret,
+                c.jwt_secret,
+            ],
+        )
+
+    def test_the_stream_finds_pushes_to_and_forgets_sockets(self):
+        c = self.calls
+        self.check(
+            "notifier-stream",
+            allowed=[c.sockets_of("a"), c.push(), c.delete("CONN#a")],
+            denied=[c.close(), c.delete("USER#a"), c.put("CONN#a"), c.get("USER#a"), c.due(), c.jwt_secret],
+        )
+
+    def test_the_gateway_keeps_sockets_and_reads_accounts(self):
+        c = self.calls
+        self.check(
+            "notifier-gateway",
+            allowed=[
+                c.get("USER#a"),
+                c.put("CONN#a"),
+                c.delete("CONN#a"),
+                c.sockets_of("a"),
+                c.push(),
+                c.close(),
+                c.jwt_secret,
+            ],
+            denied=[
+                c.put("USER#a"),
+                c.delete("USER#a"),
+                c.get("CUSTOMER#a"),
+                c.scan(),
+                c.due(),
+                c.send,
+                c.webhook_secret,
+            ],
+        )
+
+    def test_the_session_reads_accounts(self):
+        c = self.calls
+        self.check(
+            "session",
+            allowed=[c.get("USER#a"), c.jwt_secret],
+            denied=[c.get("CONN#a"), c.get("CUSTOMER#a"), c.put("USER#a"), c.scan(), c.webhook_secret],
+        )
+
+    def test_expiry_finds_and_settles_expired_accounts(self):
+        c = self.calls
+        self.check(
+            "expiry",
+            allowed=[c.due(), c.get("USER#a"), c.commit("EVENT#c", "USER#a")],
+            denied=[c.put("CUSTOMER#a"), c.put("CONN#a"), c.delete("USER#a"), c.sockets_of("a"), c.send, c.jwt_secret],
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,179 @@
+//! Live sockets behind API Gateway: their rows in the table, and the responses of the management API,
+//! from a server that takes the status of each response from the socket's id.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{Method, StatusCode, Uri},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+use tierlift_aws::sockets::{ConnectionId, Connections};
+use tierlift_core::{
+    limits::{AWS_ATTEMPTS_MAX, CONNECTION_KEPT_SECS, SOCKETS_PER_USER_MAX},
+    ports::{GatewaySockets as _, Holder, Pushed, Sockets as _},
+    time::Timestamp,
+};
+use tierlift_testkit::{facts::user_id, harness::eventually};
+
+use super::{emulator::sdk_at, table::Table};
+
+const AT: Timestamp = Timestamp::from_millis(1_795_000_000_123);
+/// An endpoint that nobody serves, for tests that use only the table.
+const NOWHERE: &str = "http://127.0.0.1:9/none";
+
+type Seen = Arc<Mutex<Vec<(Method, String, String)>>>;
+
+fn id(name: &str) -> ConnectionId {
+    ConnectionId::new(name)
+}
+
+/// Connections with a table of their own and sockets behind that endpoint.
+async fn connections(endpoint: &str) -> (Table, Connections) {
+    let table = Table::create().await;
+    let connections = Connections::new(&table.sdk().await, &table.name, endpoint);
+    (table, connections)
+}
+
+#[tokio::test]
+async fn records_who_opened_a_socket_and_forgets_it() {
+    let (table, connections) = connections(NOWHERE).await;
+    let (ada, socket) = (user_id("用户 ada"), id("L0SM9cOFvHcCIhw="));
+    assert_eq!(connections.holder(&socket).await.unwrap(), None);
+    connections.open(&socket, &ada, AT).await.unwrap();
+    assert_eq!(
+        connections.holder(&socket).await.unwrap(),
+        Some(Holder { user: ada.clone(), opened_at: AT })
+    );
+    let row = table.get("CONN#L0SM9cOFvHcCIhw=").await;
+    assert_eq!(row["ttl"]["N"], (AT.as_secs() + CONNECTION_KEPT_SECS).to_string());
+    for _ in 0..2 {
+        connections.forget(&socket).await.unwrap();
+        assert_eq!(connections.holder(&socket).await.unwrap(), None);
+    }
+    eventually("the index no longer has it", async || {
+        connections.for_user(&ada).await.unwrap().is_empty()
+    })
+    .await;
+}
+
+/// More than one page of the index, newest first, and none of another user.
+#[tokio::test]
+async fn finds_all_sockets_of_a_user() {
+    let (_table, connections) = connections(NOWHERE).await;
+    let ada = user_id("ada");
+    assert!(connections.for_user(&ada).await.unwrap().is_empty());
+    let count = 2 * SOCKETS_PER_USER_MAX + 5;
+    for number in 0..count {
+        let at = AT.plus_millis(i64::try_from(number).unwrap());
+        connections.open(&id(&format!("socket {number}")), &ada, at).await.unwrap();
+    }
+    connections.open(&id("another"), &user_id("bob"), AT).await.unwrap();
+    eventually("the index has them all", async || {
+        connections.for_user(&ada).await.unwrap().len() >= count
+    })
+    .await;
+    let expected: Vec<_> = (0..count).rev().map(|number| id(&format!("socket {number}"))).collect();
+    assert_eq!(connections.for_user(&ada).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_row_that_tierlift_did_not_write_is_an_error() {
+    let (table, connections) = connections(NOWHERE).await;
+    for row in [
+        json!({ "pk": { "S": "CONN#a" }, "conn_user": { "S": "ada" }, "connected_at": { "N": "1" } }),
+        json!({ "pk": { "S": "CONN#a" }, "shape": { "N": "2" }, "conn_user": { "S": "ada" }, "connected_at": { "N": "1" } }),
+        json!({ "pk": { "S": "CONN#a" }, "shape": { "N": "1" }, "connected_at": { "N": "1" } }),
+    ] {
+        table.put(&row).await.unwrap();
+        assert!(connections.holder(&id("a")).await.is_err(), "{row}");
+    }
+}
+
+/// Connections for tests that use only the endpoint.
+fn sockets(endpoint: &str) -> Connections {
+    Connections::new(&sdk_at(([127, 0, 0, 1], 9).into()), "none", endpoint)
+}
+
+/// A management API: a socket whose id is a number gets a response of that status.
+async fn gateway() -> (String, Seen) {
+    let seen = Seen::default();
+    let router = Router::new().fallback(respond).with_state(seen.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/live", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (endpoint, seen)
+}
+
+async fn respond(State(seen): State<Seen>, method: Method, uri: Uri, body: Bytes) -> Response {
+    let path = uri.path().to_owned();
+    let status = path.rsplit('/').next().unwrap().parse().unwrap_or(200);
+    seen.lock().unwrap().push((method, path, String::from_utf8(body.to_vec()).unwrap()));
+    let kind = match status {
+        403 => "ForbiddenException",
+        410 => "GoneException",
+        413 => "PayloadTooLargeException",
+        429 => "LimitExceededException",
+        _ => "",
+    };
+    let headers = [("x-amzn-errortype", kind), ("content-type", "application/json")];
+    (StatusCode::from_u16(status).unwrap(), headers, "{}").into_response()
+}
+
+#[tokio::test]
+async fn pushes_to_a_socket_by_its_id() {
+    let (endpoint, seen) = gateway().await;
+    let connections = sockets(&endpoint);
+    let text = "{\"v\":1,\"role\":\"bezahlt ☂\"}";
+    assert_eq!(connections.push(&id("L0SM9c/O+Hw="), text).await.unwrap(), Pushed::Sent);
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
+    let path = "/live/@connections/L0SM9c%2FO%2BHw%3D";
+    // The SDK may also escape the `@` of the path.
+    let seen: Vec<_> =
+        seen.into_iter().map(|(m, path, body)| (m, path.replace("%40", "@"), body)).collect();
+    assert_eq!(seen, [(Method::POST, path.to_owned(), text.to_owned())]);
+}
+
+#[tokio::test]
+async fn distinguishes_a_socket_that_is_gone_from_one_that_cannot_be_reached() {
+    let (endpoint, seen) = gateway().await;
+    let connections = sockets(&endpoint);
+    let attempts = usize::try_from(AWS_ATTEMPTS_MAX).unwrap();
+    for (name, expected, tries) in [
+        ("200", Some(Pushed::Sent), 1),
+        ("410", Some(Pushed::Gone), 1),
+        ("403", None, 1),
+        ("404", None, 1),
+        ("413", None, 1),
+        ("429", None, attempts),
+        ("500", None, attempts),
+        ("503", None, attempts),
+    ] {
+        let pushed = connections.push(&id(name), "hello").await;
+        match expected {
+            Some(expected) => assert_eq!(pushed.unwrap(), expected, "{name}"),
+            None => assert!(pushed.is_err(), "{name}: {pushed:?}"),
+        }
+        assert_eq!(std::mem::take(&mut *seen.lock().unwrap()).len(), tries, "{name}");
+    }
+    assert!(sockets(NOWHERE).push(&id("200"), "hello").await.is_err());
+}
+
+/// A socket that is gone already counts as closed; one that could not be closed is kept.
+#[tokio::test]
+async fn closes_a_socket_and_forgets_it() {
+    let (endpoint, seen) = gateway().await;
+    let (_table, connections) = connections(&endpoint).await;
+    let ada = user_id("ada");
+    for (name, closes) in [("204", true), ("410", true), ("403", false)] {
+        connections.open(&id(name), &ada, AT).await.unwrap();
+        assert_eq!(connections.close(&id(name)).await.is_ok(), closes, "{name}");
+        assert_eq!(connections.holder(&id(name)).await.unwrap().is_none(), closes, "{name}");
+        let seen = std::mem::take(&mut *seen.lock().unwrap());
+        assert!(seen.iter().all(|(method, ..)| method == Method::DELETE), "{seen:?}");
+        assert_eq!(seen.len(), 1);
+    }
+}
