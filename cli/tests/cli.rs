@@ -272,7 +272,7 @@ fn a_demo_takes_an_upgrade_to_the_session() {
 /// Every metric that the server shows is documented.
 fn check_metrics(demo: &Serving) {
     let (_, metrics) = demo.ask("/metrics", "");
-    let protocol = include_str!("../../../docs/protocol.md");
+    let protocol = include_str!("../../docs/protocol.md");
     let names: Vec<_> = metrics
         .as_str()
         .unwrap()
