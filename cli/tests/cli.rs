@@ -2,13 +2,7 @@
 //! to a changed role.
 //!
 //! `cargo build --bin tierlift` builds what is tested here.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "this is tests: a broken promise should stop it where it breaks"
-)]
+#![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -256,6 +250,7 @@ fn a_demo_takes_an_upgrade_to_the_session() {
     ] {
         demo.trigger(&folder, action, &[], 0, verdict);
     }
+    check_metrics(&demo);
     let storm = ["--count", "700", "--duplicates", "100", "--shuffle", "--seed", "7"];
     demo.trigger(&folder, "storm", &storm, 0, "OK ada-3: role paid");
     // The same command again is another storm; with its time it is nothing but repeats.
@@ -266,6 +261,22 @@ fn a_demo_takes_an_upgrade_to_the_session() {
     }
     demo.trigger(&folder, "downgrade", &[], 0, "OK ada: role free");
     demo.end();
+}
+
+/// Every metric that the server shows is documented.
+fn check_metrics(demo: &Serving) {
+    let (_, metrics) = demo.ask("/metrics", "");
+    let protocol = include_str!("../../docs/protocol.md");
+    let names: Vec<_> = metrics
+        .as_str()
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    assert!(names.len() > 8, "{names:?}");
+    for name in names {
+        assert!(protocol.contains(&format!("`{name}`")), "{name} is not in docs/protocol.md");
+    }
 }
 
 #[test]

@@ -9,8 +9,9 @@ use crate::{
 };
 
 /// The format of an origin, for error messages.
-pub(super) const ORIGIN_FORMAT: &str = "scheme and host in lower case, with a port only where it is not the \
-     default, and nothing after it, such as \"https://app.example.com\" or \"http://127.0.0.1:8787\"";
+pub(super) const ORIGIN_FORMAT: &str = "scheme and host in lower case, with a port only where it \
+                                        is not the default, and nothing after it, such as \
+                                        \"https://app.example.com\" or \"http://127.0.0.1:8787\"";
 /// The format of a key set's address, for error messages.
 pub(super) const JWKS_URL_FORMAT: &str =
     "the address of a key set, such as \"https://issuer.example.com/.well-known/jwks.json\"";
