@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use serde::Serialize;
 
 use tierlift_bench::{
     id::{self, EVENT_ID_BYTES},
@@ -35,9 +36,9 @@ pub(crate) enum Pace {
     },
 }
 
-/// What came of a run.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outcome {
+/// How many events ended in which way.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Counts {
     /// Events that were to be sent.
     pub(crate) events: usize,
     /// Answered otherwise than 200.
@@ -46,6 +47,12 @@ pub(crate) struct Outcome {
     pub(crate) noticed: usize,
     /// Notices that came twice, or said the wrong thing.
     pub(crate) wrong: usize,
+}
+
+/// The result of a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) counts: Counts,
     /// From the first event to the last notice.
     pub(crate) elapsed: Duration,
     pub(crate) ack: Latency,
@@ -55,7 +62,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Changes that reached their tab, a second.
     pub(crate) fn per_second(&self) -> f64 {
-        figure(self.noticed) / self.elapsed.as_secs_f64()
+        figure(self.counts.noticed) / self.elapsed.as_secs_f64()
     }
 }
 
@@ -234,10 +241,12 @@ impl<'a> Marks<'a> {
         let end = self.now();
         let elapsed = if self.complete() { self.last_notice } else { end };
         Outcome {
-            events: self.due.len(),
-            refused: self.refused,
-            noticed: self.notices,
-            wrong: self.wrong,
+            counts: Counts {
+                events: self.due.len(),
+                refused: self.refused,
+                noticed: self.notices,
+                wrong: self.wrong,
+            },
             elapsed: Duration::from_nanos(elapsed),
             ack: Latency::from_nanos(latencies(&self.due, &self.acked, end)),
             notice: Latency::from_nanos(latencies(&self.due, &self.noticed, end)),

@@ -22,7 +22,7 @@ use tierlift_bench::machine::{self, Machine};
 use crate::{
     args::{Args, Scale},
     phase::{idle, load, load::Load, stage, start},
-    report::{Figures, Report},
+    report::{Figures, Loads, Report},
     server::Program,
 };
 
@@ -64,9 +64,7 @@ fn measure(args: &Args, programs: &[Program]) -> Result<Vec<Figures>> {
     let figures = all.zip(rest).map(
         |((((program, closed), open_1000), open_8000), ((idle, start_ms), stage))| Figures {
             name: program.name(),
-            closed,
-            open_1000,
-            open_8000,
+            loads: Loads { closed, open_1000, open_8000 },
             idle_kib_per_socket: idle,
             start_ms,
             stage,

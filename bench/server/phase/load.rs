@@ -8,11 +8,14 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use tierlift_bench::{machine::precise_timers, stats::figure};
+use tierlift_bench::{
+    machine::precise_timers,
+    stats::{Latency, figure},
+};
 
 use crate::{
     args::Scale,
-    drive::{Outcome, Pace, drive},
+    drive::{Counts, Outcome, Pace, drive},
     fleet::Fleet,
     metrics::{self, Stage},
     plan::Plan,
@@ -25,30 +28,52 @@ const WARM_UP_MAX: Duration = Duration::from_secs(30);
 /// What one run of load showed. Times are in microseconds.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Load {
-    pub(crate) events: usize,
-    pub(crate) noticed: usize,
-    pub(crate) refused: usize,
-    pub(crate) wrong: usize,
+    #[serde(flatten)]
+    pub(crate) counts: Counts,
     pub(crate) upgrades_per_sec: f64,
-    pub(crate) ack_p50_us: f64,
-    pub(crate) ack_p99_us: f64,
-    pub(crate) notice_p50_us: f64,
-    pub(crate) notice_p99_us: f64,
-    pub(crate) user_us_per_event: f64,
-    pub(crate) sys_us_per_event: f64,
-    pub(crate) generator_us_per_event: f64,
+    pub(crate) ack: Quantiles,
+    pub(crate) notice: Quantiles,
+    pub(crate) cpu: CpuPerEvent,
     pub(crate) resident_mib: f64,
     pub(crate) stages: Vec<Stage>,
 }
 
+/// A latency, in microseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Quantiles {
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+}
+
+impl From<Latency> for Quantiles {
+    fn from(latency: Latency) -> Self {
+        Self { p50_us: micros(latency.p50), p99_us: micros(latency.p99) }
+    }
+}
+
+/// The processor time of an event, in microseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct CpuPerEvent {
+    /// The server's, in user code.
+    pub(crate) user_us: f64,
+    /// The server's, in the kernel.
+    pub(crate) sys_us: f64,
+    /// The generator's own.
+    pub(crate) generator_us: f64,
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
 impl Load {
     pub(crate) fn cpu_us_per_event(&self) -> f64 {
-        self.user_us_per_event + self.sys_us_per_event
+        self.cpu.user_us + self.cpu.sys_us
     }
 
     /// Events that were neither noticed nor refused before the run gave up.
     pub(crate) fn unfinished(&self) -> usize {
-        self.events.saturating_sub(self.noticed + self.refused)
+        self.counts.events.saturating_sub(self.counts.noticed + self.counts.refused)
     }
 }
 
@@ -118,21 +143,17 @@ fn load_of(
     resident_mib: f64,
     stages: Vec<Stage>,
 ) -> Load {
-    let us = |time: Duration| time.as_secs_f64() * 1e6;
-    let done = figure(outcome.noticed.max(1));
+    let done = figure(outcome.counts.noticed.max(1));
     Load {
-        events: outcome.events,
-        noticed: outcome.noticed,
-        refused: outcome.refused,
-        wrong: outcome.wrong,
+        counts: outcome.counts,
         upgrades_per_sec: outcome.per_second(),
-        ack_p50_us: us(outcome.ack.p50),
-        ack_p99_us: us(outcome.ack.p99),
-        notice_p50_us: us(outcome.notice.p50),
-        notice_p99_us: us(outcome.notice.p99),
-        user_us_per_event: us(theirs.user) / done,
-        sys_us_per_event: us(theirs.sys) / done,
-        generator_us_per_event: us(own.user + own.sys) / done,
+        ack: outcome.ack.into(),
+        notice: outcome.notice.into(),
+        cpu: CpuPerEvent {
+            user_us: micros(theirs.user) / done,
+            sys_us: micros(theirs.sys) / done,
+            generator_us: micros(own.user + own.sys) / done,
+        },
         resident_mib,
         stages,
     }
