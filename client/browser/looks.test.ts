@@ -4,29 +4,21 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { AxeResults } from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
-import { DemoServer } from './server';
-import { Visitor, launch, live, showsRole, showsWatch } from './visitor';
+import type { Page } from 'playwright-core';
+import { useFixture } from './fixture';
+import { Visitor, live, showsRole, showsWatch } from './visitor';
 
 const FOLDER = join(import.meta.dirname, '../screenshots');
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const WIDTHS = { phone: 390, desktop: 1280 };
 
-let browser: Browser;
-let server: DemoServer;
+const fixture = useFixture();
 
-beforeAll(async () => {
+beforeAll(() => {
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER);
-  server = await DemoServer.start();
-  browser = await launch();
-});
-afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
-afterAll(async () => {
-  await browser.close();
-  await server.close();
 });
 
 interface State {
@@ -35,7 +27,7 @@ interface State {
   reach: (page: Page, visitor: Visitor) => Promise<void>;
 }
 
-const go = (page: Page, query = '') => page.goto(`${server.origin}/demo${query}`);
+const go = (page: Page, query = '') => page.goto(`${fixture.server.origin}/demo${query}`);
 
 const states: State[] = [
   {
@@ -73,7 +65,7 @@ const states: State[] = [
     reach: async (page, visitor) => {
       await go(page, '?return');
       await showsWatch(page, 'pending');
-      await server.simulate(visitor.userId, 'upgrade');
+      await fixture.server.simulate(visitor.userId, 'upgrade');
       await showsWatch(page, 'upgraded');
       await page.getByTestId('premium-text').waitFor();
       await page.getByText('Toast shown').waitFor();
@@ -93,7 +85,7 @@ const states: State[] = [
       await live(page);
       await page.getByRole('button', { name: 'Webhook storm' }).click();
       await page.getByText('webhooks sent').waitFor();
-      await server.simulate(visitor.userId, 'upgrade');
+      await fixture.server.simulate(visitor.userId, 'upgrade');
       await showsRole(page, 'paid');
       await page.getByRole('button', { name: 'Cancel subscription' }).click();
       await showsRole(page, 'free');
@@ -120,7 +112,7 @@ describe.each(Object.entries(WIDTHS))('on a %s', (device, width) => {
     it.each(states)('$name', async ({ name, signedOut = false, reach }) => {
       const viewport = { width, height: device === 'phone' ? 844 : 900 };
       const look = { viewport, colorScheme, reducedMotion: 'reduce' as const };
-      const visitor = await Visitor.arrive(browser, server, { ...look, signedOut });
+      const visitor = await Visitor.arrive(fixture.browser, fixture.server, { ...look, signedOut });
       const page = await visitor.open();
       await reach(page, visitor);
       const path = join(FOLDER, `${name}-${device}-${colorScheme}.png`);
@@ -131,7 +123,7 @@ describe.each(Object.entries(WIDTHS))('on a %s', (device, width) => {
   });
 
   it('nothing moves from free to pending, late, paid and back', async () => {
-    const visitor = await Visitor.arrive(browser, server, { viewport: { width, height: 900 } });
+    const visitor = await Visitor.arrive(fixture.browser, fixture.server, { viewport: { width, height: 900 } });
     const page = await visitor.openLive();
     const places = () =>
       page.evaluate(() =>
@@ -148,10 +140,10 @@ describe.each(Object.entries(WIDTHS))('on a %s', (device, width) => {
     await page.clock.runFor(61_000);
     await showsWatch(page, 'timed_out');
     expect(await places()).toEqual(before);
-    await server.simulate(visitor.userId, 'upgrade');
+    await fixture.server.simulate(visitor.userId, 'upgrade');
     await page.getByTestId('premium-text').waitFor();
     expect(await places()).toEqual(before);
-    await server.simulate(visitor.userId, 'downgrade');
+    await fixture.server.simulate(visitor.userId, 'downgrade');
     await showsRole(page, 'free');
     expect(await places()).toEqual(before);
   });

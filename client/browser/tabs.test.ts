@@ -1,25 +1,14 @@
 // Tabs of one browser and of two, against a real server: which tab holds the socket, how fast a change
 // arrives, and what happens when that tab goes away.
 
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import type { Browser, Page } from 'playwright-core';
-import { DemoServer } from './server';
-import { Visitor, hasPosition, launch, live, position, role, showsRole } from './visitor';
+import { expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { useFixture } from './fixture';
+import { Visitor, hasPosition, live, position, role, showsRole } from './visitor';
 
 const SECOND_MS = 1_000;
 
-let browser: Browser;
-let server: DemoServer;
-
-beforeAll(async () => {
-  server = await DemoServer.start();
-  browser = await launch();
-});
-afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
-afterAll(async () => {
-  await browser.close();
-  await server.close();
-});
+const fixture = useFixture();
 
 /** The time from `cause` until each page shows the role, by the pages' own clocks. */
 async function msUntil(pages: Page[], wanted: string, cause: () => Promise<void>) {
@@ -45,7 +34,7 @@ async function msUntil(pages: Page[], wanted: string, cause: () => Promise<void>
 }
 
 async function twoTabs(): Promise<[Visitor, leader: Page, follower: Page]> {
-  const visitor = await Visitor.arrive(browser, server);
+  const visitor = await Visitor.arrive(fixture.browser, fixture.server);
   const leader = await visitor.openLive();
   const follower = await visitor.openLive();
   await hasPosition(leader, 'leader');
@@ -55,11 +44,11 @@ async function twoTabs(): Promise<[Visitor, leader: Page, follower: Page]> {
 
 it('two tabs and two browsers of one user follow a webhook within a second', async () => {
   const [visitor, leader, follower] = await twoTabs();
-  const elsewhere = await Visitor.arrive(browser, server, { userId: visitor.userId });
+  const elsewhere = await Visitor.arrive(fixture.browser, fixture.server, { userId: visitor.userId });
   const pages = [leader, follower, await elsewhere.openLive(), await elsewhere.openLive()];
-  const up = await msUntil(pages, 'paid', () => server.simulate(visitor.userId, 'upgrade'));
+  const up = await msUntil(pages, 'paid', () => fixture.server.simulate(visitor.userId, 'upgrade'));
   expect(Math.max(...up)).toBeLessThan(SECOND_MS);
-  const down = await msUntil(pages, 'free', () => server.simulate(visitor.userId, 'downgrade'));
+  const down = await msUntil(pages, 'free', () => fixture.server.simulate(visitor.userId, 'downgrade'));
   expect(Math.max(...down)).toBeLessThan(SECOND_MS);
 });
 
@@ -73,7 +62,7 @@ it('closing the leader hands over within a second, and nothing is missed', async
   const [visitor, leader, follower] = await twoTabs();
   const closed = Date.now();
   await leader.close();
-  const sent = server.simulate(visitor.userId, 'upgrade');
+  const sent = fixture.server.simulate(visitor.userId, 'upgrade');
   await hasPosition(follower, 'leader');
   expect(Date.now() - closed).toBeLessThan(SECOND_MS);
   await sent;
@@ -87,7 +76,7 @@ it('a leader that is frozen hands over, and comes back as a follower in step', a
   const [visitor, leader, follower] = await twoTabs();
   await leader.evaluate(() => document.dispatchEvent(new Event('freeze')));
   await hasPosition(follower, 'leader');
-  await server.simulate(visitor.userId, 'upgrade');
+  await fixture.server.simulate(visitor.userId, 'upgrade');
   await showsRole(follower, 'paid');
   await leader.evaluate(() => document.dispatchEvent(new Event('resume')));
   await hasPosition(leader, 'follower');
@@ -104,7 +93,7 @@ it('a leader that hangs is replaced within a second of being needed', async () =
   const needed = Date.now();
   await hasPosition(follower, 'leader');
   expect(Date.now() - needed).toBeLessThan(SECOND_MS);
-  await server.simulate(visitor.userId, 'upgrade');
+  await fixture.server.simulate(visitor.userId, 'upgrade');
   await showsRole(follower, 'paid');
   await hung;
   await hasPosition(leader, 'follower');
@@ -115,16 +104,16 @@ it('a leader that hangs is replaced within a second of being needed', async () =
 it('a stale token is refreshed once for all tabs, and each guarded request succeeds', async () => {
   const [visitor, leader, follower] = await twoTabs();
   const third = await visitor.openLive();
-  await server.simulate(visitor.userId, 'upgrade');
+  await fixture.server.simulate(visitor.userId, 'upgrade');
   for (const page of [leader, follower, third]) await page.getByTestId('premium-text').waitFor();
   expect(visitor.count('POST /session/refresh')).toBe(1);
 });
 
 it('a downgrade closes the premium panel in every tab', async () => {
   const [visitor, leader, follower] = await twoTabs();
-  await server.simulate(visitor.userId, 'upgrade');
+  await fixture.server.simulate(visitor.userId, 'upgrade');
   for (const page of [leader, follower]) await page.getByTestId('premium-text').waitFor();
-  await server.simulate(visitor.userId, 'downgrade');
+  await fixture.server.simulate(visitor.userId, 'downgrade');
   for (const page of [leader, follower]) {
     await page.getByTestId('premium-text').waitFor({ state: 'detached' });
     await page.locator('[data-testid=premium-response][data-code="403"]').waitFor();
@@ -133,13 +122,13 @@ it('a downgrade closes the premium panel in every tab', async () => {
 
 it('a storm ends with every tab in step', async () => {
   const [visitor, leader, follower] = await twoTabs();
-  await server.simulate(visitor.userId, 'storm');
-  const token = await server.token(visitor.userId);
+  await fixture.server.simulate(visitor.userId, 'storm');
+  const token = await fixture.server.token(visitor.userId);
   const headers = { authorization: `Bearer ${token}` };
   await expect
     .poll(
       async () => {
-        const response = await fetch(`${server.origin}/session`, { headers });
+        const response = await fetch(`${fixture.server.origin}/session`, { headers });
         const truth = ((await response.json()) as { role: string }).role;
         return [await role(leader), await role(follower)].every((shown) => shown === truth);
       },
@@ -160,11 +149,11 @@ it.each([
   ['BroadcastChannel', () => Reflect.deleteProperty(globalThis, 'BroadcastChannel')],
   ['Web Locks', () => Object.defineProperty(navigator, 'locks', { value: undefined })],
 ] as const)('without %s each tab keeps its own socket and follows', async (_, remove) => {
-  const visitor = await Visitor.arrive(browser, server);
+  const visitor = await Visitor.arrive(fixture.browser, fixture.server);
   await visitor.context.addInitScript(remove);
   const pages = [await visitor.openLive(), await visitor.openLive()];
   expect(await Promise.all(pages.map(position))).toEqual(['solo', 'solo']);
-  const shown = await msUntil(pages, 'paid', () => server.simulate(visitor.userId, 'upgrade'));
+  const shown = await msUntil(pages, 'paid', () => fixture.server.simulate(visitor.userId, 'upgrade'));
   expect(Math.max(...shown)).toBeLessThan(SECOND_MS);
   for (const page of pages) await page.getByTestId('premium-text').waitFor();
 });

@@ -1,29 +1,18 @@
 // A customer who has paid, when things go wrong: the server dies, sockets are blocked, webhooks are
 // late, pages are reloaded. The test moves the page's clock through the minute of a watch.
 
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import type { Browser, Page } from 'playwright-core';
-import { DemoServer } from './server';
-import { Visitor, buyButton, launch, live, showsRole, showsWatch } from './visitor';
+import { expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { useFixture } from './fixture';
+import { Visitor, buyButton, live, showsRole, showsWatch } from './visitor';
 
-let browser: Browser;
-let server: DemoServer;
-
-beforeAll(async () => {
-  server = await DemoServer.start();
-  browser = await launch();
-});
-afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
-afterAll(async () => {
-  await browser.close();
-  await server.close();
-});
+const fixture = useFixture();
 
 const banner = (page: Page) => page.getByRole('status').filter({ hasText: /./ });
 const dropSockets = (page: Page) => page.getByRole('switch', { name: /Drop my socket/ }).click();
 
 it('a checkout unlocks everything, in the tab that paid and in the other', async () => {
-  const visitor = await Visitor.arrive(browser, server);
+  const visitor = await Visitor.arrive(fixture.browser, fixture.server);
   const [buyer, other] = [await visitor.openLive(), await visitor.openLive()];
   await buyButton(buyer).click();
   await buyer.getByRole('button', { name: /Pay/ }).click();
@@ -36,26 +25,26 @@ it('a checkout unlocks everything, in the tab that paid and in the other', async
 });
 
 it('a page that waits catches up with a server that is killed and restarted', async () => {
-  const visitor = await Visitor.arrive(browser, server);
+  const visitor = await Visitor.arrive(fixture.browser, fixture.server);
   const other = await visitor.openLive();
   const page = await visitor.open('/demo?return');
   await showsWatch(page, 'pending');
-  await server.kill();
-  await server.run();
-  await server.simulate(visitor.userId, 'upgrade');
+  await fixture.server.kill();
+  await fixture.server.run();
+  await fixture.server.simulate(visitor.userId, 'upgrade');
   for (const tab of [page, other]) await showsRole(tab, 'paid');
   await showsWatch(page, 'upgraded');
 });
 
 it('with the socket blocked, polling finds the upgrade', async () => {
-  const visitor = await Visitor.arrive(browser, server);
+  const visitor = await Visitor.arrive(fixture.browser, fixture.server);
   const other = await visitor.openLive();
   await dropSockets(other);
   await other.locator('[data-testid=connection]', { hasText: 'Polling' }).waitFor();
   expect(visitor.openSockets).toBe(0);
   const page = await visitor.open('/demo?return');
   await showsWatch(page, 'pending');
-  await server.simulate(visitor.userId, 'upgrade');
+  await fixture.server.simulate(visitor.userId, 'upgrade');
   await showsWatch(page, 'upgraded');
   await showsRole(other, 'paid');
   expect(visitor.openSockets).toBe(0);
@@ -64,24 +53,24 @@ it('with the socket blocked, polling finds the upgrade', async () => {
 });
 
 it('a webhook after the window is explained, and the retry finds it', async () => {
-  const visitor = await Visitor.arrive(browser, server);
+  const visitor = await Visitor.arrive(fixture.browser, fixture.server);
   const page = await visitor.openLive();
   await dropSockets(page);
   await page.clock.install();
-  await page.goto(`${server.origin}/demo?return`);
+  await page.goto(`${fixture.server.origin}/demo?return`);
   await showsWatch(page, 'pending');
   await page.clock.runFor(61_000);
   await showsWatch(page, 'timed_out');
   expect(await banner(page).textContent()).toMatch(/longer than usual.*payment is safe/);
   expect(await buyButton(page).count()).toBe(0);
-  await server.simulate(visitor.userId, 'upgrade');
+  await fixture.server.simulate(visitor.userId, 'upgrade');
   await page.getByRole('button', { name: 'Check again' }).click();
   await showsWatch(page, 'upgraded');
   await showsRole(page, 'paid');
 });
 
 it('a reload while waiting still waits, and a second tab does not offer to pay again', async () => {
-  const visitor = await Visitor.arrive(browser, server);
+  const visitor = await Visitor.arrive(fixture.browser, fixture.server);
   const page = await visitor.open('/demo?return');
   await showsWatch(page, 'pending');
   await page.reload();
@@ -89,12 +78,12 @@ it('a reload while waiting still waits, and a second tab does not offer to pay a
   const other = await visitor.openLive();
   await showsWatch(other, 'pending');
   expect(await buyButton(other).count()).toBe(0);
-  await server.simulate(visitor.userId, 'upgrade');
+  await fixture.server.simulate(visitor.userId, 'upgrade');
   for (const tab of [page, other]) await showsWatch(tab, 'upgraded');
 });
 
 it('the slow webhook of the demo is waited for', async () => {
-  const visitor = await Visitor.arrive(browser, server);
+  const visitor = await Visitor.arrive(fixture.browser, fixture.server);
   const page = await visitor.openLive();
   await page.getByRole('switch', { name: /Slow webhook/ }).click();
   await buyButton(page).click();
@@ -104,7 +93,7 @@ it('the slow webhook of the demo is waited for', async () => {
 });
 
 it('a person with only a keyboard can sign in, pay and return', async () => {
-  const visitor = await Visitor.arrive(browser, server, { signedOut: true });
+  const visitor = await Visitor.arrive(fixture.browser, fixture.server, { signedOut: true });
   const page = await visitor.open();
   await page.getByLabel('Your user id').focus();
   await page.keyboard.press('Enter');

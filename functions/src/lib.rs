@@ -6,3 +6,17 @@
 
 pub mod gateway;
 pub mod rotating_access;
+
+use axum::Router;
+use tierlift_aws::lambda::{Error, Function};
+use tower::ServiceExt as _;
+
+/// Serves a stage's routes until the function ends.
+pub async fn serve(function: &Function, routes: Router) -> Result<(), Error> {
+    function
+        .serve_http(async |request| {
+            let Ok(response) = routes.clone().oneshot(request).await;
+            response
+        })
+        .await
+}

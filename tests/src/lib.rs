@@ -1,12 +1,5 @@
 //! What every backend promises, as tests that are generic over core's ports.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::missing_panics_doc,
-    reason = "this crate is tests: a broken promise should stop it where it breaks"
-)]
+#![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
 pub mod contract;
 pub use tierlift_testkit::facts;

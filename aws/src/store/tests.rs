@@ -145,12 +145,18 @@ fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
+/// Alterations of the version that customers and accounts have.
+fn version_alterations() -> [(&'static str, Option<AttributeValue>, &'static str); 3] {
+    let message = "its version is missing or wrong";
+    [None, Some(number(0)), Some(text("1"))].map(|value| ("version", value, message))
+}
+
 /// Checks that each alteration of an item is an error, which names the key, and that the port reports
 /// it as a corrupt row.
 fn check_corrupt<T: std::fmt::Debug>(
     item: &Item,
     parse: impl Fn(Item) -> Result<T, item::Error>,
-    alterations: Vec<(&'static str, Option<AttributeValue>, &'static str)>,
+    alterations: impl IntoIterator<Item = (&'static str, Option<AttributeValue>, &'static str)>,
 ) {
     let key = item::text(item, "pk").unwrap();
     parse(item.clone()).unwrap();
@@ -189,15 +195,12 @@ fn an_altered_customer_is_corrupt() {
     check_corrupt(
         &item,
         parse,
-        vec![
-            ("version", None, "its version is missing or wrong"),
-            ("version", Some(number(0)), "its version is missing or wrong"),
-            ("version", Some(text("1")), "its version is missing or wrong"),
+        version_alterations().into_iter().chain([
             ("id", Some(text("cus_2")), "its id is missing or wrong"),
             ("id", Some(text("")), "cannot be read"),
             ("subscriptions", Some(text("")), "cannot be read"),
             ("subscriptions", Some(record), "cannot be read"),
-        ],
+        ]),
     );
 }
 
@@ -210,14 +213,12 @@ fn an_altered_account_is_corrupt() {
     check_corrupt(
         &item,
         parse,
-        vec![
-            ("version", None, "its version is missing or wrong"),
-            ("version", Some(number(0)), "its version is missing or wrong"),
+        version_alterations().into_iter().chain([
             ("user", Some(text("eve")), "its id is missing or wrong"),
             ("role", None, "cannot be read"),
             ("revocation_id", Some(text("1")), "cannot be read"),
             ("grants", Some(number(1)), "cannot be read"),
-        ],
+        ]),
     );
 }
 

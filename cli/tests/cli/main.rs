@@ -1,12 +1,6 @@
 //! The `tierlift` program as people use it, run as a child process: its errors and their codes, its
 //! server, its demo.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "this is tests: a broken promise should stop it where it breaks"
-)]
+#![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
 mod serving;
 

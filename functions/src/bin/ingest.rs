@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use tierlift_aws::{lambda::Function, queue::Producer, secrets::CachedSecret};
 use tierlift_core::limits::REQUEST_BODY_TIMEOUT_SECS;
+use tierlift_functions::serve;
 use tierlift_ingest::{Ingest, router};
-use tower::ServiceExt as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -17,11 +17,5 @@ async fn main() -> anyhow::Result<()> {
         clock: clock.clone(),
         body_timeout: Duration::from_secs(REQUEST_BODY_TIMEOUT_SECS),
     }));
-    function
-        .serve_http(async |request| {
-            let Ok(response) = routes.clone().oneshot(request).await;
-            response
-        })
-        .await?;
-    Ok(())
+    Ok(serve(&function, routes).await?)
 }

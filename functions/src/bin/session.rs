@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::middleware::from_fn_with_state;
 use tierlift_aws::lambda::Function;
-use tierlift_functions::rotating_access::{self, rotate_first};
+use tierlift_functions::{
+    rotating_access::{self, rotate_first},
+    serve,
+};
 use tierlift_session::{codes, router};
-use tower::ServiceExt as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -15,11 +17,5 @@ async fn main() -> anyhow::Result<()> {
     let sessions = router(Arc::clone(access.access()));
     let routes =
         sessions.route_layer(from_fn_with_state(access, rotate_first)).merge(codes::router());
-    function
-        .serve_http(async |request| {
-            let Ok(response) = routes.clone().oneshot(request).await;
-            response
-        })
-        .await?;
-    Ok(())
+    Ok(serve(&function, routes).await?)
 }

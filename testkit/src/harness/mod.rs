@@ -1,12 +1,5 @@
 //! What integration tests drive programs with: clients, child processes and where tools are.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::missing_panics_doc,
-    reason = "this is tests: a broken promise should stop it where it breaks"
-)]
+#![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
 pub mod client;
 pub mod localstripe;

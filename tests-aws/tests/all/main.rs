@@ -1,11 +1,5 @@
 //! The AWS backend, against emulators of AWS. All integration tests, in one binary.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "this is tests: a broken promise should stop it where it breaks"
-)]
+#![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
 mod connections;
 mod contract;

@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tierlift_core::codes::{Code, Seen};
+use tierlift_core::{
+    codes::{Code, Seen},
+    stripe::event::Type,
+};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -68,7 +71,8 @@ fn the_files_that_the_architecture_names_exist() {
 fn codes_in(text: &str, column: usize) -> BTreeSet<Code> {
     let rows = text.lines().filter(|line| line.starts_with("| "));
     let cells = rows.filter_map(|row| row.split('|').nth(column));
-    cells.flat_map(|cell| between(cell, "`", "`")).filter_map(Code::parse).collect()
+    // Every second piece stands between two backticks.
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter_map(Code::parse).collect()
 }
 
 /// The part of a document below a heading of the second level.
@@ -110,4 +114,33 @@ fn the_protocol_lists_exactly_the_codes_of_problems() {
     let protocol = fs::read_to_string(root().join("docs/protocol.md")).unwrap();
     let problems = seen(&[Seen::Problem, Seen::CauseAndProblem]);
     assert_eq!(codes_in(section(&protocol, "Refusals"), 2), problems);
+}
+
+/// The event types that a document tells its reader to enable: lists of `a.b.created`, `.updated`.
+fn enabled_types(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for line in text.lines() {
+        let mut prefix = None;
+        for name in line.split('`').skip(1).step_by(2) {
+            match (name.strip_prefix('.'), prefix) {
+                (Some(last), Some(prefix)) => found.insert(format!("{prefix}.{last}")),
+                (None, _) if Type::parse(name).is_some() => {
+                    prefix = name.rsplit_once('.').map(|(prefix, _)| prefix);
+                    found.insert(name.to_owned())
+                }
+                _ => continue,
+            };
+        }
+    }
+    found
+}
+
+#[test]
+fn the_guides_enable_exactly_the_types_that_are_acted_on() {
+    let acted_on: BTreeSet<String> =
+        Type::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
+    for guide in ["README.md", "infrastructure/README.md"] {
+        let text = fs::read_to_string(root().join(guide)).unwrap();
+        assert_eq!(enabled_types(&text), acted_on, "{guide}");
+    }
 }

@@ -1,0 +1,28 @@
+// What the browser tests start from: one real server and one real Chromium for each file, and a fresh
+// browser context for each test.
+
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import type { Browser } from 'playwright-core';
+import { DemoServer } from './server';
+import { launch } from './visitor';
+
+/** Filled before the first test of a file runs. */
+export interface Fixture {
+  browser: Browser;
+  server: DemoServer;
+}
+
+/** Starts the server and the browser of a test file, and stops them after its last test. */
+export function useFixture(): Fixture {
+  const fixture = {} as Fixture;
+  beforeAll(async () => {
+    fixture.server = await DemoServer.start();
+    fixture.browser = await launch();
+  });
+  afterEach(() => Promise.all(fixture.browser.contexts().map((context) => context.close())));
+  afterAll(async () => {
+    await fixture.browser.close();
+    await fixture.server.close();
+  });
+  return fixture;
+}
