@@ -188,20 +188,15 @@ CARGO_INSTALL := CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off
   CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 cargo install --quiet --locked --root $(TOOLS)
 
 # A tool that is on the machine already will do.
-$(NEXTEST):
+define cargo-tool
+$(1):
 	@mkdir -p $(TOOLS)
-	cargo nextest --version >/dev/null 2>&1 || $(CARGO_INSTALL) cargo-nextest --version $(NEXTEST_VERSION)
-	@touch $@
-
-$(DENY):
-	@mkdir -p $(TOOLS)
-	cargo deny --version >/dev/null 2>&1 || $(CARGO_INSTALL) cargo-deny --version $(DENY_VERSION)
-	@touch $@
-
-$(MACHETE):
-	@mkdir -p $(TOOLS)
-	cargo machete --version >/dev/null 2>&1 || $(CARGO_INSTALL) cargo-machete --version $(MACHETE_VERSION)
-	@touch $@
+	cargo $(2) --version >/dev/null 2>&1 || $(CARGO_INSTALL) cargo-$(2) --version $(3)
+	@touch $$@
+endef
+$(eval $(call cargo-tool,$(NEXTEST),nextest,$(NEXTEST_VERSION)))
+$(eval $(call cargo-tool,$(DENY),deny,$(DENY_VERSION)))
+$(eval $(call cargo-tool,$(MACHETE),machete,$(MACHETE_VERSION)))
 
 $(DYNOXIDE):
 	@mkdir -p $(TOOLS)
