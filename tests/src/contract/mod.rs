@@ -70,6 +70,7 @@ macro_rules! contract_tests {
             takes_back_what_nobody_tried,
             holds_a_group_back_while_its_head_waits,
             parks_with_the_cause_and_lets_the_group_go_on,
+            gets_a_dead_letter_by_its_event,
             redrives_a_dead_letter,
             brings_an_unanswered_message_back,
             waits_for_the_first_message,
@@ -90,6 +91,7 @@ macro_rules! contract_tests {
             loads_the_account_of_the_customers_user,
             moves_a_grant_between_two_accounts_at_once,
             serializes_racing_commits,
+            names_users_whose_access_expired,
         );
     };
     (@each $backend:ty, $suite:ident: $($promise:ident,)*) => {

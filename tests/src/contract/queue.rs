@@ -178,6 +178,25 @@ pub async fn parks_with_the_cause_and_lets_the_group_go_on<B: QueueBackend>(back
     assert_eq!(letter.failure.last_error, "no role for price price_x in [plans]");
 }
 
+/// A dead letter is found by its event, as it is listed, until it is redriven.
+pub async fn gets_a_dead_letter_by_its_event<B: QueueBackend>(backend: &B) {
+    send(backend, "evt_1", "cus_1").await;
+    send(backend, "evt_2", "cus_2").await;
+    for delivery in receive(backend, 2).await {
+        backend.queue().park(&delivery, failure()).await.unwrap();
+    }
+    assert_eq!(backend.queue().get(&event_id("evt_unknown")).await.unwrap(), None);
+    let listed = backend.queue().list(10).await.unwrap();
+    assert_eq!(listed.len(), 2);
+    for dead_letter in listed {
+        let got = backend.queue().get(&dead_letter.message.event).await.unwrap();
+        assert_eq!(got, Some(dead_letter));
+    }
+    assert!(backend.queue().redrive(&event_id("evt_1")).await.unwrap());
+    assert_eq!(backend.queue().get(&event_id("evt_1")).await.unwrap(), None);
+    assert!(backend.queue().get(&event_id("evt_2")).await.unwrap().is_some());
+}
+
 /// A redriven dead letter is delivered as new, once, and is a dead letter no longer.
 pub async fn redrives_a_dead_letter<B: QueueBackend>(backend: &B) {
     let sent = send(backend, "evt_1", "cus_1").await;
