@@ -123,7 +123,9 @@ describe.each(Object.entries(WIDTHS))('on a %s', (device, width) => {
   });
 
   it('nothing moves from free to pending, late, paid and back', async () => {
-    const visitor = await Visitor.arrive(fixture.browser, fixture.server, { viewport: { width, height: 900 } });
+    const visitor = await Visitor.arrive(fixture.browser, fixture.server, {
+      viewport: { width, height: 900 },
+    });
     const page = await visitor.openLive();
     const places = () =>
       page.evaluate(() =>

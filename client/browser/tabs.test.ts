@@ -44,11 +44,15 @@ async function twoTabs(): Promise<[Visitor, leader: Page, follower: Page]> {
 
 it('two tabs and two browsers of one user follow a webhook within a second', async () => {
   const [visitor, leader, follower] = await twoTabs();
-  const elsewhere = await Visitor.arrive(fixture.browser, fixture.server, { userId: visitor.userId });
+  const elsewhere = await Visitor.arrive(fixture.browser, fixture.server, {
+    userId: visitor.userId,
+  });
   const pages = [leader, follower, await elsewhere.openLive(), await elsewhere.openLive()];
   const up = await msUntil(pages, 'paid', () => fixture.server.simulate(visitor.userId, 'upgrade'));
   expect(Math.max(...up)).toBeLessThan(SECOND_MS);
-  const down = await msUntil(pages, 'free', () => fixture.server.simulate(visitor.userId, 'downgrade'));
+  const down = await msUntil(pages, 'free', () =>
+    fixture.server.simulate(visitor.userId, 'downgrade'),
+  );
   expect(Math.max(...down)).toBeLessThan(SECOND_MS);
 });
 
@@ -153,7 +157,9 @@ it.each([
   await visitor.context.addInitScript(remove);
   const pages = [await visitor.openLive(), await visitor.openLive()];
   expect(await Promise.all(pages.map(position))).toEqual(['solo', 'solo']);
-  const shown = await msUntil(pages, 'paid', () => fixture.server.simulate(visitor.userId, 'upgrade'));
+  const shown = await msUntil(pages, 'paid', () =>
+    fixture.server.simulate(visitor.userId, 'upgrade'),
+  );
   expect(Math.max(...shown)).toBeLessThan(SECOND_MS);
   for (const page of pages) await page.getByTestId('premium-text').waitFor();
 });

@@ -107,7 +107,7 @@ describe('connection', () => {
     ]);
   });
 
-  it('catches up from the snapshot after the server was away', async () => {
+  it('catches up from the snapshot after the server was unavailable', async () => {
     const all = await harness.openTabs(2);
     harness.server.up = false;
     harness.server.dropSockets();

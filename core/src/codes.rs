@@ -199,6 +199,12 @@ impl Code {
         matches!(self.seen(), Seen::Cause | Seen::CauseAndProblem)
     }
 
+    /// Whether commands end with it.
+    #[must_use]
+    pub const fn is_exit(self) -> bool {
+        matches!(self.seen(), Seen::Exit | Seen::ProblemAndExit)
+    }
+
     /// Whether problem documents carry it.
     #[must_use]
     pub const fn is_problem(self) -> bool {

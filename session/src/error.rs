@@ -41,6 +41,7 @@ impl Error {
             Self::RoleRequired(_) => Code::RoleRequired,
             Self::RefreshUnavailable => Code::RefreshUnavailable,
             Self::Secrets(_) => Code::SecretsUnavailable,
+            Self::Store(StoreError::Corrupt(_)) => Code::StoreCorrupt,
             Self::Store(_) => Code::StoreUnavailable,
         }
     }

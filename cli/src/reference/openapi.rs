@@ -15,12 +15,12 @@ type Refusals = &'static [(u16, &'static [Code])];
 
 const TOKEN: Refusals = &[
     (401, &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::TokenStale]),
-    (503, &[Code::StoreUnavailable, Code::SecretsUnavailable]),
+    (503, &[Code::StoreUnavailable, Code::StoreCorrupt, Code::SecretsUnavailable]),
 ];
 const REFRESH: Refusals = &[
     (401, &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired]),
     (409, &[Code::RefreshUnavailable]),
-    (503, &[Code::StoreUnavailable, Code::SecretsUnavailable]),
+    (503, &[Code::StoreUnavailable, Code::StoreCorrupt, Code::SecretsUnavailable]),
 ];
 const WEBHOOK: Refusals = &[
     (
@@ -46,7 +46,15 @@ const SOCKET: Refusals = &[
     (401, &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::TokenStale]),
     (403, &[Code::OriginRefused]),
     (426, &[Code::UpgradeRequired]),
-    (503, &[Code::SocketsExhausted, Code::StoreUnavailable, Code::SecretsUnavailable]),
+    (
+        503,
+        &[
+            Code::SocketsExhausted,
+            Code::StoreUnavailable,
+            Code::StoreCorrupt,
+            Code::SecretsUnavailable,
+        ],
+    ),
 ];
 const QUEUE: Refusals = &[(503, &[Code::QueueUnavailable])];
 const PAGE: Refusals = &[(404, &[Code::RouteNotFound])];

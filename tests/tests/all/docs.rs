@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tierlift_core::codes::{Code, Seen};
+use tierlift_core::{codes::Code, stripe::event::Type};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -82,9 +82,8 @@ fn section<'a>(text: &'a str, heading: &str) -> &'a str {
     below.split("\n## ").next().unwrap()
 }
 
-/// The codes that are seen in one of these ways.
-fn seen(ways: &[Seen]) -> BTreeSet<Code> {
-    Code::ALL.iter().copied().filter(|code| ways.contains(&code.seen())).collect()
+fn codes(is_wanted: fn(Code) -> bool) -> BTreeSet<Code> {
+    Code::ALL.iter().copied().filter(|code| is_wanted(*code)).collect()
 }
 
 #[test]
@@ -100,18 +99,50 @@ fn each_code_has_its_page_and_its_row() {
     let pages = fs::read_dir(&folder).unwrap().count();
     assert_eq!(pages, Code::ALL.len() + 1, "a page without a code");
     let index = fs::read_to_string(folder.join("README.md")).unwrap();
-    for (heading, ways) in [
-        ("Causes", &[Seen::Cause, Seen::CauseAndProblem][..]),
-        ("Problems", &[Seen::Problem, Seen::CauseAndProblem]),
-        ("Exits", &[Seen::Exit]),
-    ] {
-        assert_eq!(codes_in(section(&index, heading), 1), seen(ways), "{heading}");
+    let lists: [(&str, fn(Code) -> bool); 3] =
+        [("Causes", Code::is_cause), ("Problems", Code::is_problem), ("Exits", Code::is_exit)];
+    for (heading, is_wanted) in lists {
+        assert_eq!(codes_in(section(&index, heading), 1), codes(is_wanted), "{heading}");
     }
 }
 
 #[test]
 fn the_protocol_lists_exactly_the_codes_of_problems() {
     let protocol = fs::read_to_string(root().join("docs/protocol.md")).unwrap();
-    let problems = seen(&[Seen::Problem, Seen::CauseAndProblem]);
-    assert_eq!(codes_in(section(&protocol, "Refusals"), 2), problems);
+    assert_eq!(codes_in(section(&protocol, "Refusals"), 2), codes(Code::is_problem));
+}
+
+/// Event types in a list of `a.b.created`, `.updated`.
+fn listed_types(line: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for name in line.split('`').skip(1).step_by(2) {
+        let prefix = found.last().and_then(|last| last.rsplit_once('.')).map(|(prefix, _)| prefix);
+        match (name.strip_prefix('.'), prefix) {
+            (Some(last), Some(prefix)) => found.push(format!("{prefix}.{last}")),
+            _ if Type::parse(name).is_some() => found.push(name.to_owned()),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Event types in the shell's words, `a.b.{created,updated}`.
+fn expanded_types(line: &str) -> Vec<String> {
+    let words = line.split_whitespace().filter_map(|word| word.split_once(".{"));
+    let lists = words.filter_map(|(prefix, rest)| Some((prefix, rest.split_once('}')?.0)));
+    lists
+        .flat_map(|(prefix, list)| list.split(',').map(move |last| format!("{prefix}.{last}")))
+        .collect()
+}
+
+#[test]
+fn the_guides_enable_exactly_the_types_that_are_acted_on() {
+    let acted_on: BTreeSet<String> =
+        Type::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
+    for guide in ["README.md", "infrastructure/README.md"] {
+        let text = fs::read_to_string(root().join(guide)).unwrap();
+        let types =
+            text.lines().flat_map(|line| [listed_types(line), expanded_types(line)].concat());
+        assert_eq!(types.collect::<BTreeSet<_>>(), acted_on, "{guide}");
+    }
 }

@@ -1,0 +1,69 @@
+//! A deployment: its settings, its address, its data file, its end.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    process::Stdio,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{SECRETS, check, printed, serving::Serving, tierlift};
+
+#[test]
+fn a_deployment_is_what_its_file_and_environment_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "roles = [\"a\", \"b\"]\nplans.price_b = \"b\"\npolicy.past_due = \"revoke\"\n";
+    std::fs::write(folder.path().join("other.toml"), config).unwrap();
+    let args = ["serve", "--listen", "127.0.0.1:0", "--config", "other.toml"];
+    let serving = Serving::start(tierlift(&folder, SECRETS, &args));
+    assert_eq!(serving.ask("/demo", "").0, 404);
+    let secrets = ["--secret", SECRETS[0].1, "--jwt-secret", SECRETS[1].1, "--price", "price_b"];
+    let checked = |role| [&secrets[..], &["--expect", role]].concat();
+    serving.trigger(&folder, "upgrade", &checked("b"), 0, "OK ada: role b");
+    serving.trigger(&folder, "past_due", &checked("a"), 0, "OK ada: role a");
+    let unchecked = ["--secret", SECRETS[0].1, "--price", "price_b"];
+    serving.trigger(&folder, "upgrade", &unchecked, 0, "not checked");
+    serving.end();
+}
+
+#[test]
+fn a_second_server_gets_neither_the_address_nor_the_data_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Serving::demo(&folder);
+    let address = demo.url.trim_start_matches("http://");
+    for (listen, data, error) in [
+        (address, "other.db", "error[listen.failed]: cannot listen on"),
+        ("127.0.0.1:0", "demo.db", "error[data.in_use]: demo.db is in use"),
+    ] {
+        let args = ["serve", "--demo", "--listen", listen, "--data", data];
+        let output = tierlift(&folder, &[], &args).output().unwrap();
+        let printed = printed(&output);
+        assert_eq!(output.status.code(), Some(1), "{printed}");
+        assert!(printed.contains(error), "{printed}");
+    }
+    demo.end();
+    let args = ["trigger", "upgrade", "--user", "ada", "--url", "http://127.0.0.1:9"];
+    check(&[], None, &args, 1, &["error[server.unavailable]: http://127.0.0.1:9/webhooks/stripe"]);
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["serve", "--demo", "--listen", "127.0.0.1:0"];
+    let mut serving = Serving::start_logging(tierlift(&folder, &[], &args), Stdio::piped());
+    let mut log = BufReader::new(serving.child.stderr.take().unwrap()).lines();
+    // A webhook whose body does not come holds up the end. It is waited for once it is asked for.
+    let mut slow = TcpStream::connect(serving.url.trim_start_matches("http://")).unwrap();
+    let head = "POST /webhooks/stripe HTTP/1.1\r\nhost: a\r\nstripe-signature: t=1,v1=0\r\n\
+                content-length: 9\r\nexpect: 100-continue\r\n\r\n";
+    slow.write_all(head.as_bytes()).unwrap();
+    let mut asked = [0; 12];
+    slow.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100");
+    let pid = Pid::from_child(&serving.child);
+    kill_process(pid, Signal::TERM).unwrap();
+    assert!(log.any(|line| line.unwrap().contains("signal again to end at once")));
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(serving.child.wait().unwrap().code(), Some(1));
+}
