@@ -31,6 +31,11 @@ fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<It
     text.split(open).skip(1).filter_map(move |rest| rest.split_once(close).map(|(inner, _)| inner))
 }
 
+/// What stands between backticks: every second piece.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
 #[test]
 fn links_lead_somewhere() {
     let mut found = Vec::new();
@@ -50,8 +55,7 @@ fn links_lead_somewhere() {
 fn the_files_that_the_architecture_names_exist() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let mut named = 0;
-    // Every second piece stands between two backticks.
-    for name in text.split('`').skip(1).step_by(2) {
+    for name in quoted(&text) {
         let is_file = name.split('.').next_back() == Some("rs") && !name.contains(' ');
         if !is_file {
             continue;
@@ -68,8 +72,7 @@ fn the_files_that_the_architecture_names_exist() {
 fn codes_in(text: &str, column: usize) -> BTreeSet<Code> {
     let rows = text.lines().filter(|line| line.starts_with("| "));
     let cells = rows.filter_map(|row| row.split('|').nth(column));
-    // Every second piece stands between two backticks.
-    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter_map(Code::parse).collect()
+    cells.flat_map(quoted).filter_map(Code::parse).collect()
 }
 
 /// The part of a document below a heading of the second level.
