@@ -182,7 +182,7 @@ pub async fn serializes_racing_commits<B: StoreBackend>(backend: &B) {
     assert_eq!(account.revocation_id.0, 1);
 }
 
-/// The users due at that time, once there are so many: an index may follow its table.
+/// The users due at that time, once there are `count`: an index may follow its table.
 async fn expired<B: StoreBackend>(backend: &B, now: Timestamp, count: usize) -> Vec<String> {
     let mut due = Vec::new();
     eventually(&format!("{count} are due"), async || {
