@@ -15,6 +15,30 @@ use tierlift_core::{
 use super::QueueBackend;
 use tierlift_testkit::facts::{event_id, message};
 
+/// Makes a test of each promise of a queue.
+#[macro_export]
+macro_rules! queue_promises {
+    ($backend:ty) => {
+        $crate::contract_tests!(@each $backend, queue:
+            delivers_what_was_sent,
+            keeps_one_message_for_each_event,
+            keeps_the_order_within_a_group,
+            lets_other_groups_overtake,
+            brings_a_failed_message_back_after_its_delay,
+            takes_back_what_nobody_tried,
+            holds_a_group_back_while_its_head_waits,
+            parks_with_the_cause_and_lets_the_group_go_on,
+            gets_a_dead_letter_by_its_event,
+            redrives_a_dead_letter,
+            brings_an_unanswered_message_back,
+            waits_for_the_first_message,
+            takes_an_answer_twice,
+            carries_large_bodies_untouched,
+            counts_what_it_holds,
+        );
+    };
+}
+
 /// Longer than any backend needs to hand out what is ready; nothing is waited for that long unless
 /// a promise is broken.
 const PATIENCE: Duration = Duration::from_secs(20);

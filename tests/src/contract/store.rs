@@ -18,6 +18,26 @@ use tierlift_testkit::{
     harness::eventually,
 };
 
+/// Makes a test of each promise of a store.
+#[macro_export]
+macro_rules! store_promises {
+    ($backend:ty) => {
+        $crate::contract_tests!(@each $backend, store:
+            knows_nothing_at_first,
+            reads_back_what_was_committed,
+            commits_an_event_once,
+            refuses_a_customer_that_somebody_else_wrote,
+            refuses_an_account_that_somebody_else_wrote,
+            refuses_two_firsts,
+            writes_all_of_a_commit_or_nothing,
+            loads_the_account_of_the_customers_user,
+            moves_a_grant_between_two_accounts_at_once,
+            serializes_racing_commits,
+            names_users_whose_access_expired,
+        );
+    };
+}
+
 const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
 
 fn commit_of(loaded: Loaded, event: &Event) -> Commit {
