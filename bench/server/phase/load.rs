@@ -53,6 +53,7 @@ impl From<Latency> for Quantiles {
 
 /// The processor time of an event, in microseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the unit stands last in every name")]
 pub(crate) struct CpuPerEvent {
     /// The server's, in user code.
     pub(crate) user_us: f64,

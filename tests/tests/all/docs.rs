@@ -82,7 +82,9 @@ fn section<'a>(text: &'a str, heading: &str) -> &'a str {
     below.split("\n## ").next().unwrap()
 }
 
-fn codes(is_wanted: fn(Code) -> bool) -> BTreeSet<Code> {
+type Filter = fn(Code) -> bool;
+
+fn codes(is_wanted: Filter) -> BTreeSet<Code> {
     Code::ALL.iter().copied().filter(|code| is_wanted(*code)).collect()
 }
 
@@ -99,7 +101,7 @@ fn each_code_has_its_page_and_its_row() {
     let pages = fs::read_dir(&folder).unwrap().count();
     assert_eq!(pages, Code::ALL.len() + 1, "a page without a code");
     let index = fs::read_to_string(folder.join("README.md")).unwrap();
-    let lists: [(&str, fn(Code) -> bool); 3] =
+    let lists: [(&str, Filter); 3] =
         [("Causes", Code::is_cause), ("Problems", Code::is_problem), ("Exits", Code::is_exit)];
     for (heading, is_wanted) in lists {
         assert_eq!(codes_in(section(&index, heading), 1), codes(is_wanted), "{heading}");
