@@ -61,36 +61,10 @@ macro_rules! contract_tests {
         }
     };
     (@queue $backend:ty) => {
-        $crate::contract_tests!(@each $backend, queue:
-            delivers_what_was_sent,
-            keeps_one_message_for_each_event,
-            keeps_the_order_within_a_group,
-            lets_other_groups_overtake,
-            brings_a_failed_message_back_after_its_delay,
-            takes_back_what_nobody_tried,
-            holds_a_group_back_while_its_head_waits,
-            parks_with_the_cause_and_lets_the_group_go_on,
-            redrives_a_dead_letter,
-            brings_an_unanswered_message_back,
-            waits_for_the_first_message,
-            takes_an_answer_twice,
-            carries_large_bodies_untouched,
-            counts_what_it_holds,
-        );
+        $crate::queue_promises!($backend);
     };
     (@store $backend:ty) => {
-        $crate::contract_tests!(@each $backend, store:
-            knows_nothing_at_first,
-            reads_back_what_was_committed,
-            commits_an_event_once,
-            refuses_a_customer_that_somebody_else_wrote,
-            refuses_an_account_that_somebody_else_wrote,
-            refuses_two_firsts,
-            writes_all_of_a_commit_or_nothing,
-            loads_the_account_of_the_customers_user,
-            moves_a_grant_between_two_accounts_at_once,
-            serializes_racing_commits,
-        );
+        $crate::store_promises!($backend);
     };
     (@each $backend:ty, $suite:ident: $($promise:ident,)*) => {
         mod $suite {

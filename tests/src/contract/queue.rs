@@ -15,6 +15,30 @@ use tierlift_core::{
 use super::QueueBackend;
 use tierlift_testkit::facts::{event_id, message};
 
+/// Makes a test of each promise of a queue.
+#[macro_export]
+macro_rules! queue_promises {
+    ($backend:ty) => {
+        $crate::contract_tests!(@each $backend, queue:
+            delivers_what_was_sent,
+            keeps_one_message_for_each_event,
+            keeps_the_order_within_a_group,
+            lets_other_groups_overtake,
+            brings_a_failed_message_back_after_its_delay,
+            takes_back_what_nobody_tried,
+            holds_a_group_back_while_its_head_waits,
+            parks_with_the_cause_and_lets_the_group_go_on,
+            gets_a_dead_letter_by_its_event,
+            redrives_a_dead_letter,
+            brings_an_unanswered_message_back,
+            waits_for_the_first_message,
+            takes_an_answer_twice,
+            carries_large_bodies_untouched,
+            counts_what_it_holds,
+        );
+    };
+}
+
 /// Longer than any backend needs to hand out what is ready; nothing is waited for that long unless
 /// a promise is broken.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -176,6 +200,25 @@ pub async fn parks_with_the_cause_and_lets_the_group_go_on<B: QueueBackend>(back
     assert_eq!(letter.failure.cause, Code::PlanUnmapped);
     assert_eq!(letter.failure.attempts, 1);
     assert_eq!(letter.failure.last_error, "no role for price price_x in [plans]");
+}
+
+/// A dead letter is found by its event, as it is listed, until it is redriven.
+pub async fn gets_a_dead_letter_by_its_event<B: QueueBackend>(backend: &B) {
+    send(backend, "evt_1", "cus_1").await;
+    send(backend, "evt_2", "cus_2").await;
+    for delivery in receive(backend, 2).await {
+        backend.queue().park(&delivery, failure()).await.unwrap();
+    }
+    assert_eq!(backend.queue().get(&event_id("evt_unknown")).await.unwrap(), None);
+    let listed = backend.queue().list(10).await.unwrap();
+    assert_eq!(listed.len(), 2);
+    for dead_letter in listed {
+        let got = backend.queue().get(&dead_letter.message.event).await.unwrap();
+        assert_eq!(got, Some(dead_letter));
+    }
+    assert!(backend.queue().redrive(&event_id("evt_1")).await.unwrap());
+    assert_eq!(backend.queue().get(&event_id("evt_1")).await.unwrap(), None);
+    assert!(backend.queue().get(&event_id("evt_2")).await.unwrap().is_some());
 }
 
 /// A redriven dead letter is delivered as new, once, and is a dead letter no longer.

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use tierlift_core::{
     account::Account,
-    decide::{Commit, Decision, Loaded, decide},
+    decide::{Commit, Decision, Loaded, decide, expire},
     id::Version,
     ledger::Outcome,
     ports::{LoadKeys, Store, StoreError},
@@ -13,9 +13,30 @@ use tierlift_core::{
 };
 
 use super::StoreBackend;
-use tierlift_testkit::facts::{
-    checkout, customer_id, event_id, keys, policy, subscription, user_id,
+use tierlift_testkit::{
+    facts::{checkout, customer_id, event_id, keys, policy, subscription, user_id},
+    harness::eventually,
 };
+
+/// Makes a test of each promise of a store.
+#[macro_export]
+macro_rules! store_promises {
+    ($backend:ty) => {
+        $crate::contract_tests!(@each $backend, store:
+            knows_nothing_at_first,
+            reads_back_what_was_committed,
+            commits_an_event_once,
+            refuses_a_customer_that_somebody_else_wrote,
+            refuses_an_account_that_somebody_else_wrote,
+            refuses_two_firsts,
+            writes_all_of_a_commit_or_nothing,
+            loads_the_account_of_the_customers_user,
+            moves_a_grant_between_two_accounts_at_once,
+            serializes_racing_commits,
+            names_users_whose_access_expired,
+        );
+    };
+}
 
 const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
 
@@ -179,4 +200,31 @@ pub async fn serializes_racing_commits<B: StoreBackend>(backend: &B) {
     assert_eq!(account.grants.len(), 8);
     assert_eq!(account.version, Version(8));
     assert_eq!(account.revocation_id.0, 1);
+}
+
+/// The users due at that time, once there are `count`: an index may follow its table.
+async fn expired<B: StoreBackend>(backend: &B, now: Timestamp, count: usize) -> Vec<String> {
+    let mut due = Vec::new();
+    eventually(&format!("{count} are due"), async || {
+        due = backend.store().expired(now, 10).await.unwrap();
+        due.len() == count
+    })
+    .await;
+    due.iter().map(ToString::to_string).collect()
+}
+
+/// Users are due from the end of their access, grace included, until they are settled; the longest
+/// overdue first.
+pub async fn names_users_whose_access_expired<B: StoreBackend>(backend: &B) {
+    let later = AT.plus_days(1);
+    apply(backend, &subscription("evt_b", "cus_b", Some("bob"), Status::Active, later)).await;
+    apply(backend, &upgrade("evt_a")).await;
+    let end = AT.plus_days(33);
+    assert_eq!(expired(backend, later.plus_days(33), 2).await, ["ada", "bob"]);
+    assert_eq!(expired(backend, end, 1).await, ["ada"]);
+    assert!(expired(backend, end.plus_secs(-1), 0).await.is_empty());
+    assert_eq!(backend.store().expired(later.plus_days(33), 1).await.unwrap(), [user_id("ada")]);
+    let settled = expire(account(backend, "ada").await, &policy(), end).unwrap();
+    backend.store().commit(settled).await.unwrap();
+    assert_eq!(expired(backend, later.plus_days(33), 1).await, ["bob"]);
 }
