@@ -60,21 +60,19 @@ pub(crate) struct Scale {
     pub(crate) stage_secs: u64,
 }
 
-/// How much of the load that follows the server.
+/// How much of the load that follows the server. The run gives up after `secs_max`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClosedLoop {
     pub(crate) connections: usize,
     pub(crate) events: usize,
-    /// After this time the run gives up.
     pub(crate) secs_max: u64,
 }
 
-/// How much of the load at a fixed rate.
+/// How much of the load at a fixed rate. After `secs` the server is given `drain_secs` to catch up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenLoop {
     pub(crate) connections: usize,
     pub(crate) secs: u64,
-    /// What the server is given to catch up.
     pub(crate) drain_secs: u64,
 }
 

@@ -52,8 +52,8 @@ const ROWS: &[Row] = &[
         count,
     ),
     Row("server CPU per event", "≤ 80 µs", |f| f.loads.closed.cpu_us_per_event(), micros),
-    Row("… of it in user code", "", |f| f.loads.closed.cpu.user_us, micros),
-    Row("… of it in the kernel", "", |f| f.loads.closed.cpu.sys_us, micros),
+    Row("… of it in user code", "", |f| f.loads.closed.cpu.user, micros),
+    Row("… of it in the kernel", "", |f| f.loads.closed.cpu.sys, micros),
     Row("ack p50", "", |f| f.loads.closed.ack.p50_us, time),
     Row("ack p99", "", |f| f.loads.closed.ack.p99_us, time),
     Row("notice p50", "", |f| f.loads.closed.notice.p50_us, time),
@@ -137,7 +137,7 @@ fn write_checks(out: &mut String, server: &Figures) {
                 load.counts.wrong,
                 load.unfinished(),
                 count(load.upgrades_per_sec),
-                micros(load.cpu.generator_us),
+                micros(load.cpu.generator),
             ),
         );
     }

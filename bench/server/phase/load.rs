@@ -33,7 +33,7 @@ pub(crate) struct Load {
     pub(crate) upgrades_per_sec: f64,
     pub(crate) ack: Quantiles,
     pub(crate) notice: Quantiles,
-    pub(crate) cpu: CpuPerEvent,
+    pub(crate) cpu: CpuMicros,
     pub(crate) resident_mib: f64,
     pub(crate) stages: Vec<Stage>,
 }
@@ -53,14 +53,13 @@ impl From<Latency> for Quantiles {
 
 /// The processor time of an event, in microseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the unit stands last in every name")]
-pub(crate) struct CpuPerEvent {
+pub(crate) struct CpuMicros {
     /// The server's, in user code.
-    pub(crate) user_us: f64,
+    pub(crate) user: f64,
     /// The server's, in the kernel.
-    pub(crate) sys_us: f64,
+    pub(crate) sys: f64,
     /// The generator's own.
-    pub(crate) generator_us: f64,
+    pub(crate) generator: f64,
 }
 
 fn micros(time: Duration) -> f64 {
@@ -69,7 +68,7 @@ fn micros(time: Duration) -> f64 {
 
 impl Load {
     pub(crate) fn cpu_us_per_event(&self) -> f64 {
-        self.cpu.user_us + self.cpu.sys_us
+        self.cpu.user + self.cpu.sys
     }
 
     /// Events that were neither noticed nor refused before the run gave up.
@@ -150,10 +149,10 @@ fn load_of(
         upgrades_per_sec: outcome.per_second(),
         ack: outcome.ack.into(),
         notice: outcome.notice.into(),
-        cpu: CpuPerEvent {
-            user_us: micros(theirs.user) / done,
-            sys_us: micros(theirs.sys) / done,
-            generator_us: micros(own.user + own.sys) / done,
+        cpu: CpuMicros {
+            user: micros(theirs.user) / done,
+            sys: micros(theirs.sys) / done,
+            generator: micros(own.user + own.sys) / done,
         },
         resident_mib,
         stages,

@@ -26,7 +26,7 @@ pub const NEVER_STALE: u64 = 1_000_000;
 const POLLS_MAX: usize = 4_000;
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Waits until `holds` returns true; panics with `condition` after `POLLS_MAX` polls.
+/// Waits until `holds` returns true; panics with `condition` if it stays false for 20 s.
 pub async fn eventually(condition: &str, mut holds: impl AsyncFnMut() -> bool) {
     for _ in 0..POLLS_MAX {
         if holds().await {

@@ -34,6 +34,12 @@ async fn list_all(queue: &Queue) -> Vec<DeadLetter> {
     queue.list(100).await.unwrap()
 }
 
+/// The numbers of messages and of dead letters.
+async fn depth(queue: &Queue) -> (u64, u64) {
+    let depth = queue.depth().await.unwrap();
+    (depth.queued, depth.dead)
+}
+
 fn failure(error: &str) -> Failure {
     Failure::new(Code::StoreUnavailable, &error)
 }
@@ -78,8 +84,7 @@ async fn a_redriven_message_that_fails_again_is_a_dead_letter_again_within_minut
         assert_eq!(dead_letters[0].failure.attempts, 1);
         assert!(queue.redrive(&sent.event).await.unwrap());
     }
-    let depth = queue.depth().await.unwrap();
-    assert_eq!((depth.queued, depth.dead), (1, 0));
+    assert_eq!(depth(&queue).await, (1, 0));
 }
 
 /// Stripe resends a parked event, which fails again: two dead letters of one event.
@@ -95,8 +100,7 @@ async fn all_dead_letters_of_an_event_are_one() {
     let dead_letters = list_all(&queue).await;
     assert_eq!((dead_letters[0].failure.last_error.as_str(), dead_letters.len()), ("second", 1));
     assert!(queue.redrive(&sent.event).await.unwrap());
-    let depth = queue.depth().await.unwrap();
-    assert_eq!((depth.queued, depth.dead), (1, 0));
+    assert_eq!(depth(&queue).await, (1, 0));
 }
 
 #[tokio::test]

@@ -77,13 +77,19 @@ fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>, message: &s
     }
 }
 
-/// A foreign item under an event's key is an error, and never counts as "processed before".
-#[tokio::test]
-async fn a_foreign_item_is_not_a_duplicate() {
+/// A store on a table of its own, the event of ada's purchase, and the commit that it leads to.
+async fn first_purchase() -> (Table, Store, Event, Commit) {
     let table = Table::create().await;
     let store = table.store().await;
     let event = pays("ada", AT);
     let commit = decided(&store, &event, AT).await;
+    (table, store, event, commit)
+}
+
+/// A foreign item under an event's key is an error, and never counts as "processed before".
+#[tokio::test]
+async fn a_foreign_item_is_not_a_duplicate() {
+    let (table, store, event, commit) = first_purchase().await;
     for (item, message) in [
         (
             json!({ "pk": { "S": "EVENT#evt_ada" }, "colour": { "S": "red" } }),
@@ -105,10 +111,7 @@ async fn a_foreign_item_is_not_a_duplicate() {
 /// An account that a later version wrote is neither read nor overwritten.
 #[tokio::test]
 async fn an_item_of_a_later_version_is_left_alone() {
-    let table = Table::create().await;
-    let store = table.store().await;
-    let event = pays("ada", AT);
-    let commit = decided(&store, &event, AT).await;
+    let (table, store, event, commit) = first_purchase().await;
     store.commit(commit.clone()).await.unwrap();
     let mut item = table.get("USER#ada").await;
     item["shape"] = json!({ "N": "2" });

@@ -1,7 +1,8 @@
 //! One contract suite for every backend. A backend that passes can be trusted with customers.
 //!
-//! Each promise is one async function over a fresh [`Backend`]; [`contract_tests!`](crate::contract_tests) makes a test of
-//! each for a backend, so that none is left out silently.
+//! Each promise is one async function over a fresh [`Backend`];
+//! [`contract_tests!`](crate::contract_tests) makes a test of each for a backend, so that none is left
+//! out silently.
 
 pub mod queue;
 pub mod store;

@@ -82,9 +82,7 @@ fn section<'a>(text: &'a str, heading: &str) -> &'a str {
     below.split("\n## ").next().unwrap()
 }
 
-type Filter = fn(Code) -> bool;
-
-fn codes(is_wanted: Filter) -> BTreeSet<Code> {
+fn codes(is_wanted: fn(Code) -> bool) -> BTreeSet<Code> {
     Code::ALL.iter().copied().filter(|code| is_wanted(*code)).collect()
 }
 
@@ -101,11 +99,10 @@ fn each_code_has_its_page_and_its_row() {
     let pages = fs::read_dir(&folder).unwrap().count();
     assert_eq!(pages, Code::ALL.len() + 1, "a page without a code");
     let index = fs::read_to_string(folder.join("README.md")).unwrap();
-    let lists: [(&str, Filter); 3] =
-        [("Causes", Code::is_cause), ("Problems", Code::is_problem), ("Exits", Code::is_exit)];
-    for (heading, is_wanted) in lists {
-        assert_eq!(codes_in(section(&index, heading), 1), codes(is_wanted), "{heading}");
-    }
+    let listed = |heading| codes_in(section(&index, heading), 1);
+    assert_eq!(listed("Causes"), codes(Code::is_cause));
+    assert_eq!(listed("Problems"), codes(Code::is_problem));
+    assert_eq!(listed("Exits"), codes(Code::is_exit));
 }
 
 #[test]
@@ -117,7 +114,7 @@ fn the_protocol_lists_exactly_the_codes_of_problems() {
 /// Event types in a list of `a.b.created`, `.updated`.
 fn listed_types(line: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for name in line.split('`').skip(1).step_by(2) {
+    for name in quoted(line) {
         let prefix = found.last().and_then(|last| last.rsplit_once('.')).map(|(prefix, _)| prefix);
         match (name.strip_prefix('.'), prefix) {
             (Some(last), Some(prefix)) => found.push(format!("{prefix}.{last}")),

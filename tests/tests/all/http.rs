@@ -15,7 +15,10 @@ use tierlift_testkit::{
         client::{Request, Response},
     },
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::server::{START, TestServer, settings};
 
@@ -167,14 +170,20 @@ async fn who_sends_slowly_is_not_waited_for() {
     slow_head.read_to_end(&mut rest).await.unwrap();
 }
 
+/// A server that waits for a request for 50 ms, and a connection to it.
+async fn connected_to_an_impatient_server() -> (TestServer, TcpStream) {
+    let change = |settings: &mut tierlift_embedded::Settings| {
+        settings.timeouts.request_head = Duration::from_millis(50);
+    };
+    let server = TestServer::start_with(change, |server| server).await;
+    let stream = server.connect().await;
+    (server, stream)
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn who_asks_and_never_reads_is_cut() {
-    let bend = |settings: &mut tierlift_embedded::Settings| {
-        settings.timeouts.request_head = Duration::from_millis(50);
-    };
-    let server = TestServer::start_with(bend, |server| server).await;
-    let mut stream = server.connect().await;
+    let (_server, mut stream) = connected_to_an_impatient_server().await;
     let requests = b"GET /metrics HTTP/1.1\r\nhost: tierlift\r\n\r\n".repeat(1_000);
     // The answers fill every buffer on the way; then the server can neither write nor read.
     while stream.write_all(&requests).await.is_ok() {}
@@ -182,11 +191,7 @@ async fn who_asks_and_never_reads_is_cut() {
 
 #[tokio::test]
 async fn an_idle_connection_is_kept_for_its_time_and_then_closed() {
-    let bend = |settings: &mut tierlift_embedded::Settings| {
-        settings.timeouts.request_head = Duration::from_millis(50);
-    };
-    let server = TestServer::start_with(bend, |server| server).await;
-    let mut stream = server.connect().await;
+    let (_server, mut stream) = connected_to_an_impatient_server().await;
     for _ in 0..2 {
         stream.write_all(b"GET /nowhere HTTP/1.1\r\nhost: tierlift\r\n\r\n").await.unwrap();
         let mut begin = [0; 12];

@@ -58,10 +58,7 @@ async fn a_hundred_upgrades_at_once_reach_their_hundred_sockets() {
 #[tokio::test]
 async fn a_thousand_deliveries_of_one_event_are_one_change_and_one_notice() {
     let server = TestServer::start().await;
-    let mut sockets = [
-        server.socket(&server.token("ada", 0)).await,
-        server.socket(&server.token("ada", 0)).await,
-    ];
+    let mut sockets = server.sockets(["ada", "ada"]).await;
     for socket in &mut sockets {
         socket.sync().await;
     }

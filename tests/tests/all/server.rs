@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use futures_util::future::join_all;
 use tierlift_core::{
     stripe::signature::{Secrets, sign},
     time::{Clock, Timestamp},
@@ -141,6 +142,13 @@ impl TestServer {
         self.pass_secs(1);
         let response = self.webhook(&self.event(user, status)).await;
         assert_eq!(response.status, 200, "{}", response.body);
+    }
+
+    /// Opens a socket of each user, who are all new.
+    pub(crate) async fn sockets<const N: usize>(&self, users: [&str; N]) -> [Socket; N] {
+        let tokens = users.map(|user| self.token(user, 0));
+        let sockets = join_all(tokens.iter().map(|token| self.socket(token))).await;
+        sockets.try_into().unwrap()
     }
 
     /// Opens a socket with this token.

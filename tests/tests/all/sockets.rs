@@ -80,11 +80,7 @@ async fn a_socket_needs_its_protocol_an_allowed_page_and_a_good_token() {
 #[tokio::test]
 async fn every_tab_is_told_of_every_change_in_order() {
     let server = TestServer::start().await;
-    let mut tabs = [
-        server.socket(&server.token("ada", 0)).await,
-        server.socket(&server.token("ada", 0)).await,
-        server.socket(&server.token("bob", 0)).await,
-    ];
+    let mut tabs = server.sockets(["ada", "ada", "bob"]).await;
     for (tab, user) in tabs.iter_mut().zip(["ada", "ada", "bob"]) {
         let snapshot = json!({
             "v": 1, "type": "SNAPSHOT", "userId": user, "role": "free", "revocationId": 0,
