@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use tierlift_core::{codes::Code, stripe::signature::Secrets, token};
+use tierlift_core::{codes::Code, limits::JWT_SECRET_BYTES_MIN, stripe::signature::Secrets, token};
 
 use crate::error::Problem;
 
@@ -22,8 +22,6 @@ pub(crate) const DEMO_WEBHOOK_SECRET: &str = "whsec_demo";
 pub(crate) const WEBHOOK_SECRET_VAR: &str = "STRIPE_WEBHOOK_SECRET";
 /// Environment variable of the token secret.
 pub(crate) const JWT_SECRET_VAR: &str = "TIERLIFT_JWT_SECRET";
-
-const JWT_SECRET_BYTES: usize = 32;
 
 /// The value of a variable, if it is set and not blank.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -81,7 +79,7 @@ pub(crate) fn demo_jwt_secret(data: &Path) -> anyhow::Result<String> {
     let path = demo_jwt_secret_path(data);
     let context = || format!("the demo's token secret in {}", path.display());
     match fs::read_to_string(&path) {
-        Ok(secret) if secret.trim().len() < JWT_SECRET_BYTES => {
+        Ok(secret) if secret.trim().len() < JWT_SECRET_BYTES_MIN => {
             bail!("{} is truncated; delete it to have a new secret generated", path.display())
         }
         Ok(secret) => Ok(secret.trim().to_owned()),
@@ -99,7 +97,7 @@ fn demo_jwt_secret_path(data: &Path) -> PathBuf {
 }
 
 fn write_new(path: &Path) -> anyhow::Result<String> {
-    let mut bytes = [0; JWT_SECRET_BYTES];
+    let mut bytes = [0; JWT_SECRET_BYTES_MIN];
     getrandom::fill(&mut bytes).map_err(io::Error::from)?;
     let secret = hex::encode(bytes);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -138,7 +136,7 @@ mod tests {
         let path = demo_jwt_secret_path(&data);
         drop(fs::remove_file(&path));
         let first = demo_jwt_secret(&data).unwrap();
-        assert_eq!(first.len(), 2 * JWT_SECRET_BYTES);
+        assert_eq!(first.len(), 2 * JWT_SECRET_BYTES_MIN);
         assert_eq!(demo_jwt_secret(&data).unwrap(), first);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::write(&path, "short").unwrap();
