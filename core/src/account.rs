@@ -3,27 +3,33 @@
 //! Webhooks change grants, operators change the manual role, and neither touches the other. The
 //! revocation id goes up by exactly one when the effective role changes, and never otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    grant::{Entitlement, Grant},
+    grant::{Entitlement, Grant, Pass, Shown},
     id::{CustomerId, EventId, RevocationId, UserId, Version},
     limits::CUSTOMERS_PER_USER_MAX,
-    policy::{Policy, Role},
+    policy::{Policy, Role, Stack},
     time::Timestamp,
 };
 
-/// What is shown about a user's subscriptions.
+/// What is shown about what a user pays for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
-    /// Whether any subscription gives access.
+    /// Whether any subscription or purchase gives access.
     #[serde(rename = "active", skip_serializing_if = "std::ops::Not::not", default)]
     pub subscription_active: bool,
-    /// The end of the paid period of the best subscription.
+    /// The end of what is paid for of the best one.
     #[serde(rename = "expires", skip_serializing_if = "Option::is_none", default)]
     pub subscription_expires_at: Option<Timestamp>,
+    /// What is shown of the best one; without one, of a subscription that is not over.
+    #[serde(default)]
+    pub shown: Shown,
+    /// The features of the role and those by Stripe's entitlements.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub features: BTreeSet<Box<str>>,
 }
 
 /// A user's role at one moment.
@@ -60,7 +66,15 @@ pub struct Account {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manual_role: Option<Role>,
     /// The standing at the last commit.
+    #[serde(default)]
     pub standing: Standing,
+    /// The next time, after the last commit, at which an entitlement stops giving access. The account must
+    /// be settled again then.
+    #[serde(rename = "settle_at", skip_serializing_if = "Option::is_none", default)]
+    pub next_expiry_at: Option<Timestamp>,
+    /// Time of the last change of the role or the standing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub changed_at: Option<Timestamp>,
     /// Time of the last change of the role.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub role_assigned_at: Option<Timestamp>,
@@ -84,6 +98,8 @@ impl Account {
             grants: BTreeMap::new(),
             manual_role: None,
             standing: Standing::default(),
+            next_expiry_at: None,
+            changed_at: None,
             role_assigned_at: None,
             role_assigned_by: None,
             version: Version::default(),
@@ -93,24 +109,26 @@ impl Account {
     /// The role and standing at a time, whether or not a webhook came: access ends after the grace.
     #[must_use]
     pub fn effective(&self, policy: &Policy, now: Timestamp) -> Effective {
-        let best = self.best(policy, now);
+        let passes = self.stacked_passes(policy);
+        let best = self.best(&passes, policy, now);
         let earned = best.map_or(policy.lowest(), |entitlement| &entitlement.role);
         let role = match &self.manual_role {
             Some(manual) if policy.compare(manual, earned).is_gt() => manual,
             _ => earned,
         };
+        let shown = match best {
+            Some(entitlement) => Some(&entitlement.shown),
+            None => self.grants.values().filter_map(Grant::troubled).max(),
+        };
+        let mut features = policy.features(role);
+        features.extend(self.grants.values().flat_map(Grant::features).map(Box::from));
         let standing = Standing {
             subscription_active: best.is_some(),
             subscription_expires_at: best.and_then(|entitlement| entitlement.expires_at),
+            shown: shown.cloned().unwrap_or_default(),
+            features,
         };
         Effective { role: role.clone(), standing }
-    }
-
-    /// The next time at which an entitlement stops giving access. The account must be settled again then.
-    #[must_use]
-    pub fn next_expiry(&self, now: Timestamp) -> Option<Timestamp> {
-        let ends = self.grants.values().flat_map(Grant::entitlements);
-        ends.filter_map(|entitlement| entitlement.access_until).filter(|until| *until > now).min()
     }
 
     /// Replaces what a customer earns; returns whether that changed anything.
@@ -128,26 +146,78 @@ impl Account {
         Ok(true)
     }
 
-    /// Sets the committed role and standing to what is effective now. Returns the previous role if the
-    /// role changed.
-    pub fn settle(&mut self, policy: &Policy, now: Timestamp, by: &EventId) -> Option<Role> {
-        let effective = self.effective(policy, now);
-        self.standing = effective.standing;
-        if effective.role == self.role {
-            return None;
+    /// Sets the committed role and standing to what is effective now. Returns what changed.
+    pub fn settle(&mut self, policy: &Policy, now: Timestamp, by: &EventId) -> Settled {
+        let Effective { role, standing } = self.effective(policy, now);
+        self.next_expiry_at = self.next_expiry(policy, now);
+        let standing_changed = standing != self.standing;
+        self.standing = standing;
+        let previous_role = (role != self.role).then(|| {
+            self.revocation_id = self.revocation_id.next();
+            self.role_assigned_at = Some(now);
+            self.role_assigned_by = Some(by.clone());
+            std::mem::replace(&mut self.role, role)
+        });
+        if standing_changed || previous_role.is_some() {
+            self.changed_at = Some(now);
         }
-        self.revocation_id = self.revocation_id.next();
-        self.role_assigned_at = Some(now);
-        self.role_assigned_by = Some(by.clone());
-        Some(std::mem::replace(&mut self.role, effective.role))
+        Settled { previous_role, standing_changed }
     }
 
     /// The entitlement with the highest role that is active now; of several, the longest-lasting.
-    fn best(&self, policy: &Policy, now: Timestamp) -> Option<&Entitlement> {
-        let all = self.grants.values().flat_map(Grant::entitlements);
+    fn best<'a>(
+        &'a self,
+        passes: &'a [Entitlement],
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Option<&'a Entitlement> {
+        let all = self.grants.values().flat_map(Grant::entitlements).chain(passes);
         all.filter(|entitlement| entitlement.is_active(now))
             .max_by(|a, b| policy.compare(&a.role, &b.role).then_with(|| a.compare_duration(b)))
     }
+
+    /// The next time at which an entitlement stops giving access.
+    fn next_expiry(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+        let passes = self.stacked_passes(policy);
+        let all = self.grants.values().flat_map(Grant::entitlements).chain(&passes);
+        all.filter_map(|entitlement| entitlement.access_until).filter(|until| *until > now).min()
+    }
+
+    /// Purchases for some days as entitlements, one for each role. Several add up by the policy. There is
+    /// no grace: nothing is charged again at their end.
+    fn stacked_passes(&self, policy: &Policy) -> Vec<Entitlement> {
+        let mut passes: Vec<&Pass> = self.grants.values().flat_map(Grant::passes).collect();
+        passes.sort_unstable();
+        let mut ends: BTreeMap<&Role, Timestamp> = BTreeMap::new();
+        for Pass { starts_at, days, role } in passes {
+            let known = ends.get(role).copied();
+            let alone = starts_at.plus_days(i64::from(*days));
+            let end = match (policy.stack, known) {
+                (_, None) => alone,
+                (Stack::Longest, Some(known)) => known.max(alone),
+                (Stack::Extend, Some(known)) => {
+                    known.max(*starts_at).plus_days(i64::from(*days))
+                }
+            };
+            ends.insert(role, end);
+        }
+        let entitlement = |(role, end): (&Role, Timestamp)| Entitlement {
+            role: role.clone(),
+            expires_at: Some(end),
+            access_until: Some(end),
+            shown: Shown::default(),
+        };
+        ends.into_iter().map(entitlement).collect()
+    }
+}
+
+/// What settling an account changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The role before, if it changed.
+    pub previous_role: Option<Role>,
+    /// Whether the standing changed.
+    pub standing_changed: bool,
 }
 
 #[cfg(test)]

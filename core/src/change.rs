@@ -5,28 +5,44 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::Standing,
-    id::{EventId, RevocationId, UserId},
+    id::{EventId, RevocationId, UserId, Version},
     policy::Role,
     time::Timestamp,
 };
 
-/// A committed role change.
+/// What changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// The role: it ranks above the previous one.
+    Upgraded,
+    /// The role: it does not rank above the previous one.
+    Downgraded,
+    /// Only what is shown of the subscription, or the features.
+    Subscription,
+}
+
+/// A committed change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// The user whose role changed.
+    /// What changed.
+    pub kind: ChangeKind,
+    /// The user.
     pub user: UserId,
-    /// The role before.
+    /// The role before; the same one if it did not change.
     pub previous_role: Role,
     /// The role after.
     pub role: Role,
-    /// Whether the new role ranks above the previous one.
-    pub upgraded: bool,
-    /// The account's new revocation id.
+    /// The account's revocation id.
     pub revocation_id: RevocationId,
+    /// The account's version.
+    pub account_version: Version,
     /// The account's standing after the change.
     pub standing: Standing,
     /// The event that caused the change.
     pub event: EventId,
+    /// Time of the latest role change.
+    pub role_assigned_at: Option<Timestamp>,
     /// Time of the decision.
     pub at: Timestamp,
 }

@@ -92,6 +92,12 @@ codes! {
     CustomerTooLarge = "customer.too_large", Cause;
     /// The user has more customers than are kept.
     AccountTooLarge = "account.too_large", Cause;
+    /// The payment has more disputes, or the invoice more payments, than are kept.
+    PaymentTooLarge = "payment.too_large", Cause;
+    /// A refunded or disputed payment of which nobody knows what it paid for.
+    PaymentUnlinked = "payment.unlinked", Cause;
+    /// A thin event, which has to be fetched.
+    EventThin = "event.thin", Cause;
     /// Other writers kept committing first.
     StoreConflict = "store.conflict", Cause;
     /// The store cannot be read or written.

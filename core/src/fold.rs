@@ -27,8 +27,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    limits::{EVENTS_OF_ONE_SECOND_MAX, EVENTS_REMEMBERED_MAX},
-    subscription::Node,
+    limits::{EVENTS_OF_ONE_SECOND_MAX, EVENTS_REMEMBERED_MAX, SUBSCRIPTION_ITEMS_MAX},
+    subscription::{Item, Node},
 };
 
 /// The subscription before an event.
@@ -53,11 +53,25 @@ pub struct Edge {
     pub to: Arc<Node>,
 }
 
+impl Edge {
+    /// Its nodes.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        let before = match &self.before {
+            Before::Node(node) => Some(&**node),
+            Before::Created | Before::Unknown => None,
+        };
+        before.into_iter().chain([&*self.to])
+    }
+}
+
 /// The state of a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State<'a> {
     /// Its tracked fields.
     pub node: &'a Node,
+    /// Items that were known and that the latest event, whose list is truncated, does not show. They stay
+    /// until a complete list says otherwise.
+    pub hidden: Vec<&'a Item>,
     /// The time at which it entered its status, in seconds since the epoch.
     pub since_secs: i64,
     /// Whether edges are missing: a fixed choice holds until they arrive.
@@ -88,14 +102,32 @@ pub struct Record {
 struct Settled {
     at_secs: i64,
     node: Node,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    hidden: Vec<Item>,
     since_secs: i64,
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     ambiguous: bool,
 }
 
 impl Settled {
-    const fn state(&self) -> State<'_> {
-        State { node: &self.node, since_secs: self.since_secs, ambiguous: self.ambiguous }
+    fn state(&self) -> State<'_> {
+        State {
+            node: &self.node,
+            hidden: self.hidden.iter().collect(),
+            since_secs: self.since_secs,
+            ambiguous: self.ambiguous,
+        }
+    }
+}
+
+impl<'a> State<'a> {
+    /// Its items with the ends of their periods, in seconds since the epoch. A hidden item lasts as long
+    /// as those that are shown: its own end may have moved unseen.
+    pub fn items(&self) -> impl Iterator<Item = (&'a Item, Option<i64>)> + '_ {
+        let shown = self.node.items.iter().map(|item| (item, item.ends_at_secs));
+        let latest = self.node.period_ends_at_secs();
+        let hidden = self.hidden.iter().map(move |item| (*item, item.ends_at_secs.max(latest)));
+        shown.chain(hidden)
     }
 }
 
@@ -139,7 +171,8 @@ impl Record {
     #[must_use]
     pub fn state(&self) -> Option<State<'_>> {
         if let Some(Ended { at_secs, node }) = &self.ended {
-            return Some(State { node, since_secs: *at_secs, ambiguous: false });
+            let (hidden, since_secs) = (Vec::new(), *at_secs);
+            return Some(State { node, hidden, since_secs, ambiguous: false });
         }
         let mut state = self.settled.as_ref().map(Settled::state);
         for second in self.edges.chunk_by(|a, b| a.at_secs == b.at_secs) {
@@ -191,6 +224,7 @@ impl Record {
         self.settled = resolve(&second, before).map(|state| Settled {
             at_secs,
             node: state.node.clone(),
+            hidden: state.hidden.into_iter().cloned().collect(),
             since_secs: state.since_secs,
             ambiguous: state.ambiguous,
         });
@@ -201,15 +235,35 @@ impl Record {
 /// The state after one second, given its events and the state before it.
 fn resolve<'a>(second: &'a [Edge], before: Option<State<'a>>) -> Option<State<'a>> {
     let at_secs = second.first()?.at_secs;
-    let (node, ambiguous) = end_of_path(second, before)?;
-    let since_secs = match before {
+    let (node, ambiguous) = end_of_path(second, before.as_ref())?;
+    let since_secs = match &before {
         Some(before) if before.node.status == node.status => before.since_secs,
         _ => at_secs,
     };
-    Some(State { node, since_secs, ambiguous })
+    let hidden = if node.truncated { hidden(node, second, before) } else { Vec::new() };
+    Some(State { node, hidden, since_secs, ambiguous: ambiguous || node.truncated })
 }
 
-fn end_of_path<'a>(second: &'a [Edge], before: Option<State<'a>>) -> Option<(&'a Node, bool)> {
+/// The items that a truncated node does not show, and that this second or the state before it knew.
+fn hidden<'a>(node: &Node, second: &'a [Edge], before: Option<State<'a>>) -> Vec<&'a Item> {
+    let known_before = before.into_iter().flat_map(|state| {
+        let State { node, hidden, .. } = state;
+        node.items.iter().chain(hidden)
+    });
+    let known = second.iter().flat_map(|edge| &edge.to.items).chain(known_before);
+    let mut hidden: Vec<&Item> = Vec::new();
+    for item in known {
+        let is_same = |other: &Item| other.is_same(item);
+        if !node.items.iter().any(is_same) && !hidden.iter().copied().any(is_same) {
+            hidden.push(item);
+        }
+    }
+    hidden.sort_unstable();
+    hidden.truncate(SUBSCRIPTION_ITEMS_MAX);
+    hidden
+}
+
+fn end_of_path<'a>(second: &'a [Edge], before: Option<&State<'a>>) -> Option<(&'a Node, bool)> {
     if let [only] = second {
         return Some((&only.to, false));
     }

@@ -1,28 +1,70 @@
-//! A grant: what one customer's subscriptions earn under the policy, and until when.
+//! A grant: what one customer's subscriptions and purchases earn for one user under the policy, and until
+//! when.
 
-use std::cmp::Ordering;
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    customer::Customer,
+    customer::{Customer, Ownable, Subscription},
+    earned::{self, is_earning},
     fold::State,
-    policy::{PastDue, Policy, Role},
-    subscription::{Node, Status},
+    id::UserId,
+    policy::{Policy, Role},
+    purchase::Purchase,
+    subscription::Status,
     time::Timestamp,
 };
 
-/// A role that a subscription earns, with its end.
+/// What is shown of a subscription beside its role.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shown {
+    /// Stripe's status; `None` for a purchase.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<Status>,
+    /// End of its trial, while it is in one.
+    #[serde(rename = "trial_ends", skip_serializing_if = "Option::is_none", default)]
+    pub trial_ends_at: Option<Timestamp>,
+    /// Time at which it will be canceled.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cancel_at: Option<Timestamp>,
+    /// Time at which it became past due, while it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub past_due_since: Option<Timestamp>,
+}
+
+impl Shown {
+    fn new(state: &State<'_>) -> Self {
+        let node = state.node;
+        let at = |secs: Option<i64>| secs.map(Timestamp::from_secs);
+        let period_end = node.cancel_at_period_end.then(|| node.period_ends_at_secs()).flatten();
+        let while_in = |status: Status, secs| if node.status == status { at(secs) } else { None };
+        Self {
+            status: Some(node.status.clone()),
+            trial_ends_at: while_in(Status::Trialing, node.trial_ends_at_secs),
+            cancel_at: at(node.cancel_at_secs.or(period_end)),
+            past_due_since: while_in(Status::PastDue, Some(state.since_secs)),
+        }
+    }
+}
+
+/// A role that a subscription item or a purchase earns, with its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entitlement {
     /// The role.
     pub role: Role,
-    /// Time until which it is paid for; `None` if Stripe names no end.
+    /// Time until which it is paid for; `None` if there is no end.
     #[serde(rename = "expires", skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<Timestamp>,
     /// Time until which it gives access: the expiry plus the days of grace; `None` is without end.
     #[serde(rename = "until", skip_serializing_if = "Option::is_none", default)]
     pub access_until: Option<Timestamp>,
+    /// What is shown beside the role.
+    #[serde(default)]
+    pub shown: Shown,
 }
 
 impl Entitlement {
@@ -38,116 +80,161 @@ impl Entitlement {
         self.compare_duration(other).is_gt()
     }
 
-    /// Orders entitlements by how long they last.
+    /// Orders entitlements by how long they last, and equally long ones by what they show.
     pub(crate) fn compare_duration(&self, other: &Self) -> Ordering {
         let key = |it: &Self| {
             (it.access_until.is_none(), it.access_until, it.expires_at.is_none(), it.expires_at)
         };
-        key(self).cmp(&key(other))
+        key(self).cmp(&key(other)).then_with(|| self.shown.cmp(&other.shown))
     }
 }
 
-/// What one customer's subscriptions earn: the longest-lasting entitlement for each role, lowest role
-/// first.
+/// A purchase of a plan for some days, before it is stacked with others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Pass {
+    /// Time at which it was paid.
+    pub starts_at: Timestamp,
+    /// Days that it lasts by itself.
+    pub days: u32,
+    /// The role.
+    pub role: Role,
+}
+
+/// What a customer earns for a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Grant(Vec<Entitlement>);
+pub struct Grant {
+    /// The longest-lasting entitlement for each role, lowest role first.
+    #[serde(rename = "roles", skip_serializing_if = "Vec::is_empty", default)]
+    entitlements: Vec<Entitlement>,
+    /// Purchases of plans for some days, by their start. How they add up is a matter of all grants of the
+    /// user together.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    passes: Vec<Pass>,
+    /// Features by Stripe's entitlements.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    features: BTreeSet<Box<str>>,
+    /// A subscription that is not over and that earns nothing, or soon nothing: shown if nothing better
+    /// is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    troubled: Option<Shown>,
+}
 
 impl Grant {
-    /// The grant of a customer.
+    /// What a customer earns for each user that owns something of it.
     #[must_use]
-    pub fn from_customer(customer: &Customer, policy: &Policy) -> Self {
-        let mut grant = Self::default();
+    pub fn by_user(customer: &Customer, policy: &Policy) -> BTreeMap<UserId, Self> {
+        let mut grants: BTreeMap<UserId, Self> = BTreeMap::new();
         if customer.deleted {
-            return grant;
+            return grants;
         }
-        for (_, subscription, state) in customer.states() {
-            if subscription.is_unpaid(state) {
-                continue;
-            }
-            if let Some(entitlement) = entitlement(state, policy) {
-                grant.add(entitlement);
+        for (id, subscription, state) in customer.states() {
+            if let Some(user) = customer.owner(Ownable::Subscription(id)) {
+                let grant = grants.entry(user.clone()).or_default();
+                grant.add_subscription(subscription, &state, policy);
             }
         }
-        grant.0.sort_by(|a, b| policy.compare(&a.role, &b.role).then(a.role.cmp(&b.role)));
-        grant
+        for (id, purchase) in &customer.purchases {
+            if let Some(user) = customer.owner(Ownable::Purchase(id)) {
+                grants.entry(user.clone()).or_default().add_purchase(purchase, policy);
+            }
+        }
+        if !customer.features.is_empty()
+            && let Some(user) = customer.feature_owner()
+        {
+            let names = customer.features.names().map(Box::from);
+            grants.entry(user.clone()).or_default().features.extend(names);
+        }
+        grants.retain(|_, grant| {
+            grant.sort(policy);
+            !grant.is_empty()
+        });
+        grants
     }
 
-    /// Whether it earns nothing.
+    /// Whether it holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entitlements.is_empty()
+            && self.passes.is_empty()
+            && self.features.is_empty()
+            && self.troubled.is_none()
     }
 
     /// Its entitlements.
     pub fn entitlements(&self) -> impl Iterator<Item = &Entitlement> {
-        self.0.iter()
+        self.entitlements.iter()
+    }
+
+    /// Its purchases of plans for some days.
+    pub fn passes(&self) -> impl Iterator<Item = &Pass> {
+        self.passes.iter()
+    }
+
+    /// Its features by Stripe's entitlements.
+    pub fn features(&self) -> impl Iterator<Item = &str> {
+        self.features.iter().map(|feature| &**feature)
+    }
+
+    /// What is shown if no entitlement is active.
+    #[must_use]
+    pub const fn troubled(&self) -> Option<&Shown> {
+        self.troubled.as_ref()
+    }
+
+    fn add_subscription(
+        &mut self,
+        subscription: &Subscription,
+        state: &State<'_>,
+        policy: &Policy,
+    ) {
+        let items = earned::items(subscription, state, policy);
+        if items.is_empty() || state.node.status.is_terminal() {
+            return;
+        }
+        let is_earning = is_earning(subscription, state, policy);
+        if !is_earning || state.node.status == Status::PastDue {
+            self.troubled = self.troubled.take().max(Some(Shown::new(state)));
+        }
+        if !is_earning {
+            return;
+        }
+        for (role, ends_at_secs) in items {
+            let expires_at = ends_at_secs.map(Timestamp::from_secs);
+            let access_until = expires_at.map(|at| at.plus_days(i64::from(policy.grace_days)));
+            let (role, shown) = (role.clone(), Shown::new(state));
+            self.add(Entitlement { role, expires_at, access_until, shown });
+        }
+    }
+
+    fn add_purchase(&mut self, purchase: &Purchase, policy: &Policy) {
+        let Some((plan, paid_at_secs)) = earned::purchase(purchase, policy) else { return };
+        let role = plan.role.clone();
+        match plan.days {
+            Some(days) => {
+                let starts_at = Timestamp::from_secs(paid_at_secs);
+                self.passes.push(Pass { starts_at, days, role });
+            }
+            None => self.add(Entitlement {
+                role,
+                expires_at: None,
+                access_until: None,
+                shown: Shown::default(),
+            }),
+        }
     }
 
     fn add(&mut self, new: Entitlement) {
-        match self.0.iter_mut().find(|known| known.role == new.role) {
+        match self.entitlements.iter_mut().find(|known| known.role == new.role) {
             Some(known) if !new.outlasts(known) => {}
             Some(known) => *known = new,
-            None => self.0.push(new),
+            None => self.entitlements.push(new),
         }
     }
-}
 
-/// Whether a status gives access under the policy.
-#[must_use]
-pub const fn gives_access(status: &Status, policy: &Policy) -> bool {
-    match status {
-        Status::Active | Status::Trialing => true,
-        Status::PastDue => matches!(policy.past_due, PastDue::Keep),
-        Status::Unpaid
-        | Status::Canceled
-        | Status::Incomplete
-        | Status::IncompleteExpired
-        | Status::Paused
-        | Status::Other(_) => false,
+    fn sort(&mut self, policy: &Policy) {
+        self.entitlements.sort_by(|a, b| policy.compare(&a.role, &b.role).then(a.role.cmp(&b.role)));
+        self.passes.sort_unstable();
     }
-}
-
-/// Whether a subscription that gives access has no item that the policy maps to a role.
-#[must_use]
-pub fn is_unmapped(node: &Node, policy: &Policy) -> bool {
-    gives_access(&node.status, policy)
-        && node.items.iter().all(|item| policy.role_for_item(item).is_none())
-}
-
-/// The entitlement of one subscription: the highest role that an item earns, until the earliest end of the
-/// items that earn it.
-fn entitlement(state: State<'_>, policy: &Policy) -> Option<Entitlement> {
-    let node = state.node;
-    if !gives_access(&node.status, policy) {
-        return None;
-    }
-    let role = node
-        .items
-        .iter()
-        .filter_map(|item| policy.role_for_item(item))
-        .max_by(|a, b| policy.compare(a, b))?;
-    let ends = node
-        .items
-        .iter()
-        .filter(|item| policy.role_for_item(item) == Some(role))
-        .filter_map(|item| item.ends_at_secs)
-        .min();
-    let paid_until = match node.status {
-        // The period advances even when a renewal fails; what was paid for ended at that moment.
-        Status::PastDue => Some(ends.map_or(state.since_secs, |ends| ends.min(state.since_secs))),
-        Status::Active
-        | Status::Trialing
-        | Status::Unpaid
-        | Status::Canceled
-        | Status::Incomplete
-        | Status::IncompleteExpired
-        | Status::Paused
-        | Status::Other(_) => ends,
-    };
-    let expires_at = paid_until.map(Timestamp::from_secs);
-    let access_until = expires_at.map(|at| at.plus_days(i64::from(policy.grace_days)));
-    Some(Entitlement { role: role.clone(), expires_at, access_until })
 }
 
 #[cfg(test)]

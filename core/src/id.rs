@@ -109,6 +109,18 @@ id! {
     SubscriptionId
 }
 id! {
+    /// Stripe's id of a payment: of a PaymentIntent, `pi_…`, or of a charge without one, `ch_…`.
+    PaymentId
+}
+id! {
+    /// The id of a purchase: that of its payment, or of its Checkout Session where nothing was to pay.
+    PurchaseId
+}
+id! {
+    /// Stripe's id of an invoice, `in_…`.
+    InvoiceId
+}
+id! {
     /// The host application's id of a person; the `sub` of their tokens.
     UserId
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     codes::Code,
-    id::{CustomerId, EventId, RevocationId, UserId, Version},
+    id::{CustomerId, EventId, RevocationId, UserId},
     limits::LEDGER_KEPT_DAYS,
     policy::Role,
     stripe::event::{Event, Type},
@@ -25,6 +25,8 @@ pub enum Outcome {
     Waiting,
     /// It is older than what is already settled. It changed nothing.
     Stale,
+    /// It bears on no access: a partial refund, a purchase of something that is no plan.
+    Unrelated,
 }
 
 impl Outcome {
@@ -35,6 +37,7 @@ impl Outcome {
             Self::Applied => "applied",
             Self::Waiting => "waiting",
             Self::Stale => "stale",
+            Self::Unrelated => "unrelated",
         }
     }
 }
@@ -72,6 +75,8 @@ system_events! {
     AccessExpired = "tierlift.access.expired",
     /// An operator granted or removed a manual role.
     RoleAssigned = "tierlift.role.assigned",
+    /// The policy changed, and with it what a customer earns or what an account is.
+    PolicyChanged = "tierlift.policy.changed",
 }
 
 impl EntryKind {
@@ -85,6 +90,19 @@ impl EntryKind {
     }
 }
 
+/// A user whose account an event concerns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The user.
+    pub user: UserId,
+    /// The user's role before.
+    pub from_role: Role,
+    /// The user's role after.
+    pub to_role: Role,
+    /// The user's revocation id after.
+    pub revocation_id: RevocationId,
+}
+
 /// One row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
@@ -95,9 +113,6 @@ pub struct LedgerEntry {
     /// Its customer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub customer: Option<CustomerId>,
-    /// The user whose account it was applied to.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub user: Option<UserId>,
     /// The outcome.
     pub outcome: Outcome,
     /// The reason why it earned less than it could, if it did.
@@ -106,15 +121,9 @@ pub struct LedgerEntry {
     /// Whether edges are missing: the state is a fixed choice until they arrive.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub ambiguous: bool,
-    /// The user's role before.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub from_role: Option<Role>,
-    /// The user's role after.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub to_role: Option<Role>,
-    /// The user's revocation id after.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub revocation_id: Option<RevocationId>,
+    /// The users whose accounts it concerns.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub owners: Vec<Owner>,
     /// Stripe's time of the event.
     pub created: Timestamp,
     /// Time of processing.
@@ -128,24 +137,23 @@ impl LedgerEntry {
     #[must_use]
     pub fn for_event(event: &Event, now: Timestamp) -> Self {
         Self {
-            customer: Some(event.customer.clone()),
+            customer: event.customer.clone(),
             created: event.created,
             ..Self::new(event.id.clone(), EntryKind::Event(event.kind), now)
         }
     }
 
-    /// The row of a system event on a user's account at that version; `None` if the user id makes no
-    /// event id.
+    /// The row of a system event on an account or a customer. It happens once for each `number`, such as
+    /// the account's version. `None` if the id of the account or customer makes no event id.
     #[must_use]
     pub fn for_system_event(
         kind: SystemEvent,
-        user: &UserId,
-        version: Version,
+        subject: &str,
+        number: u64,
         now: Timestamp,
     ) -> Option<Self> {
-        let event = system_event_id(kind, user.as_str(), version)?;
-        let entry = Self::new(event, EntryKind::System(kind), now);
-        Some(Self { user: Some(user.clone()), ..entry })
+        let event = system_event_id(kind, subject, number)?;
+        Some(Self::new(event, EntryKind::System(kind), now))
     }
 
     const fn new(event: EventId, kind: EntryKind, now: Timestamp) -> Self {
@@ -153,13 +161,10 @@ impl LedgerEntry {
             event,
             kind,
             customer: None,
-            user: None,
             outcome: Outcome::Applied,
             cause: None,
             ambiguous: false,
-            from_role: None,
-            to_role: None,
-            revocation_id: None,
+            owners: Vec::new(),
             created: now,
             processed_at: now,
             expires_at: now.plus_days(LEDGER_KEPT_DAYS),
@@ -167,9 +172,9 @@ impl LedgerEntry {
     }
 }
 
-/// The id of a system event: one for each version of an account, so that it happens once.
-fn system_event_id(kind: SystemEvent, user: &str, version: Version) -> Option<EventId> {
-    let id = |user: &str| EventId::new(&format!("{}.{}.{user}", kind.as_str(), version.0));
+/// The id of a system event: one for each number, so that it happens once.
+fn system_event_id(kind: SystemEvent, subject: &str, number: u64) -> Option<EventId> {
+    let id = |subject: &str| EventId::new(&format!("{}.{number}.{subject}", kind.as_str()));
     // A user id may be as long as an event id can be. Its digest replaces it then, and is as unique.
-    id(user).or_else(|_| id(&hex::encode(Sha256::digest(user)))).ok()
+    id(subject).or_else(|_| id(&hex::encode(Sha256::digest(subject)))).ok()
 }

@@ -12,16 +12,23 @@ pub mod time;
 pub mod stripe;
 
 pub mod fold;
-pub mod payment;
+pub mod latest;
 pub mod subscription;
+
+pub mod invoice;
+pub mod payment;
+pub mod purchase;
+pub mod reversal;
 
 pub mod customer;
 
 pub mod config;
 pub mod policy;
 
-pub mod account;
+pub mod earned;
 pub mod grant;
+
+pub mod account;
 
 pub mod change;
 pub mod decide;

@@ -33,6 +33,10 @@ pub const ROLES_MAX: usize = 32;
 pub const ROLE_NAME_BYTES_MAX: usize = 64;
 /// Days of grace after an expiry.
 pub const GRACE_DAYS_MAX: u32 = 90;
+/// Days for which a purchase of a plan lasts.
+pub const PLAN_DAYS_MAX: u32 = 36_500;
+/// Length of a key of Stripe's metadata, in bytes (<https://docs.stripe.com/api/metadata>).
+pub const METADATA_KEY_BYTES_MAX: usize = 40;
 
 // ---- Customers and accounts --------------------------------------------------------------------
 
@@ -45,6 +49,23 @@ pub const EVENTS_OF_ONE_SECOND_MAX: usize = 64;
 pub const SUBSCRIPTION_ITEMS_MAX: usize = 32;
 /// Subscriptions of a customer, ended ones included.
 pub const SUBSCRIPTIONS_MAX: usize = 100;
+/// Lookup keys that a subscription remembers for one price.
+pub const LOOKUP_KEYS_PER_PRICE_MAX: usize = 8;
+/// Purchases of a customer that name a plan.
+pub const PURCHASES_MAX: usize = 256;
+/// Payments on an invoice.
+pub const PAYMENTS_PER_INVOICE_MAX: usize = 64;
+/// Disputes of a payment.
+pub const DISPUTES_PER_PAYMENT_MAX: usize = 32;
+/// Features of a customer by Stripe's entitlements, and of a role.
+pub const FEATURES_MAX: usize = 256;
+/// Lists of features that a customer remembers while Stripe shows only parts of them.
+pub const FEATURE_LISTS_MAX: usize = 16;
+/// Length of a feature's name, in bytes. Stripe's lookup keys have at most 80 characters.
+pub const FEATURE_NAME_BYTES_MAX: usize = 320;
+/// Days for which a payment and its invoice are remembered after they were last written: longer than any
+/// refund or dispute may take.
+pub const PAYMENT_KEPT_DAYS: i64 = 2 * 366;
 /// Customers that are linked to a user at the same time.
 pub const CUSTOMERS_PER_USER_MAX: usize = 32;
 /// Days for which a ledger row is kept: longer than any resend. Stripe's CLI resends for 30 days.

@@ -1,6 +1,17 @@
-//! The first payment of a subscription, as its Checkout Session reports it.
+//! Payments: what a checkout reports about one, and the aggregate that leads from a payment to what it
+//! paid for.
+//!
+//! A dispute names a payment and nothing else. So each payment is remembered under its own id, with its
+//! subject and with what was given back of it, in whatever order they became known.
 
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    fold::Arrival,
+    id::{CustomerId, InvoiceId, PaymentId, PurchaseId, Version},
+    reversal::Reversal,
+    time::Timestamp,
+};
 
 /// The state of a checkout's payment. Delayed methods (debits, transfers) decide days later
 /// (<https://docs.stripe.com/payments/checkout/fulfill-orders#delayed-notification>).
@@ -15,16 +26,16 @@ pub enum PaymentState {
     Paid,
 }
 
-/// A checkout's payment and the time of the event that reported it.
+/// What an event reports about the payment of a checkout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payment {
+pub struct PaymentReport {
     /// `created` of the event, in seconds since the epoch.
     pub at_secs: i64,
     /// The reported state.
     pub state: PaymentState,
 }
 
-impl Payment {
+impl PaymentReport {
     /// Whether this report takes precedence over another: a final state over a pending one whenever it was
     /// sent, and of two final states the later one.
     #[must_use]
@@ -32,7 +43,68 @@ impl Payment {
         self.rank() > other.rank()
     }
 
+    /// Keeps the report that takes precedence.
+    pub(crate) fn merge_into(self, known: &mut Option<Self>) -> Arrival {
+        if known.is_some_and(|known| !self.supersedes(known)) {
+            return Arrival::Stale;
+        }
+        *known = Some(self);
+        Arrival::Remembered
+    }
+
     fn rank(self) -> (bool, i64, PaymentState) {
         (self.state != PaymentState::Pending, self.at_secs, self.state)
+    }
+}
+
+/// What a payment paid for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// An invoice.
+    Invoice(InvoiceId),
+    /// A purchase of a customer.
+    Purchase(CustomerId, PurchaseId),
+}
+
+/// A payment: what it paid for, and what was given back of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// Stripe's id.
+    pub id: PaymentId,
+    /// What it paid for; `None` until an event says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<Subject>,
+    /// What was given back.
+    #[serde(default)]
+    pub reversal: Reversal,
+    /// Time since which it is refunded or disputed while nobody knows what it paid for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waiting_since: Option<Timestamp>,
+    /// The number of times that it was written.
+    #[serde(skip)]
+    pub version: Version,
+}
+
+impl Payment {
+    /// A payment about which nothing is known yet.
+    #[must_use]
+    pub fn new(id: PaymentId) -> Self {
+        Self {
+            id,
+            subject: None,
+            reversal: Reversal::default(),
+            waiting_since: None,
+            version: Version::default(),
+        }
+    }
+
+    /// Adds what it paid for. A payment has one subject; of two the greater counts.
+    pub(crate) fn link(&mut self, subject: Subject) -> Arrival {
+        if self.subject.as_ref().is_some_and(|known| *known >= subject) {
+            return Arrival::Stale;
+        }
+        self.subject = Some(subject);
+        Arrival::Remembered
     }
 }

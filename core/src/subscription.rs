@@ -31,6 +31,13 @@ pub enum Status {
     Other(Box<str>),
 }
 
+impl Default for Status {
+    /// The status of a subscription about which nothing is known: it earns nothing.
+    fn default() -> Self {
+        Self::Incomplete
+    }
+}
+
 impl Status {
     /// The status of that name. An unknown name is kept as it is.
     #[must_use]
@@ -87,6 +94,9 @@ impl<'de> Deserialize<'de> for Status {
 /// One item of a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Item {
+    /// Item id, `si_…`. Shapes before 2016 have none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<Box<str>>,
     /// Price id, `price_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub price: Option<Box<str>>,
@@ -105,22 +115,84 @@ pub struct Item {
     pub quantity: Option<u64>,
 }
 
+impl Item {
+    /// Whether this is the same item at another moment: by its id, or by its price if it has none.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.id, &other.id) {
+            (Some(a), Some(b)) => a == b,
+            _ => self.price == other.price,
+        }
+    }
+
+    /// Whether it is sold at all. An item without a quantity is metered, and is.
+    #[must_use]
+    pub fn is_sold(&self) -> bool {
+        self.quantity != Some(0)
+    }
+}
+
 /// The tracked fields of a subscription at one moment.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Node {
     /// The status.
     pub status: Status,
     /// The items, sorted.
     pub items: Vec<Item>,
+    /// Whether the event did not show all items (`has_more`).
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub truncated: bool,
     /// Whether it ends with the current period.
     #[serde(rename = "cancels", skip_serializing_if = "is_false", default)]
     pub cancel_at_period_end: bool,
-    /// Whether the collection of its invoices is paused. The status does not show that.
-    #[serde(rename = "uncollected", skip_serializing_if = "is_false", default)]
-    pub collection_paused: bool,
-    /// `metadata.user_id`.
+    /// Time at which it will be canceled, in seconds since the epoch. It bounds every item.
+    #[serde(rename = "cancel_at", skip_serializing_if = "Option::is_none", default)]
+    pub cancel_at_secs: Option<i64>,
+    /// End of the trial, in seconds since the epoch.
+    #[serde(rename = "trial_end", skip_serializing_if = "Option::is_none", default)]
+    pub trial_ends_at_secs: Option<i64>,
+    /// `pause_collection.behavior`. The status does not show it.
+    #[serde(rename = "paused", skip_serializing_if = "Option::is_none", default)]
+    pub pause_collection: Option<PauseBehavior>,
+    /// The user that the subscription's own metadata names.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub user: Option<UserId>,
+}
+
+/// What happens to invoices while their collection is paused
+/// (<https://docs.stripe.com/api/subscriptions/object#subscription_object-pause_collection-behavior>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseBehavior {
+    /// Invoices are kept as drafts, to be collected later.
+    KeepAsDraft,
+    /// Invoices are marked uncollectible: the service is free of charge.
+    MarkUncollectible,
+    /// Invoices are voided: nothing is owed.
+    Void,
+    /// A behavior that Stripe added later.
+    Other,
+}
+
+impl PauseBehavior {
+    /// The behavior of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "keep_as_draft" => Self::KeepAsDraft,
+            "mark_uncollectible" => Self::MarkUncollectible,
+            "void" => Self::Void,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Node {
+    /// End of the current period: the latest of its items'.
+    #[must_use]
+    pub fn period_ends_at_secs(&self) -> Option<i64> {
+        self.items.iter().filter_map(|item| item.ends_at_secs).max()
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]

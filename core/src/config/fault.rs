@@ -4,7 +4,10 @@
 use std::fmt;
 
 use crate::{
-    limits::{GRACE_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX},
+    limits::{
+        FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX, METADATA_KEY_BYTES_MAX,
+        PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX,
+    },
     policy::role::OPERATOR,
 };
 
@@ -35,6 +38,18 @@ pub enum Key {
     Plans,
     /// `plans.NAME`
     Plan(String),
+    /// `features`
+    AllFeatures,
+    /// `features.ROLE`
+    Features(String),
+    /// `user_id_keys`
+    UserIdKeys,
+    /// `user_id_keys[i]`
+    UserIdKey(usize),
+    /// `connected_accounts`
+    ConnectedAccounts,
+    /// `connected_accounts[i]`
+    ConnectedAccount(usize),
     /// `policy`
     Policy,
     /// `policy.past_due`
@@ -43,6 +58,22 @@ pub enum Key {
     GraceDays,
     /// `policy.unmapped_price`
     UnmappedPrice,
+    /// `policy.ignore_prices`
+    IgnorePrices,
+    /// `policy.pause_collection`
+    PauseCollection,
+    /// `policy.refund`
+    Refund,
+    /// `policy.dispute`
+    Dispute,
+    /// `purchases`
+    Purchases,
+    /// `purchases.refund`
+    PurchaseRefund,
+    /// `purchases.dispute`
+    PurchaseDispute,
+    /// `purchases.stack`
+    Stack,
 }
 
 impl fmt::Display for Key {
@@ -56,10 +87,24 @@ impl fmt::Display for Key {
             Self::JwksUrl => f.write_str("jwks_url"),
             Self::Plans => f.write_str("plans"),
             Self::Plan(name) => write!(f, "plans.{name}"),
+            Self::AllFeatures => f.write_str("features"),
+            Self::Features(role) => write!(f, "features.{role}"),
+            Self::UserIdKeys => f.write_str("user_id_keys"),
+            Self::UserIdKey(index) => write!(f, "user_id_keys[{index}]"),
+            Self::ConnectedAccounts => f.write_str("connected_accounts"),
+            Self::ConnectedAccount(index) => write!(f, "connected_accounts[{index}]"),
             Self::Policy => f.write_str("policy"),
             Self::PastDue => f.write_str("policy.past_due"),
             Self::GraceDays => f.write_str("policy.grace_days"),
             Self::UnmappedPrice => f.write_str("policy.unmapped_price"),
+            Self::IgnorePrices => f.write_str("policy.ignore_prices"),
+            Self::PauseCollection => f.write_str("policy.pause_collection"),
+            Self::Refund => f.write_str("policy.refund"),
+            Self::Dispute => f.write_str("policy.dispute"),
+            Self::Purchases => f.write_str("purchases"),
+            Self::PurchaseRefund => f.write_str("purchases.refund"),
+            Self::PurchaseDispute => f.write_str("purchases.dispute"),
+            Self::Stack => f.write_str("purchases.stack"),
         }
     }
 }
@@ -91,8 +136,32 @@ pub enum ValueError {
         roles: Vec<String>,
     },
     /// A plan stands in the map twice.
-    #[error("is mapped twice; allowed: each price, product or lookup key once")]
+    #[error("is mapped twice; allowed: each plan once")]
     PlanRepeated,
+    /// The days of a plan are no number of days, or too many.
+    #[error("has {0} days; allowed: a whole number of days from 1 to {PLAN_DAYS_MAX}")]
+    PlanDays(String),
+    /// Features are given to a role that is not listed.
+    #[error("is not one of roles; allowed: {}", .0.join(", "))]
+    FeatureRole(Vec<String>),
+    /// The features of a role are listed twice.
+    #[error("is listed twice; allowed: each role once")]
+    FeatureRoleRepeated,
+    /// A feature's name is empty or too long.
+    #[error("has the feature {0:?}; allowed: names of 1 to {FEATURE_NAME_BYTES_MAX} bytes")]
+    FeatureName(String),
+    /// A role has too many features.
+    #[error("has {0} features; allowed: at most {FEATURES_MAX}")]
+    FeatureCount(usize),
+    /// A metadata key is empty or longer than Stripe allows.
+    #[error(
+        "is {0:?}; allowed: names of 1 to {METADATA_KEY_BYTES_MAX} bytes, as Stripe's metadata has \
+         them"
+    )]
+    MetadataKey(String),
+    /// A connected account is no account's id.
+    #[error("is {0:?}; allowed: the id of an account, acct_…")]
+    ConnectedAccount(String),
     /// The grace is no number of days, or too many.
     #[error("is {0}; allowed: a whole number of days from 0 to {GRACE_DAYS_MAX}")]
     GraceDays(String),

@@ -59,7 +59,7 @@ struct Stored {
 
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut nodes: Vec<&Node> = self.edges.iter().flat_map(nodes_of).collect();
+        let mut nodes: Vec<&Node> = self.edges.iter().flat_map(Edge::nodes).collect();
         nodes.sort_unstable();
         nodes.dedup();
         let index = |node: &Node| {
@@ -77,14 +77,6 @@ impl Serialize for Record {
         let (settled, ended) = (self.settled.as_ref(), self.ended.as_ref());
         StoredRef { nodes, edges, settled, ended }.serialize(to)
     }
-}
-
-fn nodes_of(edge: &Edge) -> impl Iterator<Item = &Node> {
-    let before = match &edge.before {
-        Before::Node(node) => Some(&**node),
-        Before::Created | Before::Unknown => None,
-    };
-    before.into_iter().chain([&*edge.to])
 }
 
 impl<'de> Deserialize<'de> for Record {

@@ -1,81 +1,35 @@
 //! The policy as a host configures it, its defaults, and the check that finds all its faults.
 
-use std::{collections::HashSet, str::FromStr};
+use std::collections::HashSet;
 
-use super::role::OPERATOR;
+use super::{
+    role::OPERATOR,
+    words::{Access, OnDispute, OnReversal, PastDue, PauseCollection, Stack, UnmappedPrice},
+};
 use crate::{
     config::{Fault, Key, ValueError},
-    limits::{GRACE_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX},
+    limits::{
+        FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX, METADATA_KEY_BYTES_MAX,
+        PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX,
+    },
 };
 
-/// What `past_due` means for access.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PastDue {
-    /// `keep`: access lasts for the days of grace, counted from when the subscription became past due.
-    #[default]
-    Keep,
-    /// `revoke`: access ends at once.
-    Revoke,
+/// A plan as the host configures it: the role that it earns, and for how long a purchase of it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanConfig {
+    /// Price id, product id, lookup key, payment link id, or the plan's own name.
+    pub key: String,
+    /// Role name.
+    pub role: String,
+    /// Days for which a purchase lasts; `None` is for good. A subscription lasts as Stripe says.
+    pub days: Option<u32>,
 }
 
-impl PastDue {
-    /// The format, for error messages.
-    pub const FORMAT: &str = "\"keep\" or \"revoke\"";
-    /// Every value, the default first.
-    pub const ALL: [Self; 2] = [Self::Keep, Self::Revoke];
-
-    /// The value as it is configured.
+impl PlanConfig {
+    /// A plan without days.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Keep => "keep",
-            Self::Revoke => "revoke",
-        }
-    }
-}
-
-impl FromStr for PastDue {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let found = Self::ALL.into_iter().find(|value| value.as_str() == text);
-        found.ok_or_else(|| ValueError::Word { value: text.to_owned(), allowed: Self::FORMAT })
-    }
-}
-
-/// What to do with a live subscription none of whose prices is in the plan map.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UnmappedPrice {
-    /// `park`: the event becomes a dead letter. Somebody paid for something that the plan map does
-    /// not name, and gets it once the map does.
-    #[default]
-    Park,
-    /// `ignore`: the subscription earns nothing, by intent.
-    Ignore,
-}
-
-impl UnmappedPrice {
-    /// The format, for error messages.
-    pub const FORMAT: &str = "\"park\" or \"ignore\"";
-    /// Every value, the default first.
-    pub const ALL: [Self; 2] = [Self::Park, Self::Ignore];
-
-    /// The value as it is configured.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Park => "park",
-            Self::Ignore => "ignore",
-        }
-    }
-}
-
-impl FromStr for UnmappedPrice {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let found = Self::ALL.into_iter().find(|value| value.as_str() == text);
-        found.ok_or_else(|| ValueError::Word { value: text.to_owned(), allowed: Self::FORMAT })
+    pub fn new(key: &str, role: &str) -> Self {
+        Self { key: key.to_owned(), role: role.to_owned(), days: None }
     }
 }
 
@@ -84,8 +38,14 @@ impl FromStr for UnmappedPrice {
 pub struct PolicyConfig {
     /// Role names, lowest first.
     pub roles: Vec<String>,
-    /// Price id, product id or lookup key → role name.
-    pub plans: Vec<(String, String)>,
+    /// The plans.
+    pub plans: Vec<PlanConfig>,
+    /// Role name → names of the features that it has beside those of the roles below it.
+    pub features: Vec<(String, Vec<String>)>,
+    /// Metadata keys under which the host names its users, best first.
+    pub user_id_keys: Vec<String>,
+    /// Connected accounts whose events count, `acct_…`.
+    pub connected_accounts: Vec<String>,
     /// Whether this deployment takes live events or test ones.
     pub livemode: bool,
     /// What `past_due` means.
@@ -94,6 +54,16 @@ pub struct PolicyConfig {
     pub grace_days: u32,
     /// What to do with prices that are not in `plans`.
     pub unmapped_price: UnmappedPrice,
+    /// Price ids, product ids and lookup keys that have nothing to do with this deployment.
+    pub ignore_prices: Vec<String>,
+    /// What paused collection means.
+    pub pause_collection: PauseCollection,
+    /// What a refund or a dispute of a subscription's latest invoice means.
+    pub subscription_reversal: OnReversal,
+    /// What a refund or a dispute of a purchase means.
+    pub purchase_reversal: OnReversal,
+    /// How several purchases of a role for some days add up.
+    pub stack: Stack,
 }
 
 impl Default for PolicyConfig {
@@ -102,10 +72,21 @@ impl Default for PolicyConfig {
         Self {
             roles: ["free", "paid"].map(str::to_owned).to_vec(),
             plans: Vec::new(),
+            features: Vec::new(),
+            user_id_keys: ["user_id", "userId"].map(str::to_owned).to_vec(),
+            connected_accounts: Vec::new(),
             livemode: false,
-            past_due: PastDue::default(),
+            past_due: PastDue::Keep,
             grace_days: 3,
-            unmapped_price: UnmappedPrice::default(),
+            unmapped_price: UnmappedPrice::Park,
+            ignore_prices: Vec::new(),
+            pause_collection: PauseCollection::all(Access::Keep),
+            subscription_reversal: OnReversal { refund: Access::Keep, dispute: OnDispute::Keep },
+            purchase_reversal: OnReversal {
+                refund: Access::Revoke,
+                dispute: OnDispute::RevokeWhenLost,
+            },
+            stack: Stack::Extend,
         }
     }
 }
@@ -122,8 +103,29 @@ impl PolicyConfig {
         for index in 0..self.roles.len() {
             faults.extend(self.role_error(index).map(|error| error.at(Key::Role(index))));
         }
+        self.plan_faults(&mut faults);
+        self.feature_faults(&mut faults);
+        for (index, key) in self.user_id_keys.iter().enumerate() {
+            if !(1..=METADATA_KEY_BYTES_MAX).contains(&key.len()) {
+                faults.push(ValueError::MetadataKey(key.clone()).at(Key::UserIdKey(index)));
+            }
+        }
+        for (index, account) in self.connected_accounts.iter().enumerate() {
+            if !account.starts_with("acct_") {
+                let error = ValueError::ConnectedAccount(account.clone());
+                faults.push(error.at(Key::ConnectedAccount(index)));
+            }
+        }
+        if self.grace_days > GRACE_DAYS_MAX {
+            let error = ValueError::GraceDays(self.grace_days.to_string());
+            faults.push(error.at(Key::GraceDays));
+        }
+        faults
+    }
+
+    fn plan_faults(&self, faults: &mut Vec<Fault>) {
         let mut mapped = HashSet::with_capacity(self.plans.len());
-        for (plan, role) in &self.plans {
+        for PlanConfig { key: plan, role, days } in &self.plans {
             let key = || Key::Plan(plan.clone());
             if !mapped.insert(plan) {
                 faults.push(ValueError::PlanRepeated.at(key()));
@@ -132,12 +134,30 @@ impl PolicyConfig {
                 let error = ValueError::PlanRole { role: role.clone(), roles: self.roles.clone() };
                 faults.push(error.at(key()));
             }
+            if let Some(days) = days.filter(|days| !(1..=PLAN_DAYS_MAX).contains(days)) {
+                faults.push(ValueError::PlanDays(days.to_string()).at(key()));
+            }
         }
-        if self.grace_days > GRACE_DAYS_MAX {
-            let error = ValueError::GraceDays(self.grace_days.to_string());
-            faults.push(error.at(Key::GraceDays));
+    }
+
+    fn feature_faults(&self, faults: &mut Vec<Fault>) {
+        let mut seen = HashSet::with_capacity(self.features.len());
+        for (role, features) in &self.features {
+            let key = || Key::Features(role.clone());
+            if !self.roles.contains(role) && role != OPERATOR {
+                faults.push(ValueError::FeatureRole(self.roles.clone()).at(key()));
+            }
+            if !seen.insert(role) {
+                faults.push(ValueError::FeatureRoleRepeated.at(key()));
+            }
+            let is_wrong = |name: &&String| !(1..=FEATURE_NAME_BYTES_MAX).contains(&name.len());
+            if let Some(name) = features.iter().find(is_wrong) {
+                faults.push(ValueError::FeatureName(name.clone()).at(key()));
+            }
+            if features.len() > FEATURES_MAX {
+                faults.push(ValueError::FeatureCount(features.len()).at(key()));
+            }
         }
-        faults
     }
 
     fn role_error(&self, index: usize) -> Option<ValueError> {
@@ -188,8 +208,8 @@ mod tests {
         check(
             |c| {
                 c.grace_days = 91;
-                c.plans.push(("price_x".to_owned(), "gold".to_owned()));
-                c.plans.push(("price_y".to_owned(), OPERATOR.to_owned()));
+                c.plans.push(PlanConfig::new("price_x", "gold"));
+                c.plans.push(PlanConfig::new("price_y", OPERATOR));
             },
             &[
                 "plans.price_x is \"gold\", which is not one of roles; allowed: free, paid, pro",
@@ -199,23 +219,22 @@ mod tests {
         );
         check(
             |c| c.plans.push(c.plans[0].clone()),
-            &["plans.price_paid is mapped twice; allowed: each price, product or lookup key once"],
+            &["plans.price_paid is mapped twice; allowed: each plan once"],
         );
-    }
-
-    #[test]
-    fn words_are_parsed_and_written_alike() {
-        for value in PastDue::ALL {
-            assert_eq!(value.as_str().parse(), Ok(value));
-        }
-        for value in UnmappedPrice::ALL {
-            assert_eq!(value.as_str().parse(), Ok(value));
-        }
-        assert_eq!(PastDue::ALL[0], PastDue::default());
-        assert_eq!(UnmappedPrice::ALL[0], UnmappedPrice::default());
-        let error = "kep".parse::<PastDue>().unwrap_err().to_string();
-        assert_eq!(error, "is \"kep\"; allowed: \"keep\" or \"revoke\"");
-        let error = "drop".parse::<UnmappedPrice>().unwrap_err().to_string();
-        assert_eq!(error, "is \"drop\"; allowed: \"park\" or \"ignore\"");
+        check(
+            |c| {
+                c.plans.push(PlanConfig { days: Some(0), ..PlanConfig::new("pass", "paid") });
+                c.features.push(("gold".to_owned(), vec![String::new()]));
+                c.user_id_keys.push(String::new());
+                c.connected_accounts.push("shop".to_owned());
+            },
+            &[
+                "plans.pass has 0 days; allowed: a whole number of days from 1 to 36500",
+                "features.gold is not one of roles; allowed: free, paid, pro",
+                "features.gold has the feature \"\"; allowed: names of 1 to 320 bytes",
+                "user_id_keys[2] is \"\"; allowed: names of 1 to 40 bytes, as Stripe's metadata has them",
+                "connected_accounts[0] is \"shop\"; allowed: the id of an account, acct_…",
+            ],
+        );
     }
 }

@@ -2,22 +2,45 @@
 
 mod config;
 pub(crate) mod role;
+mod words;
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap, HashSet},
+};
 
 use crate::{config::Faults, subscription::Item};
 
-pub use config::{PastDue, PolicyConfig, UnmappedPrice};
+pub use config::{PlanConfig, PolicyConfig};
 pub use role::{OPERATOR, Role};
+pub use words::{
+    Access, OnDispute, OnReversal, PastDue, PauseCollection, Stack, UnmappedPrice,
+};
+
+/// What a plan earns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The role.
+    pub role: Role,
+    /// Days for which a purchase lasts; `None` is for good.
+    pub days: Option<u32>,
+}
+
+impl Plan {
+    /// Orders plans by how long a purchase lasts.
+    pub(crate) fn cmp_days(&self, other: &Self) -> Ordering {
+        (self.days.is_none(), self.days).cmp(&(other.days.is_none(), other.days))
+    }
+}
 
 /// A checked policy: the rules by which a deployment turns subscriptions into roles.
 ///
 /// ```
-/// use tierlift_core::policy::{Policy, PolicyConfig, Role};
+/// use tierlift_core::policy::{PlanConfig, Policy, PolicyConfig, Role};
 ///
 /// let config = PolicyConfig {
 ///     roles: ["free", "plus", "pro"].map(str::to_owned).to_vec(),
-///     plans: vec![("price_1".to_owned(), "pro".to_owned())],
+///     plans: vec![PlanConfig::new("price_1", "pro")],
 ///     ..PolicyConfig::default()
 /// };
 /// let policy = Policy::new(config.clone())?;
@@ -32,7 +55,11 @@ pub use role::{OPERATOR, Role};
 pub struct Policy {
     roles: Vec<Role>,
     operator: Role,
-    plans: HashMap<Box<str>, Role>,
+    plans: HashMap<Box<str>, Plan>,
+    features: HashMap<Role, Vec<Box<str>>>,
+    ignored_prices: HashSet<Box<str>>,
+    /// Metadata keys under which the host names its users, best first.
+    pub user_id_keys: Vec<String>,
     /// Whether this deployment takes live events or test ones.
     pub livemode: bool,
     /// What `past_due` means.
@@ -41,6 +68,14 @@ pub struct Policy {
     pub grace_days: u32,
     /// What to do with prices that are not mapped.
     pub unmapped_price: UnmappedPrice,
+    /// What paused collection means.
+    pub pause_collection: PauseCollection,
+    /// What a refund or a dispute of a subscription's latest invoice means.
+    pub subscription_reversal: OnReversal,
+    /// What a refund or a dispute of a purchase means.
+    pub purchase_reversal: OnReversal,
+    /// How several purchases of a role for some days add up.
+    pub stack: Stack,
 }
 
 impl Policy {
@@ -50,15 +85,28 @@ impl Policy {
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
-        let plan = |(key, role): (String, String)| (key.into_boxed_str(), Role::new(&role));
+        let plan = |plan: PlanConfig| {
+            let PlanConfig { key, role, days } = plan;
+            (key.into_boxed_str(), Plan { role: Role::new(&role), days })
+        };
+        let feature = |(role, names): (String, Vec<String>)| {
+            (Role::new(&role), names.into_iter().map(String::into_boxed_str).collect())
+        };
         Ok(Self {
             roles: config.roles.iter().map(|name| Role::new(name)).collect(),
             operator: Role::new(OPERATOR),
             plans: config.plans.into_iter().map(plan).collect(),
+            features: config.features.into_iter().map(feature).collect(),
+            ignored_prices: config.ignore_prices.into_iter().map(String::into_boxed_str).collect(),
+            user_id_keys: config.user_id_keys,
             livemode: config.livemode,
             past_due: config.past_due,
             grace_days: config.grace_days,
             unmapped_price: config.unmapped_price,
+            pause_collection: config.pause_collection,
+            subscription_reversal: config.subscription_reversal,
+            purchase_reversal: config.purchase_reversal,
+            stack: config.stack,
         })
     }
 
@@ -94,10 +142,42 @@ impl Policy {
     /// The role that an item earns: by its price id, else its product id, else its lookup key.
     #[must_use]
     pub fn role_for_item(&self, item: &Item) -> Option<&Role> {
-        [&item.price, &item.product, &item.lookup_key]
-            .into_iter()
-            .flatten()
-            .find_map(|key| self.plans.get(key))
+        self.plan_for_item(item).map(|plan| &plan.role)
+    }
+
+    /// The plan of an item, found in the same way.
+    #[must_use]
+    pub fn plan_for_item(&self, item: &Item) -> Option<&Plan> {
+        keys(item).find_map(|key| self.plans.get(key))
+    }
+
+    /// The plan under a key: the id of a price, product or payment link, a lookup key, or its own name.
+    #[must_use]
+    pub fn plan(&self, key: &str) -> Option<&Plan> {
+        self.plans.get(key)
+    }
+
+    /// Whether some prices have nothing to do with this deployment.
+    #[must_use]
+    pub fn has_ignored_prices(&self) -> bool {
+        !self.ignored_prices.is_empty()
+    }
+
+    /// Whether an item's price, product or lookup key is among them.
+    #[must_use]
+    pub fn is_ignored(&self, item: &Item) -> bool {
+        keys(item).any(|key| self.ignored_prices.contains(key))
+    }
+
+    /// The features of a role: its own and those of all roles below it.
+    #[must_use]
+    pub fn features(&self, role: &Role) -> BTreeSet<Box<str>> {
+        if self.features.is_empty() {
+            return BTreeSet::new();
+        }
+        let rank = self.rank(role);
+        let roles = self.roles().take(rank + 1);
+        roles.filter_map(|role| self.features.get(role)).flatten().cloned().collect()
     }
 
     /// Whether there is any plan at all.
@@ -105,6 +185,10 @@ impl Policy {
     pub fn has_plans(&self) -> bool {
         !self.plans.is_empty()
     }
+}
+
+fn keys(item: &Item) -> impl Iterator<Item = &str> {
+    [&item.price, &item.product, &item.lookup_key].into_iter().flatten().map(|key| &**key)
 }
 
 #[cfg(test)]
@@ -115,12 +199,9 @@ pub(crate) mod tests {
         PolicyConfig {
             roles: ["free", "paid", "pro"].map(str::to_owned).to_vec(),
             plans: [("price_paid", "paid"), ("prod_pro", "pro"), ("pro_monthly", "pro")]
-                .map(|(plan, role)| (plan.to_owned(), role.to_owned()))
+                .map(|(plan, role)| PlanConfig::new(plan, role))
                 .to_vec(),
-            livemode: false,
-            past_due: PastDue::Keep,
-            grace_days: 3,
-            unmapped_price: UnmappedPrice::Park,
+            ..PolicyConfig::default()
         }
     }
 

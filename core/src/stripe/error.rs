@@ -8,6 +8,9 @@ pub enum Error {
     /// It is not JSON, or a required field is missing or has the wrong type. The message says where.
     #[error("{0}")]
     Malformed(String),
+    /// It is a thin event: it names an object and does not have it.
+    #[error("a thin event names its object only; subscribe to snapshot events")]
+    Thin,
 }
 
 impl Error {
@@ -16,6 +19,7 @@ impl Error {
     pub const fn code(&self) -> Code {
         match self {
             Self::Malformed(_) => Code::PayloadMalformed,
+            Self::Thin => Code::EventThin,
         }
     }
 }

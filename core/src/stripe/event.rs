@@ -1,151 +1,36 @@
 //! An event: what Stripe sent, parsed once into a checked type.
 //!
-//! [`Head`] is what ingest needs to enqueue a webhook; [`Event`] is what the worker decides on. Both
-//! borrow from the body while they parse it. What a fact changes is the business of `decide`.
+//! [`Event`] is what the worker decides on; it borrows from the body while it is parsed. What a fact
+//! changes is the business of `decide`.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{
+    billing::{Charge, Data, Dispute, EntitlementSummary, Invoice, InvoicePayment, Refund},
+    checkout::CheckoutData,
     error::Error,
-    json::{Expandable, ObjectIds, from_slice, object},
-    object::{CheckoutData, CustomerData, SubscriptionData, user},
+    json::{Expandable, from_slice, object},
+    metadata::Metadata,
+    subscription::SubscriptionData,
 };
 use crate::{
+    customer::FeatureList,
     fold::{Before, Edge},
-    id::{CustomerId, EventId, SubscriptionId, UserId},
-    payment::{Payment, PaymentState},
+    id::{CustomerId, EventId, InvoiceId, PaymentId, SubscriptionId, UserId},
+    invoice::Paid,
+    payment::PaymentReport,
+    purchase::Order,
+    reversal::Report,
     subscription::Status,
     time::Timestamp,
 };
 
-macro_rules! event_types {
-    ($($name:ident = $text:literal,)*) => {
-        /// The event types that tierlift acts on. All others are acknowledged and ignored.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum Type {
-            $(#[doc = concat!("`", $text, "`")] #[serde(rename = $text)] $name,)*
-        }
-
-        impl Type {
-            /// Every type, in the order of the documentation.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
-
-            /// The type of that name, if tierlift acts on it.
-            #[must_use]
-            pub fn parse(text: &str) -> Option<Self> {
-                match text { $($text => Some(Self::$name),)* _ => None }
-            }
-
-            /// Stripe's name of the type.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-        }
-    };
-}
-
-event_types! {
-    SubscriptionCreated = "customer.subscription.created",
-    SubscriptionUpdated = "customer.subscription.updated",
-    SubscriptionDeleted = "customer.subscription.deleted",
-    SubscriptionPaused = "customer.subscription.paused",
-    SubscriptionResumed = "customer.subscription.resumed",
-    CheckoutCompleted = "checkout.session.completed",
-    CheckoutAsyncSucceeded = "checkout.session.async_payment_succeeded",
-    CheckoutAsyncFailed = "checkout.session.async_payment_failed",
-    CustomerCreated = "customer.created",
-    CustomerUpdated = "customer.updated",
-    CustomerDeleted = "customer.deleted",
-}
-
-impl fmt::Display for Type {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What ingest reads of a webhook: only what the queue needs, so that a signed but malformed event is
-/// accepted and later parked with its cause.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Head {
-    /// A type that tierlift acts on.
-    Wanted {
-        /// The event's id, which deduplicates it in the queue.
-        id: EventId,
-        /// The event's type.
-        kind: Type,
-        /// The event's customer, which orders it in the queue; `None` if the body names none readably.
-        customer: Option<CustomerId>,
-    },
-    /// Another type, or a checkout without a customer: it cannot concern a role.
-    Ignored,
-}
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "object")]
-    data: EnvelopeData<'a>,
-}
-
-#[derive(Default, Deserialize)]
-struct EnvelopeData<'a> {
-    #[serde(borrow, default, deserialize_with = "object")]
-    object: ObjectIds<'a>,
-}
-
-impl Head {
-    /// Parses the head of a body. Fails if it is not a JSON object with an `id` and a `type`.
-    pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        let envelope = match from_slice::<Envelope<'_>>(body) {
-            Ok(envelope) => envelope,
-            Err(error) => return Self::parse_without_data(body).ok_or_else(|| error.into()),
-        };
-        let object = envelope.data.object;
-        Self::new(&envelope.id, &envelope.kind, &object)
-    }
-
-    /// Parses a body whose `data` has an unexpected shape: with an id and a type it is still an event.
-    fn parse_without_data(body: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Bare<'a> {
-            #[serde(borrow)]
-            id: Cow<'a, str>,
-            #[serde(borrow, rename = "type")]
-            kind: Cow<'a, str>,
-        }
-        let bare: Bare<'_> = from_slice(body).ok()?;
-        let ids = ObjectIds { id: Expandable::Unexpected, customer: Expandable::Unexpected };
-        Self::new(&bare.id, &bare.kind, &ids).ok()
-    }
-
-    fn new(id: &str, kind: &str, object: &ObjectIds<'_>) -> Result<Self, Error> {
-        let id = EventId::new(id).map_err(|error| Error::Malformed(format!("id: {error}")))?;
-        let Some(kind) = Type::parse(kind) else { return Ok(Self::Ignored) };
-        let customer = match kind {
-            Type::CustomerCreated | Type::CustomerUpdated | Type::CustomerDeleted => &object.id,
-            Type::CheckoutCompleted | Type::CheckoutAsyncSucceeded | Type::CheckoutAsyncFailed => {
-                if object.customer == Expandable::Null {
-                    return Ok(Self::Ignored);
-                }
-                &object.customer
-            }
-            Type::SubscriptionCreated
-            | Type::SubscriptionUpdated
-            | Type::SubscriptionDeleted
-            | Type::SubscriptionPaused
-            | Type::SubscriptionResumed => &object.customer,
-        };
-        let customer = customer.id().and_then(|id| CustomerId::new(id).ok());
-        Ok(Self::Wanted { id, kind, customer })
-    }
-}
+pub use super::{
+    head::{CHECKOUT_MODE, CONNECTED_ACCOUNT, Head, UNKNOWN},
+    kind::Type,
+};
 
 /// An event, as far as tierlift uses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,8 +43,9 @@ pub struct Event {
     pub created: Timestamp,
     /// Whether it is from live mode, not from test mode.
     pub livemode: bool,
-    /// The customer that it concerns.
-    pub customer: CustomerId,
+    /// The customer that it concerns; for a guest's purchase, its own id. `None` if the event only names
+    /// a payment.
+    pub customer: Option<CustomerId>,
     /// What it reports.
     pub fact: Fact,
 }
@@ -174,20 +60,54 @@ pub enum Fact {
         /// The node before and the node after.
         edge: Edge,
     },
-    /// A checkout completed, or its payment succeeded or failed later.
+    /// A checkout that makes a subscription completed, or its payment succeeded or failed later.
     Checkout {
-        /// `client_reference_id`: the user whom the host sent to the checkout.
+        /// The subscription that it made.
+        id: SubscriptionId,
+        /// The user that a paid session names: `client_reference_id`, else its metadata.
         user: Option<UserId>,
-        /// The subscription that it is for, and the state of the payment.
-        payment: Option<(SubscriptionId, Payment)>,
+        /// The state of the first payment.
+        report: PaymentReport,
     },
+    /// The same of a checkout that sells something once.
+    Purchase(Box<Order>),
     /// A customer was created or changed.
     Customer {
-        /// `metadata.user_id`, which may be absent.
+        /// The user that its metadata names, if any.
         user: Option<UserId>,
     },
     /// The customer was deleted. It earns nothing any more.
     CustomerDeleted,
+    /// The features that a customer has by Stripe's entitlements.
+    Features(FeatureList),
+    /// An invoice of a subscription was paid.
+    Invoice {
+        /// The invoice.
+        id: InvoiceId,
+        /// What it paid for.
+        paid: Paid,
+        /// Its payment, in API versions in which an invoice names it.
+        payment: Option<PaymentId>,
+    },
+    /// A payment was made on an invoice.
+    InvoicePayment {
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The payment.
+        payment: PaymentId,
+    },
+    /// A payment was refunded or disputed.
+    Reversal {
+        /// The payment.
+        payment: PaymentId,
+        /// The invoice that it paid, in API versions in which a charge names it.
+        invoice: Option<InvoiceId>,
+        /// What happened to it.
+        report: Report,
+    },
+    /// An object of a relevant type that bears on no access: a partial refund, an invoice that has
+    /// nothing to do with a subscription.
+    Unrelated,
 }
 
 impl Fact {
@@ -197,7 +117,13 @@ impl Fact {
         match self {
             Self::Subscription { edge, .. } => edge.to.user.as_ref(),
             Self::Checkout { user, .. } | Self::Customer { user } => user.as_ref(),
-            Self::CustomerDeleted => None,
+            Self::Purchase(order) => order.user.as_ref(),
+            Self::CustomerDeleted
+            | Self::Features(_)
+            | Self::Invoice { .. }
+            | Self::InvoicePayment { .. }
+            | Self::Reversal { .. }
+            | Self::Unrelated => None,
         }
     }
 }
@@ -213,98 +139,151 @@ struct Full<D> {
     data: D,
 }
 
+/// The customer that an event concerns, and what it reports.
+type Parsed = (Option<CustomerId>, Fact);
+
 impl Event {
-    /// Parses the body of a queued message.
-    pub fn parse(id: EventId, kind: Type, body: &[u8]) -> Result<Self, Error> {
+    /// Parses the body of a queued message. `user_id_keys` are the metadata keys under which the host
+    /// names its users, best first.
+    pub fn parse(
+        id: EventId,
+        kind: Type,
+        body: &[u8],
+        user_id_keys: &[String],
+    ) -> Result<Self, Error> {
+        let parsed = Body { kind, body, user_id_keys };
+        let (created, livemode, (customer, fact)) = parsed.parse()?;
+        Ok(Self { id, kind, created: Timestamp::from_secs(created), livemode, customer, fact })
+    }
+}
+
+/// A body with what is needed to read it.
+#[derive(Clone, Copy)]
+struct Body<'a> {
+    kind: Type,
+    body: &'a [u8],
+    user_id_keys: &'a [String],
+}
+
+impl<'a> Body<'a> {
+    fn parse(self) -> Result<(i64, bool, Parsed), Error> {
+        let (kind, keys) = (self.kind, self.user_id_keys);
         match kind {
             Type::SubscriptionCreated
             | Type::SubscriptionUpdated
             | Type::SubscriptionDeleted
             | Type::SubscriptionPaused
-            | Type::SubscriptionResumed => Self::subscription(id, kind, body),
+            | Type::SubscriptionResumed => {
+                self.read(|data: SubscriptionData<'_>, at| subscription(&data, kind, at, keys))
+            }
             Type::CheckoutCompleted | Type::CheckoutAsyncSucceeded | Type::CheckoutAsyncFailed => {
-                Self::checkout(id, kind, body)
+                self.read(|data: CheckoutData<'_>, at| {
+                    let (customer, fact) = data.object.fact(kind, at, keys)?;
+                    Ok((Some(customer), fact))
+                })
             }
             Type::CustomerCreated | Type::CustomerUpdated | Type::CustomerDeleted => {
-                Self::customer(id, kind, body)
+                self.read(|data: Data<Customer<'_>>, _| data.object.parsed(kind, keys))
             }
+            Type::InvoicePaid => self.read(|data: Data<Invoice<'_>>, at| {
+                let invoice = data.object;
+                let customer = customer_id(&invoice.customer, &invoice.customer_account)?;
+                Ok((Some(customer), invoice.fact(at)?))
+            }),
+            Type::EntitlementsUpdated => self.read(|data: Data<EntitlementSummary<'_>>, _| {
+                let summary = data.object;
+                let customer = customer_id(&summary.customer, &summary.customer_account)?;
+                Ok((Some(customer), summary.fact()?))
+            }),
+            Type::InvoicePaymentPaid => {
+                self.read(|data: Data<InvoicePayment<'_>>, _| Ok((None, data.object.fact()?)))
+            }
+            Type::ChargeRefunded => {
+                self.read(|data: Data<Charge<'_>>, at| Ok((None, data.object.fact(at)?)))
+            }
+            Type::RefundUpdated | Type::RefundFailed | Type::ChargeRefundUpdated => {
+                self.read(|data: Data<Refund<'_>>, at| Ok((None, data.object.fact(at)?)))
+            }
+            Type::DisputeCreated
+            | Type::DisputeUpdated
+            | Type::DisputeFundsWithdrawn
+            | Type::DisputeFundsReinstated
+            | Type::DisputeClosed => {
+                self.read(|data: Data<Dispute<'_>>, at| Ok((None, data.object.fact(at)?)))
+            }
+            Type::Thin => Err(Error::Thin),
         }
     }
 
-    fn subscription(id: EventId, kind: Type, body: &[u8]) -> Result<Self, Error> {
-        let full: Full<SubscriptionData<'_>> = from_slice(body)?;
-        let SubscriptionData { object, previous_attributes } = full.data;
-        let mut to = object.node()?;
-        // `deleted` ends a subscription, whatever status its object still has.
-        if kind == Type::SubscriptionDeleted && !to.status.is_terminal() {
-            to.status = Status::Canceled;
-        }
-        let before = match (kind, &previous_attributes) {
-            (Type::SubscriptionCreated, _) => Before::Created,
-            // An event that corrects an unreadable field must not be refused for its old value.
-            (_, Some(previous)) => object
-                .node_before(previous)
-                .map_or(Before::Unknown, |before| Before::Node(Arc::new(before))),
-            (_, None) => Before::Unknown,
-        };
-        let edge = Edge { at_secs: full.created, before, to: Arc::new(to) };
-        Ok(Self {
-            id,
-            kind,
-            created: Timestamp::from_secs(full.created),
-            livemode: full.livemode,
-            customer: customer_id(&object.customer)?,
-            fact: Fact::Subscription { id: subscription_id(&object.id)?, edge },
-        })
-    }
-
-    fn checkout(id: EventId, kind: Type, body: &[u8]) -> Result<Self, Error> {
-        let full: Full<CheckoutData<'_>> = from_slice(body)?;
-        let object = full.data.object;
-        let state = match (kind, object.payment_status.as_deref()) {
-            (Type::CheckoutAsyncFailed, _) => PaymentState::Failed,
-            (Type::CheckoutCompleted, Some("unpaid")) => PaymentState::Pending,
-            _ => PaymentState::Paid,
-        };
-        let payment = Payment { at_secs: full.created, state };
-        let payment = match object.subscription.id() {
-            Some(subscription) => Some((subscription_id(subscription)?, payment)),
-            None => None,
-        };
-        Ok(Self {
-            id,
-            kind,
-            created: Timestamp::from_secs(full.created),
-            livemode: full.livemode,
-            customer: customer_id(&object.customer)?,
-            fact: Fact::Checkout { user: user(object.client_reference_id.as_deref())?, payment },
-        })
-    }
-
-    fn customer(id: EventId, kind: Type, body: &[u8]) -> Result<Self, Error> {
-        let full: Full<CustomerData<'_>> = from_slice(body)?;
-        let object = full.data.object;
-        let customer = CustomerId::new(&object.id)
-            .map_err(|error| Error::Malformed(format!("data.object.id: {error}")))?;
-        let fact = if kind == Type::CustomerDeleted {
-            Fact::CustomerDeleted
-        } else {
-            Fact::Customer { user: user(object.metadata.and_then(|m| m.user_id).as_deref())? }
-        };
-        let created = Timestamp::from_secs(full.created);
-        Ok(Self { id, kind, created, livemode: full.livemode, customer, fact })
+    /// Reads the envelope, and hands `data` and the event's second to `parse`.
+    fn read<D: Deserialize<'a>>(
+        self,
+        parse: impl FnOnce(D, i64) -> Result<Parsed, Error>,
+    ) -> Result<(i64, bool, Parsed), Error> {
+        let full: Full<D> = from_slice(self.body)?;
+        Ok((full.created, full.livemode, parse(full.data, full.created)?))
     }
 }
 
-fn customer_id(field: &Expandable<'_>) -> Result<CustomerId, Error> {
-    let id =
-        field.id().ok_or_else(|| Error::Malformed("data.object.customer: no id".to_owned()))?;
+fn subscription(
+    data: &SubscriptionData<'_>,
+    kind: Type,
+    at_secs: i64,
+    user_id_keys: &[String],
+) -> Result<Parsed, Error> {
+    let SubscriptionData { object, previous_attributes } = data;
+    let mut to = object.node(user_id_keys)?;
+    // `deleted` ends a subscription, whatever status its object still has.
+    if kind == Type::SubscriptionDeleted && !to.status.is_terminal() {
+        to.status = Status::Canceled;
+    }
+    let before = match (kind, previous_attributes) {
+        (Type::SubscriptionCreated, _) => Before::Created,
+        // An event that corrects an unreadable field must not be refused for its old value.
+        (_, Some(previous)) => object
+            .node_before(previous, user_id_keys)
+            .map_or(Before::Unknown, |before| Before::Node(Arc::new(before))),
+        (_, None) => Before::Unknown,
+    };
+    let id = SubscriptionId::new(&object.id)
+        .map_err(|error| Error::Malformed(format!("data.object.id: {error}")))?;
+    let customer = customer_id(&object.customer, &object.customer_account)?;
+    let edge = Edge { at_secs, before, to: Arc::new(to) };
+    Ok((Some(customer), Fact::Subscription { id, edge }))
+}
+
+/// Stripe's customer: <https://docs.stripe.com/api/customers/object>.
+#[derive(Deserialize)]
+struct Customer<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    metadata: Metadata<'a>,
+}
+
+impl Customer<'_> {
+    fn parsed(&self, kind: Type, user_id_keys: &[String]) -> Result<Parsed, Error> {
+        let customer = CustomerId::new(&self.id)
+            .map_err(|error| Error::Malformed(format!("data.object.id: {error}")))?;
+        if kind == Type::CustomerDeleted {
+            return Ok((Some(customer), Fact::CustomerDeleted));
+        }
+        Ok((Some(customer), Fact::Customer { user: self.metadata.user(user_id_keys)? }))
+    }
+}
+
+/// The customer, or the Account that stands for one (Accounts v2).
+pub(super) fn customer_id(
+    customer: &Expandable<'_>,
+    account: &Expandable<'_>,
+) -> Result<CustomerId, Error> {
+    let field = if *customer == Expandable::Null { account } else { customer };
+    let id = parse_id("data.object.customer", field)?;
     CustomerId::new(id).map_err(|error| Error::Malformed(format!("data.object.customer: {error}")))
 }
 
-fn subscription_id(id: &str) -> Result<SubscriptionId, Error> {
-    SubscriptionId::new(id)
-        .map_err(|error| Error::Malformed(format!("the subscription's id: {error}")))
+pub(super) fn parse_id<'f>(name: &str, field: &'f Expandable<'_>) -> Result<&'f str, Error> {
+    field.id().ok_or_else(|| Error::Malformed(format!("{name}: no id")))
 }
 
 #[cfg(test)]

@@ -145,27 +145,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Leaf<'a> {
     }
 }
 
-/// The ids in `data.object`, whatever shape it has.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct ObjectIds<'a> {
-    pub(crate) id: Expandable<'a>,
-    pub(crate) customer: Expandable<'a>,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for ObjectIds<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Ids<'a> {
-            #[serde(borrow, default)]
-            id: Expandable<'a>,
-            #[serde(borrow, default)]
-            customer: Expandable<'a>,
-        }
-        let ids = Ids::deserialize(from)?;
-        Ok(Self { id: ids.id, customer: ids.customer })
-    }
-}
-
 /// Reads an `Option<Option<T>>`: a field that is present, null or not, is `Some`.
 #[expect(clippy::option_option, reason = "absent, null and a value are three things here")]
 pub(crate) fn present<'de, T, D>(from: D) -> Result<Option<Option<T>>, D::Error>

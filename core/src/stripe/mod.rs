@@ -2,10 +2,16 @@
 //!
 //! Everything that knows Stripe's JSON is here. What leaves this module are checked types.
 
+mod billing;
+pub mod catalog;
+mod checkout;
 mod error;
 pub mod event;
+mod head;
 mod json;
-mod object;
+mod kind;
+mod metadata;
 pub mod signature;
+mod subscription;
 
 pub use error::Error;

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::session::{Session, StandingView};
 use crate::{
-    change::Change,
-    id::RevocationId,
-    time::{Timestamp, rfc3339},
+    change::{Change, ChangeKind},
+    id::{RevocationId, Version},
+    time::{Timestamp, rfc3339, rfc3339_option},
 };
 
 /// The WebSocket subprotocol.
@@ -64,27 +64,33 @@ struct Notice<'a> {
     role: &'a str,
     previous_role: &'a str,
     revocation_id: RevocationId,
+    account_version: Version,
     #[serde(flatten)]
     standing: StandingView,
-    #[serde(serialize_with = "rfc3339")]
-    role_assigned_at: Timestamp,
+    #[serde(serialize_with = "rfc3339_option")]
+    role_assigned_at: Option<Timestamp>,
     event_id: &'a str,
     #[serde(serialize_with = "rfc3339")]
     at: Timestamp,
 }
 
-/// The text of a `ROLE_UPGRADED` or `ROLE_DOWNGRADED` frame.
+/// The text of a `ROLE_UPGRADED`, `ROLE_DOWNGRADED` or `SUBSCRIPTION_CHANGED` frame.
 #[must_use]
 pub fn notice(change: &Change) -> String {
     text(&Notice {
         v: V,
-        r#type: if change.upgraded { "ROLE_UPGRADED" } else { "ROLE_DOWNGRADED" },
+        r#type: match change.kind {
+            ChangeKind::Upgraded => "ROLE_UPGRADED",
+            ChangeKind::Downgraded => "ROLE_DOWNGRADED",
+            ChangeKind::Subscription => "SUBSCRIPTION_CHANGED",
+        },
         user_id: change.user.as_str(),
         role: change.role.as_str(),
         previous_role: change.previous_role.as_str(),
         revocation_id: change.revocation_id,
+        account_version: change.account_version,
         standing: StandingView::from(&change.standing),
-        role_assigned_at: change.at,
+        role_assigned_at: change.role_assigned_at,
         event_id: change.event.as_str(),
         at: change.at,
     })

@@ -1,11 +1,15 @@
 //! The session: a user's role and standing as the host application and its pages see them.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::{
     account::{Account, Standing},
-    id::RevocationId,
+    grant::Shown,
+    id::{RevocationId, Version},
     policy::Policy,
+    subscription::Status,
     time::{Timestamp, rfc3339_option},
 };
 
@@ -25,24 +29,45 @@ pub struct Session {
     pub role_assigned_at: Option<Timestamp>,
     /// Number of role changes so far.
     pub revocation_id: RevocationId,
+    /// Number of commits of the account so far.
+    pub account_version: Version,
 }
 
 /// [`Standing`] as JSON for browsers: camel case, times as RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StandingView {
-    /// Whether some subscription gives access.
+    /// The features of the role and those by Stripe's entitlements.
+    pub features: BTreeSet<Box<str>>,
+    /// Stripe's status of the subscription that is shown.
+    pub status: Option<Status>,
+    /// Whether some subscription or purchase gives access.
     pub subscription_active: bool,
-    /// The end of the paid period of the best subscription.
+    /// The end of what is paid for of the best one.
     #[serde(serialize_with = "rfc3339_option")]
     pub subscription_expires_at: Option<Timestamp>,
+    /// End of the trial, while the subscription is in one.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub trial_ends_at: Option<Timestamp>,
+    /// Time at which the subscription will be canceled.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub cancel_at: Option<Timestamp>,
+    /// Time at which the subscription became past due, while it is.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub past_due_since: Option<Timestamp>,
 }
 
 impl From<&Standing> for StandingView {
     fn from(standing: &Standing) -> Self {
+        let Shown { status, trial_ends_at, cancel_at, past_due_since } = standing.shown.clone();
         Self {
+            features: standing.features.clone(),
+            status,
             subscription_active: standing.subscription_active,
             subscription_expires_at: standing.subscription_expires_at,
+            trial_ends_at,
+            cancel_at,
+            past_due_since,
         }
     }
 }
@@ -58,6 +83,7 @@ impl Session {
             standing: StandingView::from(&effective.standing),
             role_assigned_at: account.role_assigned_at,
             revocation_id: account.revocation_id,
+            account_version: account.version,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Tests of `decide`, from the webhook's body to the account: rows here, lives in any order beside.
 
-#[path = "decide_limit_tests.rs"]
+#[path = "limit_tests.rs"]
 mod limit;
-#[path = "decide_order_tests.rs"]
+#[path = "order_tests.rs"]
 mod order;
-#[path = "decide_stripe_tests.rs"]
+#[path = "stripe_tests.rs"]
 mod stripe;
-#[path = "decide_system_tests.rs"]
+#[path = "system_tests.rs"]
 mod system;
 
 use serde_json::{Value, json};

@@ -1,0 +1,180 @@
+//! A customer: its subscriptions and purchases, and the users that own them.
+//!
+//! Every part merges independently of order, so the customer is a function of the set of its events. An
+//! event that arrives before the link to its user waits here. What the customer earns is the business of
+//! `grant`.
+
+mod features;
+mod ownership;
+mod subscription;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    fold::{Arrival, State},
+    id::{CustomerId, InvoiceId, PurchaseId, SubscriptionId, UserId, Version},
+    invoice::Paid,
+    latest::Latest,
+    limits::{PURCHASES_MAX, SUBSCRIPTIONS_MAX},
+    purchase::{Order, Purchase},
+    reversal::GivenBack,
+    stripe::event::{Event, Fact},
+    time::Timestamp,
+};
+
+pub use features::{FeatureList, Features};
+pub use ownership::Ownable;
+pub use subscription::{LatestInvoice, Subscription};
+
+/// The users that a customer is linked to as a whole, by source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Links {
+    /// The link that an operator made by hand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub manual: Option<UserId>,
+    /// The user that the customer's own metadata names at the latest event, which may be absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub customer: Option<Latest<Option<UserId>>>,
+}
+
+/// Why an event cannot be applied.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// More than [`SUBSCRIPTIONS_MAX`] subscriptions.
+    #[error("customer {0} has more than {SUBSCRIPTIONS_MAX} subscriptions")]
+    TooManySubscriptions(CustomerId),
+    /// More than [`PURCHASES_MAX`] purchases.
+    #[error("customer {0} has more than {PURCHASES_MAX} purchases that name a plan")]
+    TooManyPurchases(CustomerId),
+}
+
+/// A customer: the first aggregate. A guest's purchase is a customer of its own, under the purchase's id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    /// Stripe's id.
+    pub id: CustomerId,
+    /// Its links to users.
+    #[serde(default)]
+    pub links: Links,
+    /// Its subscriptions. Ended ones are kept so that no event revives them.
+    #[serde(default)]
+    pub subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    /// Its purchases that name a plan.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub purchases: BTreeMap<PurchaseId, Purchase>,
+    /// Its features by Stripe's entitlements.
+    #[serde(skip_serializing_if = "Features::is_empty", default)]
+    pub features: Features,
+    /// It was deleted at Stripe. It earns nothing from then on.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub deleted: bool,
+    /// Time since which something that was paid for belongs to nobody.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waiting_since: Option<Timestamp>,
+    /// The number of times that it was written.
+    #[serde(skip)]
+    pub version: Version,
+}
+
+impl Customer {
+    /// A customer about which nothing is known yet.
+    #[must_use]
+    pub fn new(id: CustomerId) -> Self {
+        Self {
+            id,
+            links: Links::default(),
+            subscriptions: BTreeMap::new(),
+            purchases: BTreeMap::new(),
+            features: Features::default(),
+            deleted: false,
+            waiting_since: None,
+            version: Version::default(),
+        }
+    }
+
+    /// Applies an event.
+    pub fn apply(&mut self, event: &Event) -> Result<Arrival, Error> {
+        let at_secs = event.created.as_secs();
+        match &event.fact {
+            Fact::Subscription { id, edge } => Ok(self.entry(id)?.insert(edge.clone())),
+            Fact::Checkout { id, user, report } => {
+                Ok(self.entry(id)?.check_out(user.as_ref(), *report))
+            }
+            Fact::Purchase(order) => self.purchase(order),
+            Fact::Customer { user } => {
+                let latest = Latest { at_secs, value: user.clone() };
+                Ok(latest.merge_into(&mut self.links.customer))
+            }
+            Fact::CustomerDeleted => {
+                let known = std::mem::replace(&mut self.deleted, true);
+                Ok(if known { Arrival::Stale } else { Arrival::Remembered })
+            }
+            Fact::Features(list) => Ok(self.features.insert(at_secs, list)),
+            // These reach the customer through their payments and invoices.
+            Fact::Invoice { .. }
+            | Fact::InvoicePayment { .. }
+            | Fact::Reversal { .. }
+            | Fact::Unrelated => Ok(Arrival::Stale),
+        }
+    }
+
+    /// Notes that an invoice of a subscription was paid, and what was given back of it.
+    pub fn pay(
+        &mut self,
+        id: &InvoiceId,
+        subscription: &SubscriptionId,
+        paid: &Paid,
+        given_back: GivenBack,
+    ) -> Result<Arrival, Error> {
+        let invoice = LatestInvoice { created_secs: paid.created_secs, id: id.clone(), given_back };
+        Ok(self.entry(subscription)?.pay(invoice))
+    }
+
+    /// Notes what was given back of a purchase.
+    pub fn give_back(&mut self, id: &PurchaseId, given_back: GivenBack) -> Arrival {
+        match self.purchases.get_mut(id) {
+            Some(purchase) if purchase.given_back != given_back => {
+                purchase.given_back = given_back;
+                Arrival::Remembered
+            }
+            Some(_) | None => Arrival::Stale,
+        }
+    }
+
+    /// The subscriptions and their states, in the order of their ids.
+    pub fn states(&self) -> impl Iterator<Item = (&SubscriptionId, &Subscription, State<'_>)> {
+        self.subscriptions.iter().filter_map(|(id, sub)| Some((id, sub, sub.record.state()?)))
+    }
+
+    fn purchase(&mut self, order: &Order) -> Result<Arrival, Error> {
+        if self.purchases.len() >= PURCHASES_MAX && !self.purchases.contains_key(&order.id) {
+            return Err(Error::TooManyPurchases(self.id.clone()));
+        }
+        Ok(self.purchases.entry(order.id.clone()).or_default().apply(order))
+    }
+
+    fn entry(&mut self, id: &SubscriptionId) -> Result<&mut Subscription, Error> {
+        let is_full = self.subscriptions.len() >= SUBSCRIPTIONS_MAX;
+        if is_full && !self.subscriptions.contains_key(id) {
+            self.forget_oldest_ended()
+                .ok_or_else(|| Error::TooManySubscriptions(self.id.clone()))?;
+        }
+        Ok(self.subscriptions.entry(id.clone()).or_default())
+    }
+
+    /// Makes room: the subscription that ended longest ago is the least likely to have another event.
+    fn forget_oldest_ended(&mut self) -> Option<Subscription> {
+        let oldest = self
+            .subscriptions
+            .iter()
+            .filter(|(_, sub)| sub.record.is_ended())
+            .min_by_key(|(id, sub)| (sub.record.latest_secs(), (*id).clone()))
+            .map(|(id, _)| id.clone())?;
+        self.subscriptions.remove(&oldest)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! Whether an event may be applied, and what its ledger row says although it is.
+
+use crate::{
+    codes::Code,
+    customer::Customer,
+    earned::{is_unmapped, plan},
+    failure::Failure,
+    payment::PaymentState,
+    policy::{Policy, UnmappedPrice},
+    purchase::Order,
+    stripe::event::{Event, Fact},
+    subscription::Node,
+};
+
+/// An event that may be applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Admitted {
+    /// The reason why it earns less than it could.
+    pub(super) cause: Option<Code>,
+    /// It bears on no access. It may still say what a payment paid for.
+    pub(super) is_unrelated: bool,
+}
+
+pub(super) fn admit(
+    event: &Event,
+    customer: Option<&Customer>,
+    policy: &Policy,
+) -> Result<Admitted, Failure> {
+    if event.livemode != policy.livemode {
+        let (is, here) = (mode(event.livemode), mode(policy.livemode));
+        let error = format!("a {is} event at a {here} deployment");
+        return Err(Failure::new(Code::LivemodeMismatch, &error));
+    }
+    match &event.fact {
+        Fact::Subscription { id, edge } => {
+            let known = customer.and_then(|customer| customer.subscriptions.get(id));
+            if is_unmapped(known, &edge.to, policy) {
+                return unmapped(&prices(&edge.to), policy);
+            }
+            Ok(Admitted::default())
+        }
+        Fact::Purchase(order) => admit_purchase(order, policy),
+        Fact::Unrelated => Ok(Admitted { cause: None, is_unrelated: true }),
+        Fact::Checkout { .. }
+        | Fact::Customer { .. }
+        | Fact::CustomerDeleted
+        | Fact::Features(_)
+        | Fact::Invoice { .. }
+        | Fact::InvoicePayment { .. }
+        | Fact::Reversal { .. } => Ok(Admitted::default()),
+    }
+}
+
+/// What is no plan is none of tierlift's business, unless the session says that it is one.
+fn admit_purchase(order: &Order, policy: &Policy) -> Result<Admitted, Failure> {
+    if plan(&order.offer, policy).is_some() {
+        return Ok(Admitted::default());
+    }
+    match &order.offer.plan {
+        Some(plan) if order.report.state == PaymentState::Paid => unmapped(plan, policy),
+        _ => Ok(Admitted { cause: None, is_unrelated: true }),
+    }
+}
+
+fn unmapped(names: &str, policy: &Policy) -> Result<Admitted, Failure> {
+    match policy.unmapped_price {
+        UnmappedPrice::Ignore => {
+            Ok(Admitted { cause: Some(Code::PlanUnmapped), is_unrelated: false })
+        }
+        UnmappedPrice::Park => {
+            let error = format!("no role for {names} in [plans]");
+            Err(Failure::new(Code::PlanUnmapped, &error))
+        }
+    }
+}
+
+/// The prices that a subscription has, for the error message.
+fn prices(node: &Node) -> String {
+    let prices: Vec<&str> =
+        node.items.iter().filter_map(|item| item.price.as_deref()).collect();
+    match prices.as_slice() {
+        [] => "a subscription without prices".to_owned(),
+        prices => format!("price {}", prices.join(", ")),
+    }
+}
+
+const fn mode(live: bool) -> &'static str {
+    if live { "live" } else { "test" }
+}

@@ -1,0 +1,276 @@
+//! The way of money: from an event about a payment or an invoice to the customer that it concerns, in
+//! whatever order the events arrive.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Commit, LoadKeys, Loaded, Stop};
+use crate::{
+    codes::Code,
+    customer::{Customer, Ownable},
+    failure::Failure,
+    fold::Arrival,
+    id::{CustomerId, InvoiceId, PaymentId, PurchaseId, SubscriptionId},
+    invoice::Invoice,
+    payment::{Payment, Subject},
+    policy::Policy,
+    reversal::GivenBack,
+    stripe::event::{Event, Fact},
+    time::Timestamp,
+};
+
+/// The aggregates that an event concerns, while it is applied.
+pub(super) struct Money<'p> {
+    pub(super) customer: Option<Customer>,
+    /// Whether anything changed.
+    pub(super) arrival: Arrival,
+    /// Whether the customer changed.
+    pub(super) customer_arrival: Arrival,
+    payments: BTreeMap<PaymentId, Payment>,
+    invoices: BTreeMap<InvoiceId, Invoice>,
+    changed_payments: BTreeSet<PaymentId>,
+    changed_invoices: BTreeSet<InvoiceId>,
+    /// What a payment paid for, where that was found out.
+    subject: Option<Found>,
+    keys: LoadKeys,
+    policy: &'p Policy,
+}
+
+enum Found {
+    Subscription(SubscriptionId),
+    Purchase(PurchaseId),
+}
+
+impl<'p> Money<'p> {
+    /// Takes what was loaded, apart from the accounts.
+    pub(super) fn new(event: &Event, loaded: &mut Loaded, policy: &'p Policy) -> Self {
+        let customer = loaded.customer.take();
+        let payments = std::mem::take(&mut loaded.payments);
+        let invoices = std::mem::take(&mut loaded.invoices);
+        let keys = LoadKeys {
+            event: event.id.clone(),
+            customer: customer.as_ref().map(|customer| customer.id.clone()),
+            payments: payments.keys().cloned().collect(),
+            invoices: invoices.keys().cloned().collect(),
+            users: loaded.accounts.keys().cloned().collect(),
+        };
+        Self {
+            customer,
+            arrival: Arrival::Stale,
+            customer_arrival: Arrival::Stale,
+            payments,
+            invoices,
+            changed_payments: BTreeSet::new(),
+            changed_invoices: BTreeSet::new(),
+            subject: None,
+            keys,
+            policy,
+        }
+    }
+
+    /// Applies an event, and brings what it says about money to the customer.
+    pub(super) fn apply(&mut self, event: &Event) -> Result<(), Stop> {
+        match &event.fact {
+            Fact::Purchase(order) => {
+                let id = self.customer(event.customer.as_ref())?.id.clone();
+                if !order.offer.is_empty() {
+                    self.apply_to_customer(event)?;
+                }
+                if let Some(payment) = &order.payment {
+                    let subject = Subject::Purchase(id, order.id.clone());
+                    self.link(payment, subject)?;
+                }
+            }
+            Fact::Invoice { id, paid, payment } => {
+                let customer = self.customer(event.customer.as_ref())?.id.clone();
+                let arrival = self.invoice(id)?.pay(customer, paid.clone());
+                self.note_invoice(id, arrival);
+                if let Some(payment) = payment {
+                    self.link_invoice(payment, id)?;
+                }
+                self.follow_invoice(id)?;
+            }
+            Fact::InvoicePayment { invoice, payment } => self.link_invoice(payment, invoice)?,
+            Fact::Reversal { payment, invoice, report } => {
+                let applied = self.payment(payment)?.reversal.apply(report);
+                let arrival =
+                    applied.map_err(|error| Failure::new(Code::PaymentTooLarge, &error))?;
+                self.note_payment(payment, arrival);
+                if let Some(invoice) = invoice {
+                    self.link_invoice(payment, invoice)?;
+                }
+                self.follow_payment(payment)?;
+            }
+            Fact::Subscription { .. }
+            | Fact::Checkout { .. }
+            | Fact::Customer { .. }
+            | Fact::CustomerDeleted
+            | Fact::Features(_) => self.apply_to_customer(event)?,
+            Fact::Unrelated => {}
+        }
+        Ok(())
+    }
+
+    /// What a payment paid for, where this event led to it.
+    pub(super) fn subject(&self) -> Option<Ownable<'_>> {
+        match self.subject.as_ref()? {
+            Found::Subscription(id) => Some(Ownable::Subscription(id)),
+            Found::Purchase(id) => Some(Ownable::Purchase(id)),
+        }
+    }
+
+    /// The cause if some payment is given back and nobody knows what it paid for.
+    pub(super) fn unlinked_cause(&self) -> Option<Code> {
+        let is_waiting = self.payments.values().any(|payment| payment.waiting_since.is_some());
+        is_waiting.then_some(Code::PaymentUnlinked)
+    }
+
+    /// What to load for these users as well.
+    pub(super) fn with_users(&self, users: impl IntoIterator<Item = crate::id::UserId>) -> Stop {
+        let mut keys = self.keys.clone();
+        keys.users.extend(users);
+        Stop::Load(Box::new(keys))
+    }
+
+    /// Adds what changed to a commit.
+    pub(super) fn commit(self, commit: &mut Commit) {
+        let Self { payments, invoices, changed_payments, changed_invoices, .. } = self;
+        commit.customer = self.customer.filter(|_| self.customer_arrival == Arrival::Remembered);
+        let payments = payments.into_iter().filter(|(id, _)| changed_payments.contains(id));
+        commit.payments.extend(payments.map(|(_, payment)| payment));
+        let invoices = invoices.into_iter().filter(|(id, _)| changed_invoices.contains(id));
+        commit.invoices.extend(invoices.map(|(_, invoice)| invoice));
+    }
+
+    fn apply_to_customer(&mut self, event: &Event) -> Result<(), Stop> {
+        let applied = self.customer(event.customer.as_ref())?.apply(event);
+        let arrival = applied.map_err(|error| Failure::new(Code::CustomerTooLarge, &error))?;
+        self.note_customer(arrival);
+        Ok(())
+    }
+
+    fn link(&mut self, payment: &PaymentId, subject: Subject) -> Result<(), Stop> {
+        let arrival = self.payment(payment)?.link(subject);
+        self.note_payment(payment, arrival);
+        self.follow_payment(payment)
+    }
+
+    fn link_invoice(&mut self, payment: &PaymentId, invoice: &InvoiceId) -> Result<(), Stop> {
+        let linked = self.invoice(invoice)?.link(payment);
+        let arrival = linked.map_err(|error| Failure::new(Code::PaymentTooLarge, &error))?;
+        self.note_invoice(invoice, arrival);
+        self.link(payment, Subject::Invoice(invoice.clone()))
+    }
+
+    /// Brings what was given back of a payment to what it paid for.
+    fn follow_payment(&mut self, id: &PaymentId) -> Result<(), Stop> {
+        let payment = self.payment(id)?;
+        let (subject, given_back) = (payment.subject.clone(), payment.reversal.summary());
+        match subject {
+            Some(Subject::Purchase(customer, purchase)) => {
+                self.await_subject(id, true);
+                if given_back != GivenBack::default() || self.is_loaded(&customer) {
+                    let arrival = self.customer(Some(&customer))?.give_back(&purchase, given_back);
+                    self.note_customer(arrival);
+                }
+                self.subject = Some(Found::Purchase(purchase));
+                Ok(())
+            }
+            Some(Subject::Invoice(invoice)) => self.follow_invoice(&invoice),
+            None => {
+                self.await_subject(id, false);
+                Ok(())
+            }
+        }
+    }
+
+    /// Brings what was given back of all payments on an invoice to its subscription.
+    fn follow_invoice(&mut self, id: &InvoiceId) -> Result<(), Stop> {
+        let Invoice { paid, payments, .. } = self.invoice(id)?.clone();
+        let mut given_back = Vec::with_capacity(payments.len());
+        for payment in &payments {
+            given_back.push(self.payment(payment)?.reversal.summary());
+            self.await_subject(payment, paid.is_some());
+        }
+        let Some((customer, paid)) = paid else { return Ok(()) };
+        let Some(subscription) = paid.subscription.clone() else { return Ok(()) };
+        let given_back = GivenBack::of_all(given_back);
+        let paid_for = self.customer(Some(&customer))?.pay(id, &subscription, &paid, given_back);
+        let arrival = paid_for.map_err(|error| Failure::new(Code::CustomerTooLarge, &error))?;
+        self.note_customer(arrival);
+        self.subject = Some(Found::Subscription(subscription));
+        Ok(())
+    }
+
+    /// Notes since when a payment is given back without a known subject, if the policy would do anything
+    /// about it.
+    fn await_subject(&mut self, id: &PaymentId, is_known: bool) {
+        let policy = self.policy;
+        let Some(payment) = self.payments.get_mut(id) else { return };
+        let given_back = payment.reversal.summary();
+        let matters = policy.subscription_reversal.revokes(given_back)
+            || policy.purchase_reversal.revokes(given_back);
+        let since_secs = payment.reversal.since_secs().filter(|_| matters && !is_known);
+        let waiting_since = since_secs.map(Timestamp::from_secs);
+        if payment.waiting_since != waiting_since {
+            payment.waiting_since = waiting_since;
+            self.changed_payments.insert(id.clone());
+        }
+    }
+
+    fn is_loaded(&self, id: &CustomerId) -> bool {
+        self.customer.as_ref().is_some_and(|customer| customer.id == *id)
+    }
+
+    /// The customer, which must be the one that is needed.
+    fn customer(&mut self, id: Option<&CustomerId>) -> Result<&mut Customer, Stop> {
+        let is_needed = id.is_none_or(|id| self.is_loaded(id));
+        match &mut self.customer {
+            Some(customer) if is_needed => Ok(customer),
+            _ => {
+                let keys = LoadKeys { customer: id.cloned(), ..self.keys.clone() };
+                Err(Stop::Load(Box::new(keys)))
+            }
+        }
+    }
+
+    fn payment(&mut self, id: &PaymentId) -> Result<&mut Payment, Stop> {
+        match self.payments.get_mut(id) {
+            Some(payment) => Ok(payment),
+            None => {
+                let mut keys = self.keys.clone();
+                keys.payments.insert(id.clone());
+                Err(Stop::Load(Box::new(keys)))
+            }
+        }
+    }
+
+    fn invoice(&mut self, id: &InvoiceId) -> Result<&mut Invoice, Stop> {
+        match self.invoices.get_mut(id) {
+            Some(invoice) => Ok(invoice),
+            None => {
+                let mut keys = self.keys.clone();
+                keys.invoices.insert(id.clone());
+                Err(Stop::Load(Box::new(keys)))
+            }
+        }
+    }
+
+    const fn note_customer(&mut self, arrival: Arrival) {
+        self.customer_arrival = self.customer_arrival.or(arrival);
+        self.arrival = self.arrival.or(arrival);
+    }
+
+    fn note_payment(&mut self, id: &PaymentId, arrival: Arrival) {
+        self.arrival = self.arrival.or(arrival);
+        if arrival == Arrival::Remembered {
+            self.changed_payments.insert(id.clone());
+        }
+    }
+
+    fn note_invoice(&mut self, id: &InvoiceId, arrival: Arrival) {
+        self.arrival = self.arrival.or(arrival);
+        if arrival == Arrival::Remembered {
+            self.changed_invoices.insert(id.clone());
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What tierlift or an operator does without a webhook.
+
+use super::Commit;
+use crate::{
+    account::Account,
+    ledger::{LedgerEntry, SystemEvent},
+    policy::{Policy, Role},
+    time::Timestamp,
+};
+
+/// Settles an account whose access expired without a webhook.
+#[must_use]
+pub fn expire(account: Account, policy: &Policy, now: Timestamp) -> Option<Commit> {
+    system_commit(account, SystemEvent::AccessExpired, policy, now)
+}
+
+/// Sets a user's manual role, or removes it with `None`. The role must be one of the policy's.
+/// Returns `None` if the account has it already.
+#[must_use]
+pub fn assign(
+    mut account: Account,
+    role: Option<Role>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Commit> {
+    if account.manual_role == role {
+        return None;
+    }
+    account.manual_role = role;
+    system_commit(account, SystemEvent::RoleAssigned, policy, now)
+}
+
+fn system_commit(
+    account: Account,
+    kind: SystemEvent,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Commit> {
+    let version = account.version.next();
+    let ledger = LedgerEntry::for_system_event(kind, account.user.as_str(), version.0, now)?;
+    let mut commit = Commit::new(ledger);
+    commit.settle(account, true, policy, now);
+    Some(commit)
+}

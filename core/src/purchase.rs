@@ -1,0 +1,98 @@
+//! A purchase: a one-off payment that can earn a role, made by a Checkout Session of mode `payment`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    fold::Arrival,
+    id::{PaymentId, PurchaseId, UserId},
+    latest::Latest,
+    payment::{PaymentReport, PaymentState},
+    reversal::GivenBack,
+    subscription::Item,
+};
+
+/// What a Checkout Session says about what it sells. Which plan that is, if any, the policy says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Offer {
+    /// The plan that the session's metadata names.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub plan: Option<Box<str>>,
+    /// The payment link that made the session, `plink_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payment_link: Option<Box<str>>,
+    /// Its line items, where the event has them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub items: Vec<Item>,
+}
+
+impl Offer {
+    /// Whether it names nothing that a plan could be found by.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.plan.is_none() && self.payment_link.is_none() && self.items.is_empty()
+    }
+}
+
+/// What an event reports about a purchase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The purchase.
+    pub id: PurchaseId,
+    /// Its payment; `None` where nothing was to pay.
+    pub payment: Option<PaymentId>,
+    /// The user that a paid session names.
+    pub user: Option<UserId>,
+    /// The state of the payment.
+    pub report: PaymentReport,
+    /// What was sold.
+    pub offer: Offer,
+}
+
+/// A purchase as its customer knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purchase {
+    /// The user that it was linked to by hand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub link: Option<UserId>,
+    /// The user that the latest paid session names.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub checkout: Option<Latest<UserId>>,
+    /// The state of the payment.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub report: Option<PaymentReport>,
+    /// What was sold.
+    pub offer: Offer,
+    /// What was given back.
+    #[serde(default)]
+    pub given_back: GivenBack,
+}
+
+impl Purchase {
+    /// Adds what an event reports.
+    pub(crate) fn apply(&mut self, order: &Order) -> Arrival {
+        let user = order.user.clone();
+        let linked = user.map_or(Arrival::Stale, |value| {
+            Latest { at_secs: order.report.at_secs, value }.merge_into(&mut self.checkout)
+        });
+        linked.or(order.report.merge_into(&mut self.report)).or(self.merge_offer(&order.offer))
+    }
+
+    /// Events of one session say the same, except that some have no line items.
+    fn merge_offer(&mut self, offer: &Offer) -> Arrival {
+        if self.offer >= *offer {
+            return Arrival::Stale;
+        }
+        self.offer = offer.clone();
+        Arrival::Remembered
+    }
+
+    /// The second in which it was paid; `None` if it is not.
+    #[must_use]
+    pub fn paid_at_secs(&self) -> Option<i64> {
+        match self.report {
+            Some(PaymentReport { at_secs, state: PaymentState::Paid }) => Some(at_secs),
+            Some(PaymentReport { state: PaymentState::Pending | PaymentState::Failed, .. })
+            | None => None,
+        }
+    }
+}
