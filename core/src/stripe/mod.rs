@@ -2,6 +2,7 @@
 //!
 //! Everything that knows Stripe's JSON is here. What leaves this module are checked types.
 
+pub mod catalog;
 mod error;
 pub mod event;
 mod json;
