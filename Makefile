@@ -21,6 +21,7 @@ venv = $(CACHE)/venv-$(firstword $(shell cksum $(1)))
 VENV := $(call venv,testkit/requirements.txt)
 PACKAGE_VENV := $(call venv,infrastructure/requirements.txt)
 PEER_VENV := $(call venv,bench/lambda/peer/requirements.txt)
+EVENTS_VENV := $(call venv,scripts/requirements.txt)
 # Tests find their tools here, beside what they were built into: testkit/src/harness/tools.rs.
 TEST_TOOLS := $(TARGET)/tools/$(notdir $(VENV))-$(notdir $(DYNOXIDE))
 
@@ -44,7 +45,8 @@ LISTEN ?= 127.0.0.1:8787
 DATA ?= tierlift.db
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-browser test-infrastructure test-seeds test-release check lint lint-rust lint-client lint-text deny fmt \
+  test-client test-browser test-infrastructure test-seeds test-release check lint lint-rust lint-client lint-text \
+  check-events check-events-latest deny fmt \
   bench bench-lambda package tools
 
 help: ## List the targets.
@@ -127,7 +129,7 @@ test-release: build $(TEST_TOOLS) $(NEXTEST) ## Run the deploy tests with the fu
 
 check: lint deny test ## Run lint, deny and test: what must pass before a change is done.
 
-lint: lint-text lint-rust lint-client ## Check formatting, lints, documentation, unused dependencies, types, words.
+lint: lint-text check-events lint-rust lint-client ## Check formatting, lints, documentation, unused dependencies, types, words.
 
 lint-rust: $(MACHETE)
 	cargo fmt --all --check
@@ -143,6 +145,16 @@ lint-text:
 	$(PYTHON) -B -m unittest discover --start-directory scripts
 	$(PYTHON) -B scripts/words.py
 	$(PYTHON) -B scripts/structure.py
+
+check-events: $(EVENTS_VENV)/.ready ## Compare the table of event types with Stripe's SDK.
+	@$(EVENTS_VENV)/bin/python -B scripts/stripe_events.py
+
+# Only the package itself: it is read, and never run.
+LATEST := $(TARGET)/stripe-latest
+check-events-latest: $(EVENTS_VENV)/.ready ## Compare the table of event types with the newest of Stripe's SDKs.
+	@rm -rf $(LATEST)
+	@$(EVENTS_VENV)/bin/pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest $(LATEST) stripe
+	@$(EVENTS_VENV)/bin/python -B scripts/stripe_events.py $(LATEST)/stripe-*.whl
 
 deny: $(DENY) ## Check licences, sources and which package may use which crate.
 	cargo deny --log-level error check bans licenses sources
@@ -220,6 +232,9 @@ $(VENV)/.ready: testkit/requirements.txt
 	$(install-venv)
 
 $(PACKAGE_VENV)/.ready: infrastructure/requirements.txt
+	$(install-venv)
+
+$(EVENTS_VENV)/.ready: scripts/requirements.txt
 	$(install-venv)
 
 $(PEER_VENV)/.ready: bench/lambda/peer/requirements.txt

@@ -1,5 +1,5 @@
-//! The documents agree with the code: links lead somewhere, files that are named exist, and each code
-//! has its page and its row.
+//! The documents agree with the code: links lead somewhere, files that are named exist, each code has its
+//! page and its row, and the events to enable are the relevant ones.
 
 use std::{
     collections::BTreeSet,
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tierlift_core::{codes::Code, stripe::event::Type};
+use tierlift_core::{codes::Code, stripe::catalog};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -118,30 +118,57 @@ fn listed_types(line: &str) -> Vec<String> {
         let prefix = found.last().and_then(|last| last.rsplit_once('.')).map(|(prefix, _)| prefix);
         match (name.strip_prefix('.'), prefix) {
             (Some(last), Some(prefix)) => found.push(format!("{prefix}.{last}")),
-            _ if Type::parse(name).is_some() => found.push(name.to_owned()),
-            _ => {}
+            _ => found.push(name.to_owned()),
         }
     }
     found
 }
 
-/// Event types in the shell's words, `a.b.{created,updated}`.
+/// Event types in the shell's words: `a.b.created`, `c.{created,updated}`.
 fn expanded_types(line: &str) -> Vec<String> {
-    let words = line.split_whitespace().filter_map(|word| word.split_once(".{"));
-    let lists = words.filter_map(|(prefix, rest)| Some((prefix, rest.split_once('}')?.0)));
-    lists
-        .flat_map(|(prefix, list)| list.split(',').map(move |last| format!("{prefix}.{last}")))
-        .collect()
+    let mut found = Vec::new();
+    for word in line.split_whitespace().map(|word| word.trim_end_matches(';')) {
+        match word.split_once(".{").map(|(prefix, rest)| (prefix, rest.split_once('}'))) {
+            Some((prefix, Some((list, "")))) => {
+                found.extend(list.split(',').map(|last| format!("{prefix}.{last}")));
+            }
+            _ => found.push(word.to_owned()),
+        }
+    }
+    found
+}
+
+/// The event types among the words of a text, sorted. What is no type is another word.
+fn types_in(text: &str, words: fn(&str) -> Vec<String>) -> Vec<String> {
+    let types: BTreeSet<_> = catalog::all().collect();
+    let mut found: Vec<_> = text.lines().flat_map(words).collect();
+    found.retain(|word| types.contains(word.as_str()));
+    found.sort();
+    found
 }
 
 #[test]
-fn the_guides_enable_exactly_the_types_that_are_acted_on() {
-    let acted_on: BTreeSet<String> =
-        Type::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
-    for guide in ["README.md", "infrastructure/README.md"] {
-        let text = fs::read_to_string(root().join(guide)).unwrap();
-        let types =
-            text.lines().flat_map(|line| [listed_types(line), expanded_types(line)].concat());
-        assert_eq!(types.collect::<BTreeSet<_>>(), acted_on, "{guide}");
-    }
+fn the_guides_enable_exactly_the_relevant_types() {
+    let relevant: Vec<_> = catalog::relevant().filter(|kind| !catalog::is_thin(kind)).collect();
+    let guide = |name: &str| fs::read_to_string(root().join(name)).unwrap();
+    assert_eq!(types_in(&guide("README.md"), listed_types), relevant);
+    let infrastructure = guide("infrastructure/README.md");
+    let call = between(&infrastructure, "\nfor event in ", "; do").next().unwrap();
+    assert_eq!(types_in(call, expanded_types), relevant);
+
+    let events = guide("docs/events.md");
+    let blocks: Vec<_> = events.split("\n```").skip(1).step_by(2).collect();
+    let [list, call] = blocks[..] else { panic!("{} blocks", blocks.len()) };
+    assert_eq!(list.lines().skip(1).collect::<Vec<_>>(), relevant);
+    assert_eq!(between(call, "enabled_events[]=", "\"").collect::<Vec<_>>(), relevant);
+}
+
+#[test]
+fn each_relevant_type_is_explained() {
+    let events = fs::read_to_string(root().join("docs/events.md")).unwrap();
+    let rows = section(&events, "Relevant").lines().filter(|line| line.starts_with("| `"));
+    let mut explained: Vec<_> =
+        rows.flat_map(|row| quoted(row.split('|').nth(1).unwrap())).collect();
+    explained.sort_unstable();
+    assert_eq!(explained, catalog::relevant().collect::<Vec<_>>());
 }
