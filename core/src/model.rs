@@ -14,11 +14,14 @@ use std::collections::BTreeMap;
 
 use crate::{
     account::Account,
+    change::ChangeKind,
     codes::Code,
     customer::Customer,
-    decide::{Commit, Decision, Loaded, decide},
-    id::{CustomerId, EventId, UserId, Version},
+    decide::{Commit, Decision, LoadKeys, Loaded, decide},
+    id::{CustomerId, EventId, InvoiceId, PaymentId, UserId, Version},
+    invoice::Invoice,
     ledger::{EntryKind, LedgerEntry, Outcome, SystemEvent},
+    payment::Payment,
     policy::{Policy, Role},
     stripe::event::{Event, Head},
     time::Timestamp,
@@ -37,24 +40,20 @@ pub enum Delivered {
     Ignored,
 }
 
-/// Decides on an event, and loads each account that the decision asks for.
+/// Decides on an event, and loads what the decision asks for.
 pub fn decide_with(
     event: &Event,
-    processed: bool,
-    customer: &Customer,
-    account: impl Fn(&UserId) -> Option<Account>,
+    mut load: impl FnMut(&LoadKeys) -> Loaded,
     policy: &Policy,
     now: Timestamp,
 ) -> Decision {
-    let mut accounts = BTreeMap::new();
-    // The user before and the user after: no decision needs more.
-    for _ in 0..3 {
-        let (customer, accounts_so_far) = (customer.clone(), BTreeMap::clone(&accounts));
-        let loaded = Loaded { processed, customer, accounts: accounts_so_far };
-        match decide(loaded, event, policy, now) {
-            Decision::Load(user) => {
-                let known = account(&user);
-                assert!(accounts.insert(user, known).is_none(), "asked twice");
+    let mut keys = LoadKeys::new(event);
+    // The payment, its invoice, that invoice's other payments, the customer, its users.
+    for _ in 0..8 {
+        match decide(load(&keys), event, policy, now) {
+            Decision::Load(more) => {
+                assert_ne!(*more, keys, "asked twice");
+                keys = *more;
             }
             decision @ (Decision::Duplicate | Decision::Park(_) | Decision::Commit(_)) => {
                 return decision;
@@ -69,6 +68,8 @@ pub fn decide_with(
 pub struct ReferenceModel {
     customers: BTreeMap<CustomerId, (Version, String)>,
     accounts: BTreeMap<UserId, (Version, String)>,
+    payments: BTreeMap<PaymentId, (Version, String)>,
+    invoices: BTreeMap<InvoiceId, (Version, String)>,
     /// The rows of processed events.
     pub ledger: BTreeMap<EventId, LedgerEntry>,
 }
@@ -81,6 +82,40 @@ impl ReferenceModel {
             || Customer::new(id.clone()),
             |(version, text)| Customer { version: *version, ..serde_json::from_str(text).unwrap() },
         )
+    }
+
+    /// A payment; a new one if none is stored.
+    #[must_use]
+    pub fn payment(&self, id: &PaymentId) -> Payment {
+        self.payments.get(id).map_or_else(
+            || Payment::new(id.clone()),
+            |(version, text)| Payment { version: *version, ..serde_json::from_str(text).unwrap() },
+        )
+    }
+
+    /// An invoice; a new one if none is stored.
+    #[must_use]
+    pub fn invoice(&self, id: &InvoiceId) -> Invoice {
+        self.invoices.get(id).map_or_else(
+            || Invoice::new(id.clone()),
+            |(version, text)| Invoice { version: *version, ..serde_json::from_str(text).unwrap() },
+        )
+    }
+
+    /// What a decision needs.
+    #[must_use]
+    pub fn load(&self, keys: &LoadKeys) -> Loaded {
+        let customer = keys.customer.as_ref().map(|id| self.customer(id));
+        let owners = customer.as_ref().map(Customer::owners).unwrap_or_default();
+        let users = keys.users.iter().cloned().chain(owners);
+        let accounts = users.map(|user| (user.clone(), self.account(&user))).collect();
+        Loaded {
+            processed: self.ledger.contains_key(&keys.event),
+            customer,
+            payments: keys.payments.iter().map(|id| (id.clone(), self.payment(id))).collect(),
+            invoices: keys.invoices.iter().map(|id| (id.clone(), self.invoice(id))).collect(),
+            accounts,
+        }
     }
 
     /// A user's account.
@@ -113,32 +148,30 @@ impl ReferenceModel {
 
     /// Delivers a webhook's body.
     pub fn deliver(&mut self, body: &[u8], policy: &Policy, now: Timestamp) -> Delivered {
-        let Head::Wanted { id, kind, customer } = Head::parse(body).unwrap() else {
+        let Head::Wanted { id, kind, customer } = Head::parse(body, &[]).unwrap() else {
             return Delivered::Ignored;
         };
-        let Ok(event) = Event::parse(id, kind, body) else {
-            return Delivered::Parked(Code::PayloadMalformed);
+        let event = match Event::parse(id, kind, body, &policy.user_id_keys) {
+            Ok(event) => event,
+            Err(error) => return Delivered::Parked(error.code()),
         };
-        assert_eq!(customer.as_ref(), Some(&event.customer));
+        assert!(customer.is_none() || event.customer.is_none() || customer == event.customer);
         self.apply(&event, policy, now)
     }
 
     /// Decides on an event and commits the decision.
     pub fn apply(&mut self, event: &Event, policy: &Policy, now: Timestamp) -> Delivered {
-        let (processed, customer) =
-            (self.ledger.contains_key(&event.id), self.customer(&event.customer));
-        let account = |user: &UserId| self.account(user);
-        match decide_with(event, processed, &customer, account, policy, now) {
+        match decide_with(event, |keys| self.load(keys), policy, now) {
             Decision::Duplicate => Delivered::Duplicate,
             Decision::Park(failure) => Delivered::Parked(failure.cause),
             Decision::Commit(commit) => Delivered::Committed(self.commit(*commit, policy, now)),
-            Decision::Load(user) => panic!("{user} is loaded"),
+            Decision::Load(keys) => panic!("{keys:?} are loaded"),
         }
     }
 
     /// Commits, if every invariant holds.
     pub fn commit(&mut self, commit: Commit, policy: &Policy, now: Timestamp) -> Outcome {
-        let Commit { ledger, customer, accounts, changes, context: _ } = commit;
+        let Commit { ledger, customer, payments, invoices, accounts, changes, context: _ } = commit;
         let outcome = ledger.outcome;
         assert_eq!((ledger.processed_at, ledger.expires_at), (now, now.plus_days(90)));
         let mut expected_changes = Vec::new();
@@ -151,12 +184,22 @@ impl ReferenceModel {
             self.accounts.insert(account.user.clone(), (account.version.next(), text));
         }
         let reported: Vec<_> =
-            changes.into_iter().map(|change| (change.user, change.role)).collect();
-        assert_eq!(reported, expected_changes, "each change of role is reported, and nothing else");
+            changes.into_iter().map(|change| (change.user, change.kind, change.role)).collect();
+        assert_eq!(reported, expected_changes, "each change is reported, and nothing else");
         if let Some(customer) = customer {
             assert_eq!(self.customer(&customer.id).version, customer.version);
             let text = serde_json::to_string(&customer).unwrap();
             self.customers.insert(customer.id.clone(), (customer.version.next(), text));
+        }
+        for payment in payments {
+            assert_eq!(self.payment(&payment.id).version, payment.version);
+            let text = serde_json::to_string(&payment).unwrap();
+            self.payments.insert(payment.id.clone(), (payment.version.next(), text));
+        }
+        for invoice in invoices {
+            assert_eq!(self.invoice(&invoice.id).version, invoice.version);
+            let text = serde_json::to_string(&invoice).unwrap();
+            self.invoices.insert(invoice.id.clone(), (invoice.version.next(), text));
         }
         let row: LedgerEntry =
             serde_json::from_str(&serde_json::to_string(&ledger).unwrap()).unwrap();
@@ -166,8 +209,13 @@ impl ReferenceModel {
     }
 }
 
-/// The revocation id goes up by one exactly when the role changes, by the event that changed it.
-fn check_step(before: &Account, after: &Account, ledger: &LedgerEntry) -> Option<(UserId, Role)> {
+/// The revocation id goes up by one exactly when the role changes, by the event that changed it. A change
+/// is due when the role or the standing changes.
+fn check_step(
+    before: &Account,
+    after: &Account,
+    ledger: &LedgerEntry,
+) -> Option<(UserId, ChangeKind, Role)> {
     let changed = before.role != after.role;
     assert_eq!(after.revocation_id.0 - before.revocation_id.0, u64::from(changed));
     if changed {
@@ -180,10 +228,21 @@ fn check_step(before: &Account, after: &Account, ledger: &LedgerEntry) -> Option
     if ledger.kind != EntryKind::System(SystemEvent::RoleAssigned) {
         assert_eq!(after.manual_role, before.manual_role, "not a webhook's business");
     }
-    if ledger.user.as_ref() == Some(&after.user) {
-        assert_eq!(ledger.from_role.as_ref(), Some(&before.role));
-        assert_eq!(ledger.to_role.as_ref(), Some(&after.role));
-        assert_eq!(ledger.revocation_id, Some(after.revocation_id));
+    let owner = ledger.owners.iter().find(|owner| owner.user == after.user).unwrap();
+    assert_eq!((&owner.from_role, &owner.to_role), (&before.role, &after.role));
+    assert_eq!(owner.revocation_id, after.revocation_id);
+    let is_heard = changed || before.standing != after.standing;
+    if is_heard {
+        assert_eq!(after.changed_at, Some(ledger.processed_at));
     }
-    changed.then(|| (after.user.clone(), after.role.clone()))
+    let kind = match changed {
+        false => ChangeKind::Subscription,
+        true if rank(&after.role) > rank(&before.role) => ChangeKind::Upgraded,
+        true => ChangeKind::Downgraded,
+    };
+    is_heard.then(|| (after.user.clone(), kind, after.role.clone()))
+}
+
+fn rank(role: &Role) -> Option<usize> {
+    ["free", "paid", "plus", "pro", "operator"].iter().position(|name| *name == role.as_str())
 }

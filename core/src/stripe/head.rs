@@ -119,7 +119,7 @@ impl Head {
     fn new(envelope: &Envelope<'_>, connected_accounts: &[String]) -> Result<Self, Error> {
         let id =
             EventId::new(&envelope.id).map_err(|error| Error::Malformed(format!("id: {error}")))?;
-        let is_thin = envelope.object.id() == Some(THIN);
+        let is_thin = envelope.object.id() == Some(THIN) || catalog::is_thin(&envelope.kind);
         let kind = if is_thin { thin(&envelope.kind) } else { snapshot(&envelope.kind) };
         let kind = match kind {
             Ok(kind) => kind,
