@@ -96,6 +96,8 @@ codes! {
     PaymentTooLarge = "payment.too_large", Cause;
     /// A refunded or disputed payment of which nobody knows what it paid for.
     PaymentUnlinked = "payment.unlinked", Cause;
+    /// Something that was paid for belongs to nobody.
+    OwnerUnknown = "owner.unknown", Cause;
     /// A thin event, which has to be fetched.
     EventThin = "event.thin", Cause;
     /// Other writers kept committing first.

@@ -28,13 +28,7 @@ fn node(name: &str) -> Node {
 
 fn build(status: Status, price: &str, ends: Option<i64>, quantity: Option<u64>) -> Node {
     let item = Item { price: Some(price.into()), ends_at_secs: ends, quantity, ..Item::default() };
-    Node {
-        status,
-        items: vec![item],
-        cancel_at_period_end: false,
-        collection_paused: false,
-        user: None,
-    }
+    Node { status, items: vec![item], ..Node::default() }
 }
 
 fn edge(text: &str) -> Edge {
@@ -243,6 +237,72 @@ fn one_second_remembers_64_events_and_then_is_settled() {
     let next = Edge { at_secs: 101, before: Before::Unknown, to: node("P").into() };
     assert_eq!(full.insert(next), Arrival::Remembered);
     assert_eq!(*full.state().unwrap().node, node("P"));
+}
+
+/// An active node with these items by `id@end`; `..` at the end means that there are more.
+fn listed(text: &str) -> Node {
+    let (items, truncated) = match text.strip_suffix("..") {
+        Some(items) => (items, true),
+        None => (text, false),
+    };
+    let item = |text: &str| {
+        let (id, end) = text.split_once('@').unwrap();
+        let (id, end) = (Some(Box::from(id)), end.parse().ok());
+        Item { id, ends_at_secs: end, ..Item::default() }
+    };
+    let items = items.split_whitespace().map(item).collect();
+    Node { status: Status::Active, items, truncated, ..Node::default() }
+}
+
+#[test]
+fn what_a_truncated_list_does_not_show_stays_until_a_complete_one_comes() {
+    for (lists, expected, ambiguous) in [
+        (&["a@5 b@5"][..], "a@5 b@5", false),
+        (&["a@5 b@5", "a@5.."], "a@5 b@5", true),
+        // A hidden item lasts as long as those that are shown.
+        (&["a@5 b@7", "a@9.."], "a@9 b@9", true),
+        (&["a@5 b@7", "a@6.."], "a@6 b@7", true),
+        // Hidden items add up, and what is shown again is as it is shown.
+        (&["a@5 b@5", "c@5..", "b@8.."], "b@8 a@8 c@8", true),
+        (&["a@5 b@5", "a@5..", "a@5"], "a@5", false),
+        (&["a@5 b@5", "..", "c@6"], "c@6", false),
+        (&["a@5.."], "a@5", true),
+    ] {
+        let edges: Vec<Edge> = (0..)
+            .zip(lists)
+            .map(|(at_secs, list)| {
+                Edge { at_secs, before: Before::Unknown, to: listed(list).into() }
+            })
+            .collect();
+        for order in orders(&edges) {
+            let record = record(&order);
+            let state = record.state().unwrap();
+            let show = |(item, end): (&Item, Option<i64>)| {
+                format!("{}@{}", item.id.as_deref().unwrap(), end.unwrap())
+            };
+            let items: Vec<_> = state.items().map(show).collect();
+            assert_eq!(items.join(" "), expected, "{lists:?}");
+            assert_eq!(state.ambiguous, ambiguous, "{lists:?}");
+        }
+    }
+}
+
+#[test]
+fn a_hidden_item_survives_settling() {
+    let mut long = Record::default();
+    let mut at_secs = 0;
+    let mut insert = |list: &str| {
+        at_secs += 1;
+        long.insert(Edge { at_secs, before: Before::Unknown, to: listed(list).into() });
+        let again: Record = serde_json::from_str(&bytes(&long)).unwrap();
+        assert_eq!(again, long);
+        long.state().unwrap().items().count()
+    };
+    insert("a@5 b@5");
+    for _ in 0..2 * EVENTS_REMEMBERED_MAX {
+        assert_eq!(insert("a@5.."), 2);
+    }
+    assert_eq!(insert("a@5"), 1);
 }
 
 /// A node with that status, as it is stored.

@@ -7,6 +7,7 @@
 pub mod codes;
 pub mod id;
 pub mod limits;
+pub mod shared;
 pub mod time;
 
 pub mod stripe;

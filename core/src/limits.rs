@@ -242,8 +242,8 @@ pub const CONSUMERS: usize = 4;
 pub const CONSUMER_BATCH_MAX: usize = 32;
 /// Time between two rounds of maintenance, in seconds.
 pub const MAINTENANCE_INTERVAL_SECS: u64 = 5;
-/// Ledger rows that one transaction deletes.
-pub const LEDGER_ROWS_PER_PRUNE_MAX: usize = 1_000;
+/// Rows of a table that one transaction deletes.
+pub const ROWS_PER_PRUNE_MAX: usize = 1_000;
 /// Time for which log lines gather before they are written, in milliseconds.
 pub const LOG_FLUSH_INTERVAL_MS: u64 = 10;
 /// Log lines that gather before the thread that logs has to write them, in bytes.

@@ -4,13 +4,12 @@
 //! decide, and all of them share the fsync. They decide nothing themselves: the worker decides what an
 //! event changes, and what a verdict means for the queue.
 
-use std::sync::Arc;
-
 use futures_util::future::join_all;
 use tierlift_core::{
     limits::{CONSUMER_BATCH_MAX, CONSUMERS},
     policy::Policy,
     ports::{Delivery, Queue, Receipt},
+    shared::Shared,
     time::{Clock, Timestamp},
 };
 use tierlift_notifier::notify;
@@ -24,7 +23,7 @@ use crate::{db::Db, sockets::Registry, stop::stopped};
 struct Consumer {
     db: Db,
     sockets: Registry,
-    policy: Arc<Policy>,
+    policy: Shared<Policy>,
     clock: Clock,
 }
 
@@ -32,7 +31,7 @@ struct Consumer {
 pub async fn run(
     db: Db,
     sockets: Registry,
-    policy: Arc<Policy>,
+    policy: Shared<Policy>,
     clock: Clock,
     stop: watch::Receiver<bool>,
 ) {
@@ -73,7 +72,7 @@ impl Consumer {
 
     /// Applies one message; returns its receipt if the queue can delete it.
     async fn delivery(&self, delivery: Delivery) -> Option<Receipt> {
-        let verdict = attempt(&self.db, &self.policy, &delivery, &self.clock).await;
+        let verdict = attempt(&self.db, &self.policy.current(), &delivery, &self.clock).await;
         match settle(&self.db, &delivery, verdict).await {
             Settled::Done(done) => {
                 self.notify(done, delivery.message.received_at).await;

@@ -1,12 +1,13 @@
-//! Maintenance, which runs by the clock: expires access and deletes old ledger rows. It decides neither;
+//! Maintenance, which runs by the clock: expires access and deletes old rows. It decides neither;
 //! the worker settles accounts, and a row says when it expires.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tierlift_core::{
     change::Change,
-    limits::{LEDGER_ROWS_PER_PRUNE_MAX, MAINTENANCE_INTERVAL_SECS},
+    limits::{MAINTENANCE_INTERVAL_SECS, ROWS_PER_PRUNE_MAX},
     policy::Policy,
+    shared::Shared,
     time::Clock,
 };
 use tierlift_notifier::notify;
@@ -23,7 +24,7 @@ use crate::{
 pub async fn run(
     db: Db,
     sockets: Registry,
-    policy: Arc<Policy>,
+    policy: Shared<Policy>,
     clock: Clock,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -35,11 +36,11 @@ pub async fn run(
             _ = ticks.tick() => {}
         }
         let push = |change| push(sockets.clone(), clock.clone(), change);
-        if let Err(error) = expire_due(&db, &policy, &clock, push).await {
+        if let Err(error) = expire_due(&db, &policy.current(), &clock, push).await {
             tracing::warn!(%error, "expired accounts not read");
         }
         if let Err(error) = prune(&db, &clock, &stop).await {
-            tracing::warn!(%error, "ledger not pruned");
+            tracing::warn!(%error, "expired rows not deleted");
         }
     }
 }
@@ -48,9 +49,9 @@ async fn push(sockets: Registry, clock: Clock, change: Change) {
     notify(&sockets, &change, None, &clock).await;
 }
 
-/// Deletes all expired ledger rows, one batch after another.
+/// Deletes all expired rows, one batch after another.
 async fn prune(db: &Db, clock: &Clock, stop: &watch::Receiver<bool>) -> Result<(), Error> {
-    let max = LEDGER_ROWS_PER_PRUNE_MAX;
-    while !*stop.borrow() && db.prune_ledger(clock.now(), max).await? == max {}
+    let max = ROWS_PER_PRUNE_MAX;
+    while !*stop.borrow() && db.prune(clock.now(), max).await? == max {}
     Ok(())
 }

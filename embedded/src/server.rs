@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use tierlift_core::{stripe::signature::Secrets, time::Clock, token::TokenKeys};
+use tierlift_core::{shared::Shared, stripe::signature::Secrets, time::Clock, token::TokenKeys};
 use tierlift_ingest::Ingest;
 use tierlift_notifier::Origins;
 use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, jwks};
@@ -43,7 +43,8 @@ use crate::{
 /// let folder = tempfile::tempdir()?;
 /// let server = Server::open(Settings {
 ///     data: folder.path().join("tierlift.db"),
-///     policy: Arc::new(Policy::new(PolicyConfig::default())?),
+///     policy: Policy::new(PolicyConfig::default())?.into(),
+///     connected_accounts: Vec::new().into(),
 ///     secrets: Secrets::parse("whsec_example")?,
 ///     keys: TokenKeys::new(Some(Secret::new("a JWT secret of at least 32 bytes")?)),
 ///     jwks_url: None,
@@ -65,6 +66,7 @@ use crate::{
 pub struct Server {
     db: Db,
     access: Arc<Access<Db>>,
+    connected_accounts: Shared<Vec<String>>,
     secrets: Secrets,
     origins: Origins,
     timeouts: Timeouts,
@@ -74,17 +76,26 @@ pub struct Server {
 impl Server {
     /// Opens the data file and fetches the key set. The file is locked from then on.
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
-        let Settings { data, policy, secrets, keys, jwks_url, allowed_origins, clock, timeouts } =
-            settings;
+        let Settings {
+            data,
+            policy,
+            connected_accounts,
+            secrets,
+            keys,
+            jwks_url,
+            allowed_origins,
+            clock,
+            timeouts,
+        } = settings;
         let origins = Origins::parse(allowed_origins).map_err(OpenError::Origin)?;
         let keyring = keyring(keys, jwks_url, &clock).await?;
         let db = Db::open(&data, clock.clone())?;
-        let livemode = policy.livemode;
+        let livemode = policy.current().livemode;
         if !db.claim(livemode).await? {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
         }
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
-        Ok(Self { db, access, secrets, origins, timeouts, host: Router::new() })
+        Ok(Self { db, access, connected_accounts, secrets, origins, timeouts, host: Router::new() })
     }
 
     /// The queue and the store.
@@ -153,7 +164,7 @@ impl Server {
 
     /// The tasks without which the server stops.
     fn spawn_consumers(&self, sockets: &Registry, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
-        let (db, policy) = (self.db.clone(), Arc::clone(&self.access.policy));
+        let (db, policy) = (self.db.clone(), self.access.policy.clone());
         let clock = self.access.clock.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(consumer::run(db, sockets.clone(), policy, clock, stopping.clone()));
@@ -166,7 +177,7 @@ impl Server {
         sockets: &Registry,
         stopping: &watch::Receiver<bool>,
     ) -> JoinSet<()> {
-        let (db, policy) = (self.db.clone(), Arc::clone(&self.access.policy));
+        let (db, policy) = (self.db.clone(), self.access.policy.clone());
         let clock = self.access.clock.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(maintenance::run(db, sockets.clone(), policy, clock, stopping.clone()));
@@ -176,8 +187,8 @@ impl Server {
     }
 
     fn into_router(self, sockets: &Registry) -> Router {
-        let Self { db, access, secrets, origins, timeouts, host } = self;
-        let (clock, policy) = (access.clock.clone(), Arc::clone(&access.policy));
+        let Self { db, access, connected_accounts, secrets, origins, timeouts, host } = self;
+        let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
             store: db.clone(),
             policy,
@@ -188,6 +199,7 @@ impl Server {
             ingest: Arc::new(Ingest {
                 queue: db.clone(),
                 secrets: Arc::new(secrets),
+                connected_accounts,
                 clock: clock.clone(),
                 body_timeout: timeouts.request_body,
             }),

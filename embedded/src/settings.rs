@@ -1,6 +1,6 @@
 //! The settings of a server. They come as values: nothing here reads a file or the environment.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use tierlift_core::{
     limits::{
@@ -8,6 +8,7 @@ use tierlift_core::{
         SOCKET_CLOSE_TIMEOUT_SECS, SOCKET_PING_INTERVAL_SECS,
     },
     policy::Policy,
+    shared::Shared,
     stripe::signature::Secrets,
     time::Clock,
     token::TokenKeys,
@@ -19,7 +20,9 @@ pub struct Settings {
     /// The data file; it is created if it does not exist.
     pub data: PathBuf,
     /// The rules that turn subscriptions into roles.
-    pub policy: Arc<Policy>,
+    pub policy: Shared<Policy>,
+    /// Connected accounts whose events count.
+    pub connected_accounts: Shared<Vec<String>>,
     /// Webhook signing secrets.
     pub secrets: Secrets,
     /// Keys of access tokens, in addition to those of the key set.

@@ -19,8 +19,8 @@ pub enum Acknowledged {
     Queued,
     /// The queue has its event already.
     Duplicate,
-    /// Its type cannot concern a role.
-    Ignored,
+    /// It cannot bear on access, for this reason.
+    Ignored(&'static str),
 }
 
 impl Acknowledged {
@@ -30,7 +30,7 @@ impl Acknowledged {
         match self {
             Self::Queued => "accepted",
             Self::Duplicate => "duplicate",
-            Self::Ignored => "ignored",
+            Self::Ignored(_) => "ignored",
         }
     }
 }
@@ -40,14 +40,16 @@ impl Acknowledged {
 pub async fn verify_and_enqueue<Q: Enqueue>(
     queue: &Q,
     secrets: &Secrets,
+    connected_accounts: &[String],
     signature: Option<&[u8]>,
     body: Bytes,
     trace: Option<String>,
     now: Timestamp,
 ) -> Result<Acknowledged, Error> {
     signature::verify(secrets, signature.unwrap_or_default(), &body, now)?;
-    let Head::Wanted { id, kind, customer } = Head::parse(&body)? else {
-        return Ok(Acknowledged::Ignored);
+    let (id, kind, customer) = match Head::parse(&body, connected_accounts)? {
+        Head::Wanted { id, kind, customer } => (id, kind, customer),
+        Head::Ignored { reason } => return Ok(Acknowledged::Ignored(reason)),
     };
     let group = Group::new(&id, customer.as_ref());
     let message = Message { event: id, kind, group, received_at: now, trace, body };

@@ -19,6 +19,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tierlift_core::{
     limits::{TRACE_BYTES_MAX, WEBHOOK_BODY_BYTES_MAX},
     ports::{Enqueue, SigningSecrets},
+    shared::Shared,
     stripe::signature,
     time::Clock,
 };
@@ -35,6 +36,8 @@ pub struct Ingest<Q, S> {
     pub queue: Q,
     /// Webhook signing secrets.
     pub secrets: S,
+    /// Connected accounts whose events count.
+    pub connected_accounts: Shared<Vec<String>>,
     /// The time of arrival.
     pub clock: Clock,
     /// Time in which a body must arrive.
@@ -63,6 +66,9 @@ async fn webhook<Q: Enqueue, S: SigningSecrets>(
     metrics::counter!("tierlift_webhooks_total", "result" => label, "code" => code).increment(1);
     match result {
         Ok(acknowledged) => {
+            if let Acknowledged::Ignored(reason) = acknowledged {
+                metrics::counter!("tierlift_ignored_total", "reason" => reason).increment(1);
+            }
             metrics::histogram!("tierlift_ack_seconds").record(started.elapsed());
             acknowledged.into_response()
         }
@@ -85,14 +91,16 @@ async fn receive<Q: Enqueue, S: SigningSecrets>(
     let signature = head.headers.get("stripe-signature").map(HeaderValue::as_bytes);
     let (trace, now) = (trace(&head.headers), ingest.clock.now());
     let secrets = ingest.secrets.current().await?;
-    let queue = &ingest.queue;
-    let result =
-        verify_and_enqueue(queue, &secrets, signature, body.clone(), trace.clone(), now).await;
+    let (queue, accounts) = (&ingest.queue, ingest.connected_accounts.current());
+    let attempt = |secrets, body, trace| {
+        verify_and_enqueue(queue, secrets, &accounts, signature, body, trace, now)
+    };
+    let result = attempt(&secrets, body.clone(), trace.clone()).await;
     match result {
         // The secret may have been rotated a moment ago.
         Err(Error::Signature(signature::Error::Mismatch)) => match ingest.secrets.refreshed().await
         {
-            Some(newer) => verify_and_enqueue(queue, &newer, signature, body, trace, now).await,
+            Some(newer) => attempt(&newer, body, trace).await,
             None => result,
         },
         other => other,
@@ -128,10 +136,13 @@ fn trace(headers: &HeaderMap) -> Option<String> {
 
 impl IntoResponse for Acknowledged {
     fn into_response(self) -> Response {
-        let body = match self {
-            Self::Queued | Self::Duplicate => r#"{"status":"accepted"}"#,
-            Self::Ignored => r#"{"status":"ignored"}"#,
-        };
-        ([(CONTENT_TYPE, "application/json")], body).into_response()
+        let json = [(CONTENT_TYPE, "application/json")];
+        match self {
+            Self::Queued | Self::Duplicate => (json, r#"{"status":"accepted"}"#).into_response(),
+            // A reason is one word of lower-case letters.
+            Self::Ignored(reason) => {
+                (json, format!(r#"{{"status":"ignored","reason":"{reason}"}}"#)).into_response()
+            }
+        }
     }
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The list of a user's sockets may lag a moment behind the records of them, so a socket that opens
-//! while its user's role changes could miss the notice and get an earlier snapshot. Its next ping makes
-//! up for that: where the role changed recently, and since the socket opened, a snapshot comes with the
+//! while its user's account changes could miss the notice and get an earlier snapshot. Its next ping makes
+//! up for that: where the account changed recently, and since the socket opened, a snapshot comes with the
 //! pong.
 
 use std::{borrow::Cow, sync::Arc};
@@ -95,7 +95,7 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
         }
         // The token was checked in the handshake; no secret is needed here.
         let Access { store, policy, clock, .. } = &*self.access;
-        frames::reply(store, policy, &holder.user, frame, clock.now()).await
+        frames::reply(store, &policy.current(), &holder.user, frame, clock.now()).await
     }
 
     async fn holder(&self, socket: &C::Id) -> Result<Holder, Close> {
@@ -110,15 +110,15 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
         }
     }
 
-    /// Pushes a snapshot where the socket may have missed the notice of a role change.
+    /// Pushes a snapshot where the socket may have missed the notice of a change.
     async fn catch_up(&self, socket: &C::Id, holder: &Holder) {
         let Access { store, policy, clock, .. } = &*self.access;
         let Ok(Some(account)) = store.account(&holder.user).await else { return };
         let now = clock.now();
-        if !account.role_assigned_at.is_some_and(|at| may_be_missed(at, holder.opened_at, now)) {
+        if !account.changed_at.is_some_and(|at| may_be_missed(at, holder.opened_at, now)) {
             return;
         }
-        let snapshot = frame::snapshot(&Session::new(&account, policy, now));
+        let snapshot = frame::snapshot(&Session::new(&account, &policy.current(), now));
         if let Err(error) = self.sockets.push(socket, &snapshot).await {
             tracing::warn!(?socket, %error, "push failed");
         }
@@ -134,11 +134,10 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
     }
 }
 
-/// Whether a socket may have missed the notice of a role change, and no earlier ping made up for it.
-fn may_be_missed(assigned_at: Timestamp, opened_at: Timestamp, now: Timestamp) -> bool {
-    // A role is assigned when it is decided; the commit may be later, and another host's clock ahead.
-    assigned_at.plus_secs(COMMIT_SECS_MAX) >= opened_at
-        && now <= assigned_at.plus_secs(CATCH_UP_SECS)
+/// Whether a socket may have missed the notice of a change, and no earlier ping made up for it.
+fn may_be_missed(changed_at: Timestamp, opened_at: Timestamp, now: Timestamp) -> bool {
+    // A change is made when it is decided; the commit may be later, and another host's clock ahead.
+    changed_at.plus_secs(COMMIT_SECS_MAX) >= opened_at && now <= changed_at.plus_secs(CATCH_UP_SECS)
 }
 
 fn count_closed(reason: &'static str) {

@@ -1,7 +1,5 @@
 //! From a token to a session: the token's signature and time, then the account of its user.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use tierlift_core::{
     account::Account,
@@ -9,6 +7,7 @@ use tierlift_core::{
     limits::TOKEN_TTL_SECS,
     policy::{Policy, Role},
     ports::Store,
+    shared::Shared,
     time::Clock,
     token::{self, Claims, check_fresh, check_refreshable},
     wire::session::Session,
@@ -21,7 +20,7 @@ pub struct Access<S> {
     /// The store of the accounts.
     pub store: S,
     /// The roles and their order.
-    pub policy: Arc<Policy>,
+    pub policy: Shared<Policy>,
     /// Keys that verify tokens.
     pub keyring: Keyring,
     /// Current time.
@@ -67,15 +66,16 @@ impl<S: Store> Access<S> {
     /// The session of a valid token whose user has at least this role now.
     pub async fn require(&self, token: &str, role: &Role) -> Result<Session, Error> {
         let account = self.authenticate(token).await?;
-        let effective = account.effective(&self.policy, self.clock.now());
-        if self.policy.compare(&effective.role, role).is_lt() {
+        let policy = self.policy.current();
+        let effective = account.effective(&policy, self.clock.now());
+        if policy.compare(&effective.role, role).is_lt() {
             return Err(Error::RoleRequired(role.clone()));
         }
         Ok(self.session_of(&account))
     }
 
     fn session_of(&self, account: &Account) -> Session {
-        Session::new(account, &self.policy, self.clock.now())
+        Session::new(account, &self.policy.current(), self.clock.now())
     }
 
     /// The claims and the account of a token that is valid and not revoked, but may be stale.
@@ -88,7 +88,7 @@ impl<S: Store> Access<S> {
 
     async fn account(&self, user: &UserId) -> Result<Account, Error> {
         let known = self.store.account(user).await?;
-        Ok(known.unwrap_or_else(|| Account::new(user.clone(), &self.policy)))
+        Ok(known.unwrap_or_else(|| Account::new(user.clone(), &self.policy.current())))
     }
 
     fn mint(&self, account: &Account) -> Result<Issued, Error> {

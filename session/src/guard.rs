@@ -60,8 +60,8 @@ pub struct RequireRole<S> {
 impl<S> RequireRole<S> {
     /// A guard for a role of the policy. An unknown role is an error: it would admit everybody.
     pub fn new(access: Arc<Access<S>>, role: &str) -> Result<Self, UnknownRole> {
-        let role =
-            access.policy.role(role).cloned().ok_or_else(|| unknown(role, &access.policy))?;
+        let policy = access.policy.current();
+        let role = policy.role(role).cloned().ok_or_else(|| unknown(role, &policy))?;
         Ok(Self { access, role })
     }
 }

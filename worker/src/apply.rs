@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use tierlift_core::{
     change::DeliveryContext,
-    codes::Code,
-    decide::{Decision, decide},
+    decide::{Decision, LoadKeys, decide},
     failure::Failure,
     limits::CONFLICT_RETRIES_MAX,
     policy::Policy,
-    ports::{LoadKeys, Message, Store, StoreError},
+    ports::{Message, Store, StoreError},
     stripe::event::Event,
     time::Clock,
 };
@@ -24,9 +23,10 @@ pub async fn apply<S: Store>(
     attempt: u32,
     clock: &Clock,
 ) -> Verdict {
-    let event = match Event::parse(message.event.clone(), message.kind, &message.body) {
+    let (id, keys) = (message.event.clone(), &policy.user_id_keys);
+    let event = match Event::parse(id, message.kind, &message.body, keys) {
         Ok(event) => event,
-        Err(error) => return Verdict::Park(Failure::new(Code::PayloadMalformed, &error)),
+        Err(error) => return Verdict::Park(Failure::new(error.code(), &error)),
     };
     let context =
         DeliveryContext { received_at: message.received_at, trace: message.trace.clone() };
@@ -44,11 +44,7 @@ async fn attempt_commits<S: Store>(
     context: &DeliveryContext,
     clock: &Clock,
 ) -> Result<Verdict, Failure> {
-    let mut keys = LoadKeys {
-        event: event.id.clone(),
-        customer: event.customer.clone(),
-        users: event.fact.user().cloned().into_iter().collect(),
-    };
+    let mut keys = LoadKeys::new(event);
     let mut conflicts = 0;
     loop {
         let loaded = match store.load(&keys).await {
@@ -60,8 +56,8 @@ async fn attempt_commits<S: Store>(
             Decision::Commit(commit) => commit,
             Decision::Duplicate => return Ok(Verdict::Done(Done::Duplicate)),
             Decision::Park(failure) => return Ok(Verdict::Park(failure)),
-            Decision::Load(user) => {
-                keys.users.push(user);
+            Decision::Load(more) => {
+                keys = *more;
                 continue;
             }
         };

@@ -4,7 +4,7 @@
 //! The queue's owner (Lambda) deletes what the batch does not retain. So nothing is lost by accident: a
 //! message leaves the queue only if it is in the ledger or in the dead letters.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tierlift_core::{
@@ -12,6 +12,7 @@ use tierlift_core::{
     failure::Failure,
     policy::Policy,
     ports::{Delivery, Queue, Receipt, Store},
+    shared::Shared,
     time::Clock,
 };
 use tokio::time::{Instant, timeout_at};
@@ -26,7 +27,7 @@ pub struct Worker<Q, S> {
     /// The store that decisions are committed to.
     pub store: S,
     /// The policy that decisions follow.
-    pub policy: Arc<Policy>,
+    pub policy: Shared<Policy>,
     /// The time of decisions.
     pub clock: Clock,
 }
@@ -59,7 +60,8 @@ impl<Q: Queue, S: Store> Worker<Q, S> {
             release(&self.queue, std::slice::from_ref(delivery), 0).await;
             return Settled::Retained { delay_ms: 0 };
         }
-        let attempted = attempt(&self.store, &self.policy, delivery, &self.clock);
+        let policy = self.policy.current();
+        let attempted = attempt(&self.store, &policy, delivery, &self.clock);
         let in_time = timeout_at(deadline, attempted).await;
         let verdict = in_time.unwrap_or_else(|_| self.out_of_time(delivery));
         settle(&self.queue, delivery, verdict).await

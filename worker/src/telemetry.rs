@@ -1,6 +1,6 @@
 //! The log lines and metrics of a verdict: ids and codes, never a body.
 
-use tierlift_core::{failure::Failure, id::UserId, ports::Message, time::Timestamp};
+use tierlift_core::{change::ChangeKind, failure::Failure, ports::Message, time::Timestamp};
 
 use crate::{Committed, Done, Verdict};
 
@@ -16,14 +16,18 @@ pub fn record(message: &Message, verdict: &Verdict, now: Timestamp) {
 
 fn record_committed(message: &Message, committed: &Committed, now: Timestamp) {
     let (event, customer) = (message.event.as_str(), &*message.group.0);
-    let (user, outcome) = (committed.user.as_ref().map(UserId::as_str), committed.outcome.as_str());
-    tracing::info!(event, customer, user, outcome, trace = message.trace, "event processed");
+    let (users, outcome) = (&committed.users, committed.outcome.as_str());
+    tracing::info!(event, customer, ?users, outcome, trace = message.trace, "event processed");
     count_event(outcome);
     if committed.ambiguous {
         metrics::counter!("tierlift_ambiguous_total").increment(1);
     }
     for change in &committed.changes {
-        let direction = if change.upgraded { "up" } else { "down" };
+        let direction = match change.kind {
+            ChangeKind::Upgraded => "up",
+            ChangeKind::Downgraded => "down",
+            ChangeKind::Subscription => continue,
+        };
         metrics::counter!("tierlift_role_changes_total", "direction" => direction).increment(1);
     }
     metrics::histogram!("tierlift_queue_to_commit_seconds")

@@ -39,9 +39,9 @@ pub struct Committed {
     pub outcome: Outcome,
     /// Whether edges are missing.
     pub ambiguous: bool,
-    /// The user whose account it concerns.
-    pub user: Option<UserId>,
-    /// The changes to push to the user's sockets.
+    /// The users whose accounts it concerns.
+    pub users: Vec<UserId>,
+    /// The changes to push to the users' sockets.
     pub changes: Vec<Change>,
 }
 
@@ -50,7 +50,7 @@ impl From<&Commit> for Committed {
         Self {
             outcome: commit.ledger.outcome,
             ambiguous: commit.ledger.ambiguous,
-            user: commit.ledger.user.clone(),
+            users: commit.ledger.owners.iter().map(|owner| owner.user.clone()).collect(),
             changes: commit.changes.clone(),
         }
     }

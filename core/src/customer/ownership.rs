@@ -42,6 +42,13 @@ impl Customer {
         self.ownables().filter_map(|what| self.owner(what).cloned()).collect()
     }
 
+    /// The user that owns everything that has an owner, if there is exactly one.
+    #[must_use]
+    pub fn sole_owner(&self) -> Option<UserId> {
+        let mut owners = self.owners();
+        if owners.len() == 1 { owners.pop_first() } else { None }
+    }
+
     /// The user to whom the customer's features belong: the owner of all that is not over. If nothing is,
     /// or nothing has an owner, the user that the customer itself is linked to.
     #[must_use]

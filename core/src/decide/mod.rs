@@ -49,7 +49,7 @@ pub struct LoadKeys {
     pub payments: BTreeSet<PaymentId>,
     /// Invoices.
     pub invoices: BTreeSet<InvoiceId>,
-    /// Users whose accounts to load in addition to those of the customer's owners.
+    /// Users whose accounts to load in addition to that of the customer's only owner, if it has one.
     pub users: BTreeSet<UserId>,
 }
 
@@ -100,7 +100,8 @@ pub struct Loaded {
     pub payments: BTreeMap<PaymentId, Payment>,
     /// The requested invoices; new ones if nothing is known about them.
     pub invoices: BTreeMap<InvoiceId, Invoice>,
-    /// The requested accounts and those of the customer's owners. `None` is an account that is not stored.
+    /// The requested accounts and that of the customer's only owner. `None` is an account that is not
+    /// stored.
     pub accounts: BTreeMap<UserId, Option<Account>>,
 }
 

@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
 use super::{
     role::OPERATOR,
     words::{Access, OnDispute, OnReversal, PastDue, PauseCollection, Stack, UnmappedPrice},
@@ -15,7 +18,7 @@ use crate::{
 };
 
 /// A plan as the host configures it: the role that it earns, and for how long a purchase of it does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlanConfig {
     /// Price id, product id, lookup key, payment link id, or the plan's own name.
     pub key: String,
@@ -34,7 +37,7 @@ impl PlanConfig {
 }
 
 /// A policy as the host configures it, before it is checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PolicyConfig {
     /// Role names, lowest first.
     pub roles: Vec<String>,
@@ -92,6 +95,13 @@ impl Default for PolicyConfig {
 }
 
 impl PolicyConfig {
+    /// A digest of everything that a role depends on.
+    pub(super) fn fingerprint(&self) -> String {
+        // Text, numbers and booleans always have a JSON text.
+        let text = serde_json::to_string(self).unwrap_or_default();
+        hex::encode(Sha256::digest(text))
+    }
+
     /// Everything that is wrong, in the order of the keys. Without a fault,
     /// [`Policy::new`](super::Policy::new) succeeds.
     #[must_use]

@@ -58,6 +58,7 @@ pub struct Policy {
     plans: HashMap<Box<str>, Plan>,
     features: HashMap<Role, Vec<Box<str>>>,
     ignored_prices: HashSet<Box<str>>,
+    fingerprint: String,
     /// Metadata keys under which the host names its users, best first.
     pub user_id_keys: Vec<String>,
     /// Whether this deployment takes live events or test ones.
@@ -85,6 +86,7 @@ impl Policy {
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
+        let fingerprint = config.fingerprint();
         let plan = |plan: PlanConfig| {
             let PlanConfig { key, role, days } = plan;
             (key.into_boxed_str(), Plan { role: Role::new(&role), days })
@@ -98,6 +100,7 @@ impl Policy {
             plans: config.plans.into_iter().map(plan).collect(),
             features: config.features.into_iter().map(feature).collect(),
             ignored_prices: config.ignore_prices.into_iter().map(String::into_boxed_str).collect(),
+            fingerprint,
             user_id_keys: config.user_id_keys,
             livemode: config.livemode,
             past_due: config.past_due,
@@ -108,6 +111,12 @@ impl Policy {
             purchase_reversal: config.purchase_reversal,
             stack: config.stack,
         })
+    }
+
+    /// A digest of the configuration: another one means that roles may have to be decided anew.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// The lowest role: that of a user without an account.

@@ -2,14 +2,16 @@
 
 use std::str::FromStr;
 
+use serde::Serialize;
+
 use crate::{config::ValueError, reversal::GivenBack, subscription::PauseBehavior};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $format:literal, [$($(#[$value_doc:meta])* $value:ident = $text:literal),* $(,)?]) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
         pub enum $name {
-            $($(#[$value_doc])* $value,)*
+            $($(#[$value_doc])* #[serde(rename = $text)] $value,)*
         }
 
         impl $name {
@@ -90,7 +92,7 @@ words! {
 }
 
 /// What paused collection means for access, for each behavior of `pause_collection`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PauseCollection {
     /// Invoices are kept as drafts.
     pub keep_as_draft: Access,
@@ -121,7 +123,7 @@ impl PauseCollection {
 }
 
 /// What refunds and disputes mean for what was paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct OnReversal {
     /// When all of a payment is refunded.
     pub refund: Access,

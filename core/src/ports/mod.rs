@@ -6,13 +6,19 @@
 mod dead_letters;
 mod enqueue;
 mod queue;
+mod scan;
 mod secrets;
 mod sockets;
 mod store;
+mod waiting;
 
 pub use dead_letters::{DeadLetter, DeadLetters, Depth};
 pub use enqueue::{Enqueue, Enqueued, Group, Message, QueueError};
 pub use queue::{Delivery, Queue, Receipt};
+pub use scan::{Page, PolicyState, Progress, Scan};
 pub use secrets::{SecretsError, SigningSecrets, TokenSecrets};
 pub use sockets::{GatewaySockets, Holder, Pushed, Sockets, SocketsError};
-pub use store::{LoadKeys, Store, StoreError};
+pub use store::{Store, StoreError};
+pub use waiting::{Waiting, WaitingList, WaitingTotals};
+
+pub use crate::decide::LoadKeys;

@@ -7,22 +7,11 @@ use crate::{
     account::Account,
     codes::Code,
     customer::Customer,
-    decide::{Commit, Loaded},
+    decide::{Commit, LoadKeys, Loaded},
     id::{CustomerId, EventId, UserId},
     ledger::LedgerEntry,
     time::Timestamp,
 };
-
-/// What to load for the decision on an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadKeys {
-    /// The event, which the ledger may have already.
-    pub event: EventId,
-    /// The customer.
-    pub customer: CustomerId,
-    /// Users whose accounts to load in addition to that of the customer's user.
-    pub users: Vec<UserId>,
-}
 
 /// Why a store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +19,7 @@ pub enum StoreError {
     /// The ledger has the event already. Nothing was written.
     #[error("the event was processed before")]
     Duplicate,
-    /// Another writer changed the customer or an account since it was loaded. Nothing was written.
+    /// Another writer changed an aggregate since it was loaded. Nothing was written.
     #[error("another writer committed first")]
     Conflict,
     /// An item would be larger than the store can hold. Nothing was written; retrying does not help.

@@ -109,11 +109,15 @@ fn text(frame: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::{
         account::Standing,
+        grant::Shown,
         id::{EventId, UserId},
         policy::Role,
+        subscription::Status,
     };
 
     #[test]
@@ -132,22 +136,70 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_notice_has_the_documented_fields() {
-        let change = Change {
+    fn change() -> Change {
+        let shown = Shown {
+            status: Some(Status::PastDue),
+            trial_ends_at: None,
+            cancel_at: Some(Timestamp::from_millis(3)),
+            past_due_since: Some(Timestamp::from_millis(2)),
+        };
+        Change {
+            kind: ChangeKind::Upgraded,
             user: UserId::new("ada").unwrap(),
             previous_role: Role::new("free"),
             role: Role::new("paid"),
-            upgraded: true,
             revocation_id: RevocationId(3),
-            standing: Standing { subscription_active: true, subscription_expires_at: None },
+            account_version: Version(7),
+            standing: Standing {
+                subscription_active: true,
+                subscription_expires_at: None,
+                shown,
+                features: ["export", "audit"].map(Box::from).into(),
+            },
             event: EventId::new("evt_1").unwrap(),
-            at: Timestamp::from_millis(1),
+            role_assigned_at: Some(Timestamp::from_millis(1)),
+            at: Timestamp::from_millis(4),
+        }
+    }
+
+    #[test]
+    fn a_notice_has_the_documented_fields() {
+        let change = change();
+        let role_changed = r#""previousRole":"free","revocationId":3,"accountVersion":7,"features":["audit","export"],"status":"past_due","subscriptionActive":true,"subscriptionExpiresAt":null,"trialEndsAt":null,"cancelAt":"1970-01-01T00:00:00.003Z","pastDueSince":"1970-01-01T00:00:00.002Z","roleAssignedAt":"1970-01-01T00:00:00.001Z","eventId":"evt_1","at":"1970-01-01T00:00:00.004Z"}"#;
+        let head = r#"{"v":1,"type":"ROLE_UPGRADED","userId":"ada","role":"paid","#;
+        assert_eq!(notice(&change), format!("{head}{role_changed}"));
+        for (kind, name) in [
+            (ChangeKind::Downgraded, "ROLE_DOWNGRADED"),
+            (ChangeKind::Subscription, "SUBSCRIPTION_CHANGED"),
+        ] {
+            let text = notice(&Change { kind, ..change.clone() });
+            assert_eq!(text, notice(&change).replace("ROLE_UPGRADED", name));
+        }
+    }
+
+    #[test]
+    fn a_snapshot_has_the_fields_of_a_notice_without_what_happened() {
+        let Change { user, role, revocation_id, account_version, standing, .. } = change();
+        let session = Session {
+            user_id: user.to_string(),
+            role: role.to_string(),
+            standing: StandingView::from(&standing),
+            role_assigned_at: None,
+            revocation_id,
+            account_version,
         };
         assert_eq!(
-            notice(&change),
-            r#"{"v":1,"type":"ROLE_UPGRADED","userId":"ada","role":"paid","previousRole":"free","revocationId":3,"subscriptionActive":true,"subscriptionExpiresAt":null,"roleAssignedAt":"1970-01-01T00:00:00.001Z","eventId":"evt_1","at":"1970-01-01T00:00:00.001Z"}"#
+            snapshot(&session),
+            r#"{"v":1,"type":"SNAPSHOT","userId":"ada","role":"paid","features":["audit","export"],"status":"past_due","subscriptionActive":true,"subscriptionExpiresAt":null,"trialEndsAt":null,"cancelAt":"1970-01-01T00:00:00.003Z","pastDueSince":"1970-01-01T00:00:00.002Z","roleAssignedAt":null,"revocationId":3,"accountVersion":7}"#
         );
-        assert!(notice(&Change { upgraded: false, ..change }).contains("ROLE_DOWNGRADED"));
+        let fields = |text: &str| {
+            let json: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(text).unwrap();
+            json.into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>()
+        };
+        let (snapshot, notice) = (fields(&snapshot(&session)), fields(&notice(&change())));
+        let more: Vec<_> = notice.difference(&snapshot).map(String::as_str).collect();
+        assert_eq!(more, ["at", "eventId", "previousRole"]);
+        assert!(snapshot.is_subset(&notice));
     }
 }

@@ -15,7 +15,7 @@ use tierlift_core::{
     limits::CACHED_ROWS_MAX,
 };
 
-use super::{error::Error, rows};
+use super::{aggregates::read, error::Error};
 
 #[derive(Default)]
 pub(super) struct Cache {
@@ -54,7 +54,7 @@ impl Cache {
         connection: &Connection,
         id: &CustomerId,
     ) -> Result<Option<&Customer>, Error> {
-        self.customers.get(id, || rows::customer(connection, id))
+        self.customers.get(id, || read(connection, id.as_str()))
     }
 
     pub(super) fn account(
@@ -62,7 +62,7 @@ impl Cache {
         connection: &Connection,
         user: &UserId,
     ) -> Result<Option<&Account>, Error> {
-        self.accounts.get(user, || rows::account(connection, user))
+        self.accounts.get(user, || read(connection, user.as_str()))
     }
 
     /// Caches a customer that was just written.

@@ -75,9 +75,10 @@ impl Db {
         self.write(|_| Ok(())).await
     }
 
-    /// Deletes at most `max` expired ledger rows; returns how many it deleted.
-    pub async fn prune_ledger(&self, now: Timestamp, max: usize) -> Result<usize, Error> {
-        self.write(move |tables| rows::prune_ledger(&tables.connection, now, max)).await
+    /// Deletes at most `max` expired rows of each table; returns how many it deleted of the most affected
+    /// one.
+    pub async fn prune(&self, now: Timestamp, max: usize) -> Result<usize, Error> {
+        self.write(move |tables| rows::prune(&tables.connection, now, max)).await
     }
 
     /// Runs a job in the next transaction; returns its result when that is committed.

@@ -11,6 +11,7 @@ mod error;
 mod lock;
 mod schema;
 
+mod aggregates;
 mod message_rows;
 mod rows;
 

@@ -1,18 +1,15 @@
-//! Customers, accounts and ledger entries as rows.
+//! Ledger rows, and what is found by the columns of other rows.
 //!
-//! Aggregates are stored as JSON beside their version, since no query needs a part of one. The ledger
-//! has a column for each field, since people query it. A row that is not what was written is an error
-//! and never an absent row.
+//! The ledger has a column for each field, since people query it. A row that is not what was written is an
+//! error and never an absent row.
 
 use rusqlite::{Connection, Error::ToSqlConversionFailure, OptionalExtension, Row};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use tierlift_core::{
-    account::Account,
     codes::Code,
-    customer::Customer,
-    id::{CustomerId, EventId, RevocationId, UserId, Version},
+    id::{CustomerId, EventId, UserId},
     ledger::{EntryKind, LedgerEntry, Outcome},
-    policy::Role,
+    ports::{PolicyState, Waiting, WaitingTotals},
     time::Timestamp,
 };
 
@@ -26,14 +23,6 @@ fn named<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_json::from_value(serde_json::Value::from(text)).map_err(corrupt)
 }
 
-fn version(row: &Row<'_>, column: usize) -> Result<Version, Error> {
-    u64::try_from(row.get::<_, i64>(column)?).map(Version).map_err(corrupt)
-}
-
-fn number(version: Version) -> i64 {
-    i64::try_from(version.0).unwrap_or(i64::MAX)
-}
-
 /// Dedicates a new file to live or test events. Returns whether the file is dedicated to this mode.
 pub(super) fn claim(connection: &Connection, livemode: bool) -> Result<bool, Error> {
     let unclaimed = "INSERT INTO deployment (livemode)
@@ -41,84 +30,6 @@ pub(super) fn claim(connection: &Connection, livemode: bool) -> Result<bool, Err
     connection.execute(unclaimed, (livemode,))?;
     let owner = "SELECT livemode FROM deployment";
     Ok(connection.query_row(owner, (), |row| row.get::<_, bool>(0))? == livemode)
-}
-
-pub(super) fn customer(
-    connection: &Connection,
-    id: &CustomerId,
-) -> Result<Option<Customer>, Error> {
-    connection
-        .prepare_cached("SELECT state, version FROM customers WHERE id = ?1")?
-        .query_row((id.as_str(),), |row| {
-            Ok(state::<Customer>(row, id.as_str(), |customer| customer.id.as_str())
-                .and_then(|customer| Ok(Customer { version: version(row, 1)?, ..customer })))
-        })
-        .optional()?
-        .transpose()
-}
-
-pub(super) fn account(connection: &Connection, user: &UserId) -> Result<Option<Account>, Error> {
-    connection
-        .prepare_cached("SELECT state, version FROM accounts WHERE user = ?1")?
-        .query_row((user.as_str(),), |row| {
-            Ok(state::<Account>(row, user.as_str(), |account| account.user.as_str())
-                .and_then(|account| Ok(Account { version: version(row, 1)?, ..account })))
-        })
-        .optional()?
-        .transpose()
-}
-
-/// An aggregate from its JSON, which must be that of its key.
-fn state<T: DeserializeOwned>(
-    row: &Row<'_>,
-    key: &str,
-    key_of: impl Fn(&T) -> &str,
-) -> Result<T, Error> {
-    let text = row.get_ref(0)?.as_str().map_err(corrupt)?;
-    let state = serde_json::from_str(text)
-        .map_err(|error| corrupt(format_args!("the row of {key}: {error}")))?;
-    if key_of(&state) != key {
-        return Err(corrupt(format_args!("the row of {key} has the state of {}", key_of(&state))));
-    }
-    Ok(state)
-}
-
-/// An aggregate as JSON. A failure to write must undo the whole transaction, unlike a failure to read.
-fn json<T: Serialize>(state: &T) -> Result<String, Error> {
-    serde_json::to_string(state).map_err(|error| ToSqlConversionFailure(Box::new(error)).into())
-}
-
-pub(super) fn write_customer(connection: &Connection, customer: &Customer) -> Result<(), Error> {
-    let state = json(customer)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO customers (id, version, state) VALUES (?1, ?2, ?3)
-             ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state",
-        )?
-        .execute((customer.id.as_str(), number(customer.version.next()), state))?;
-    Ok(())
-}
-
-pub(super) fn write_account(
-    connection: &Connection,
-    account: &Account,
-    next_expiry_at: Option<Timestamp>,
-) -> Result<(), Error> {
-    let state = json(account)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO accounts (user, version, next_expiry_at, state) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (user) DO UPDATE SET
-                 version = excluded.version, next_expiry_at = excluded.next_expiry_at,
-                 state = excluded.state",
-        )?
-        .execute((
-            account.user.as_str(),
-            number(account.version.next()),
-            next_expiry_at.map(Timestamp::as_micros),
-            state,
-        ))?;
-    Ok(())
 }
 
 pub(super) fn expired(
@@ -139,24 +50,23 @@ pub(super) fn expired(
 
 /// Writes a ledger row; returns false if the event has one already.
 pub(super) fn write_ledger(connection: &Connection, entry: &LedgerEntry) -> Result<bool, Error> {
+    let owners = (!entry.owners.is_empty()).then(|| serde_json::to_string(&entry.owners));
+    let owners = owners.transpose().map_err(|error| ToSqlConversionFailure(Box::new(error)))?;
     let written = connection
         .prepare_cached(
-            "INSERT INTO ledger (event, kind, customer, user, outcome, cause, ambiguous, from_role,
-                 to_role, revocation_id, created, processed_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+            "INSERT INTO ledger (event, kind, customer, owners, outcome, cause, ambiguous, created,
+                 processed_at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (event) DO NOTHING",
         )?
         .execute((
             entry.event.as_str(),
             entry.kind.as_str(),
             entry.customer.as_ref().map(CustomerId::as_str),
-            entry.user.as_ref().map(UserId::as_str),
+            owners,
             entry.outcome.as_str(),
             entry.cause.map(Code::as_str),
             entry.ambiguous,
-            entry.from_role.as_ref().map(Role::as_str),
-            entry.to_role.as_ref().map(Role::as_str),
-            entry.revocation_id.map(|id| i64::try_from(id.0).unwrap_or(i64::MAX)),
             entry.created.as_micros(),
             entry.processed_at.as_micros(),
             entry.expires_at.as_micros(),
@@ -176,8 +86,8 @@ pub(super) fn ledger(
 ) -> Result<Option<LedgerEntry>, Error> {
     connection
         .prepare_cached(
-            "SELECT event, kind, customer, user, outcome, cause, ambiguous, from_role, to_role,
-                 revocation_id, created, processed_at, expires_at
+            "SELECT event, kind, customer, owners, outcome, cause, ambiguous, created, processed_at,
+                 expires_at
              FROM ledger WHERE event = ?1",
         )?
         .query_row((event.as_str(),), |row| Ok(ledger_entry(row)))
@@ -195,29 +105,81 @@ fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Error> {
         event: EventId::new(required(0)?).map_err(corrupt)?,
         kind: named::<EntryKind>(required(1)?)?,
         customer: text(2)?.map(CustomerId::new).transpose().map_err(corrupt)?,
-        user: text(3)?.map(UserId::new).transpose().map_err(corrupt)?,
+        owners: text(3)?.map_or(Ok(Vec::new()), serde_json::from_str).map_err(corrupt)?,
         outcome: named::<Outcome>(required(4)?)?,
         cause: text(5)?.map(named::<Code>).transpose()?,
         ambiguous: row.get(6)?,
-        from_role: text(7)?.map(Role::new),
-        to_role: text(8)?.map(Role::new),
-        revocation_id: revocation_id(row.get(9)?)?,
-        created: at(10)?,
-        processed_at: at(11)?,
-        expires_at: at(12)?,
+        created: at(7)?,
+        processed_at: at(8)?,
+        expires_at: at(9)?,
     })
 }
 
-fn revocation_id(column: Option<i64>) -> Result<Option<RevocationId>, Error> {
-    let id = column.map(|id| u64::try_from(id).map(RevocationId));
-    id.transpose().map_err(corrupt)
+/// What waits, the oldest first.
+pub(super) fn waiting(connection: &Connection, max: usize) -> Result<Vec<Waiting>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT waiting_since, id, 0 FROM customers WHERE waiting_since IS NOT NULL
+         UNION ALL
+         SELECT waiting_since, id, 1 FROM payments WHERE waiting_since IS NOT NULL
+         ORDER BY 1, 2 LIMIT ?1",
+    )?;
+    let mut rows = statement.query((limit(max),))?;
+    let mut waiting = Vec::new();
+    while let Some(row) = rows.next()? {
+        let is_payment: bool = row.get(2)?;
+        waiting.push(Waiting {
+            since: Timestamp::from_micros(row.get(0)?),
+            id: row.get(1)?,
+            cause: if is_payment { Code::PaymentUnlinked } else { Code::OwnerUnknown },
+        });
+    }
+    Ok(waiting)
 }
 
-pub(super) fn prune_ledger(
-    connection: &Connection,
-    now: Timestamp,
-    max: usize,
-) -> Result<usize, Error> {
+pub(super) fn waiting_totals(connection: &Connection) -> Result<WaitingTotals, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*), min(waiting_since) FROM (
+             SELECT waiting_since FROM customers WHERE waiting_since IS NOT NULL
+             UNION ALL
+             SELECT waiting_since FROM payments WHERE waiting_since IS NOT NULL)",
+    )?;
+    let (count, oldest): (i64, Option<i64>) =
+        statement.query_one((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(WaitingTotals {
+        count: u64::try_from(count).map_err(corrupt)?,
+        oldest: oldest.map(Timestamp::from_micros),
+    })
+}
+
+pub(super) fn policy_state(connection: &Connection) -> Result<Option<PolicyState>, Error> {
+    let text: Option<Option<String>> =
+        connection.query_row("SELECT policy FROM deployment", (), |row| row.get(0)).optional()?;
+    text.flatten().map(|text| serde_json::from_str(&text).map_err(corrupt)).transpose()
+}
+
+pub(super) fn set_policy_state(connection: &Connection, state: &PolicyState) -> Result<(), Error> {
+    let text =
+        serde_json::to_string(state).map_err(|error| ToSqlConversionFailure(Box::new(error)))?;
+    connection.execute("UPDATE deployment SET policy = ?1", (text,))?;
+    Ok(())
+}
+
+/// Deletes at most `max` expired rows of each table; returns how many it deleted of the most affected one.
+pub(super) fn prune(connection: &Connection, now: Timestamp, max: usize) -> Result<usize, Error> {
+    let mut most = prune_ledger(connection, now, max)?;
+    for delete in [
+        "DELETE FROM payments WHERE id IN (
+             SELECT id FROM payments WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+        "DELETE FROM invoices WHERE id IN (
+             SELECT id FROM invoices WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+    ] {
+        let deleted = connection.prepare_cached(delete)?.execute((now.as_micros(), limit(max)))?;
+        most = most.max(deleted);
+    }
+    Ok(most)
+}
+
+fn prune_ledger(connection: &Connection, now: Timestamp, max: usize) -> Result<usize, Error> {
     Ok(connection
         .prepare_cached(
             "DELETE FROM ledger WHERE expires_at <= ?1

@@ -45,10 +45,32 @@ const V1: &str = "
     ) STRICT;
 
     CREATE TABLE customers (
-        id      TEXT    PRIMARY KEY,
-        version INTEGER NOT NULL,
-        state   TEXT    NOT NULL
+        id            TEXT    PRIMARY KEY,
+        version       INTEGER NOT NULL,
+        waiting_since INTEGER,
+        state         TEXT    NOT NULL
     ) STRICT;
+    CREATE INDEX customers_by_waiting ON customers (waiting_since)
+        WHERE waiting_since IS NOT NULL;
+
+    -- The way from a payment to what it paid for, until a refund or dispute can no longer come.
+    CREATE TABLE payments (
+        id            TEXT    PRIMARY KEY,
+        version       INTEGER NOT NULL,
+        waiting_since INTEGER,
+        expires_at    INTEGER NOT NULL,
+        state         TEXT    NOT NULL
+    ) STRICT;
+    CREATE INDEX payments_by_waiting ON payments (waiting_since) WHERE waiting_since IS NOT NULL;
+    CREATE INDEX payments_by_expiry ON payments (expires_at);
+
+    CREATE TABLE invoices (
+        id         TEXT    PRIMARY KEY,
+        version    INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        state      TEXT    NOT NULL
+    ) STRICT;
+    CREATE INDEX invoices_by_expiry ON invoices (expires_at);
 
     CREATE TABLE accounts (
         user      TEXT    PRIMARY KEY,
@@ -64,20 +86,17 @@ const V1: &str = "
         event         TEXT    NOT NULL UNIQUE,
         kind          TEXT    NOT NULL,
         customer      TEXT,
-        user          TEXT,
+        owners        TEXT,
         outcome       TEXT    NOT NULL,
         cause         TEXT,
         ambiguous     INTEGER NOT NULL,
-        from_role     TEXT,
-        to_role       TEXT,
-        revocation_id INTEGER,
         created       INTEGER NOT NULL,
         processed_at  INTEGER NOT NULL,
         expires_at    INTEGER NOT NULL
     ) STRICT;
 
-    -- One row: whether this file holds live events or test events.
-    CREATE TABLE deployment (livemode INTEGER NOT NULL) STRICT;
+    -- One row: whether this file holds live events or test events, and the policy that it is under.
+    CREATE TABLE deployment (livemode INTEGER NOT NULL, policy TEXT) STRICT;
 ";
 
 /// Opens the writing connection and migrates the schema.

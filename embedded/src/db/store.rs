@@ -1,35 +1,54 @@
-//! The store: writes a decision's ledger row, customer and accounts in one transaction, or none of
-//! them. It never merges: a decision on an old version is refused.
+//! The store: writes a decision's ledger row and aggregates in one transaction, or none of them. It never
+//! merges: a decision on an old version is refused.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use tierlift_core::{
     account::Account,
     customer::Customer,
-    decide::{Commit, Loaded},
+    decide::{Commit, LoadKeys, Loaded},
     id::{CustomerId, EventId, UserId},
+    invoice::Invoice,
     ledger::LedgerEntry,
-    ports::{LoadKeys, Store, StoreError},
+    payment::Payment,
+    ports::{Page, PolicyState, Scan, Store, StoreError, Waiting, WaitingList, WaitingTotals},
     time::Timestamp,
 };
 
-use super::{cache::version, error::Error, handle::Db, rows, tables::Tables};
+use super::{
+    aggregates::{self, Aggregate, page, read},
+    cache::version,
+    error::Error,
+    handle::Db,
+    rows,
+    tables::Tables,
+};
 
 fn load(tables: &mut Tables, keys: &LoadKeys) -> Result<Loaded, Error> {
     let Tables { connection, cache, .. } = tables;
     let processed = rows::is_processed(connection, &keys.event)?;
-    let customer = cache
-        .customer(connection, &keys.customer)?
-        .cloned()
-        .unwrap_or_else(|| Customer::new(keys.customer.clone()));
+    let mut loaded = Loaded { processed, ..Loaded::default() };
+    if let Some(id) = &keys.customer {
+        let known = cache.customer(connection, id)?.cloned();
+        loaded.customer = Some(known.unwrap_or_else(|| Customer::new(id.clone())));
+    }
+    for id in &keys.payments {
+        let known = read(connection, id.as_str())?;
+        loaded.payments.insert(id.clone(), known.unwrap_or_else(|| Payment::new(id.clone())));
+    }
+    for id in &keys.invoices {
+        let known = read(connection, id.as_str())?;
+        loaded.invoices.insert(id.clone(), known.unwrap_or_else(|| Invoice::new(id.clone())));
+    }
+    let owner = loaded.customer.as_ref().and_then(Customer::sole_owner);
     let mut accounts = BTreeMap::new();
-    for user in keys.users.iter().cloned().chain(customer.user()) {
+    for user in keys.users.iter().cloned().chain(owner) {
         if let Entry::Vacant(vacant) = accounts.entry(user) {
             let account = cache.account(connection, vacant.key())?.cloned();
             vacant.insert(account);
         }
     }
-    Ok(Loaded { processed, customer, accounts })
+    Ok(Loaded { accounts, ..loaded })
 }
 
 /// Reads before it writes, so that a refused commit leaves nothing in the transaction that it shares
@@ -42,20 +61,26 @@ pub(super) fn commit(tables: &mut Tables, commit: Commit) -> Result<Result<(), S
     if !rows::write_ledger(connection, &commit.ledger)? {
         return Ok(Err(StoreError::Duplicate));
     }
+    let now = commit.ledger.processed_at;
+    for payment in &commit.payments {
+        aggregates::write(connection, payment, now)?;
+    }
+    for invoice in &commit.invoices {
+        aggregates::write(connection, invoice, now)?;
+    }
     if let Some(customer) = commit.customer {
-        rows::write_customer(connection, &customer)?;
+        aggregates::write(connection, &customer, now)?;
         cache.wrote_customer(customer);
     }
     for account in commit.accounts {
-        let next_expiry_at = account.next_expiry(commit.ledger.processed_at);
-        rows::write_account(connection, &account, next_expiry_at)?;
+        aggregates::write(connection, &account, now)?;
         cache.wrote_account(account);
     }
     Ok(Ok(()))
 }
 
-/// Whether another writer changed the customer or an account since the decision. A repeated event is
-/// not a conflict: the ledger reports it.
+/// Whether another writer changed an aggregate since the decision. A repeated event is not a conflict:
+/// the ledger reports it.
 fn is_conflict(tables: &mut Tables, commit: &Commit) -> Result<bool, Error> {
     let Tables { connection, cache, .. } = tables;
     let mut stale = false;
@@ -67,7 +92,18 @@ fn is_conflict(tables: &mut Tables, commit: &Commit) -> Result<bool, Error> {
         let stored = cache.account(connection, &account.user)?;
         stale |= version(stored, |stored| stored.version) != account.version;
     }
+    for payment in &commit.payments {
+        stale |= is_stale(connection, payment)?;
+    }
+    for invoice in &commit.invoices {
+        stale |= is_stale(connection, invoice)?;
+    }
     Ok(stale && !rows::is_processed(connection, &commit.ledger.event)?)
+}
+
+fn is_stale<T: Aggregate>(connection: &rusqlite::Connection, decided: &T) -> Result<bool, Error> {
+    let stored: Option<T> = read(connection, decided.key())?;
+    Ok(version(stored.as_ref(), Aggregate::version) != decided.version())
 }
 
 impl Store for Db {
@@ -82,12 +118,12 @@ impl Store for Db {
 
     async fn account(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
         let user = user.clone();
-        Ok(self.read_committed(move |connection| rows::account(connection, &user)).await?)
+        Ok(self.read_committed(move |connection| read(connection, user.as_str())).await?)
     }
 
     async fn customer(&self, customer: &CustomerId) -> Result<Option<Customer>, StoreError> {
         let id = customer.clone();
-        Ok(self.read_committed(move |connection| rows::customer(connection, &id)).await?)
+        Ok(self.read_committed(move |connection| read(connection, id.as_str())).await?)
     }
 
     async fn ledger(&self, event: &EventId) -> Result<Option<LedgerEntry>, StoreError> {
@@ -97,5 +133,53 @@ impl Store for Db {
 
     async fn expired(&self, now: Timestamp, max: usize) -> Result<Vec<UserId>, StoreError> {
         Ok(self.read_committed(move |connection| rows::expired(connection, now, max)).await?)
+    }
+}
+
+impl WaitingList for Db {
+    async fn waiting(&self, max: usize) -> Result<Vec<Waiting>, StoreError> {
+        Ok(self.read_committed(move |connection| rows::waiting(connection, max)).await?)
+    }
+
+    async fn waiting_totals(&self) -> Result<WaitingTotals, StoreError> {
+        Ok(self.read_committed(rows::waiting_totals).await?)
+    }
+}
+
+impl Scan for Db {
+    async fn customers(
+        &self,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Page<Customer>, StoreError> {
+        self.scan(after, max).await
+    }
+
+    async fn accounts(&self, after: Option<&str>, max: usize) -> Result<Page<Account>, StoreError> {
+        self.scan(after, max).await
+    }
+
+    async fn policy_state(&self) -> Result<Option<PolicyState>, StoreError> {
+        Ok(self.read_committed(rows::policy_state).await?)
+    }
+
+    async fn set_policy_state(&self, state: PolicyState) -> Result<(), StoreError> {
+        let write = move |tables: &mut Tables| rows::set_policy_state(&tables.connection, &state);
+        Ok(self.write(write).await?)
+    }
+}
+
+impl Db {
+    async fn scan<T: Aggregate + Send + 'static>(
+        &self,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Page<T>, StoreError> {
+        let after = after.unwrap_or_default().to_owned();
+        let items: Vec<T> =
+            self.read_committed(move |connection| page(connection, &after, max)).await?;
+        let last = items.last().filter(|_| items.len() == max);
+        let next = last.map(|last| last.key().to_owned());
+        Ok(Page { items, next })
     }
 }

@@ -12,6 +12,7 @@ use tierlift_core::{
     },
     policy::Policy,
     ports::Store,
+    shared::Shared,
     time::Clock,
 };
 use tierlift_notifier::{Close, frames};
@@ -39,7 +40,7 @@ pub(crate) struct SocketContext<S> {
     /// The source of snapshots.
     pub(crate) store: S,
     /// The roles.
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: Shared<Policy>,
     /// The current time.
     pub(crate) clock: Clock,
     /// Time that a closing handshake may take.
@@ -166,7 +167,8 @@ async fn handle_frame<S: Store>(
     };
     let SocketContext { store, policy, clock, .. } = context;
     let frame = frames::parse(&text).map_err(End::Server)?;
-    let reply = frames::reply(store, policy, &socket.user, frame, clock.now());
+    let policy = policy.current();
+    let reply = frames::reply(store, &policy, &socket.user, frame, clock.now());
     let reply = reply.await.map_err(End::Server)?;
     send(web_socket, socket, [Message::text(&*reply)].into()).await
 }
