@@ -9,7 +9,8 @@
 use tierlift_core::{
     fold::{Before, Edge},
     id::{CustomerId, EventId, SubscriptionId, UserId},
-    policy::{PastDue, Policy, PolicyConfig, UnmappedPrice},
+    payment::{PaymentReport, PaymentState},
+    policy::{PlanConfig, Policy, PolicyConfig},
     ports::{Group, LoadKeys, Message},
     stripe::event::{Event, Fact, Type},
     subscription::{Item, Node, Status},
@@ -21,11 +22,8 @@ use tierlift_core::{
 pub fn policy() -> Policy {
     Policy::new(PolicyConfig {
         roles: vec!["free".to_owned(), "paid".to_owned()],
-        plans: vec![("price_pro".to_owned(), "paid".to_owned())],
-        livemode: false,
-        past_due: PastDue::Keep,
-        grace_days: 3,
-        unmapped_price: UnmappedPrice::Park,
+        plans: vec![PlanConfig::new("price_pro", "paid")],
+        ..PolicyConfig::default()
     })
     .unwrap()
 }
@@ -73,27 +71,26 @@ pub fn subscription(
 ) -> Event {
     let ends_at_secs = Some(at.plus_days(30).as_secs());
     let item = Item { price: Some("price_pro".into()), ends_at_secs, ..Item::default() };
-    let to = Node {
-        status,
-        items: vec![item],
-        cancel_at_period_end: false,
-        collection_paused: false,
-        user: user.map(user_id),
-    };
+    let to = Node { status, items: vec![item], user: user.map(user_id), ..Node::default() };
     Event {
         id: event_id(event),
         kind: Type::SubscriptionUpdated,
         created: at,
         livemode: false,
-        customer: customer_id(customer),
+        customer: Some(customer_id(customer)),
         fact: Fact::Subscription {
-            id: SubscriptionId::new(&format!("sub_of_{customer}")).unwrap(),
+            id: subscription_of(customer),
             edge: Edge { at_secs: at.as_secs(), before: Before::Unknown, to: to.into() },
         },
     }
 }
 
-/// A checkout that links a customer to a user.
+/// The id of a customer's subscription.
+fn subscription_of(customer: &str) -> SubscriptionId {
+    SubscriptionId::new(&format!("sub_of_{customer}")).unwrap()
+}
+
+/// The paid checkout that made a customer's subscription, for a user.
 #[must_use]
 pub fn checkout(event: &str, customer: &str, user: &str, at: Timestamp) -> Event {
     Event {
@@ -101,17 +98,17 @@ pub fn checkout(event: &str, customer: &str, user: &str, at: Timestamp) -> Event
         kind: Type::CheckoutCompleted,
         created: at,
         livemode: false,
-        customer: customer_id(customer),
-        fact: Fact::Checkout { user: Some(user_id(user)), payment: None },
+        customer: Some(customer_id(customer)),
+        fact: Fact::Checkout {
+            id: subscription_of(customer),
+            user: Some(user_id(user)),
+            report: PaymentReport { at_secs: at.as_secs(), state: PaymentState::Paid },
+        },
     }
 }
 
 /// The keys to load for an event.
 #[must_use]
 pub fn keys(event: &Event) -> LoadKeys {
-    LoadKeys {
-        event: event.id.clone(),
-        customer: event.customer.clone(),
-        users: event.fact.user().cloned().into_iter().collect(),
-    }
+    LoadKeys::new(event)
 }
