@@ -84,9 +84,11 @@ function openStorage(name: string, env: TabsOptions['env'], receive: Receive): L
 function parseMessage(data: unknown): (TabMessage & Envelope) | null {
   if (!isFields(data) || data.v !== 1) return null;
   const { type } = data;
+  // Parsed, because a page that was loaded before an update of the client sends fewer fields.
+  const user = parseUser(data.user);
   const known =
     type === 'REFRESH' || isChange(type)
-      ? parseUser(data.user)?.userId === data.userId
+      ? user?.userId === data.userId
       : type === 'SIGN_OUT' || type === 'PROBE' || type === 'ALIVE';
-  return known ? (data as unknown as TabMessage & Envelope) : null;
+  return known ? ({ ...data, user } as unknown as TabMessage & Envelope) : null;
 }
