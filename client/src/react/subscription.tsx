@@ -26,8 +26,9 @@ export interface SubscriptionStatusProps {
 // Stripe's `past_due` also means an invoice that nobody has tried to charge, so “failed” may be wrong.
 const TEXTS: SubscriptionTexts = {
   pastDue: (since) =>
-    (since === null ? 'Your payment is overdue.' : `Your payment has been overdue since ${since}.`) +
-    ' Please check your payment method.',
+    (since === null
+      ? 'Your payment is overdue.'
+      : `Your payment has been overdue since ${since}.`) + ' Please check your payment method.',
   ends: (date) => `Your plan ends on ${date}.`,
   trialEnds: (date) => `Your trial ends on ${date}.`,
 };
