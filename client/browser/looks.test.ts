@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
+import type { User } from '@tierlift/client';
 import { useFixture } from './fixture';
 import { Visitor, live, showsRole, showsWatch } from './visitor';
 
@@ -28,6 +29,26 @@ interface State {
 }
 
 const go = (page: Page, query = '') => page.goto(`${fixture.server.origin}/demo${query}`);
+
+/** Opens the page over a server that says this about the user, later than anything it says itself. */
+async function reported(page: Page, part: Partial<User>): Promise<void> {
+  await page.route('**/session', async (route) => {
+    const response = await route.fetch();
+    const user = (await response.json()) as User;
+    await route.fulfill({ response, json: { ...user, ...part, accountVersion: 1_000_000 } });
+  });
+  await page.reload();
+  await live(page);
+}
+
+async function upgraded(visitor: Visitor, page: Page): Promise<void> {
+  await live(page);
+  await fixture.server.simulate(visitor.userId, 'upgrade');
+  await page.getByTestId('premium-text').waitFor();
+}
+
+const FEATURES = ['export', 'reports', 'priority support', 'single sign-on', 'audit log'];
+const OVERDUE = { features: FEATURES, status: 'past_due', pastDueSince: '2027-12-24T12:00:00Z' };
 
 const states: State[] = [
   {
@@ -92,6 +113,26 @@ const states: State[] = [
       await page.locator('[data-testid=premium-response][data-code="403"]').waitFor();
     },
   },
+  {
+    name: 'ends',
+    reach: async (page, visitor) => {
+      await upgraded(visitor, page);
+      await reported(page, {
+        features: FEATURES,
+        status: 'active',
+        cancelAt: '2027-12-24T12:00:00Z',
+      });
+      await page.getByText('Your plan ends on December 24, 2027.').waitFor();
+    },
+  },
+  {
+    name: 'past-due',
+    reach: async (page, visitor) => {
+      await upgraded(visitor, page);
+      await reported(page, OVERDUE);
+      await page.getByText('overdue since December 24, 2027').waitFor();
+    },
+  },
 ];
 
 async function violations(page: Page): Promise<string[]> {
@@ -144,6 +185,9 @@ describe.each(Object.entries(WIDTHS))('on a %s', (device, width) => {
     expect(await places()).toEqual(before);
     await fixture.server.simulate(visitor.userId, 'upgrade');
     await page.getByTestId('premium-text').waitFor();
+    expect(await places()).toEqual(before);
+    await reported(page, OVERDUE);
+    await page.getByText('overdue since').waitFor();
     expect(await places()).toEqual(before);
     await fixture.server.simulate(visitor.userId, 'downgrade');
     await showsRole(page, 'free');
