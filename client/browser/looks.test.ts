@@ -30,15 +30,17 @@ interface State {
 
 const go = (page: Page, query = '') => page.goto(`${fixture.server.origin}/demo${query}`);
 
-/** Opens the page over a server that says this about the user, later than anything it says itself. */
-async function reported(page: Page, part: Partial<User>): Promise<void> {
-  await page.route('**/session', async (route) => {
-    const response = await route.fetch();
-    const user = (await response.json()) as User;
-    await route.fulfill({ response, json: { ...user, ...part, accountVersion: 1_000_000 } });
-  });
-  await page.reload();
-  await live(page);
+/** Reports this about the user as another tab would, later than anything that the server says. */
+async function report(page: Page, part: Partial<User>): Promise<void> {
+  await page.evaluate(async (changed) => {
+    const authorization = `Bearer ${localStorage.getItem('demo.token')}`;
+    const response = await fetch('/session', { headers: { authorization } });
+    const user = { ...((await response.json()) as User), ...changed, accountVersion: 1_000_000 };
+    const message = { v: 1, source: 'test', at: Date.now(), userId: user.userId, user };
+    const channel = new BroadcastChannel(`tierlift:${location.origin}`);
+    channel.postMessage({ ...message, type: 'REFRESH' });
+    channel.close();
+  }, part);
 }
 
 async function upgraded(visitor: Visitor, page: Page): Promise<void> {
@@ -117,7 +119,7 @@ const states: State[] = [
     name: 'ends',
     reach: async (page, visitor) => {
       await upgraded(visitor, page);
-      await reported(page, {
+      await report(page, {
         features: FEATURES,
         status: 'active',
         cancelAt: '2027-12-24T12:00:00Z',
@@ -129,7 +131,7 @@ const states: State[] = [
     name: 'past-due',
     reach: async (page, visitor) => {
       await upgraded(visitor, page);
-      await reported(page, OVERDUE);
+      await report(page, OVERDUE);
       await page.getByText('overdue since December 24, 2027').waitFor();
     },
   },
@@ -186,7 +188,7 @@ describe.each(Object.entries(WIDTHS))('on a %s', (device, width) => {
     await fixture.server.simulate(visitor.userId, 'upgrade');
     await page.getByTestId('premium-text').waitFor();
     expect(await places()).toEqual(before);
-    await reported(page, OVERDUE);
+    await report(page, OVERDUE);
     await page.getByText('overdue since').waitFor();
     expect(await places()).toEqual(before);
     await fixture.server.simulate(visitor.userId, 'downgrade');
