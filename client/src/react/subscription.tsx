@@ -9,7 +9,7 @@ import { useTier } from './provider.js';
 
 /** Each text gets its date in words, and the user for anything else. */
 export interface SubscriptionTexts {
-  /** The payment failed or is late. Since when is null if the server does not say it. */
+  /** A payment failed or is late. `since` is null if the server does not report it. */
   pastDue: (since: string | null, user: User) => ReactNode;
   /** The subscription is going to be canceled. */
   ends: (date: string, user: User) => ReactNode;
