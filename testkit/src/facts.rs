@@ -8,10 +8,11 @@
 
 use tierlift_core::{
     fold::{Before, Edge},
-    id::{CustomerId, EventId, SubscriptionId, UserId},
+    id::{CustomerId, EventId, InvoiceId, PaymentId, SubscriptionId, UserId},
     payment::{PaymentReport, PaymentState},
     policy::{PlanConfig, Policy, PolicyConfig},
     ports::{Group, LoadKeys, Message},
+    reversal::{DisputeStatus, Report},
     stripe::event::{Event, Fact, Type},
     subscription::{Item, Node, Status},
     time::Timestamp,
@@ -105,6 +106,36 @@ pub fn checkout(event: &str, customer: &str, user: &str, at: Timestamp) -> Event
             report: PaymentReport { at_secs: at.as_secs(), state: PaymentState::Paid },
         },
     }
+}
+
+/// A payment on an invoice, of API versions since Basil.
+#[must_use]
+pub fn invoice_payment(event: &str, invoice: &str, payment: &str, at: Timestamp) -> Event {
+    let (invoice, payment) = (InvoiceId::new(invoice).unwrap(), PaymentId::new(payment).unwrap());
+    of_payment(event, Type::InvoicePaymentPaid, at, Fact::InvoicePayment { invoice, payment })
+}
+
+/// A full refund of a payment.
+#[must_use]
+pub fn refund(event: &str, payment: &str, at: Timestamp) -> Event {
+    let report = Report::Refunded { at_secs: at.as_secs(), full: true };
+    let payment = PaymentId::new(payment).unwrap();
+    let fact = Fact::Reversal { payment, invoice: None, report };
+    of_payment(event, Type::ChargeRefunded, at, fact)
+}
+
+/// A dispute of a payment that is lost.
+#[must_use]
+pub fn lost_dispute(event: &str, payment: &str, at: Timestamp) -> Event {
+    let (at_secs, status) = (at.as_secs(), DisputeStatus::Lost);
+    let report = Report::Disputed { dispute: "du_1".into(), at_secs, status };
+    let payment = PaymentId::new(payment).unwrap();
+    let fact = Fact::Reversal { payment, invoice: None, report };
+    of_payment(event, Type::DisputeClosed, at, fact)
+}
+
+fn of_payment(event: &str, kind: Type, at: Timestamp, fact: Fact) -> Event {
+    Event { id: event_id(event), kind, created: at, livemode: false, customer: None, fact }
 }
 
 /// The keys to load for an event.
