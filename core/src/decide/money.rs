@@ -187,8 +187,10 @@ impl<'p> Money<'p> {
         self.require_payments(&payments)?;
         let mut given_back = Vec::with_capacity(payments.len());
         for payment in &payments {
-            given_back.push(self.payment(payment)?.reversal.summary());
-            self.await_subject(payment, paid.is_some());
+            let known = self.payment(payment)?;
+            given_back.push(known.reversal.summary());
+            let is_purchase = matches!(known.subject, Some(Subject::Purchase(..)));
+            self.await_subject(payment, is_purchase || paid.is_some());
         }
         let Some((customer, paid)) = paid else { return Ok(()) };
         let Some(subscription) = paid.subscription.clone() else { return Ok(()) };

@@ -319,7 +319,8 @@ impl Truth<'_> {
         if let (Some("cus_a"), ByHand::Customer) = (customer, self.by_hand) {
             return Some(ByHand::USER);
         }
-        let others = SUBS.iter().chain(PURCHASES.iter().map(|known| &known.0));
+        let sold = PURCHASES.iter().map(|known| &known.0).filter(|id| self.known.contains_key(*id));
+        let others = SUBS.iter().chain(sold);
         let others = others.filter(|other| **other != id && Self::customer_of(other) == customer);
         let named: BTreeSet<_> = others.filter_map(|other| self.own_user(other)).collect();
         let sole = || named.first().copied().filter(|_| named.len() == 1 && customer.is_some());
@@ -417,10 +418,12 @@ impl Truth<'_> {
     }
 
     fn feature_owner(&self, customer: &str) -> Option<&str> {
-        let subs = SUBS
-            .iter()
-            .filter(|id| self.known.get(*id).is_some_and(|known| known.ended_at.is_none()));
-        let paid = PURCHASES.iter().map(|known| &known.0).filter(|id| self.is_paid(id));
+        let is_live = |id: &&&str| {
+            let status = self.stripe.subs.get(**id).map(|sub| sub.status);
+            matches!(status, Some("active" | "trialing" | "past_due"))
+        };
+        let subs = SUBS.iter().filter(is_live);
+        let paid = PURCHASES.iter().map(|known| &known.0).filter(|id| self.is_bought(id));
         let live = subs.chain(paid).filter(|id| Self::customer_of(id) == Some(customer));
         let owners: BTreeSet<_> = live.filter_map(|id| self.owner(id)).collect();
         let by_hand = self.by_hand == ByHand::Customer && customer == CUSTOMERS[0];

@@ -76,7 +76,7 @@ pub enum Fact {
         /// The user that its metadata names, if any.
         user: Option<UserId>,
     },
-    /// The customer was deleted. It earns nothing any more.
+    /// The customer was deleted, and its subscriptions with it.
     CustomerDeleted,
     /// The features that a customer has by Stripe's entitlements.
     Features(FeatureList),
