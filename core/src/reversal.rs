@@ -151,9 +151,9 @@ impl Reversal {
     #[must_use]
     pub fn since_secs(&self) -> Option<i64> {
         let refunded = self.refunded.as_ref().filter(|refunded| refunded.value);
-        let disputes = self.disputes.values().filter(|dispute| dispute.status.takes_back());
-        let disputed = disputes.map(|dispute| dispute.at_secs);
-        disputed.chain(refunded.map(|refunded| refunded.at_secs)).min()
+        let taken = self.disputes.values().filter(|dispute| dispute.status.takes_back());
+        let seconds = taken.map(|dispute| dispute.at_secs);
+        seconds.chain(refunded.map(|refunded| refunded.at_secs)).min()
     }
 }
 

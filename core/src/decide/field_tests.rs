@@ -219,45 +219,6 @@ fn an_item_of_quantity_zero_earns_nothing() {
 }
 
 #[test]
-fn what_is_paid_for_later_proves_that_the_first_payment_was_made_up_for() {
-    let start = |stripe: &mut Stripe, reported: &str| {
-        stripe.create(adas("sub_1", "active"));
-        stripe.later(10);
-        stripe.checkout(reported, "cus_1", "sub_1", Some("ada"), "unpaid");
-        stripe.later(10);
-    };
-    let mended = |stripe: &mut Stripe| {
-        stripe.update("sub_1", |sub| sub.status = "past_due");
-        stripe.later(10);
-        stripe.update("sub_1", |sub| sub.status = "active");
-    };
-    let renewed = |stripe: &mut Stripe| stripe.update("sub_1", |sub| sub.ends += 30 * DAY);
-    let invoiced = |stripe: &mut Stripe| stripe.invoice("in_1", json!({"subscription": "sub_1"}));
-    let for_nothing = |stripe: &mut Stripe| {
-        stripe.invoice("in_1", json!({"subscription": "sub_1", "amount_paid": 0}));
-    };
-    let edited = |stripe: &mut Stripe| stripe.update("sub_1", |sub| sub.quantity = 2);
-    let none = |_: &mut Stripe| {};
-    type Story = fn(&mut Stripe);
-    for (what, then, role) in [
-        ("nothing", none as Story, "free"),
-        ("an edit", edited, "free"),
-        ("an invoice of nothing", for_nothing, "free"),
-        ("a good standing that began later", mended, "paid"),
-        ("a later period", renewed, "paid"),
-        ("an invoice", invoiced, "paid"),
-    ] {
-        for reported in ["completed", "async_payment_failed"] {
-            let happens = |stripe: &mut Stripe| {
-                start(stripe, reported);
-                then(stripe);
-            };
-            check_orders(what, &policy(), happens, &format!("ada:{role}"));
-        }
-    }
-}
-
-#[test]
 fn each_item_lasts_by_itself() {
     let (yearly, monthly) = (START + 201 * DAY, START + DAY - 4 * DAY);
     for (price, before) in [("pro_monthly", "pro"), ("price_paid", "paid")] {

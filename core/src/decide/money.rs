@@ -235,14 +235,12 @@ impl<'p> Money<'p> {
     }
 
     fn payment(&mut self, id: &PaymentId) -> Result<&mut Payment, Stop> {
-        match self.payments.get_mut(id) {
-            Some(payment) => Ok(payment),
-            None => {
-                let mut keys = self.keys.clone();
-                keys.payments.insert(id.clone());
-                Err(Stop::Load(Box::new(keys)))
-            }
+        if let Some(payment) = self.payments.get_mut(id) {
+            return Ok(payment);
         }
+        let mut keys = self.keys.clone();
+        keys.payments.insert(id.clone());
+        Err(Stop::Load(Box::new(keys)))
     }
 
     /// Asks for all of these at once, if some are not loaded.
@@ -256,14 +254,12 @@ impl<'p> Money<'p> {
     }
 
     fn invoice(&mut self, id: &InvoiceId) -> Result<&mut Invoice, Stop> {
-        match self.invoices.get_mut(id) {
-            Some(invoice) => Ok(invoice),
-            None => {
-                let mut keys = self.keys.clone();
-                keys.invoices.insert(id.clone());
-                Err(Stop::Load(Box::new(keys)))
-            }
+        if let Some(invoice) = self.invoices.get_mut(id) {
+            return Ok(invoice);
         }
+        let mut keys = self.keys.clone();
+        keys.invoices.insert(id.clone());
+        Err(Stop::Load(Box::new(keys)))
     }
 
     const fn note_customer(&mut self, arrival: Arrival) {

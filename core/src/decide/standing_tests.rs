@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    change::{Change, ChangeKind},
+    change::{
+        Change,
+        ChangeKind::{self, Downgraded, Subscription, Upgraded},
+    },
     subscription::Status,
 };
 
@@ -126,7 +129,6 @@ fn a_change_of_what_is_shown_is_told_and_counts_no_revocation() {
         stripe.entitlements("cus_1", &["export"], true);
         stripe.end("sub_1");
     });
-    use ChangeKind::{Downgraded, Subscription, Upgraded};
     let kinds = [
         Some(Upgraded),
         Some(Subscription),

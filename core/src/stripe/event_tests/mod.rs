@@ -65,10 +65,9 @@ fn parse(body: &[u8]) -> Result<Event, Error> {
 fn agree(head: Option<&CustomerId>, event: &Event) -> bool {
     match (head, &event.customer) {
         (Some(head), Some(customer)) => head == customer,
-        (None, Some(customer)) => match &event.fact {
-            Fact::Purchase(order) => order.id.as_str() == customer.as_str(),
-            _ => false,
-        },
+        (None, Some(customer)) => {
+            matches!(&event.fact, Fact::Purchase(order) if order.id.as_str() == customer.as_str())
+        }
         (_, None) => true,
     }
 }
