@@ -12,6 +12,9 @@ mod settle;
 mod telemetry;
 mod verdict;
 
+#[cfg(test)]
+mod memory;
+
 pub use apply::apply;
 pub use attempt::attempt;
 pub use backoff::{conflict_delay_ms, retry_delay_ms};

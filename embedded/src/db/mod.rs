@@ -35,4 +35,6 @@ pub use handle::Db;
 #[cfg(test)]
 mod corrupt_tests;
 #[cfg(test)]
+mod dead_letter_tests;
+#[cfg(test)]
 mod tests;
