@@ -9,9 +9,18 @@ pub(super) fn components() -> Value {
             "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
         },
         "schemas": {
-            "Accepted": object(&json!({
-                "status": { "enum": ["accepted", "ignored"] },
-            })),
+            "Accepted": {
+                "type": "object",
+                "required": ["status"],
+                "properties": {
+                    "status": { "enum": ["accepted", "ignored"] },
+                    "reason": {
+                        "type": "string",
+                        "pattern": "^[a-z_]+$",
+                        "description": "One word, if it is ignored",
+                    },
+                },
+            },
             "Session": object(&session()),
             "Refreshed": object(&json!({
                 "accessToken": { "type": "string", "description": "JWT for the current role" },
@@ -53,13 +62,27 @@ fn session() -> Value {
     json!({
         "userId": { "type": "string" },
         "role": { "type": "string", "description": "Effective role, expiry and grace included" },
+        "features": {
+            "type": "array",
+            "items": { "type": "string" },
+            "uniqueItems": true,
+            "description": "Features of the role, and those by Stripe's entitlements",
+        },
+        "status": {
+            "type": ["string", "null"],
+            "description": "Stripe's status of the subscription that is shown",
+        },
         "subscriptionActive": {
             "type": "boolean",
-            "description": "Whether some subscription gives access",
+            "description": "Whether some subscription or purchase gives access",
         },
-        "subscriptionExpiresAt": time("End of the paid period of the best subscription"),
+        "subscriptionExpiresAt": time("End of what is paid for of the best one"),
+        "trialEndsAt": time("End of the trial, while the subscription is in one"),
+        "cancelAt": time("Time at which the subscription will be canceled"),
+        "pastDueSince": time("Time at which the subscription became past due, while it is"),
         "roleAssignedAt": time("Time of the latest role change"),
         "revocationId": count("Number of role changes so far"),
+        "accountVersion": count("Number of commits of the account so far"),
     })
 }
 
