@@ -11,5 +11,6 @@ mod localstripe;
 mod pipeline;
 mod server;
 mod session;
+mod shapes;
 mod sockets;
 mod tierlift;
