@@ -44,9 +44,10 @@ pub const METADATA_KEY_BYTES_MAX: usize = 40;
 pub const EVENTS_REMEMBERED_MAX: usize = 16;
 /// Events of a single second that a subscription remembers before that second is settled.
 pub const EVENTS_OF_ONE_SECOND_MAX: usize = 64;
-/// Items of a subscription. Stripe allows 20
-/// (<https://docs.stripe.com/billing/subscriptions/quantities>).
-pub const SUBSCRIPTION_ITEMS_MAX: usize = 32;
+/// Items of a subscription: as many as a page of Stripe's list of them can have
+/// (<https://docs.stripe.com/api/subscription_items/list>). Stripe's own limit was 20 until version
+/// 2026-08-26.dahlia raised it.
+pub const SUBSCRIPTION_ITEMS_MAX: usize = 100;
 /// Subscriptions of a customer, ended ones included.
 pub const SUBSCRIPTIONS_MAX: usize = 100;
 /// Lookup keys that a subscription remembers for one price.

@@ -11,7 +11,7 @@ use crate::{fold::Arrival, latest::Latest, limits::DISPUTES_PER_PAYMENT_MAX};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DisputeStatus {
-    /// An inquiry, or a dispute that was prevented: no money moves.
+    /// An inquiry, or a dispute that was prevented or that a refund ended: no money moves by it.
     Inquiry,
     /// The bank has taken the money back until it decides.
     Open,
@@ -28,7 +28,8 @@ impl DisputeStatus {
         match text {
             "won" => Self::Won,
             "lost" => Self::Lost,
-            "prevented" => Self::Inquiry,
+            // `charge_refunded` is a status of old events: the refund has an event of its own.
+            "prevented" | "charge_refunded" => Self::Inquiry,
             text if text.starts_with("warning_") => Self::Inquiry,
             _ => Self::Open,
         }

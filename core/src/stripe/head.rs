@@ -53,6 +53,10 @@ struct Envelope<'a> {
     /// The connected account that the event is about.
     #[serde(borrow, default)]
     account: Expandable<'a>,
+    /// Its name before 2017-05-25
+    /// (<https://docs.stripe.com/changelog/2017-05-25/events-connect-specify-originating-account>).
+    #[serde(borrow, default)]
+    user_id: Expandable<'a>,
     #[serde(borrow, default, deserialize_with = "object")]
     data: EnvelopeData<'a>,
 }
@@ -68,6 +72,8 @@ struct Bare<'a> {
     object: Expandable<'a>,
     #[serde(borrow, default)]
     account: Expandable<'a>,
+    #[serde(borrow, default)]
+    user_id: Expandable<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -107,8 +113,8 @@ impl Head {
         let envelope = match from_slice::<Envelope<'_>>(body) {
             Ok(envelope) => envelope,
             Err(error) => match from_slice::<Bare<'_>>(body) {
-                Ok(Bare { id, kind, object, account }) => {
-                    Envelope { id, kind, object, account, data: EnvelopeData::default() }
+                Ok(Bare { id, kind, object, account, user_id }) => {
+                    Envelope { id, kind, object, account, user_id, data: EnvelopeData::default() }
                 }
                 Err(_) => return Err(error.into()),
             },
@@ -125,10 +131,12 @@ impl Head {
             Ok(kind) => kind,
             Err(reason) => return Ok(Self::Ignored { reason }),
         };
-        let is_listed = |account: &Expandable<'_>| {
-            account.id().is_some_and(|id| connected_accounts.iter().any(|listed| listed == id))
+        let is_ours = |account: &Expandable<'_>| match account {
+            Expandable::Null => true,
+            Expandable::Id(id) => connected_accounts.iter().any(|listed| listed == id),
+            Expandable::Unexpected => false,
         };
-        if envelope.account != Expandable::Null && !is_listed(&envelope.account) {
+        if !is_ours(&envelope.account) || !is_ours(&envelope.user_id) {
             return Ok(Self::Ignored { reason: CONNECTED_ACCOUNT });
         }
         let object = &envelope.data.object;

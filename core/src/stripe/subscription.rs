@@ -158,7 +158,11 @@ impl<'a> Subscription<'a> {
     ) -> Result<Node, Error> {
         let items = match (&previous.items, &previous.plan) {
             (Some(list), _) => overlay(&list.data, &self.items()),
-            (None, Some(plan)) if self.items.is_none() => vec![SubscriptionItem::from_plan(plan)],
+            (None, Some(plan)) if self.items.is_none() => {
+                // Only what changed of the plan may be there.
+                let before = Price::over(Some(plan), self.plan.as_ref());
+                before.iter().map(SubscriptionItem::from_plan).collect()
+            }
             (None, _) => self.items(),
         };
         let lists = [previous.items.as_ref(), self.items.as_ref()];

@@ -14,6 +14,7 @@ mod policy_change;
 mod purchases;
 mod server;
 mod session;
+mod shapes;
 mod shop;
 mod sockets;
 mod tierlift;

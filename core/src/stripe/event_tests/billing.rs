@@ -125,6 +125,10 @@ fn a_dispute_is_open_won_lost_or_none() {
         ("warning_under_review", "Inquiry"),
         ("warning_closed", "Inquiry"),
         ("prevented", "Inquiry"),
+        ("charge_refunded", "Inquiry"),
+        // An appeal does not undo the decision before it: that is final until there is another.
+        ("appeal_needs_response", "Open"),
+        ("appeal_under_review", "Open"),
         ("something_new", "Open"),
     ] {
         for kind in [

@@ -114,11 +114,9 @@ fn body(kind: &str, object: &Value) -> Value {
 
 #[test]
 fn events_of_a_connected_account_count_only_if_it_is_listed() {
-    let of = |account: Value| {
-        patched(
-            body("customer.subscription.updated", &json!({"id": "sub_1", "customer": "cus_1"})),
-            json!({ "account": account }),
-        )
+    let of = |field: &str, account: &Value| {
+        let object = json!({"id": "sub_1", "customer": "cus_1"});
+        patched(body("customer.subscription.updated", &object), json!({ field: account }))
     };
     let (ours, ignored) = ("customer.subscription.updated cus_1", "ignored: connected_account");
     for (account, listed, expected) in [
@@ -132,12 +130,24 @@ fn events_of_a_connected_account_count_only_if_it_is_listed() {
         (json!(7), &["acct_a"], ignored),
         (json!([]), &["acct_a"], ignored),
     ] {
-        assert_eq!(show(&of(account.clone()), listed), expected, "{account} {listed:?}");
+        // Events before 2017-05-25 call it `user_id`.
+        for field in ["account", "user_id"] {
+            assert_eq!(
+                show(&of(field, &account), listed),
+                expected,
+                "{field} {account} {listed:?}"
+            );
+        }
     }
+    let both = patched(of("account", &json!("acct_a")), json!({"user_id": "acct_b"}));
+    assert_eq!(show(&both, &["acct_a"]), ignored);
+    assert_eq!(show(&both, &["acct_a", "acct_b"]), ours);
     // A body whose `data` cannot be read is still that of a connected account.
-    let odd = json!({"id": "evt_1", "type": "customer.updated", "account": "acct_a", "data": 7});
-    assert_eq!(show(&odd, &[]), ignored);
-    assert_eq!(show(&odd, &["acct_a"]), "customer.updated -");
+    for field in ["account", "user_id"] {
+        let odd = json!({"id": "evt_1", "type": "customer.updated", field: "acct_a", "data": 7});
+        assert_eq!(show(&odd, &[]), ignored);
+        assert_eq!(show(&odd, &["acct_a"]), "customer.updated -");
+    }
 }
 
 #[test]

@@ -234,6 +234,27 @@ fn before_basil_the_period_and_quantity_are_the_subscriptions() {
 }
 
 #[test]
+fn before_2016_what_changed_of_the_plan_may_be_all_that_there_was() {
+    let with = |plan: Value| {
+        json!({"id": "sub_1", "customer": "cus_1", "status": "active", "quantity": 1, "plan": plan,
+            "current_period_end": 100, "metadata": {"user_id": "ada"}})
+    };
+    for (plan, before, expected) in [
+        (json!({"id": "a"}), json!({"name": "Gold"}), "active ax1@100 ada -> active ax1@100 ada"),
+        (json!({"id": "a"}), json!({"id": "b"}), "active bx1@100 ada -> active ax1@100 ada"),
+        (
+            json!({"id": "a", "product": "p"}),
+            json!({"product": "q"}),
+            "active a/qx1@100 ada -> active a/px1@100 ada",
+        ),
+    ] {
+        let data = json!({"object": with(plan), "previous_attributes": {"plan": before}});
+        let event = event(Type::SubscriptionUpdated, 7, &data).unwrap();
+        assert_eq!(show_edge(&event), expected, "{data}");
+    }
+}
+
+#[test]
 fn stripes_varieties_are_tolerated() {
     let mut many: Vec<_> = (0..32).map(|n| item("si", &format!("p{n:02}"), n)).collect();
     for (patch, expected) in [
