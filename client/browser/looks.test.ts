@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
+import type { User } from '@tierlift/client';
 import { useFixture } from './fixture';
 import { Visitor, live, showsRole, showsWatch } from './visitor';
 
@@ -28,6 +29,28 @@ interface State {
 }
 
 const go = (page: Page, query = '') => page.goto(`${fixture.server.origin}/demo${query}`);
+
+/** Reports this about the user as another tab would, later than anything that the server says. */
+async function report(page: Page, part: Partial<User>): Promise<void> {
+  await page.evaluate(async (changed) => {
+    const authorization = `Bearer ${localStorage.getItem('demo.token')}`;
+    const response = await fetch('/session', { headers: { authorization } });
+    const user = { ...((await response.json()) as User), ...changed, accountVersion: 1_000_000 };
+    const message = { v: 1, source: 'test', at: Date.now(), userId: user.userId, user };
+    const channel = new BroadcastChannel(`tierlift:${location.origin}`);
+    channel.postMessage({ ...message, type: 'REFRESH' });
+    channel.close();
+  }, part);
+}
+
+async function upgraded(visitor: Visitor, page: Page): Promise<void> {
+  await live(page);
+  await fixture.server.simulate(visitor.userId, 'upgrade');
+  await page.getByTestId('premium-text').waitFor();
+}
+
+const FEATURES = ['export', 'reports', 'priority support', 'single sign-on', 'audit log'];
+const OVERDUE = { features: FEATURES, status: 'past_due', pastDueSince: '2027-12-24T12:00:00Z' };
 
 const states: State[] = [
   {
@@ -92,6 +115,26 @@ const states: State[] = [
       await page.locator('[data-testid=premium-response][data-code="403"]').waitFor();
     },
   },
+  {
+    name: 'ends',
+    reach: async (page, visitor) => {
+      await upgraded(visitor, page);
+      await report(page, {
+        features: FEATURES,
+        status: 'active',
+        cancelAt: '2027-12-24T12:00:00Z',
+      });
+      await page.getByText('Your plan ends on December 24, 2027.').waitFor();
+    },
+  },
+  {
+    name: 'past-due',
+    reach: async (page, visitor) => {
+      await upgraded(visitor, page);
+      await report(page, OVERDUE);
+      await page.getByText('overdue since December 24, 2027').waitFor();
+    },
+  },
 ];
 
 async function violations(page: Page): Promise<string[]> {
@@ -144,6 +187,9 @@ describe.each(Object.entries(WIDTHS))('on a %s', (device, width) => {
     expect(await places()).toEqual(before);
     await fixture.server.simulate(visitor.userId, 'upgrade');
     await page.getByTestId('premium-text').waitFor();
+    expect(await places()).toEqual(before);
+    await report(page, OVERDUE);
+    await page.getByText('overdue since').waitFor();
     expect(await places()).toEqual(before);
     await fixture.server.simulate(visitor.userId, 'downgrade');
     await showsRole(page, 'free');

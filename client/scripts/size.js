@@ -5,7 +5,9 @@ import { build } from 'esbuild';
 
 const BYTES_PER_KB = 1024;
 const parts = [
-  { name: 'core', entry: 'dist/index.js', kbMax: 6 },
+  // Features, the subscription's status and times, and their order by account version cost 0.2 KB more
+  // than 6 KB had room for.
+  { name: 'core', entry: 'dist/index.js', kbMax: 6.5 },
   { name: 'react', entry: 'dist/react/index.js', kbMax: 2 },
 ];
 

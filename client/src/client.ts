@@ -17,6 +17,8 @@ export interface TierClient {
   /** The snapshot that a server renders, which knows no user. */
   getServerSnapshot: () => TierSnapshot;
   subscribe: (listener: () => void) => () => void;
+  /** Whether the user shown has this feature. It decides what to show; the server decides access. */
+  has: (feature: string) => boolean;
   /** Connects and returns a stop function. Starts are counted: the last stop disconnects. */
   start: () => () => void;
   /** Reads the token again, after a user has signed in or changed. */
@@ -83,6 +85,7 @@ export function createTierClient(
     getSnapshot: store.getSnapshot,
     getServerSnapshot: () => INITIAL,
     subscribe: store.subscribe,
+    has: (feature) => store.getSnapshot().user?.features.includes(feature) ?? false,
     start,
     signedIn: () => lifecycle?.identify(),
     signOut: () => lifecycle?.signOut(),

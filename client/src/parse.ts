@@ -19,33 +19,46 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
 }
 
-/** A `?` is a time, which may be null or missing. */
+/** A `?` is a text that may be null or missing, and `[]` is a list of texts. */
 const USER_TYPES: Record<keyof User, string> = {
   userId: 'string',
   role: 'string',
+  features: '[]',
+  status: '?',
   subscriptionActive: 'boolean',
   subscriptionExpiresAt: '?',
+  trialEndsAt: '?',
+  cancelAt: '?',
+  pastDueSince: '?',
   roleAssignedAt: '?',
   revocationId: 'number',
+  accountVersion: 'number',
 };
-export const USER_FIELDS = Object.keys(USER_TYPES) as (keyof User)[];
 
+/** The values of fields that an older server does not send. */
+const DEFAULTS: Fields = { features: [], accountVersion: 0 };
+
+/** The fields of the result are always in the same order. */
 export function parseUser(value: unknown): User | null {
   if (!isFields(value)) return null;
   const user: Fields = {};
-  for (const field of USER_FIELDS) {
-    const type = USER_TYPES[field];
-    const part = (user[field] = value[field] ?? null);
-    const valid = typeof part === type || (type === '?' && (!part || typeof part === 'string'));
-    if (!valid) return null;
+  for (const [field, type] of Object.entries(USER_TYPES)) {
+    const part = (user[field] = value[field] ?? DEFAULTS[field] ?? null);
+    if (!hasType(part, type)) return null;
   }
   return user as unknown as User;
+}
+
+function hasType(part: unknown, type: string): boolean {
+  if (type === '[]') return Array.isArray(part) && part.every((item) => typeof item === 'string');
+  if (type === '?') return part === null || typeof part === 'string';
+  return typeof part === type;
 }
 
 /** A frame from the server, with the user it is about. */
 export type Frame =
   | { type: 'PONG' }
-  | { type: 'SNAPSHOT'; user: User }
+  | { type: 'SNAPSHOT' | 'SUBSCRIPTION_CHANGED'; user: User }
   | { type: ChangeType; user: User; eventId: string; committedAt: string };
 
 /**
@@ -60,11 +73,12 @@ export function parseFrame(data: unknown, userId: string): Frame | null {
   if (type === 'PONG') return { type };
   const user = parseUser({ userId, ...frame });
   if (!user) return null;
-  if (type === 'SNAPSHOT') return { type, user };
+  if (type === 'SNAPSHOT' || type === 'SUBSCRIPTION_CHANGED') return { type, user };
   if (!isChange(type)) return null;
   return { type, user, eventId: String(eventId), committedAt: String(at) };
 }
 
+/** Whether a frame or a message announces a role change. */
 export function isChange(type: unknown): type is ChangeType {
   return type === 'ROLE_UPGRADED' || type === 'ROLE_DOWNGRADED';
 }

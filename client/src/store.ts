@@ -1,7 +1,7 @@
 // What the page shows, and the one rule about it: a user's state never goes backwards.
 // It does no IO. Every update passes through `apply`, whichever way it arrived.
 
-import { USER_FIELDS, isChange } from './parse.js';
+import { isChange } from './parse.js';
 import { changeType } from './roles.js';
 import type { ChangeType, RoleChange, TierSnapshot, User, UserRole, Via } from './types.js';
 
@@ -19,17 +19,22 @@ export interface Update {
   user: User;
   via: Via;
   /** The type of the frame or message. Only a role change has a say in what happens. */
-  type?: ChangeType | 'SNAPSHOT' | 'REFRESH';
+  type?: ChangeType | 'SNAPSHOT' | 'SUBSCRIPTION_CHANGED' | 'REFRESH';
   eventId?: string | null;
   committedAt?: string | null;
 }
 
 /**
- * What an update did. `stale`: it is older than what is shown, or about another user.
+ * What an update did. `stale`: it is older than what was seen, or about another user.
  * `same`: it equals what is shown. `new`: it is shown now, and the role is the same or the
  * first one known. `change`: it is shown now, as `lastChange` too.
  */
 export type Applied = 'stale' | 'same' | 'new' | 'change';
+
+/** What orders the states of a user: the revocation id, and the account version within it. */
+type Version = Pick<User, 'revocationId' | 'accountVersion'>;
+
+const OLDEST: Version = { revocationId: 0, accountVersion: 0 };
 
 export interface Store {
   getSnapshot: () => TierSnapshot;
@@ -45,8 +50,8 @@ export interface Store {
 export function createStore(roles: readonly UserRole[]): Store {
   let snapshot = INITIAL;
   let userId: string | null = null;
-  /** The greatest revocation id seen for `userId`. It survives a sign-out. */
-  let revocationId = 0;
+  /** The greatest version seen of the state of `userId`. It survives a sign-out. */
+  let newest = OLDEST;
   const listeners = new Set<() => void>();
 
   function patch(part: Partial<TierSnapshot>): void {
@@ -58,7 +63,7 @@ export function createStore(roles: readonly UserRole[]): Store {
     const user = next === userId ? snapshot.user : null;
     if (next !== null && next !== userId) {
       userId = next;
-      revocationId = 0;
+      newest = OLDEST;
     }
     const status = user ? 'ready' : 'loading';
     patch({ ...INITIAL, user, status: next === null ? 'signed_out' : status });
@@ -66,9 +71,9 @@ export function createStore(roles: readonly UserRole[]): Store {
 
   function apply(update: Update, now: number): Applied {
     const { user } = update;
-    if (user.userId !== userId || user.revocationId < revocationId) return 'stale';
+    if (user.userId !== userId || compare(user, newest) < 0) return 'stale';
     const shown = snapshot.user;
-    revocationId = user.revocationId;
+    newest = user;
     if (shown && sameUser(shown, user)) return 'same';
     if (!shown || shown.role === user.role) {
       patch({ user, status: 'ready' });
@@ -88,7 +93,7 @@ export function createStore(roles: readonly UserRole[]): Store {
     patch,
     identify,
     apply,
-    revocationId: () => revocationId,
+    revocationId: () => newest.revocationId,
   };
 }
 
@@ -103,6 +108,12 @@ function toRoleChange(
   return { type, user, previousRole, via, eventId, committedAt, seenAt };
 }
 
+/** Negative if `a` is older. Equal versions can differ, because access also ends by the clock. */
+function compare(a: Version, b: Version): number {
+  return a.revocationId - b.revocationId || a.accountVersion - b.accountVersion;
+}
+
+/** Both come from `parseUser`, so their fields are in the same order. */
 function sameUser(a: User, b: User): boolean {
-  return USER_FIELDS.every((field) => a[field] === b[field]);
+  return JSON.stringify(a) === JSON.stringify(b);
 }

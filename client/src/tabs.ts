@@ -84,9 +84,10 @@ function openStorage(name: string, env: TabsOptions['env'], receive: Receive): L
 function parseMessage(data: unknown): (TabMessage & Envelope) | null {
   if (!isFields(data) || data.v !== 1) return null;
   const { type } = data;
-  const known =
-    type === 'REFRESH' || isChange(type)
-      ? parseUser(data.user)?.userId === data.userId
-      : type === 'SIGN_OUT' || type === 'PROBE' || type === 'ALIVE';
-  return known ? (data as unknown as TabMessage & Envelope) : null;
+  const message = data as unknown as TabMessage & Envelope;
+  if (type === 'SIGN_OUT' || type === 'PROBE' || type === 'ALIVE') return message;
+  if (type !== 'REFRESH' && !isChange(type)) return null;
+  // A page that was loaded before the client was updated sends fewer fields.
+  const user = parseUser(data.user);
+  return user?.userId === data.userId ? ({ ...message, user } as typeof message) : null;
 }

@@ -3,15 +3,42 @@
 /** What a user may do. The server's policy may name more roles than these three. */
 export type UserRole = 'free' | 'paid' | 'operator' | (string & {});
 
-/** The signed-in user, as the server reports it. Times are RFC 3339 in UTC, or null. */
+/** The status of a subscription, as Stripe names it. Stripe may add more. */
+export type StripeStatus =
+  | 'trialing'
+  | 'active'
+  | 'past_due'
+  | 'unpaid'
+  | 'paused'
+  | 'incomplete'
+  | 'incomplete_expired'
+  | 'canceled'
+  | (string & {});
+
+/**
+ * The signed-in user, as the server reports it. Times are RFC 3339 in UTC, or null. An older server
+ * does not report all of it: it leaves `features` empty, `accountVersion` 0, and the rest null.
+ */
 export interface User {
   userId: string;
   role: UserRole;
+  /** Names of the features that the role and Stripe's entitlements give the user. */
+  features: readonly string[];
+  /** Status of the subscription that is shown. Null if there is none, or for a purchase. */
+  status: StripeStatus | null;
   subscriptionActive: boolean;
   subscriptionExpiresAt: string | null;
+  /** When the trial ends, while there is one. */
+  trialEndsAt: string | null;
+  /** When the subscription is going to be canceled, if that is decided. */
+  cancelAt: string | null;
+  /** When the subscription became past due, while it is. */
+  pastDueSince: string | null;
   roleAssignedAt: string | null;
   /** Counts the user's role changes. A smaller id always belongs to an older state. */
   revocationId: number;
+  /** Counts the commits of the user's account. It orders the states of one revocation id. */
+  accountVersion: number;
 }
 
 export type ChangeType = 'ROLE_UPGRADED' | 'ROLE_DOWNGRADED';
@@ -22,10 +49,11 @@ export interface SnapshotFrame extends Omit<User, 'userId'> {
   type: 'SNAPSHOT';
 }
 
-/** A committed role change, pushed to each live socket. */
+/** A committed change, pushed to each live socket. */
 export interface ChangeFrame extends User {
   v: 1;
-  type: ChangeType;
+  /** `SUBSCRIPTION_CHANGED`: the role is the same, and something else about the user is not. */
+  type: ChangeType | 'SUBSCRIPTION_CHANGED';
   previousRole: UserRole;
   eventId: string;
   /** When the change was committed. */

@@ -128,6 +128,8 @@ export class FakeTab {
   readonly dialed: FakeSocket[] = [];
   /** The revocation ids that the page has shown, in order. */
   readonly shown: number[] = [];
+  /** The account versions that the page has shown, in order. */
+  readonly versions: number[] = [];
   token: string | null;
   visible = true;
   readonly env: Environment;
@@ -160,8 +162,10 @@ export class FakeTab {
   }
 
   private record(): void {
-    const rev = this.client.getSnapshot().user?.revocationId;
-    if (rev !== undefined && rev !== this.shown.at(-1)) this.shown.push(rev);
+    const { user } = this.client.getSnapshot();
+    if (!user) return;
+    if (user.revocationId !== this.shown.at(-1)) this.shown.push(user.revocationId);
+    if (user.accountVersion !== this.versions.at(-1)) this.versions.push(user.accountVersion);
   }
 
   private environment(browser: FakeBrowser): Environment {

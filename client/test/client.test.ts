@@ -260,6 +260,52 @@ describe('never backwards', () => {
     expect([leader!, follower!].map((tab) => tab.shown)).toEqual([[3], [3]]);
   });
 
+  // The greatest version that a tab has seen is revocation id 2 and account version 7.
+  it.each<[name: string, revocationId: number, accountVersion: number, shown: boolean]>([
+    ['a smaller account version', 2, 6, false],
+    ['a smaller revocation id with a greater account version', 1, 9, false],
+    ['an older server’s state of the same revocation id', 2, 0, false],
+    ['the same version', 2, 7, true],
+    ['a greater account version', 2, 8, true],
+    ['a greater revocation id', 3, 0, true],
+  ])('orders states by revocation id and account version: %s', async (...row) => {
+    const [, revocationId, accountVersion, accepted] = row;
+    const first = createUser('u1', { features: ['first'], revocationId: 2, accountVersion: 7 });
+    const late = { ...first, features: ['late'], revocationId, accountVersion };
+    const expected = accepted ? ['late'] : ['first'];
+    const fresh = async () => {
+      harness.without({});
+      harness.server.accounts.set('u1', first);
+      return harness.openTabs(1);
+    };
+    const [socket] = await fresh();
+    socket!.socket!.push({ v: 1, type: 'SUBSCRIPTION_CHANGED', ...late });
+    await harness.advance();
+    expect(socket!.snapshot.user?.features).toEqual(expected);
+    const [poll] = await fresh();
+    harness.server.accounts.set('u1', late);
+    await Promise.all([poll!.client.refreshUserProfile(), harness.advance()]);
+    expect(poll!.snapshot.user?.features).toEqual(expected);
+    const [tab] = await fresh();
+    const data = { v: 1, source: 'x', at: 0, userId: 'u1', type: 'REFRESH', user: late };
+    for (const channel of harness.browser.channels) {
+      channel.onmessage?.call(null as never, { data } as MessageEvent);
+    }
+    expect(tab!.snapshot.user?.features).toEqual(expected);
+  });
+
+  it('remembers the version across a sign-out', async () => {
+    harness.server.change('u1', { features: ['export'] });
+    const [tab] = await harness.openTabs(1);
+    harness.server.revoked.add('u1');
+    await Promise.all([tab!.client.refreshUserProfile(), harness.advance()]);
+    expect(tab!.snapshot.user).toBeNull();
+    harness.server.revoked.clear();
+    harness.server.accounts.set('u1', createUser('u1'));
+    await Promise.all([tab!.client.refreshUserProfile(), harness.advance()]);
+    expect(tab!.snapshot.user).toBeNull();
+  });
+
   it('applies a renewal that changes no role', async () => {
     const [tab] = await harness.openTabs(1);
     const subscriptionExpiresAt = '2027-01-01T00:00:00.000Z';

@@ -1,7 +1,7 @@
 // A tierlift server in memory: accounts, HTTP routes and sockets. Each request, reply and frame
 // takes `delay()` ms. It asserts nothing itself.
 
-import type { User } from '../src/index.js';
+import type { ChangeFrame, User } from '../src/index.js';
 import type { Socket } from '../src/environment.js';
 
 export function tokenFor(userId: string, rev: number): string {
@@ -13,12 +13,26 @@ export function createUser(userId: string, part: Partial<User> = {}): User {
   return {
     userId,
     role: 'free',
+    features: [],
+    status: null,
     subscriptionActive: false,
     subscriptionExpiresAt: null,
+    trialEndsAt: null,
+    cancelAt: null,
+    pastDueSince: null,
     roleAssignedAt: null,
     revocationId: 0,
+    accountVersion: 0,
     ...part,
   };
+}
+
+/** What a server leaves out that is older than features and account versions. */
+const NEW_FIELDS = 'features status trialEndsAt cancelAt pastDueSince accountVersion'.split(' ');
+
+/** The state as an older server reports it. */
+export function asOlderServer(user: User): object {
+  return Object.fromEntries(Object.entries(user).filter(([field]) => !NEW_FIELDS.includes(field)));
 }
 
 interface Claims {
@@ -41,6 +55,8 @@ export class FakeServer {
   readonly sockets = new Set<FakeSocket>();
   up = true;
   socketsBlocked = false;
+  /** Whether it is older than features and account versions, and than `SUBSCRIPTION_CHANGED`. */
+  older = false;
   /** Users whose every token is refused. */
   readonly revoked = new Set<string>();
   delay: () => number = () => 1;
@@ -64,12 +80,30 @@ export class FakeServer {
       subscriptionActive: role !== 'free',
       revocationId: before.revocationId + 1,
     };
+    return this.commit(role === 'free' ? 'ROLE_DOWNGRADED' : 'ROLE_UPGRADED', before, after);
+  }
+
+  /** Commits a change that leaves the role as it is, and pushes it to the user's live sockets. */
+  change(userId: string, part: Partial<User>): User {
+    const before = this.account(userId);
+    return this.commit('SUBSCRIPTION_CHANGED', before, { ...before, ...part });
+  }
+
+  private commit(type: ChangeFrame['type'], before: User, changed: User): User {
+    const { userId } = before;
+    const after = { ...changed, accountVersion: before.accountVersion + 1 };
     this.accounts.set(userId, after);
-    const type = role === 'free' ? 'ROLE_DOWNGRADED' : 'ROLE_UPGRADED';
     const eventId = `evt_${++this.events}`;
-    const frame = { v: 1, type, ...after, previousRole: before.role, eventId, at: 'now' };
+    if (this.older && type === 'SUBSCRIPTION_CHANGED') return after;
+    const about = { previousRole: before.role, eventId, at: 'now' };
+    const frame = { v: 1, type, ...this.report(after), ...about };
     for (const socket of this.sockets) if (socket.userId === userId) socket.push(frame);
     return after;
+  }
+
+  /** The state as responses and frames carry it. */
+  report(user: User): object {
+    return this.older ? asOlderServer(user) : user;
   }
 
   dropSockets(code = 1006): void {
@@ -92,9 +126,10 @@ export class FakeServer {
     const user = this.account(claims.sub);
     if (path === '/session/refresh') {
       const accessToken = tokenFor(user.userId, user.revocationId);
-      return Response.json({ accessToken, expiresIn: 3600, user });
+      return Response.json({ accessToken, expiresIn: 3600, user: this.report(user) });
     }
-    return claims.rev < user.revocationId ? problem(401, 'token.stale') : Response.json(user);
+    if (claims.rev < user.revocationId) return problem(401, 'token.stale');
+    return Response.json(this.report(user));
   }
 
   /** The user who may open a socket with this token, or null. */
@@ -144,7 +179,7 @@ export class FakeSocket {
     this.sent.push(frame);
     if (frame.action === 'ping') return this.push({ v: 1, type: 'PONG' });
     setTimeout(() => {
-      const snapshot = this.server.account(this.userId ?? '');
+      const snapshot = this.server.report(this.server.account(this.userId ?? ''));
       this.push({ v: 1, type: 'SNAPSHOT', ...snapshot, userId: undefined });
     }, this.server.delay());
   }

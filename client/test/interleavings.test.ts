@@ -1,11 +1,12 @@
 // Any interleaving of frames, polls, broadcasts, reconnects and closing tabs: no tab ever shows a
-// smaller revocation id than before, and every tab ends at the server's.
+// smaller revocation id or account version than before, and every tab ends at the server's.
 
 import { afterEach, expect, it, vi } from 'vitest';
 import fc from 'fast-check';
 import { FakeBrowser } from './browser-model.js';
 import { FakeServer } from './fake-server.js';
 import type { Missing } from './browser-model.js';
+import type { User } from '../src/index.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -16,10 +17,21 @@ type Step = (server: FakeServer, browser: FakeBrowser) => void;
 
 const tabAt = (browser: FakeBrowser, index: number) => browser.tabs[index % browser.tabs.length];
 
+const changes: Partial<User>[] = [
+  { features: ['export'] },
+  { features: [] },
+  { status: 'past_due', pastDueSince: '2027-01-01T00:00:00Z' },
+  { status: 'active', pastDueSince: null, cancelAt: '2027-02-01T00:00:00Z' },
+];
+
 const step: fc.Arbitrary<{ name: string; run: Step }> = fc.oneof(
   fc.constantFrom('free', 'paid', 'operator').map((role) => ({
     name: `role ${role}`,
     run: (server: FakeServer) => void server.setRole('u1', role),
+  })),
+  fc.constantFrom(...changes).map((part) => ({
+    name: `change ${JSON.stringify(part)}`,
+    run: (server: FakeServer) => void server.change('u1', part),
   })),
   fc.constant({ name: 'drop sockets', run: (server: FakeServer) => server.dropSockets() }),
   fc.boolean().map((up) => ({
@@ -88,7 +100,9 @@ async function run(
   for (const tab of browser.tabs) tab.fire('resume');
   await vi.advanceTimersByTimeAsync(90_000);
   for (const tab of everOpened) {
-    expect(tab.shown).toEqual([...tab.shown].sort((a, b) => a - b));
+    for (const shown of [tab.shown, tab.versions]) {
+      expect(shown).toEqual([...shown].sort((a, b) => a - b));
+    }
   }
   const truth = server.account('u1');
   for (const tab of browser.tabs) expect(tab.snapshot.user).toEqual(truth);

@@ -4,11 +4,17 @@
 import { renderToString } from 'react-dom/server';
 import { expect, it } from 'vitest';
 import { createTierClient } from '../src/index.js';
-import { TierProvider, UpgradeStatus, useTier } from '../src/react/index.js';
+import {
+  RequireFeature,
+  SubscriptionStatus,
+  TierProvider,
+  UpgradeStatus,
+  useTier,
+} from '../src/react/index.js';
 
 function Page() {
-  const { status, role } = useTier();
-  return <p>{`${status} ${role}`}</p>;
+  const { status, role, features, has } = useTier();
+  return <p>{`${status} ${role} ${features.length} ${has('export')}`}</p>;
 }
 
 it('renders without a window, and asks for no token', () => {
@@ -22,8 +28,13 @@ it('renders without a window, and asks for no token', () => {
     <TierProvider client={client}>
       <Page />
       <UpgradeStatus />
+      <SubscriptionStatus className="subscription" />
+      <RequireFeature feature="export" fallback="Buy it">
+        Export
+      </RequireFeature>
     </TierProvider>,
   );
-  expect(html).toContain('loading null');
+  expect(html).toContain('loading null 0 false');
+  expect(html).toMatch(/class="subscription" role="status"[^>]*><\/div>$/);
   expect(html).toContain('aria-live="polite"');
 });

@@ -5,7 +5,7 @@ import { createTabs } from '../src/tabs.js';
 import type { TabMessage } from '../src/tabs.js';
 import type { Environment } from '../src/environment.js';
 import { FakeBrowser } from './browser-model.js';
-import { FakeServer, createUser } from './fake-server.js';
+import { FakeServer, asOlderServer, createUser } from './fake-server.js';
 
 const refresh: TabMessage = { type: 'REFRESH', user: createUser('u1') };
 const upgraded: TabMessage = {
@@ -81,6 +81,13 @@ it('drops its own message, even where a platform echoes it', () => {
   expect(onMessage).not.toHaveBeenCalled();
 });
 
+it('completes the user of a page that was loaded before the client was updated', () => {
+  const { deliver, onMessage } = manualChannel();
+  const user = asOlderServer(createUser('u1'));
+  deliver({ v: 1, source: 'other', at: 0, userId: 'u1', type: 'REFRESH', user });
+  expect(onMessage.mock.calls[0]![0]).toMatchObject({ user: createUser('u1') });
+});
+
 describe('what it drops', () => {
   const valid = { v: 1, source: 'other', at: 0, userId: 'u1', ...refresh };
   const foreign = { ...valid, userId: 'u2', user: createUser('u2') };
@@ -90,6 +97,7 @@ describe('what it drops', () => {
     ['one whose user is not its user', { ...valid, user: createUser('u2') }, 0],
     ['an unknown version', { ...valid, v: 2 }, 0],
     ['an unknown type', { ...valid, type: 'ROLE_MELTED' }, 0],
+    ['a user with half a field', { ...valid, user: { ...createUser('u1'), features: 1 } }, 0],
     ['an incomplete user', { ...valid, user: { userId: 'u1' } }, 0],
     ['no object', 'hello', 0],
     ['nothing', null, 0],

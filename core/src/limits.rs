@@ -70,6 +70,19 @@ pub const PAYMENT_KEPT_DAYS: i64 = 2 * 366;
 pub const CUSTOMERS_PER_USER_MAX: usize = 32;
 /// Days for which a ledger row is kept: longer than any resend. Stripe's CLI resends for 30 days.
 pub const LEDGER_KEPT_DAYS: i64 = 90;
+/// Time that something that was paid for may wait for an owner before that is logged, in seconds: longer
+/// than a healthy checkout takes.
+pub const WAITING_LOGGED_AFTER_SECS: i64 = 10 * 60;
+/// Time between two reports of what waits, in seconds.
+pub const WAITING_REPORT_INTERVAL_SECS: i64 = 60;
+/// Waiting things that one report logs.
+pub const WAITING_LOGGED_MAX: usize = 20;
+/// Customers, or accounts, on a page when a changed policy is applied.
+pub const POLICY_PAGE_ROWS_MAX: usize = 500;
+/// Time after which a changed policy that could not be applied is tried again, in seconds.
+pub const POLICY_RETRY_SECS: u64 = 5;
+/// Commits that are on their way at the same time when a changed policy is applied.
+pub const POLICY_COMMITS_AT_ONCE_MAX: usize = 32;
 /// Accounts that one round of expiry settles; the others wait for the next round.
 pub const EXPIRIES_PER_ROUND_MAX: usize = 1_000;
 /// Pages of one shard of an index on AWS that one query reads, to get past entries that it does not

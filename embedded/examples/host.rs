@@ -12,7 +12,7 @@ use std::{error::Error, path::Path, sync::Arc};
 use axum::{Extension, Router, routing::get};
 use tierlift_core::{
     id::UserId,
-    policy::{Policy, PolicyConfig},
+    policy::{PlanConfig, Policy, PolicyConfig},
     stripe::signature::{self, Secrets},
     time::{Clock, Timestamp},
     token::{Secret, TokenKeys},
@@ -52,12 +52,13 @@ async fn reports(Extension(session): Extension<Session>) -> String {
 
 fn settings(folder: &Path, clock: Clock) -> Result<Settings, Box<dyn Error>> {
     let policy = PolicyConfig {
-        plans: vec![("price_paid".to_owned(), "paid".to_owned())],
+        plans: vec![PlanConfig::new("price_paid", "paid")],
         ..PolicyConfig::default()
     };
     Ok(Settings {
         data: folder.join("tierlift.db"),
-        policy: Arc::new(Policy::new(policy)?),
+        policy: Policy::new(policy)?.into(),
+        connected_accounts: Vec::new().into(),
         secrets: Secrets::parse(WEBHOOK_SECRET)?,
         keys: TokenKeys::new(Some(Secret::new("an example secret, not for production")?)),
         jwks_url: None,

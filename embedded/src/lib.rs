@@ -9,6 +9,7 @@ mod sockets;
 
 pub mod consumer;
 pub mod maintenance;
+mod policy_change;
 
 mod http;
 
@@ -23,6 +24,8 @@ mod settings;
 pub use clock::system_clock;
 pub use db::Db;
 pub use error::{OpenError, RunError};
+pub use policy_change::Reload;
 pub use server::Server;
 pub use settings::{Settings, Timeouts};
 pub use sockets::{Handle, Registry};
+pub use tierlift_worker::policy_change::{Difference, Preview, preview};

@@ -58,6 +58,7 @@ pub(crate) async fn aggregate(handle: PrometheusHandle, mut stop: watch::Receive
 fn describe() {
     for (name, description) in [
         ("tierlift_webhooks_total", "Webhooks by their response"),
+        ("tierlift_ignored_total", "Webhooks that bear on no access, by the reason"),
         ("tierlift_events_total", "Queued events by their outcome"),
         (
             "tierlift_ambiguous_total",
@@ -75,6 +76,8 @@ fn describe() {
         ("tierlift_dead_letters", "Messages that could not be applied"),
         ("tierlift_queue_oldest_age_seconds", "Age of the oldest message that is not applied yet"),
         ("tierlift_sockets", "Live sockets"),
+        ("tierlift_waiting", "Things that were paid for and reach nobody"),
+        ("tierlift_waiting_oldest_age_seconds", "Age of the oldest of them"),
     ] {
         describe_gauge!(name, description);
     }

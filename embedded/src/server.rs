@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use tierlift_core::{shared::Shared, stripe::signature::Secrets, time::Clock, token::TokenKeys};
+use tierlift_core::{stripe::signature::Secrets, time::Clock, token::TokenKeys};
 use tierlift_ingest::Ingest;
 use tierlift_notifier::Origins;
 use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, jwks};
@@ -19,6 +19,7 @@ use crate::{
     error::{OpenError, RunError},
     http::{self, AcceptLoop, Operations, RouterState, WebSocketState},
     maintenance, metrics,
+    policy_change::{self, Reload},
     settings::{Settings, Timeouts},
     sockets::{Registry, SocketContext},
 };
@@ -66,7 +67,7 @@ use crate::{
 pub struct Server {
     db: Db,
     access: Arc<Access<Db>>,
-    connected_accounts: Shared<Vec<String>>,
+    reload: Reload,
     secrets: Secrets,
     origins: Origins,
     timeouts: Timeouts,
@@ -94,8 +95,10 @@ impl Server {
         if !db.claim(livemode).await? {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
         }
+        let reload =
+            Reload { policy: policy.clone(), connected_accounts, replaced: Arc::default() };
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
-        Ok(Self { db, access, connected_accounts, secrets, origins, timeouts, host: Router::new() })
+        Ok(Self { db, access, reload, secrets, origins, timeouts, host: Router::new() })
     }
 
     /// The queue and the store.
@@ -108,6 +111,12 @@ impl Server {
     #[must_use]
     pub const fn access(&self) -> &Arc<Access<Db>> {
         &self.access
+    }
+
+    /// Replaces the rules while the server runs.
+    #[must_use]
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
     }
 
     /// A layer that passes a request on only if its user has at least this role now.
@@ -180,14 +189,17 @@ impl Server {
         let (db, policy) = (self.db.clone(), self.access.policy.clone());
         let clock = self.access.clock.clone();
         let mut tasks = JoinSet::new();
+        let (again, later) = (db.clone(), clock.clone());
         tasks.spawn(maintenance::run(db, sockets.clone(), policy, clock, stopping.clone()));
+        let reload = self.reload.clone();
+        tasks.spawn(policy_change::run(again, sockets.clone(), reload, later, stopping.clone()));
         tasks.spawn(sockets.clone().keep_alive(self.timeouts.socket_ping, stopping.clone()));
         tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks
     }
 
     fn into_router(self, sockets: &Registry) -> Router {
-        let Self { db, access, connected_accounts, secrets, origins, timeouts, host } = self;
+        let Self { db, access, reload, secrets, origins, timeouts, host } = self;
         let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
             store: db.clone(),
@@ -199,7 +211,7 @@ impl Server {
             ingest: Arc::new(Ingest {
                 queue: db.clone(),
                 secrets: Arc::new(secrets),
-                connected_accounts,
+                connected_accounts: reload.connected_accounts,
                 clock: clock.clone(),
                 body_timeout: timeouts.request_body,
             }),

@@ -8,9 +8,11 @@
 
 use tierlift_core::{
     fold::{Before, Edge},
-    id::{CustomerId, EventId, SubscriptionId, UserId},
-    policy::{PastDue, Policy, PolicyConfig, UnmappedPrice},
+    id::{CustomerId, EventId, InvoiceId, PaymentId, SubscriptionId, UserId},
+    payment::{PaymentReport, PaymentState},
+    policy::{PlanConfig, Policy, PolicyConfig},
     ports::{Group, LoadKeys, Message},
+    reversal::{DisputeStatus, Report},
     stripe::event::{Event, Fact, Type},
     subscription::{Item, Node, Status},
     time::Timestamp,
@@ -21,11 +23,8 @@ use tierlift_core::{
 pub fn policy() -> Policy {
     Policy::new(PolicyConfig {
         roles: vec!["free".to_owned(), "paid".to_owned()],
-        plans: vec![("price_pro".to_owned(), "paid".to_owned())],
-        livemode: false,
-        past_due: PastDue::Keep,
-        grace_days: 3,
-        unmapped_price: UnmappedPrice::Park,
+        plans: vec![PlanConfig::new("price_pro", "paid")],
+        ..PolicyConfig::default()
     })
     .unwrap()
 }
@@ -73,27 +72,26 @@ pub fn subscription(
 ) -> Event {
     let ends_at_secs = Some(at.plus_days(30).as_secs());
     let item = Item { price: Some("price_pro".into()), ends_at_secs, ..Item::default() };
-    let to = Node {
-        status,
-        items: vec![item],
-        cancel_at_period_end: false,
-        collection_paused: false,
-        user: user.map(user_id),
-    };
+    let to = Node { status, items: vec![item], user: user.map(user_id), ..Node::default() };
     Event {
         id: event_id(event),
         kind: Type::SubscriptionUpdated,
         created: at,
         livemode: false,
-        customer: customer_id(customer),
+        customer: Some(customer_id(customer)),
         fact: Fact::Subscription {
-            id: SubscriptionId::new(&format!("sub_of_{customer}")).unwrap(),
+            id: subscription_of(customer),
             edge: Edge { at_secs: at.as_secs(), before: Before::Unknown, to: to.into() },
         },
     }
 }
 
-/// A checkout that links a customer to a user.
+/// The id of a customer's subscription.
+fn subscription_of(customer: &str) -> SubscriptionId {
+    SubscriptionId::new(&format!("sub_of_{customer}")).unwrap()
+}
+
+/// The paid checkout that made a customer's subscription, for a user.
 #[must_use]
 pub fn checkout(event: &str, customer: &str, user: &str, at: Timestamp) -> Event {
     Event {
@@ -101,17 +99,47 @@ pub fn checkout(event: &str, customer: &str, user: &str, at: Timestamp) -> Event
         kind: Type::CheckoutCompleted,
         created: at,
         livemode: false,
-        customer: customer_id(customer),
-        fact: Fact::Checkout { user: Some(user_id(user)), payment: None },
+        customer: Some(customer_id(customer)),
+        fact: Fact::Checkout {
+            id: subscription_of(customer),
+            user: Some(user_id(user)),
+            report: PaymentReport { at_secs: at.as_secs(), state: PaymentState::Paid },
+        },
     }
+}
+
+/// A payment on an invoice, of API versions since Basil.
+#[must_use]
+pub fn invoice_payment(event: &str, invoice: &str, payment: &str, at: Timestamp) -> Event {
+    let (invoice, payment) = (InvoiceId::new(invoice).unwrap(), PaymentId::new(payment).unwrap());
+    of_payment(event, Type::InvoicePaymentPaid, at, Fact::InvoicePayment { invoice, payment })
+}
+
+/// A full refund of a payment.
+#[must_use]
+pub fn refund(event: &str, payment: &str, at: Timestamp) -> Event {
+    let report = Report::Refunded { at_secs: at.as_secs(), full: true };
+    let payment = PaymentId::new(payment).unwrap();
+    let fact = Fact::Reversal { payment, invoice: None, report };
+    of_payment(event, Type::ChargeRefunded, at, fact)
+}
+
+/// A dispute of a payment that is lost.
+#[must_use]
+pub fn lost_dispute(event: &str, payment: &str, at: Timestamp) -> Event {
+    let (at_secs, status) = (at.as_secs(), DisputeStatus::Lost);
+    let report = Report::Disputed { dispute: "du_1".into(), at_secs, status };
+    let payment = PaymentId::new(payment).unwrap();
+    let fact = Fact::Reversal { payment, invoice: None, report };
+    of_payment(event, Type::DisputeClosed, at, fact)
+}
+
+fn of_payment(event: &str, kind: Type, at: Timestamp, fact: Fact) -> Event {
+    Event { id: event_id(event), kind, created: at, livemode: false, customer: None, fact }
 }
 
 /// The keys to load for an event.
 #[must_use]
 pub fn keys(event: &Event) -> LoadKeys {
-    LoadKeys {
-        event: event.id.clone(),
-        customer: event.customer.clone(),
-        users: event.fact.user().cloned().into_iter().collect(),
-    }
+    LoadKeys::new(event)
 }

@@ -15,7 +15,8 @@ use crate::lifecycle::Event;
 /// Reads an event as the server does.
 #[must_use]
 pub fn read(event: &Event) -> Read {
-    Read::parse(EventId::new(&event.id).unwrap(), event.kind, &event.body).unwrap()
+    let keys = &policy().user_id_keys;
+    Read::parse(EventId::new(&event.id).unwrap(), event.kind, &event.body, keys).unwrap()
 }
 
 /// Customers, accounts and the ledger, at one moment.

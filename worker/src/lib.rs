@@ -8,9 +8,11 @@ mod attempt;
 mod backoff;
 mod batch;
 mod expiry;
+pub mod policy_change;
 mod settle;
 mod telemetry;
 mod verdict;
+mod waiting;
 
 pub use apply::apply;
 pub use attempt::attempt;
@@ -20,3 +22,4 @@ pub use expiry::expire_due;
 pub use settle::{Settled, settle};
 pub use telemetry::record;
 pub use verdict::{Committed, Done, Verdict};
+pub use waiting::{report_waiting, set_gauges};

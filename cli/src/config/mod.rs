@@ -14,15 +14,39 @@ use tierlift_core::{
 };
 
 /// The keys at the top level.
-pub(crate) const ROOT_KEYS: &[&str] =
-    &["roles", "livemode", "allowed_origins", "jwks_url", "plans", "policy"];
+pub(crate) const ROOT_KEYS: &[&str] = &[
+    "roles",
+    "livemode",
+    "user_id_keys",
+    "connected_accounts",
+    "allowed_origins",
+    "jwks_url",
+    "plans",
+    "features",
+    "policy",
+    "purchases",
+];
+/// The keys of a plan that is a table.
+pub(crate) const PLAN_KEYS: &[&str] = &["role", "days"];
 /// The keys of `[policy]`.
-pub(crate) const POLICY_KEYS: &[&str] = &["past_due", "grace_days", "unmapped_price"];
+pub(crate) const POLICY_KEYS: &[&str] = &[
+    "past_due",
+    "grace_days",
+    "unmapped_price",
+    "ignore_prices",
+    "pause_collection",
+    "refund",
+    "dispute",
+];
+/// The keys of `policy.pause_collection` when it is a table: the behaviors, as Stripe names them.
+pub(crate) const PAUSE_COLLECTION_KEYS: &[&str] = &["keep_as_draft", "mark_uncollectible", "void"];
+/// The keys of `[purchases]`.
+pub(crate) const PURCHASES_KEYS: &[&str] = &["refund", "dispute", "stack"];
 
 /// The content of a configuration file. Whether it suffices for a server is another question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Config {
-    /// Roles, plans and what lateness means.
+    /// Roles, plans, and what events mean for access.
     pub(crate) policy: PolicyConfig,
     /// Origins whose pages may use the session routes and sockets.
     pub(crate) allowed_origins: Vec<Origin>,

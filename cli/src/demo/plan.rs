@@ -1,9 +1,10 @@
 //! The plan that the demo sells.
 
-use tierlift_core::policy::PolicyConfig;
+use tierlift_core::policy::{PlanConfig, PolicyConfig};
 
 const DEFAULT_PRICE: &str = "price_pro";
 const DEFAULT_ROLE: &str = "paid";
+const DEFAULT_FEATURE: &str = "export";
 
 /// The plan that the demo sells: a price and the role that it earns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,20 +14,27 @@ pub(crate) struct DemoPlan {
 }
 
 impl DemoPlan {
-    /// Chooses the plan with the highest role. Without any plan, adds one for `price_pro`.
+    /// Chooses the plan with the highest role. Without any plan, adds one for `price_pro`; without any
+    /// feature, gives the plan's role one.
     pub(crate) fn choose(config: &mut PolicyConfig) -> Result<Self, &'static str> {
         if config.plans.is_empty() {
             let default = config.roles.iter().find(|role| *role == DEFAULT_ROLE);
             let role = default.or(config.roles.last()).cloned().unwrap_or_default();
-            config.plans.push((DEFAULT_PRICE.to_owned(), role));
+            config.plans.push(PlanConfig::new(DEFAULT_PRICE, &role));
         }
         let rank = |role: &String| config.roles.iter().position(|known| known == role);
-        let best = config.plans.iter().max_by_key(|(_, role)| rank(role));
-        let plan = best.map(|(price, role)| Self { price: price.clone(), role: role.clone() });
-        plan.filter(|plan| rank(&plan.role) > Some(0)).ok_or(
+        // The demo sells subscriptions, and a plan for some days is for purchases.
+        let plans = config.plans.iter().filter(|plan| plan.days.is_none());
+        let best = plans.max_by_key(|plan| rank(&plan.role));
+        let plan = best.map(|plan| Self { price: plan.key.clone(), role: plan.role.clone() });
+        let plan = plan.filter(|plan| rank(&plan.role) > Some(0)).ok_or(
             "a demo needs a plan that earns more than the lowest role; see roles and [plans] in the \
              configuration",
-        )
+        )?;
+        if config.features.is_empty() {
+            config.features.push((plan.role.clone(), vec![DEFAULT_FEATURE.to_owned()]));
+        }
+        Ok(plan)
     }
 }
 
@@ -37,11 +45,12 @@ mod tests {
     fn choose(roles: &[&str], plans: &[(&str, &str)]) -> Result<(String, String), &'static str> {
         let mut config = PolicyConfig {
             roles: roles.iter().map(ToString::to_string).collect(),
-            plans: plans.iter().map(|(p, r)| ((*p).to_owned(), (*r).to_owned())).collect(),
+            plans: plans.iter().map(|(plan, role)| PlanConfig::new(plan, role)).collect(),
             ..PolicyConfig::default()
         };
         let plan = DemoPlan::choose(&mut config)?;
-        assert!(config.plans.contains(&(plan.price.clone(), plan.role.clone())));
+        assert!(config.plans.contains(&PlanConfig::new(&plan.price, &plan.role)));
+        assert_eq!(config.features.len(), 1);
         Ok((plan.price, plan.role))
     }
 

@@ -61,7 +61,7 @@ fn subscription(
         period_end_secs: ends_at_secs.unwrap_or(latest_secs + PERIOD_SECS),
         period: 0,
         cancel_at_period_end: node.cancel_at_period_end,
-        collection_paused: node.collection_paused,
+        collection_paused: node.pause_collection.is_some(),
         quantity: item.and_then(|item| item.quantity).unwrap_or(1),
         note: 0,
     }

@@ -3,12 +3,19 @@
 
 use serde_json::{Value, json};
 use tierlift_core::{
-    limits::{GRACE_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX},
-    policy::{OPERATOR, PastDue, PolicyConfig, UnmappedPrice},
+    limits::{
+        FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX, METADATA_KEY_BYTES_MAX,
+        PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX,
+    },
+    policy::{
+        Access, OPERATOR, OnDispute, PastDue, PauseCollection, PolicyConfig, Stack, UnmappedPrice,
+    },
 };
 
 use super::repository;
-use crate::config::{Config, POLICY_KEYS, ROOT_KEYS};
+use crate::config::{
+    Config, PAUSE_COLLECTION_KEYS, PLAN_KEYS, POLICY_KEYS, PURCHASES_KEYS, ROOT_KEYS,
+};
 
 fn schema() -> Value {
     let default = PolicyConfig::default();
@@ -39,6 +46,19 @@ fn schema() -> Value {
                 "type": "boolean",
                 "default": default.livemode,
             },
+            "user_id_keys": {
+                "description": "Keys of Stripe's metadata under which the host stores the id of its \
+                                user, best first.",
+                "type": "array",
+                "items": { "type": "string", "minLength": 1, "maxLength": METADATA_KEY_BYTES_MAX },
+                "default": default.user_id_keys,
+            },
+            "connected_accounts": {
+                "description": "Connected accounts whose events count.",
+                "type": "array",
+                "items": { "type": "string", "pattern": "^acct_" },
+                "default": default.connected_accounts,
+            },
             "allowed_origins": {
                 "description": "Origins whose pages may open sockets and ask for sessions.",
                 "type": "array",
@@ -50,20 +70,59 @@ fn schema() -> Value {
                 "type": "string",
                 "pattern": "^https?://[^/]",
             },
-            "plans": {
-                "description": "The role that each price id, product id or lookup key earns.",
-                "type": "object",
-                "minProperties": 1,
-                "additionalProperties": { "type": "string" },
-            },
+            "plans": plans(),
+            "features": features(),
             "policy": policy(&default),
+            "purchases": purchases(&default),
         },
+    })
+}
+
+fn plans() -> Value {
+    json!({
+        "description": "The role that each price id, product id, lookup key, payment link id or name \
+                        of a plan earns.",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": {
+            "anyOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["role"],
+                    "properties": {
+                        "role": { "description": "The role.", "type": "string" },
+                        "days": {
+                            "description": "Days for which a purchase lasts; without them it is \
+                                            permanent.",
+                            "type": "integer",
+                            "minimum": 1,
+                            "maximum": PLAN_DAYS_MAX,
+                        },
+                    },
+                },
+            ],
+        },
+    })
+}
+
+fn features() -> Value {
+    json!({
+        "description": "The features of each role. A role also has those of all roles below it.",
+        "type": "object",
+        "additionalProperties": {
+            "type": "array",
+            "items": { "type": "string", "minLength": 1, "maxLength": FEATURE_NAME_BYTES_MAX },
+            "maxItems": FEATURES_MAX,
+        },
+        "default": {},
     })
 }
 
 fn policy(default: &PolicyConfig) -> Value {
     json!({
-        "description": "What lateness and unknown prices mean.",
+        "description": "What events mean for the role that a subscription earns.",
         "type": "object",
         "additionalProperties": false,
         "properties": {
@@ -71,7 +130,7 @@ fn policy(default: &PolicyConfig) -> Value {
                 "description": "Whether a past-due subscription keeps its role during the days of \
                                 grace.",
                 "type": "string",
-                "enum": PastDue::ALL.map(PastDue::as_str),
+                "enum": words(PastDue::ALL, PastDue::as_str),
                 "default": default.past_due.as_str(),
             },
             "grace_days": {
@@ -84,11 +143,94 @@ fn policy(default: &PolicyConfig) -> Value {
             "unmapped_price": {
                 "description": "Whether events of a price that is not in plans become dead letters.",
                 "type": "string",
-                "enum": UnmappedPrice::ALL.map(UnmappedPrice::as_str),
+                "enum": words(UnmappedPrice::ALL, UnmappedPrice::as_str),
                 "default": default.unmapped_price.as_str(),
+            },
+            "ignore_prices": {
+                "description": "Prices, products and lookup keys that have nothing to do with roles.",
+                "type": "array",
+                "items": { "type": "string" },
+                "default": default.ignore_prices,
+            },
+            "pause_collection": pause_collection(default.pause_collection),
+            "refund": access(
+                "Whether a subscription keeps its role when its latest paid invoice is refunded.",
+                default.subscription_reversal.refund,
+            ),
+            "dispute": dispute(
+                "Whether a subscription keeps its role when its latest paid invoice is disputed.",
+                default.subscription_reversal.dispute,
+            ),
+        },
+    })
+}
+
+fn pause_collection(default: PauseCollection) -> Value {
+    let of_behavior = |what: &str, default| {
+        access(&format!("Whether it keeps its role while invoices are {what}."), default)
+    };
+    json!({
+        "description": "Whether a subscription whose collection is paused keeps its role.",
+        "anyOf": [
+            { "type": "string", "enum": words(Access::ALL, Access::as_str) },
+            {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "keep_as_draft": of_behavior("kept as drafts", Access::Keep),
+                    "mark_uncollectible": of_behavior("marked uncollectible", Access::Keep),
+                    "void": of_behavior("voided", Access::Keep),
+                },
+            },
+        ],
+        "default": default.void.as_str(),
+    })
+}
+
+fn purchases(default: &PolicyConfig) -> Value {
+    json!({
+        "description": "What events mean for the role that a purchase earns.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "refund": access(
+                "Whether a purchase keeps its role when it is refunded.",
+                default.purchase_reversal.refund,
+            ),
+            "dispute": dispute(
+                "Whether a purchase keeps its role when it is disputed.",
+                default.purchase_reversal.dispute,
+            ),
+            "stack": {
+                "description": "How several purchases of a role for some days add up.",
+                "type": "string",
+                "enum": words(Stack::ALL, Stack::as_str),
+                "default": default.stack.as_str(),
             },
         },
     })
+}
+
+fn access(description: &str, default: Access) -> Value {
+    json!({
+        "description": description,
+        "type": "string",
+        "enum": words(Access::ALL, Access::as_str),
+        "default": default.as_str(),
+    })
+}
+
+fn dispute(description: &str, default: OnDispute) -> Value {
+    json!({
+        "description": description,
+        "type": "string",
+        "enum": words(OnDispute::ALL, OnDispute::as_str),
+        "default": default.as_str(),
+    })
+}
+
+fn words<T: Copy>(all: &[T], as_str: fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().copied().map(as_str).collect()
 }
 
 #[test]
@@ -111,116 +253,22 @@ fn the_schema_has_exactly_the_keys_that_are_read() {
         keys
     };
     assert_eq!(keys("/properties"), sorted(ROOT_KEYS));
+    let plan = "/properties/plans/additionalProperties/anyOf/1/properties";
+    assert_eq!(keys(plan), sorted(PLAN_KEYS));
     assert_eq!(keys("/properties/policy/properties"), sorted(POLICY_KEYS));
+    let pause_collection = "/properties/policy/properties/pause_collection/anyOf/1/properties";
+    assert_eq!(keys(pause_collection), sorted(PAUSE_COLLECTION_KEYS));
+    assert_eq!(keys("/properties/purchases/properties"), sorted(PURCHASES_KEYS));
 }
 
 #[test]
 fn the_schema_and_the_program_agree() {
     let example = std::fs::read_to_string(repository().join("tierlift.example.toml")).unwrap();
-    let plans = "[plans]\nprice_pro = \"paid\"\n";
-    for (text, is_valid) in [
-        (&*example, true),
-        ("", true),
-        ("jwks_url = \"https://issuer.example.com/jwks.json\"", true),
-        ("allowed_origins = [\"https://a.example\", \"http://[::1]:3000\"]", true),
-        ("policy.grace_days = 90", true),
-        ("role = [\"free\"]", false),
-        ("roles = \"free\"", false),
-        ("roles = []", false),
-        ("roles = [\"free\", \"free\"]", false),
-        ("roles = [\"free\", \"operator\"]", false),
-        ("roles = [\"free\", \"\"]", false),
-        ("livemode = \"no\"", false),
-        ("allowed_origins = [\"*\"]", false),
-        ("allowed_origins = [\"https://a.example/\"]", false),
-        ("allowed_origins = [\"https://A.example\"]", false),
-        ("jwks_url = \"issuer\"", false),
-        ("policy.past_due = \"kep\"", false),
-        ("policy.grace_days = 91", false),
-        ("policy.grace_days = -1", false),
-        ("policy.grace_days = 1.5", false),
-        ("policy.unmapped_prices = \"park\"", false),
-    ] {
-        let text = if text == example { text.to_owned() } else { format!("{text}\n{plans}") };
-        assert_eq!(Config::parse("t.toml", &text).is_ok(), is_valid, "the program: {text}");
-        let document: Value = toml::from_str(&text).unwrap();
-        let errors = errors(&schema(), &document);
-        assert_eq!(errors.is_empty(), is_valid, "the schema: {text}\n{errors:?}");
-    }
+    check(&example, true);
+    check("", false);
+    let with_plan = |text: &str| format!("plans.price_pro = \"paid\"\n{text}");
+    VALID.iter().for_each(|text| check(&with_plan(text), true));
+    INVALID.iter().for_each(|text| check(&with_plan(text), false));
 }
 
-/// Checks a document against the part of JSON Schema that this schema uses.
-fn errors(schema: &Value, value: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    for (keyword, rule) in schema.as_object().unwrap() {
-        let ok = match keyword.as_str() {
-            "type" => has_type(rule.as_str().unwrap(), value),
-            "enum" => rule.as_array().unwrap().contains(value),
-            "const" => rule == value,
-            "not" => !errors(rule, value).is_empty(),
-            "minimum" => value.as_i64() >= rule.as_i64(),
-            "maximum" => value.as_i64() <= rule.as_i64(),
-            "minLength" => value.as_str().map(str::len) >= length(rule),
-            "maxLength" => value.as_str().map(str::len) <= length(rule),
-            "minItems" => value.as_array().map(Vec::len) >= length(rule),
-            "maxItems" => value.as_array().map(Vec::len) <= length(rule),
-            "minProperties" => value.as_object().map(serde_json::Map::len) >= length(rule),
-            "uniqueItems" => is_unique(value.as_array().map_or(&[][..], Vec::as_slice)),
-            "required" => rule
-                .as_array()
-                .unwrap()
-                .iter()
-                .all(|key| value.get(key.as_str().unwrap()).is_some()),
-            "pattern" => regex_lite::Regex::new(rule.as_str().unwrap())
-                .unwrap()
-                .is_match(value.as_str().unwrap_or_default()),
-            "items" => {
-                value.as_array().into_iter().flatten().for_each(|v| found.extend(errors(rule, v)));
-                true
-            }
-            "properties" => {
-                for (key, schema) in rule.as_object().unwrap() {
-                    value.get(key).into_iter().for_each(|v| found.extend(errors(schema, v)));
-                }
-                true
-            }
-            "additionalProperties" => {
-                let known = schema.get("properties").unwrap_or(&Value::Null);
-                let others = value.as_object().into_iter().flatten();
-                for (key, value) in others.filter(|(key, _)| known.get(key).is_none()) {
-                    if *rule == Value::Bool(false) {
-                        found.push(format!("unknown key {key}"));
-                    } else {
-                        found.extend(errors(rule, value));
-                    }
-                }
-                true
-            }
-            "$schema" | "title" | "description" | "default" => true,
-            other => panic!("the check does not know {other}"),
-        };
-        if !ok {
-            found.push(format!("{keyword} {rule}: {value}"));
-        }
-    }
-    found
-}
-
-fn has_type(name: &str, value: &Value) -> bool {
-    match name {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "boolean" => value.is_boolean(),
-        "integer" => value.is_i64() || value.is_u64(),
-        other => panic!("the check does not know type {other}"),
-    }
-}
-
-fn length(rule: &Value) -> Option<usize> {
-    rule.as_u64().and_then(|length| usize::try_from(length).ok())
-}
-
-fn is_unique(list: &[Value]) -> bool {
-    list.iter().enumerate().all(|(index, value)| !list.iter().skip(index + 1).any(|v| v == value))
-}
+XX

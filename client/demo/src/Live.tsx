@@ -24,8 +24,14 @@ function connectionOf(position: TabPosition, connection: ConnectionName): [strin
   return position === 'follower' ? ['on', 'Through the leader'] : CONNECTION[connection];
 }
 
+/** Stripe's status in words. An older server only says whether there is a subscription. */
+function subscriptionOf({ status, subscriptionActive }: User): string {
+  const text = status ?? (subscriptionActive ? 'active' : 'none');
+  return text.charAt(0).toUpperCase() + text.slice(1).replaceAll('_', ' ');
+}
+
 export function Live({ user }: { user: User }) {
-  const { position, connection } = useTier();
+  const { position, connection, features } = useTier();
   const [mood, text] = connectionOf(position, connection);
   return (
     <section className="card live" aria-label="Live state">
@@ -52,7 +58,11 @@ export function Live({ user }: { user: User }) {
           {POSITION[position]}
         </dd>
         <dt>Subscription</dt>
-        <dd>{user.subscriptionActive ? 'Active' : 'None'}</dd>
+        <dd data-testid="subscription">{subscriptionOf(user)}</dd>
+        <dt>Features</dt>
+        <dd className="one-line" data-testid="features">
+          {features.join(', ') || 'None'}
+        </dd>
       </dl>
     </section>
   );

@@ -1,7 +1,8 @@
-// The two plans. A visitor whose payment is under way sees its progress, and no second offer to pay.
+// The two plans. A visitor whose payment is under way sees its progress, and no second offer to pay. A
+// visitor who has paid sees what there is to know about the subscription.
 
 import type { User } from '@tierlift/client';
-import { UpgradeStatus, useTierUpgrade } from '@tierlift/client/react';
+import { SubscriptionStatus, UpgradeStatus, useTierUpgrade } from '@tierlift/client/react';
 import { Icon } from './icons';
 
 const FEATURES = ['Unlimited projects', 'The premium report below', 'Answers within a day'];
@@ -26,6 +27,7 @@ function PaidAction({ has }: { has: boolean }) {
   return (
     <div className="action" data-watch={status}>
       <UpgradeStatus className="watch" texts={TEXTS} />
+      <SubscriptionStatus className="subscription" />
       {status === 'pending' && (
         <>
           <div className="progress" data-attempt={attempt} aria-hidden="true">

@@ -2,7 +2,14 @@
 // Provides a page with its client, and runs the client while the page is mounted. It creates no
 // client, because one that is created while rendering would be created twice in Strict Mode.
 
-import { createContext, useContext, useEffect, useLayoutEffect, useSyncExternalStore } from 'react';
+import {
+  createContext,
+  useCallback,
+  useContext,
+  useEffect,
+  useLayoutEffect,
+  useSyncExternalStore,
+} from 'react';
 import type { ReactNode } from 'react';
 import type { TierClient } from '../client.js';
 import type { TierSnapshot, UserRole } from '../types.js';
@@ -22,8 +29,14 @@ export interface TierProviderProps {
 export interface Tier extends TierSnapshot {
   /** Null until the server has reported it. */
   role: UserRole | null;
+  /** Empty until the server has reported them, and with a server that reports none. */
+  features: readonly string[];
+  /** Whether `features` contains this one. */
+  has: (feature: string) => boolean;
   client: TierClient;
 }
+
+const NO_FEATURES: readonly string[] = [];
 
 // A layout effect runs before any child's effect, so a child can use the client in its own effects.
 const useEarlyEffect = typeof document === 'undefined' ? useEffect : useLayoutEffect;
@@ -47,5 +60,7 @@ export function useTierSnapshot(client: TierClient): TierSnapshot {
 export function useTier(): Tier {
   const client = useClient();
   const snapshot = useTierSnapshot(client);
-  return { ...snapshot, role: snapshot.user?.role ?? null, client };
+  const { role = null, features = NO_FEATURES } = snapshot.user ?? {};
+  const has = useCallback((feature: string) => features.includes(feature), [features]);
+  return { ...snapshot, role, features, has, client };
 }

@@ -1,57 +1,75 @@
-//! Tests of `customer`: which user it belongs to, and that its parts merge in any order.
+//! Tests of `customer`: whose its subscriptions and purchases are, and that its parts merge in any order.
 
 use super::*;
 use crate::{
-    fold::Before,
+    fold::{Before, Edge},
     id::EventId,
+    payment::{PaymentReport, PaymentState},
+    purchase::Offer,
     stripe::event::Type,
-    subscription::{Node, Status},
-    time::Timestamp,
+    subscription::{Item, Node, Status},
 };
 
-/// One event: `10 meta ada`, `10 meta -`, `10 checkout ada`, `10 sub_1 ada`, `10 !sub_1 ada`,
-/// `10 pay paid|pending|failed`, `10 deleted`.
+/// One event: `10 meta ada`, `10 meta -`, `10 sub_1 ada`, `10 !sub_1 ada` (it ended), `10 checkout sub_1
+/// ada`, `10 pay paid|pending|failed` (of `sub_1`), `10 buy pi_1 ada`, `10 deleted`, `10 features a,b`.
 fn event(text: &str) -> Event {
-    let mut words = text.split(' ');
-    let (at_secs, what) = (words.next().unwrap().parse().unwrap(), words.next().unwrap());
-    let word = words.next().unwrap_or("-");
-    let user = (word != "-").then(|| UserId::new(word).unwrap());
+    let words: Vec<&str> = text.split(' ').collect();
+    let (at_secs, what) = (words[0].parse().unwrap(), words[1]);
+    let word = words.last().copied().filter(|word| *word != "-");
+    let user = || word.map(|word| UserId::new(word).unwrap());
+    let paid = PaymentReport { at_secs, state: PaymentState::Paid };
     let (kind, fact) = match what {
-        "meta" => (Type::CustomerUpdated, Fact::Customer { user }),
+        "meta" => (Type::CustomerUpdated, Fact::Customer { user: user() }),
         "deleted" => (Type::CustomerDeleted, Fact::CustomerDeleted),
-        "checkout" => (Type::CheckoutCompleted, Fact::Checkout { user, payment: None }),
+        "checkout" => {
+            let fact = Fact::Checkout { id: sub(words[2]), user: user(), report: paid };
+            (Type::CheckoutCompleted, fact)
+        }
         "pay" => {
-            let state = serde_json::from_str(&format!("\"{word}\"")).unwrap();
-            let payment = Some((sub("sub_1"), Payment { at_secs, state }));
-            (Type::CheckoutCompleted, Fact::Checkout { user: None, payment })
+            let state = serde_json::from_str(&format!("\"{}\"", words[2])).unwrap();
+            let report = PaymentReport { at_secs, state };
+            (Type::CheckoutCompleted, Fact::Checkout { id: sub("sub_1"), user: None, report })
+        }
+        "buy" => {
+            let offer = Offer { plan: Some("pass".into()), ..Offer::default() };
+            let (id, payment) = (PurchaseId::new(words[2]).unwrap(), None);
+            let order = Order { id, payment, user: user(), report: paid, offer };
+            (Type::CheckoutCompleted, Fact::Purchase(Box::new(order)))
+        }
+        "features" => {
+            let names = words[2].split(',').map(Box::from).collect();
+            let list = FeatureList { names, truncated: false };
+            (Type::EntitlementsUpdated, Fact::Features(list))
         }
         id => {
             let ended = id.strip_prefix('!');
             let status = if ended.is_some() { Status::Canceled } else { Status::Active };
-            let to = Node {
-                status,
-                items: vec![],
-                cancel_at_period_end: false,
-                collection_paused: false,
-                user,
-            };
+            let to = Node { status, user: user(), ..Node::default() };
             let edge = Edge { at_secs, before: Before::Created, to: to.into() };
             let id = sub(ended.unwrap_or(id));
             (Type::SubscriptionCreated, Fact::Subscription { id, edge })
         }
     };
+    of(kind, at_secs, fact)
+}
+
+fn of(kind: Type, at_secs: i64, fact: Fact) -> Event {
     Event {
         id: EventId::new("evt_1").unwrap(),
         kind,
         created: Timestamp::from_secs(at_secs),
         livemode: false,
-        customer: CustomerId::new("cus_1").unwrap(),
+        customer: Some(CustomerId::new("cus_1").unwrap()),
         fact,
     }
 }
 
 fn sub(id: &str) -> SubscriptionId {
     SubscriptionId::new(id).unwrap()
+}
+
+fn user(name: &str) -> UserId {
+    UserId::new(name).unwrap()
 }
 
 fn told<'a>(events: impl IntoIterator<Item = &'a str>) -> Customer {
@@ -62,8 +80,7 @@ fn told<'a>(events: impl IntoIterator<Item = &'a str>) -> Customer {
     customer
 }
 
-/// Checks that the customer is the same in order, backwards and in every rotation, and that repeated events
-/// are stale.
+/// Checks that the customer is the same in order, backwards and in every rotation.
 fn check(events: &str) -> Customer {
     let events: Vec<&str> = events.split(", ").collect();
     let expected = told(events.iter().copied());
@@ -75,32 +92,88 @@ fn check(events: &str) -> Customer {
     expected
 }
 
+/// The owners of subscriptions and purchases, as `sub_1:ada pi_1:-`.
+fn owners(customer: &Customer) -> String {
+    let one = |id: &str, what| {
+        let owner = customer.owner(what).map_or("-", UserId::as_str);
+        format!("{id}:{owner}")
+    };
+    let subscriptions = customer.subscriptions.keys();
+    let subscriptions = subscriptions.map(|id| one(id.as_str(), Ownable::Subscription(id)));
+    let purchases = customer.purchases.keys().map(|id| one(id.as_str(), Ownable::Purchase(id)));
+    subscriptions.chain(purchases).collect::<Vec<_>>().join(" ")
+}
+
 #[test]
-fn a_customer_belongs_to_the_latest_word_of_the_best_source() {
-    for (events, user) in [
-        ("10 deleted", None),
-        ("10 meta ada", Some("ada")),
-        ("10 meta -", None),
-        ("10 meta ada, 20 meta bob", Some("bob")),
-        ("10 meta ada, 20 meta -", None),
-        ("10 meta ada, 10 meta -", Some("ada")),
-        ("10 meta ada, 10 meta bob", Some("bob")),
-        ("10 sub_1 ada, 20 meta bob", Some("ada")),
-        ("10 sub_1 -, 20 meta bob", Some("bob")),
-        ("10 sub_1 ada, 20 sub_2 bob", Some("bob")),
-        ("10 sub_1 ada, 10 sub_2 bob", Some("bob")),
-        ("10 sub_1 ada, 20 sub_2 bob, 30 !sub_2 bob", Some("ada")),
-        ("10 !sub_1 ada, 20 !sub_2 bob", Some("bob")),
-        ("10 sub_1 ada, 20 sub_2 -", Some("ada")),
-        ("10 checkout ada, 20 meta bob, 30 sub_1 bob", Some("ada")),
-        ("10 checkout ada, 20 checkout bob", Some("bob")),
-        ("10 checkout ada, 20 checkout -", Some("ada")),
-        ("10 checkout ada, 20 deleted", Some("ada")),
+fn each_subscription_and_purchase_belongs_to_the_latest_word_of_its_best_source() {
+    for (events, expected) in [
+        // Its own metadata, whoever else says what and when.
+        ("10 sub_1 ada", "sub_1:ada"),
+        ("10 sub_1 ada, 20 meta bob", "sub_1:ada"),
+        ("10 sub_1 ada, 20 checkout sub_1 order-7", "sub_1:ada"),
+        ("10 checkout sub_1 bob, 20 sub_1 ada", "sub_1:ada"),
+        ("10 sub_1 ada, 20 deleted", "sub_1:ada"),
+        // The checkout that made it, and no other one.
+        ("10 sub_1 -, 20 checkout sub_1 ada", "sub_1:ada"),
+        ("10 sub_1 -, 20 checkout sub_1 ada, 30 meta bob", "sub_1:ada"),
+        ("10 checkout sub_1 ada, 20 checkout sub_1 bob", "sub_1:bob"),
+        ("10 checkout sub_1 ada, 20 checkout sub_1 -", "sub_1:ada"),
+        ("10 checkout sub_1 ada, 10 checkout sub_1 bob", "sub_1:bob"),
+        ("10 sub_1 ada, 20 checkout sub_2 bob", "sub_1:ada sub_2:bob"),
+        // The customer's metadata.
+        ("10 sub_1 -", "sub_1:-"),
+        ("10 sub_1 -, 20 meta ada", "sub_1:ada"),
+        ("10 meta ada, 20 sub_1 -", "sub_1:ada"),
+        ("10 sub_1 -, 20 meta ada, 30 meta bob", "sub_1:bob"),
+        ("10 sub_1 -, 20 meta ada, 30 meta -", "sub_1:-"),
+        ("10 sub_1 -, 20 meta ada, 20 meta -", "sub_1:ada"),
+        ("10 sub_1 -, 20 meta ada, 20 meta bob", "sub_1:bob"),
+        ("10 sub_1 -, 20 sub_2 ada, 30 meta bob", "sub_1:bob sub_2:ada"),
+        // The one user whom everything else names.
+        ("10 sub_1 ada, 20 sub_2 -", "sub_1:ada sub_2:ada"),
+        ("10 !sub_1 ada, 20 sub_2 -", "sub_1:ada sub_2:ada"),
+        ("10 sub_1 ada, 20 sub_2 ada, 30 sub_3 -", "sub_1:ada sub_2:ada sub_3:ada"),
+        ("10 sub_1 ada, 20 sub_2 bob, 30 sub_3 -", "sub_1:ada sub_2:bob sub_3:-"),
+        ("10 sub_1 -, 20 buy pi_1 ada", "sub_1:ada pi_1:ada"),
+        ("10 sub_1 ada, 20 buy pi_1 -", "sub_1:ada pi_1:ada"),
+        ("10 sub_1 ada, 20 checkout sub_1 bob, 30 sub_2 -", "sub_1:ada sub_2:ada"),
+        // Several users of one customer keep what is theirs.
+        ("10 sub_1 ada, 20 sub_2 bob", "sub_1:ada sub_2:bob"),
+        ("10 sub_1 ada, 20 buy pi_1 order-1", "sub_1:ada pi_1:order-1"),
+        ("10 buy pi_1 ada, 20 buy pi_1 bob", "pi_1:bob"),
     ] {
         let mut customer = check(events);
-        assert_eq!(customer.user().as_ref().map(UserId::as_str), user, "{events}");
-        customer.links.manual = Some(UserId::new("eve").unwrap());
-        assert_eq!(customer.user().unwrap().as_str(), "eve", "a link by hand beats {events}");
+        assert_eq!(owners(&customer), expected, "{events}");
+        customer.links.manual = Some(user("eve"));
+        let eves = owners(&customer);
+        assert!(eves.split(' ').all(|one| one.ends_with(":eve")), "by hand: {eves}");
+        if let Some(subscription) = customer.subscriptions.values_mut().next() {
+            subscription.link = Some(user("max"));
+            let one = owners(&customer);
+            assert_eq!(one.matches(":max").count(), 1, "a link of its own counts more: {one}");
+        }
+    }
+}
+
+#[test]
+fn features_go_to_the_one_owner_of_all_that_is_not_over() {
+    for (events, owner) in [
+        ("10 features a", None),
+        ("10 sub_1 ada", Some("ada")),
+        ("10 sub_1 ada, 20 sub_2 ada", Some("ada")),
+        ("10 sub_1 ada, 20 sub_2 bob", None),
+        ("10 sub_1 ada, 20 !sub_2 bob", Some("ada")),
+        ("10 sub_1 ada, 20 buy pi_1 bob", None),
+        ("10 !sub_1 ada, 20 buy pi_1 bob", Some("bob")),
+        // Without an owner of anything, the customer's own link.
+        ("10 !sub_1 ada, 20 meta bob", Some("bob")),
+        ("10 !sub_1 ada", None),
+        ("10 meta bob", Some("bob")),
+    ] {
+        let mut customer = check(events);
+        assert_eq!(customer.feature_owner().map(UserId::as_str), owner, "{events}");
+        customer.links.manual = Some(user("eve"));
+        assert_eq!(customer.feature_owner(), Some(&user("eve")), "{events}");
     }
 }
 
@@ -123,12 +196,93 @@ fn a_decision_on_a_payment_beats_waiting_and_the_later_of_two_counts() {
 
 #[test]
 fn what_is_said_again_is_stale_and_what_is_stored_is_read_again() {
-    let all = ["10 meta ada", "20 checkout bob", "30 pay paid", "40 sub_1 ada", "50 deleted"];
+    let all = [
+        "10 meta ada",
+        "20 checkout sub_1 bob",
+        "30 pay paid",
+        "40 sub_1 ada",
+        "45 buy pi_1 ada",
+        "46 features a,b",
+        "50 deleted",
+    ];
     let mut customer = told(all);
     let text = serde_json::to_string(&customer).unwrap();
     assert_eq!(serde_json::from_str::<Customer>(&text).unwrap(), customer);
-    for again in ["10 meta ada", "9 meta eve", "20 checkout bob", "30 pay paid", "51 deleted"] {
+    for again in [
+        "10 meta ada",
+        "9 meta eve",
+        "20 checkout sub_1 bob",
+        "30 pay paid",
+        "45 buy pi_1 ada",
+        "46 features b",
+        "45 features c",
+        "51 deleted",
+    ] {
         assert_eq!(customer.apply(&event(again)), Ok(Arrival::Stale), "{again}");
     }
     assert_eq!(serde_json::to_string(&customer).unwrap(), text);
+}
+
+#[test]
+fn a_price_keeps_every_lookup_key_that_it_had_and_the_first_period_is_the_earliest() {
+    let seen = |at_secs, key: Option<&str>, ends| {
+        let item = Item {
+            price: Some("price_1".into()),
+            lookup_key: key.map(Box::from),
+            ends_at_secs: Some(ends),
+            ..Item::default()
+        };
+        let to = Node { status: Status::Active, items: vec![item], ..Node::default() };
+        let edge = Edge { at_secs, before: Before::Unknown, to: to.into() };
+        let fact = Fact::Subscription { id: sub("sub_1"), edge };
+        of(Type::SubscriptionUpdated, at_secs, fact)
+    };
+    let events = [seen(10, Some("pro"), 100), seen(20, None, 200), seen(30, Some("max"), 300)];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut customer = Customer::new(CustomerId::new("cus_1").unwrap());
+        for index in order {
+            customer.apply(&events[index]).unwrap();
+        }
+        let known = &customer.subscriptions["sub_1"];
+        let item = &known.record.state().unwrap().node.items[0];
+        assert_eq!(known.known_lookup_keys(item).collect::<Vec<_>>(), ["max", "pro"]);
+        assert_eq!(known.first_period_ends_at_secs, Some(100));
+    }
+}
+
+#[test]
+fn the_latest_paid_invoice_counts_and_what_was_given_back_of_it() {
+    let refunded = GivenBack { refunded: true, ..GivenBack::default() };
+    let none = GivenBack::default();
+    for (invoices, expected) in [
+        (&[("in_1", 10, none)][..], none),
+        (&[("in_1", 10, refunded)], refunded),
+        (&[("in_1", 10, none), ("in_1", 10, refunded)], refunded),
+        (&[("in_1", 10, refunded), ("in_1", 10, none)], none),
+        (&[("in_1", 10, refunded), ("in_2", 20, none)], none),
+        (&[("in_2", 20, none), ("in_1", 10, refunded)], none),
+        (&[("in_1", 10, none), ("in_2", 10, refunded)], refunded),
+        (&[("in_2", 10, refunded), ("in_1", 10, none)], refunded),
+    ] {
+        let mut customer = told(["10 sub_1 ada"]);
+        for (id, created_secs, given_back) in invoices {
+            let paid = Paid { created_secs: *created_secs, subscription: Some(sub("sub_1")) };
+            let id = InvoiceId::new(id).unwrap();
+            customer.pay(&id, &sub("sub_1"), &paid, *given_back).unwrap();
+            let again = customer.pay(&id, &sub("sub_1"), &paid, *given_back);
+            assert_eq!(again, Ok(Arrival::Stale));
+        }
+        assert_eq!(customer.subscriptions["sub_1"].given_back(), expected, "{invoices:?}");
+    }
+}
+
+#[test]
+fn a_customer_has_its_limit_of_purchases() {
+    let mut customer = told([]);
+    for n in 0..PURCHASES_MAX {
+        customer.apply(&event(&format!("10 buy pi_{n} ada"))).unwrap();
+    }
+    let full = Err(Error::TooManyPurchases(customer.id.clone()));
+    assert_eq!(customer.apply(&event("10 buy pi_more ada")), full);
+    assert_eq!(customer.apply(&event("20 buy pi_7 ada")), Ok(Arrival::Remembered));
 }

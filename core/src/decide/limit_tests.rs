@@ -5,16 +5,19 @@ use super::*;
 #[test]
 fn system_event_ids_of_two_long_users_differ() {
     let same = "x".repeat(ID_BYTES_MAX - 1);
-    let id = |user: String, kind| {
-        let account = Account::new(UserId::new(&user).unwrap(), &policy());
-        system_commit(account, kind, &policy(), NOW).unwrap().ledger.event
+    let policy = policy();
+    let account = |user: &str| Account::new(UserId::new(user).unwrap(), &policy);
+    let expired = |user: &str| expire(account(user), &policy, NOW).unwrap().ledger.event;
+    let assigned = |user: &str| {
+        let operator = policy.role("operator").cloned();
+        assign(account(user), operator, &policy, NOW).unwrap().ledger.event
     };
     let ids = [
-        id(format!("{same}a"), SystemEvent::AccessExpired),
-        id(format!("{same}b"), SystemEvent::AccessExpired),
-        id(format!("{same}b"), SystemEvent::RoleAssigned),
-        id("a".to_owned(), SystemEvent::AccessExpired),
-        id("1.a".to_owned(), SystemEvent::AccessExpired),
+        expired(&format!("{same}a")),
+        expired(&format!("{same}b")),
+        assigned(&format!("{same}b")),
+        expired("a"),
+        expired("1.a"),
     ];
     assert_eq!(std::collections::BTreeSet::from(ids.clone()).len(), ids.len(), "{ids:?}");
 }

@@ -1,4 +1,4 @@
-//! A Stripe that sends webhooks, for the tests of `decide`.
+//! A Stripe that sends webhooks, for the tests of `decide`, and what they have in common.
 
 use serde_json::{Value, json};
 
@@ -14,6 +14,8 @@ pub(super) struct Sub {
     pub(super) ends: i64,
     pub(super) quantity: u64,
     pub(super) cancels: bool,
+    pub(super) cancel_at: Value,
+    pub(super) trial_end: Value,
     pub(super) collection: Value,
     pub(super) user: Value,
     /// Whether periods stand on items (from 2025-03-31 on) or on top.
@@ -30,6 +32,8 @@ impl Sub {
             ends: START + 30 * DAY,
             quantity: 1,
             cancels: false,
+            cancel_at: Value::Null,
+            trial_end: Value::Null,
             collection: Value::Null,
             user: Value::Null,
             basil: true,
@@ -48,6 +52,7 @@ impl Sub {
         }
         let mut object = json!({"id": self.id, "object": "subscription", "customer": self.customer,
             "status": self.status, "cancel_at_period_end": self.cancels, "metadata": metadata,
+            "cancel_at": self.cancel_at, "trial_end": self.trial_end,
             "pause_collection": self.collection, "items": {"object": "list", "data": [item]}});
         if !self.basil {
             object["current_period_end"] = self.ends.into();
@@ -113,6 +118,7 @@ impl Stripe {
         self.says(id, "customer.subscription.deleted");
     }
 
+    /// A session that makes a subscription.
     pub(super) fn checkout(
         &mut self,
         kind: &str,
@@ -121,9 +127,56 @@ impl Stripe {
         user: Option<&str>,
         paid: &str,
     ) {
-        let object = json!({"id": "cs_1", "customer": customer, "subscription": sub,
-                            "client_reference_id": user, "payment_status": paid});
+        let object = json!({"id": "cs_1", "mode": "subscription", "customer": customer,
+            "subscription": sub, "client_reference_id": user, "payment_status": paid});
         self.send(&format!("checkout.session.{kind}"), &object, &Value::Null);
+    }
+
+    /// A session of `cus_1` that sells something once, by default paid with `pi_1`, and nothing that is
+    /// a plan.
+    pub(super) fn sell(&mut self, kind: &str, patch: Value) {
+        let session = json!({"id": "cs_1", "mode": "payment", "customer": "cus_1",
+            "subscription": null, "payment_intent": "pi_1", "payment_status": "paid"});
+        self.send(&format!("checkout.session.{kind}"), &with(session, patch), &Value::Null);
+    }
+
+    /// An invoice of `cus_1` that was paid, created now.
+    pub(super) fn invoice(&mut self, id: &str, patch: Value) {
+        let invoice = json!({"id": id, "customer": "cus_1", "created": START + self.at,
+                             "amount_paid": 900});
+        self.send("invoice.paid", &with(invoice, patch), &Value::Null);
+    }
+
+    pub(super) fn invoice_payment(&mut self, invoice: &str, payment: &str) {
+        let payment = json!({"type": "payment_intent", "payment_intent": payment});
+        let object = json!({"id": "inpay_1", "invoice": invoice, "payment": payment});
+        self.send("invoice_payment.paid", &object, &Value::Null);
+    }
+
+    /// A charge that was refunded as a whole, unless the patch says otherwise.
+    pub(super) fn refund(&mut self, payment: &str, patch: Value) {
+        let charge = json!({"id": "ch_1", "customer": "cus_1", "payment_intent": payment,
+                            "refunded": true});
+        self.send("charge.refunded", &with(charge, patch), &Value::Null);
+    }
+
+    /// A refund that did not come about after all.
+    pub(super) fn refund_failed(&mut self, payment: &str) {
+        let refund = json!({"id": "re_1", "payment_intent": payment, "status": "failed"});
+        self.send("refund.failed", &refund, &Value::Null);
+    }
+
+    pub(super) fn dispute(&mut self, kind: &str, id: &str, payment: &str, status: &str) {
+        let object = json!({"id": id, "charge": "ch_1", "payment_intent": payment, "status": status});
+        self.send(&format!("charge.dispute.{kind}"), &object, &Value::Null);
+    }
+
+    /// The features that a customer has by Stripe's entitlements.
+    pub(super) fn entitlements(&mut self, customer: &str, names: &[&str], has_more: bool) {
+        let data: Vec<Value> = names.iter().map(|name| json!({"lookup_key": name})).collect();
+        let object = json!({"object": "entitlements.active_entitlement_summary",
+            "customer": customer, "entitlements": {"data": data, "has_more": has_more}});
+        self.send("entitlements.active_entitlement_summary.updated", &object, &Value::Null);
     }
 
     pub(super) fn customer(&mut self, kind: &str, customer: &str, user: Option<&str>) {
@@ -136,3 +189,129 @@ impl Stripe {
         self.at += secs;
     }
 }
+
+/// An object with other values of some fields.
+pub(super) fn with(mut object: Value, patch: Value) -> Value {
+    let Value::Object(patch) = patch else { panic!("{patch}") };
+    object.as_object_mut().unwrap().extend(patch);
+    object
+}
+
+/// A policy that differs from the usual one.
+pub(super) fn policy_with(change: impl FnOnce(&mut PolicyConfig)) -> Policy {
+    let mut config = config();
+    change(&mut config);
+    Policy::new(config).unwrap()
+}
+
+pub(super) fn user(name: &str) -> UserId {
+    UserId::new(name).unwrap()
+}
+
+/// The store after some webhooks.
+pub(super) fn after<'a>(
+    bodies: impl IntoIterator<Item = &'a String>,
+    policy: &Policy,
+    now: Timestamp,
+) -> ReferenceModel {
+    let mut store = ReferenceModel::default();
+    for body in bodies {
+        store.deliver(body.as_bytes(), policy, now);
+    }
+    store
+}
+
+/// Tells a story to a new store, and returns how its last webhook ended as well.
+pub(super) fn tell(
+    policy: &Policy,
+    story: impl FnOnce(&mut Stripe),
+) -> (ReferenceModel, Option<Delivered>) {
+    let mut stripe = Stripe::default();
+    story(&mut stripe);
+    let mut store = ReferenceModel::default();
+    let came = stripe.sent.iter().map(|body| store.deliver(body.as_bytes(), policy, NOW)).last();
+    (store, came)
+}
+
+/// Checks the roles of users, such as `ada:paid bob:free`, after a story, in every order of its webhooks.
+/// Everything else that is stored does not depend on the order either.
+pub(super) fn check_orders(
+    what: &str,
+    policy: &Policy,
+    story: impl FnOnce(&mut Stripe),
+    expected: &str,
+) {
+    let mut stripe = Stripe::default();
+    story(&mut stripe);
+    assert!(stripe.sent.len() <= 6, "{what}: too many orders");
+    let mut first = None;
+    for order in orders(&stripe.sent) {
+        let store = after(order, policy, NOW);
+        assert_eq!(roles(&store, expected), expected, "{what}: {:#?}", rows(&store));
+        let end = end_of(&store, policy);
+        assert_eq!(first.get_or_insert_with(|| end.clone()), &end, "{what}");
+    }
+}
+
+fn rows(store: &ReferenceModel) -> Vec<String> {
+    store.ledger.values().map(|row| format!("{} {:?}", row.kind.as_str(), row.outcome)).collect()
+}
+
+/// The roles of the users that a text such as `ada:paid bob:free` names.
+pub(super) fn roles(store: &ReferenceModel, names: &str) -> String {
+    let names = names.split(' ').filter_map(|one| one.split_once(':'));
+    let roles = names.map(|(name, _)| format!("{name}:{}", store.role(name).0));
+    roles.collect::<Vec<_>>().join(" ")
+}
+
+/// Every order of the items.
+pub(super) fn orders<T>(items: &[T]) -> Vec<Vec<&T>> {
+    let mut orders = vec![Vec::new()];
+    for item in items {
+        orders = orders
+            .into_iter()
+            .flat_map(|order: Vec<&T>| {
+                (0..=order.len()).map(move |at| {
+                    let mut order = order.clone();
+                    order.insert(at, item);
+                    order
+                })
+            })
+            .collect();
+    }
+    orders
+}
+
+/// What must not depend on the order: everything but when and by which event something changed, and how
+/// often on the way.
+pub(super) fn end_of(store: &ReferenceModel, policy: &Policy) -> End {
+    let customers =
+        store.customers().map(|customer| Customer { version: Version::default(), ..customer });
+    let accounts = ["ada", "bob"].map(|name| {
+        let known = store.account(&user(name));
+        Account {
+            revocation_id: crate::id::RevocationId::default(),
+            changed_at: None,
+            role_assigned_at: None,
+            role_assigned_by: None,
+            version: Version::default(),
+            ..known.unwrap_or_else(|| Account::new(user(name), policy))
+        }
+    });
+    let payments = PAYMENTS.map(|id| Payment {
+        version: Version::default(),
+        ..store.payment(&PaymentId::new(id).unwrap())
+    });
+    let invoices = INVOICES.map(|id| Invoice {
+        version: Version::default(),
+        ..store.invoice(&InvoiceId::new(id).unwrap())
+    });
+    (customers.collect(), accounts.into(), payments.into(), invoices.into())
+}
+
+pub(super) type End = (Vec<Customer>, Vec<Account>, Vec<Payment>, Vec<Invoice>);
+
+/// The payments and invoices of the stories.
+pub(super) const PAYMENTS: [&str; 8] =
+    ["pi_0", "pi_1", "pi_2", "pi_3", "pi_4", "pi_5", "pi_6", "pi_7"];
+pub(super) const INVOICES: [&str; 6] = ["in_0", "in_1", "in_2", "in_3", "in_4", "in_5"];

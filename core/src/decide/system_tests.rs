@@ -1,6 +1,7 @@
 //! What no webhook causes: access that expires, and roles by hand.
 
 use super::*;
+use crate::change::ChangeKind;
 
 #[test]
 fn time_alone_ends_a_role_after_its_grace() {
@@ -10,7 +11,7 @@ fn time_alone_ends_a_role_after_its_grace() {
     let ada = UserId::new("ada").unwrap();
     let account = || store.account(&ada).unwrap();
     let over = Timestamp::from_secs(START + 33 * DAY);
-    assert_eq!(account().next_expiry(NOW), Some(over));
+    assert_eq!(account().next_expiry_at, Some(over));
     for (now, role) in [(NOW, "paid"), (over.plus_millis(-1), "paid"), (over, "free")] {
         assert_eq!(account().effective(&policy, now).role.as_str(), role);
     }
@@ -19,7 +20,9 @@ fn time_alone_ends_a_role_after_its_grace() {
     assert_eq!(commit.ledger.kind.as_str(), "tierlift.access.expired");
     assert_eq!(commit.changes.len(), 1);
     let change = &commit.changes[0];
-    assert!(!change.upgraded && !change.standing.subscription_active);
+    assert_eq!(change.kind, ChangeKind::Downgraded);
+    assert!(!change.standing.subscription_active);
+    assert_eq!(change.account_version, Version(2));
     assert_eq!((change.previous_role.as_str(), change.role.as_str()), ("paid", "free"));
     let mut store = store.clone();
     store.commit(commit, &policy, over);

@@ -15,7 +15,7 @@ mod waiting;
 pub use dead_letters::{DeadLetter, DeadLetters, Depth};
 pub use enqueue::{Enqueue, Enqueued, Group, Message, QueueError};
 pub use queue::{Delivery, Queue, Receipt};
-pub use scan::{Page, PolicyState, Progress, Scan};
+pub use scan::{Page, PolicyRecord, PolicyState, Progress, Scan};
 pub use secrets::{SecretsError, SigningSecrets, TokenSecrets};
 pub use sockets::{GatewaySockets, Holder, Pushed, Sockets, SocketsError};
 pub use store::{Store, StoreError};

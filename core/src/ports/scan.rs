@@ -5,7 +5,7 @@ use std::future::Future;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{account::Account, customer::Customer, ports::StoreError};
+use crate::{account::Account, customer::Customer, id::UserId, ports::StoreError};
 
 /// The policy that everything stored is under.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,16 @@ pub trait Scan: Send + Sync {
         max: usize,
     ) -> impl Future<Output = Result<Page<Account>, StoreError>> + Send;
 
+    /// The stored accounts of these users, in any order.
+    fn accounts_of(
+        &self,
+        users: Vec<UserId>,
+    ) -> impl Future<Output = Result<Vec<Account>, StoreError>> + Send;
+
+}
+
+/// Knows which policy everything that is stored is under.
+pub trait PolicyRecord: Send + Sync {
     /// The policy that everything is under; `None` before the first one is noted.
     fn policy_state(&self) -> impl Future<Output = Result<Option<PolicyState>, StoreError>> + Send;
 

@@ -26,6 +26,12 @@ pub enum OpenError {
         /// The latest version that this program knows.
         known: i64,
     },
+    /// It is only read, and an older version of this program, or none, wrote it.
+    #[error("{path} has no data of this version of tierlift; start the server on it first")]
+    NotCurrent {
+        /// The data file.
+        path: String,
+    },
     /// It is the database of another program.
     #[error("{path} is a SQLite file, but not tierlift's; name another file with --data")]
     Foreign {

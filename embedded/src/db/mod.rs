@@ -28,10 +28,12 @@ mod handle;
 
 mod dead_letters;
 mod queue;
+mod scan;
 mod store;
 
 pub use error::{Error, OpenError};
 pub use handle::Db;
+pub use scan::Snapshot;
 
 #[cfg(test)]
 mod corrupt_tests;

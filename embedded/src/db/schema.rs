@@ -141,6 +141,15 @@ fn identify(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
     }
 }
 
+/// Checks that a file which is only read has this program's schema.
+pub(super) fn check_current(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let found = identify(connection, path)?;
+    if found == MIGRATIONS.len() {
+        return Ok(());
+    }
+    Err(OpenError::NotCurrent { path: path.display().to_string() })
+}
+
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // An acknowledged webhook survives a power cut: every commit is synced.

@@ -11,12 +11,12 @@ use tierlift_core::{
     invoice::Invoice,
     ledger::LedgerEntry,
     payment::Payment,
-    ports::{Page, PolicyState, Scan, Store, StoreError, Waiting, WaitingList, WaitingTotals},
+    ports::{Store, StoreError},
     time::Timestamp,
 };
 
 use super::{
-    aggregates::{self, Aggregate, page, read},
+    aggregates::{self, Aggregate, read},
     cache::version,
     error::Error,
     handle::Db,
@@ -133,53 +133,5 @@ impl Store for Db {
 
     async fn expired(&self, now: Timestamp, max: usize) -> Result<Vec<UserId>, StoreError> {
         Ok(self.read_committed(move |connection| rows::expired(connection, now, max)).await?)
-    }
-}
-
-impl WaitingList for Db {
-    async fn waiting(&self, max: usize) -> Result<Vec<Waiting>, StoreError> {
-        Ok(self.read_committed(move |connection| rows::waiting(connection, max)).await?)
-    }
-
-    async fn waiting_totals(&self) -> Result<WaitingTotals, StoreError> {
-        Ok(self.read_committed(rows::waiting_totals).await?)
-    }
-}
-
-impl Scan for Db {
-    async fn customers(
-        &self,
-        after: Option<&str>,
-        max: usize,
-    ) -> Result<Page<Customer>, StoreError> {
-        self.scan(after, max).await
-    }
-
-    async fn accounts(&self, after: Option<&str>, max: usize) -> Result<Page<Account>, StoreError> {
-        self.scan(after, max).await
-    }
-
-    async fn policy_state(&self) -> Result<Option<PolicyState>, StoreError> {
-        Ok(self.read_committed(rows::policy_state).await?)
-    }
-
-    async fn set_policy_state(&self, state: PolicyState) -> Result<(), StoreError> {
-        let write = move |tables: &mut Tables| rows::set_policy_state(&tables.connection, &state);
-        Ok(self.write(write).await?)
-    }
-}
-
-impl Db {
-    async fn scan<T: Aggregate + Send + 'static>(
-        &self,
-        after: Option<&str>,
-        max: usize,
-    ) -> Result<Page<T>, StoreError> {
-        let after = after.unwrap_or_default().to_owned();
-        let items: Vec<T> =
-            self.read_committed(move |connection| page(connection, &after, max)).await?;
-        let last = items.last().filter(|_| items.len() == max);
-        let next = last.map(|last| last.key().to_owned());
-        Ok(Page { items, next })
     }
 }

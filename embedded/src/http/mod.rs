@@ -19,7 +19,7 @@ use axum::{
 use tierlift_core::{
     codes::Code,
     limits::{PREFLIGHT_AGE_SECS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_TIMEOUT_SECS},
-    ports::{DeadLetters, Enqueue, Store},
+    ports::{DeadLetters, Enqueue, Store, WaitingList},
     stripe::signature::Secrets,
     wire::problem,
 };
@@ -42,7 +42,7 @@ pub(crate) struct RouterState<Q, S> {
 }
 
 /// All routes. A request for any other is refused with a problem document.
-pub(crate) fn router<Q: Enqueue + DeadLetters + 'static, S: Store + 'static>(
+pub(crate) fn router<Q: Enqueue + DeadLetters + WaitingList + 'static, S: Store + 'static>(
     state: RouterState<Q, S>,
 ) -> Router {
     let cors = CorsLayer::new()

@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tierlift_core::{
     codes::Code,
-    ports::{DeadLetters, Depth, QueueError},
+    ports::{DeadLetters, Depth, QueueError, WaitingList},
     time::{Clock, Timestamp},
     wire::problem,
 };
@@ -42,7 +42,9 @@ struct QueueHealth {
     oldest_age_seconds: f64,
 }
 
-pub(super) fn router<Q: DeadLetters + 'static>(operations: Arc<Operations<Q>>) -> Router {
+pub(super) fn router<Q: DeadLetters + WaitingList + 'static>(
+    operations: Arc<Operations<Q>>,
+) -> Router {
     Router::new()
         .route("/healthz", get(healthz::<Q>))
         .route("/metrics", get(metrics::<Q>))
@@ -56,11 +58,17 @@ async fn healthz<Q: DeadLetters>(State(operations): State<Arc<Operations<Q>>>) -
     }
 }
 
-async fn metrics<Q: DeadLetters>(State(operations): State<Arc<Operations<Q>>>) -> Response {
+async fn metrics<Q: DeadLetters + WaitingList>(
+    State(operations): State<Arc<Operations<Q>>>,
+) -> Response {
     let depth = match operations.queue.depth().await {
         Ok(depth) => depth,
         Err(error) => return unavailable(&error),
     };
+    match operations.queue.waiting_totals().await {
+        Ok(totals) => tierlift_worker::set_gauges(&totals, operations.clock.now()),
+        Err(error) => tracing::warn!(%error, "what waits was not counted"),
+    }
     set_gauges(&health(&depth, operations.clock.now()).queue, operations.sockets.len());
     let text = operations.metrics.render();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()

@@ -6,7 +6,10 @@ use tierlift_core::{
     decide::{Commit, Decision, Loaded, decide, expire},
     id::Version,
     ledger::Outcome,
-    ports::{LoadKeys, Store, StoreError},
+    ports::{
+        LoadKeys, PolicyRecord, PolicyState, Progress, Scan, Store, StoreError, WaitingList,
+        WaitingTotals,
+    },
     stripe::event::Event,
     subscription::Status,
     time::Timestamp,
@@ -14,7 +17,10 @@ use tierlift_core::{
 
 use super::StoreBackend;
 use tierlift_testkit::{
-    facts::{checkout, customer_id, event_id, keys, policy, subscription, user_id},
+    facts::{
+        checkout, customer_id, event_id, invoice_payment, keys, lost_dispute, policy, refund,
+        subscription, user_id,
+    },
     harness::eventually,
 };
 
@@ -34,6 +40,11 @@ macro_rules! store_promises {
             moves_a_grant_between_two_accounts_at_once,
             serializes_racing_commits,
             names_users_whose_access_expired,
+            reads_back_payments_and_invoices,
+            refuses_a_payment_that_somebody_else_wrote,
+            lists_what_waits_oldest_first,
+            goes_through_everything_page_by_page,
+            remembers_the_policy_and_the_progress_of_its_change,
         );
     };
 }
@@ -72,7 +83,7 @@ fn upgrade(event: &str) -> Event {
 pub async fn knows_nothing_at_first<B: StoreBackend>(backend: &B) {
     let loaded = backend.store().load(&keys(&upgrade("evt_1"))).await.unwrap();
     assert!(!loaded.processed);
-    assert_eq!(loaded.customer.version, Version(0));
+    assert_eq!(loaded.customer.unwrap().version, Version(0));
     assert_eq!(loaded.accounts.into_iter().collect::<Vec<_>>(), [(user_id("ada"), None)]);
     assert_eq!(backend.store().account(&user_id("ada")).await.unwrap(), None);
     assert_eq!(backend.store().customer(&customer_id("cus_1")).await.unwrap(), None);
@@ -93,7 +104,7 @@ pub async fn reads_back_what_was_committed<B: StoreBackend>(backend: &B) {
     assert_eq!(ledger, Some(commit.ledger));
     let loaded = backend.store().load(&keys(&upgrade("evt_1"))).await.unwrap();
     assert!(loaded.processed);
-    assert_eq!(loaded.customer, customer);
+    assert_eq!(loaded.customer, Some(customer));
     assert_eq!(loaded.accounts[&user_id("ada")].as_ref(), Some(&expected));
 }
 
@@ -143,7 +154,7 @@ pub async fn refuses_two_firsts<B: StoreBackend>(backend: &B) {
 /// Where the second account conflicts, neither the first nor the ledger is written.
 pub async fn writes_all_of_a_commit_or_nothing<B: StoreBackend>(backend: &B) {
     apply(backend, &upgrade("evt_1")).await;
-    let mut relink = decided_with(backend, &checkout("evt_2", "cus_1", "bob", AT)).await;
+    let mut relink = decided(backend, &to_bob("evt_2")).await;
     assert_eq!(relink.accounts.len(), 2);
     relink.accounts[1].version = Version(41);
     let before = account(backend, "ada").await;
@@ -158,9 +169,8 @@ pub async fn writes_all_of_a_commit_or_nothing<B: StoreBackend>(backend: &B) {
 pub async fn loads_the_account_of_the_customers_user<B: StoreBackend>(backend: &B) {
     apply(backend, &upgrade("evt_1")).await;
     let keys = LoadKeys {
-        event: event_id("evt_2"),
-        customer: customer_id("cus_1"),
-        users: vec![user_id("bob")],
+        customer: Some(customer_id("cus_1")),
+        ..keys(&subscription("evt_2", "cus_2", Some("bob"), Status::Active, AT))
     };
     let loaded = backend.store().load(&keys).await.unwrap();
     let known: Vec<_> =
@@ -168,15 +178,19 @@ pub async fn loads_the_account_of_the_customers_user<B: StoreBackend>(backend: &
     assert_eq!(known, [("ada", true), ("bob", false)]);
 }
 
-async fn decided_with<B: StoreBackend>(backend: &B, event: &Event) -> Commit {
-    let loaded = backend.store().load(&keys(event)).await.unwrap();
-    commit_of(loaded, event)
+/// The subscription of `upgrade`, moved to another user by its metadata.
+fn to_bob(event: &str) -> Event {
+    subscription(event, "cus_1", Some("bob"), Status::Active, AT.plus_secs(1))
 }
 
-/// A customer that changes hands takes its grant along.
+/// A subscription that changes hands takes its grant along.
 pub async fn moves_a_grant_between_two_accounts_at_once<B: StoreBackend>(backend: &B) {
     apply(backend, &upgrade("evt_1")).await;
-    apply(backend, &checkout("evt_2", "cus_1", "bob", AT)).await;
+    let commit = apply(backend, &to_bob("evt_2")).await;
+    let owners: Vec<_> = commit.ledger.owners.iter().map(|owner| owner.user.as_str()).collect();
+    assert_eq!(owners, ["ada", "bob"]);
+    let ledger = backend.store().ledger(&event_id("evt_2")).await.unwrap();
+    assert_eq!(ledger, Some(commit.ledger));
     assert_eq!(account(backend, "ada").await.role.as_str(), "free");
     assert_eq!(account(backend, "bob").await.role.as_str(), "paid");
 }
@@ -227,4 +241,117 @@ pub async fn names_users_whose_access_expired<B: StoreBackend>(backend: &B) {
     let settled = expire(account(backend, "ada").await, &policy(), end).unwrap();
     backend.store().commit(settled).await.unwrap();
     assert_eq!(expired(backend, later.plus_days(33), 1).await, ["bob"]);
+}
+
+async fn load<B: StoreBackend>(backend: &B, event: &Event) -> Loaded {
+    backend.store().load(&keys(event)).await.unwrap()
+}
+
+/// A payment is found by its id, with its subject, what was given back of it, and its invoice.
+pub async fn reads_back_payments_and_invoices<B: StoreBackend>(backend: &B) {
+    let paid = invoice_payment("evt_1", "in_1", "pi_1", AT);
+    let commit = apply(backend, &paid).await;
+    let mut invoice = commit.invoices[0].clone();
+    invoice.version = invoice.version.next();
+    let refund = refund("evt_2", "pi_1", AT);
+    let commit = apply(backend, &refund).await;
+    let mut payment = commit.payments[0].clone();
+    payment.version = payment.version.next();
+    assert_eq!(payment.version, Version(2));
+    let loaded = load(backend, &paid).await;
+    assert_eq!(loaded.payments.into_values().collect::<Vec<_>>(), [payment]);
+    assert_eq!(loaded.invoices.into_values().collect::<Vec<_>>(), [invoice]);
+}
+
+/// Of two decisions on one payment the second is refused, and nothing of it is written.
+pub async fn refuses_a_payment_that_somebody_else_wrote<B: StoreBackend>(backend: &B) {
+    let paid = invoice_payment("evt_1", "in_1", "pi_1", AT);
+    let late = decided(backend, &paid).await;
+    apply(backend, &refund("evt_2", "pi_1", AT)).await;
+    let refused = backend.store().commit(late).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    let loaded = load(backend, &paid).await;
+    assert!(!loaded.processed);
+    assert_eq!(loaded.invoices.into_values().next().unwrap().version, Version(0));
+}
+
+/// What waits, once there are `count`: an index may follow its table.
+async fn waiting<B: StoreBackend>(backend: &B, count: usize) -> Vec<(String, &'static str)> {
+    let mut waiting = Vec::new();
+    eventually(&format!("{count} wait"), async || {
+        waiting = backend.store().waiting(10).await.unwrap();
+        waiting.len() == count
+    })
+    .await;
+    waiting.into_iter().map(|waiting| (waiting.id, waiting.cause.as_str())).collect()
+}
+
+/// Subscriptions without an owner and payments without a subject, until they have one.
+pub async fn lists_what_waits_oldest_first<B: StoreBackend>(backend: &B) {
+    assert_eq!(backend.store().waiting_totals().await.unwrap(), WaitingTotals::default());
+    let later = AT.plus_secs(60);
+    apply(backend, &subscription("evt_1", "cus_1", None, Status::Active, later)).await;
+    apply(backend, &lost_dispute("evt_2", "pi_1", AT)).await;
+    let expected = [("pi_1", "payment.unlinked"), ("cus_1", "owner.unknown")]
+        .map(|(id, cause)| (id.to_owned(), cause));
+    assert_eq!(waiting(backend, 2).await, expected);
+    assert_eq!(backend.store().waiting(1).await.unwrap().len(), 1);
+    let totals = backend.store().waiting_totals().await.unwrap();
+    assert_eq!(totals, WaitingTotals { count: 2, oldest: Some(AT) });
+    apply(backend, &checkout("evt_3", "cus_1", "ada", later)).await;
+    assert_eq!(waiting(backend, 1).await, expected[..1]);
+}
+
+/// Every customer and every account is on exactly one page.
+pub async fn goes_through_everything_page_by_page<B: StoreBackend>(backend: &B) {
+    for n in 0..7 {
+        let (event, customer) = (format!("evt_{n}"), format!("cus_{n}"));
+        let user = format!("user_{}", n % 5);
+        apply(backend, &subscription(&event, &customer, Some(&user), Status::Active, AT)).await;
+    }
+    let (mut customers, mut accounts) = (Vec::new(), Vec::new());
+    let mut next = None;
+    loop {
+        let page = backend.store().customers(next.as_deref(), 3).await.unwrap();
+        customers.extend(page.items.into_iter().map(|customer| customer.id.to_string()));
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    loop {
+        let page = backend.store().accounts(next.as_deref(), 3).await.unwrap();
+        accounts.extend(page.items.into_iter().map(|account| (account.user, account.version)));
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    customers.sort();
+    accounts.sort();
+    assert_eq!(customers, (0..7).map(|n| format!("cus_{n}")).collect::<Vec<_>>());
+    let versions = [2, 2, 1, 1, 1].into_iter().enumerate();
+    let expected = versions.map(|(n, version)| (user_id(&format!("user_{n}")), Version(version)));
+    assert_eq!(accounts, expected.collect::<Vec<_>>());
+    let asked = ["user_3", "nobody", "user_0"].map(user_id).to_vec();
+    let mut found = backend.store().accounts_of(asked).await.unwrap();
+    found.sort_by(|a, b| a.user.cmp(&b.user));
+    let found: Vec<_> = found.iter().map(|account| account.user.as_str()).collect();
+    assert_eq!(found, ["user_0", "user_3"]);
+}
+
+/// It starts with none and keeps the last that was noted.
+pub async fn remembers_the_policy_and_the_progress_of_its_change<B: StoreBackend>(backend: &B) {
+    let store = backend.store();
+    assert_eq!(store.policy_state().await.unwrap(), None);
+    for progress in [
+        Some(Progress::Customers(None)),
+        Some(Progress::Customers(Some("cus_1".to_owned()))),
+        Some(Progress::Accounts(None)),
+        None,
+    ] {
+        let state = PolicyState { generation: 7, fingerprint: "f00d".to_owned(), progress };
+        store.set_policy_state(state.clone()).await.unwrap();
+        assert_eq!(store.policy_state().await.unwrap(), Some(state));
+    }
 }

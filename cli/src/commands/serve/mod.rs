@@ -2,6 +2,8 @@
 //!
 //! Everything that is missing is reported at once, before anything starts.
 
+mod dry_run;
+mod reload;
 mod settings;
 mod signals;
 
@@ -13,10 +15,11 @@ use std::{
 
 use anyhow::Context as _;
 use tierlift_core::codes::Code;
-use tierlift_embedded::{OpenError, Server, db};
+use tierlift_embedded::{OpenError, Reload, Server, db};
 use tokio::net::TcpListener;
 
 use crate::{demo, error::Error, limits::READER_THREADS_MAX, log};
+use reload::Reloader;
 use settings::ServeConfig;
 use signals::Signals;
 
@@ -27,6 +30,9 @@ Environment:
   TIERLIFT_JWT_SECRET    Secret of HS256 access tokens, at least 32 bytes; not needed with jwks_url
                          in the configuration
   RUST_LOG               Log filter, unless --log is given
+
+SIGHUP reads the configuration file again: roles, plans, features and policy are replaced, and
+accounts that they change are changed at once.
 
 Logs go to stderr: as text to a terminal, as JSON lines otherwise.
 
@@ -50,6 +56,10 @@ pub(crate) struct Args {
     /// loopback addresses only.
     #[arg(long)]
     demo: bool,
+    /// Print which accounts this configuration would change, and serve nothing. The data file may be in
+    /// use.
+    #[arg(long)]
+    dry_run: bool,
     /// Log filter: a level, or levels by module, such as `info` or `tierlift_core=debug`
     /// [default: info].
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", hide_env = true)]
@@ -60,17 +70,31 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let _guard = log::start(args.log.as_deref())?;
     let listen = args.listen;
+    if args.dry_run {
+        let rules = settings::rules(args.config.as_deref(), args.demo)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.context("cannot start the runtime")?;
+        return runtime.block_on(dry_run::run(&args.data, &rules.policy));
+    }
+    let (path, demo) = (args.config.clone(), args.demo);
     let config = ServeConfig::load(args)?;
+    let rules = config.rules.clone();
+    let reloader = move |reload| Reloader { config: path, demo, rules, reload };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(READER_THREADS_MAX)
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(serve(config, listen))
+    runtime.block_on(serve(config, reloader, listen))
 }
 
-async fn serve(config: ServeConfig, listen: SocketAddr) -> Result<(), Error> {
+async fn serve(
+    config: ServeConfig,
+    reloader: impl FnOnce(Reload) -> Reloader,
+    listen: SocketAddr,
+) -> Result<(), Error> {
     let signals = Signals::new()?;
+    let hangups = signals::hangups()?;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))
@@ -83,6 +107,7 @@ async fn serve(config: ServeConfig, listen: SocketAddr) -> Result<(), Error> {
         Some(plan) => demo::add_to(server, plan, address)?,
         None => server,
     };
+    tokio::spawn(reloader(server.reload()).run(hangups));
     announce(address, &data, demo.is_some());
     Ok(server.run(listener, signals.first()).await.context("the server failed")?)
 }

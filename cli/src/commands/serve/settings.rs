@@ -5,13 +5,12 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use tierlift_core::{
     codes::Code,
     config::{JwksUrl, Origin},
-    policy::{Policy, PolicyConfig},
+    policy::Policy,
     stripe::signature::Secrets,
     token::TokenKeys,
 };
@@ -27,16 +26,41 @@ use crate::{
 
 const CONFIG_FILE: &str = "tierlift.toml";
 
+/// What the configuration file says.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    pub(super) policy: Policy,
+    pub(super) connected_accounts: Vec<String>,
+    pub(super) jwks_url: Option<JwksUrl>,
+    pub(super) allowed_origins: Vec<Origin>,
+}
+
+impl Rules {
+    fn new(config: Config) -> Result<Self, Problem> {
+        let connected_accounts = config.policy.connected_accounts.clone();
+        let policy = Policy::new(config.policy);
+        Ok(Self {
+            policy: policy.map_err(|faults| Problem::new(Code::ConfigInvalid, faults.to_string()))?,
+            connected_accounts,
+            jwks_url: config.jwks_url,
+            allowed_origins: config.allowed_origins,
+        })
+    }
+}
+
+/// Reads the configuration of a server by itself, as at a reload.
+pub(super) fn rules(path: Option<&Path>, demo: bool) -> Result<Rules, Problem> {
+    Rules::new(if demo { demo_config(path)?.0 } else { deployment_config(path)? })
+}
+
 /// Checked startup settings.
 pub(super) struct ServeConfig {
     pub(super) data: PathBuf,
     /// What the demo sells, with `--demo`.
     pub(super) demo: Option<DemoPlan>,
-    policy: Arc<Policy>,
+    pub(super) rules: Rules,
     webhook_secrets: Secrets,
     token_keys: TokenKeys,
-    jwks_url: Option<JwksUrl>,
-    allowed_origins: Vec<Origin>,
 }
 
 impl ServeConfig {
@@ -53,17 +77,18 @@ impl ServeConfig {
     /// The settings of a server that listens on that address.
     pub(super) fn into_settings(self, address: SocketAddr) -> Settings {
         let mut allowed_origins: Vec<_> =
-            self.allowed_origins.iter().map(ToString::to_string).collect();
+            self.rules.allowed_origins.iter().map(ToString::to_string).collect();
         if self.demo.is_some() {
             allowed_origins.push(format!("http://{address}"));
             allowed_origins.push(format!("http://localhost:{}", address.port()));
         }
         Settings {
             data: self.data,
-            policy: self.policy,
+            policy: self.rules.policy.into(),
+            connected_accounts: self.rules.connected_accounts.into(),
             secrets: self.webhook_secrets,
             keys: self.token_keys,
-            jwks_url: self.jwks_url.map(String::from),
+            jwks_url: self.rules.jwks_url.map(String::from),
             allowed_origins,
             clock: system_clock(),
             timeouts: Timeouts::default(),
@@ -85,11 +110,9 @@ fn for_deployment(
         (Ok(config), Ok(webhook_secrets), Ok(jwt_secret)) => Ok(ServeConfig {
             data: args.data,
             demo: None,
-            policy: policy(config.policy)?,
+            rules: Rules::new(config)?,
             webhook_secrets,
             token_keys: TokenKeys::new(jwt_secret),
-            jwks_url: config.jwks_url,
-            allowed_origins: config.allowed_origins,
         }),
         (config, webhook_secrets, jwt_secret) => {
             let problems = [config.err(), webhook_secrets.err(), jwt_secret.err()];
@@ -136,30 +159,29 @@ fn read(named: Option<&Path>) -> Result<Option<Config>, Problem> {
     }
 }
 
-fn policy(config: PolicyConfig) -> Result<Arc<Policy>, Problem> {
-    let policy = Policy::new(config).map(Arc::new);
-    policy.map_err(|faults| Problem::new(Code::ConfigInvalid, faults.to_string()))
-}
-
 /// The settings of a demo: secrets are public or generated, which is safe since only this machine can
 /// reach it.
 fn for_demo(args: Args) -> Result<ServeConfig, Error> {
     check_loopback(&args)?;
-    let mut config = read(args.config.as_deref())?.unwrap_or_default();
-    check_demo(&config)?;
-    let plan = DemoPlan::choose(&mut config.policy).map_err(demo_refused)?;
+    let (config, plan) = demo_config(args.config.as_deref())?;
     let more = credentials::variable(WEBHOOK_SECRET_VAR).unwrap_or_default();
     let webhook_secrets = format!("{DEMO_WEBHOOK_SECRET},{more}");
     let jwt_secret = credentials::demo_jwt_secret(&args.data)?;
     Ok(ServeConfig {
         data: args.data,
         demo: Some(plan),
-        policy: policy(config.policy)?,
+        rules: Rules::new(config)?,
         webhook_secrets: credentials::webhook_secrets(Some(&webhook_secrets))?,
         token_keys: TokenKeys::new(credentials::jwt_secret(Some(&jwt_secret), false)?),
-        jwks_url: config.jwks_url,
-        allowed_origins: config.allowed_origins,
     })
+}
+
+/// The configuration of a demo, which may be missing, and what the demo sells.
+fn demo_config(path: Option<&Path>) -> Result<(Config, DemoPlan), Problem> {
+    let mut config = read(path)?.unwrap_or_default();
+    check_demo(&config)?;
+    let plan = DemoPlan::choose(&mut config.policy).map_err(demo_refused)?;
+    Ok((config, plan))
 }
 
 fn check_loopback(args: &Args) -> Result<(), Problem> {

@@ -8,9 +8,17 @@ pub(super) struct Signals {
     interrupt: Signal,
 }
 
+/// SIGHUP, which would otherwise end the process.
+pub(super) fn hangups() -> anyhow::Result<Signal> {
+    listen(SignalKind::hangup())
+}
+
+fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("cannot receive signals")
+}
+
 impl Signals {
     pub(super) fn new() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot receive signals");
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,

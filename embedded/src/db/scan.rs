@@ -1,0 +1,120 @@
+//! Reads of everything that is stored, and of what waits. A [`Snapshot`] can do that beside the process that
+//! has the file open.
+
+use std::{path::Path, sync::Arc};
+
+use rusqlite::Connection;
+use tierlift_core::{
+    account::Account,
+    customer::Customer,
+    id::UserId,
+    ports::{
+        Page, PolicyRecord, PolicyState, Scan, StoreError, Waiting, WaitingList, WaitingTotals,
+    },
+};
+
+use super::{
+    aggregates::{Aggregate, page, read},
+    error::{Error, OpenError},
+    handle::Db,
+    reader::Readers,
+    rows, schema,
+    tables::Tables,
+};
+
+/// A data file that is only read. Another process may have it open.
+#[derive(Clone)]
+pub struct Snapshot(Arc<Readers>);
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Snapshot")
+    }
+}
+
+impl Snapshot {
+    /// Opens a file that exists, as this version of the program writes it.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let readers = Readers::open(path)
+            .map_err(|source| OpenError::Sql { path: path.display().to_string(), source })?;
+        readers
+            .with(|connection| Ok(schema::check_current(connection, path)))
+            .map_err(|source| OpenError::Queue { path: path.display().to_string(), source })??;
+        Ok(Self(Arc::new(readers)))
+    }
+
+    async fn read<R: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Error> {
+        let readers = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || readers.with(read)).await.map_err(|_| Error::Closed)?
+    }
+}
+
+fn page_of<T: Aggregate>(
+    connection: &Connection,
+    after: &str,
+    max: usize,
+) -> Result<Page<T>, Error> {
+    let items: Vec<T> = page(connection, after, max)?;
+    let last = items.last().filter(|_| items.len() == max);
+    let next = last.map(|last| last.key().to_owned());
+    Ok(Page { items, next })
+}
+
+fn accounts_of(connection: &Connection, users: &[UserId]) -> Result<Vec<Account>, Error> {
+    users.iter().filter_map(|user| read(connection, user.as_str()).transpose()).collect()
+}
+
+macro_rules! scan {
+    ($type:ty, $read:ident) => {
+        impl Scan for $type {
+            async fn customers(
+                &self,
+                after: Option<&str>,
+                max: usize,
+            ) -> Result<Page<Customer>, StoreError> {
+                let after = after.unwrap_or_default().to_owned();
+                Ok(self.$read(move |connection| page_of(connection, &after, max)).await?)
+            }
+
+            async fn accounts(
+                &self,
+                after: Option<&str>,
+                max: usize,
+            ) -> Result<Page<Account>, StoreError> {
+                let after = after.unwrap_or_default().to_owned();
+                Ok(self.$read(move |connection| page_of(connection, &after, max)).await?)
+            }
+
+            async fn accounts_of(&self, users: Vec<UserId>) -> Result<Vec<Account>, StoreError> {
+                Ok(self.$read(move |connection| accounts_of(connection, &users)).await?)
+            }
+        }
+
+        impl WaitingList for $type {
+            async fn waiting(&self, max: usize) -> Result<Vec<Waiting>, StoreError> {
+                Ok(self.$read(move |connection| rows::waiting(connection, max)).await?)
+            }
+
+            async fn waiting_totals(&self) -> Result<WaitingTotals, StoreError> {
+                Ok(self.$read(rows::waiting_totals).await?)
+            }
+        }
+    };
+}
+
+scan!(Db, read_committed);
+scan!(Snapshot, read);
+
+impl PolicyRecord for Db {
+    async fn policy_state(&self) -> Result<Option<PolicyState>, StoreError> {
+        Ok(self.read_committed(rows::policy_state).await?)
+    }
+
+    async fn set_policy_state(&self, state: PolicyState) -> Result<(), StoreError> {
+        let write = move |tables: &mut Tables| rows::set_policy_state(&tables.connection, &state);
+        Ok(self.write(write).await?)
+    }
+}

@@ -1,0 +1,87 @@
+//! Applies the policy to what is stored: at start, and whenever it was replaced.
+
+use std::{sync::Arc, time::Duration};
+
+use tierlift_core::{
+    limits::POLICY_RETRY_SECS, policy::Policy, ports::StoreError, shared::Shared, time::Clock,
+};
+use tierlift_notifier::notify;
+use tierlift_worker::policy_change::{apply, pending, preview};
+use tokio::sync::{Notify, watch};
+
+use crate::{db::Db, sockets::Registry, stop::stopped};
+
+/// Replaces the rules of a running server.
+#[derive(Clone, Debug)]
+pub struct Reload {
+    pub(crate) policy: Shared<Policy>,
+    pub(crate) connected_accounts: Shared<Vec<String>>,
+    pub(crate) replaced: Arc<Notify>,
+}
+
+impl Reload {
+    /// Replaces the policy, and the connected accounts whose events count. Everything that is decided from
+    /// now on follows them, and everything that is stored is decided anew in the background.
+    pub fn replace(&self, policy: Policy, connected_accounts: Vec<String>) {
+        self.policy.replace(policy);
+        self.connected_accounts.replace(connected_accounts);
+        self.replaced.notify_one();
+    }
+}
+
+/// Runs until `stop` is true.
+pub(crate) async fn run(
+    db: Db,
+    sockets: Registry,
+    reload: Reload,
+    clock: Clock,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        let applied = tokio::select! {
+            biased;
+            // What is not applied yet is applied after the next start.
+            () = stopped(&mut stop) => return,
+            applied = apply_pending(&db, &sockets, &reload.policy, &clock) => applied,
+        };
+        let retry = Duration::from_secs(POLICY_RETRY_SECS);
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop) => return,
+            () = reload.replaced.notified() => {}
+            () = tokio::time::sleep(retry), if applied.is_err() => {}
+        }
+    }
+}
+
+async fn apply_pending(
+    db: &Db,
+    sockets: &Registry,
+    policy: &Shared<Policy>,
+    clock: &Clock,
+) -> Result<(), StoreError> {
+    let policy = policy.current();
+    let applied = async {
+        if pending(db, &policy).await?.is_none() {
+            return Ok(());
+        }
+        let preview = preview(db, &policy, clock.now()).await?;
+        let accounts = preview.accounts.len();
+        for ((from, to), accounts) in preview.by_role() {
+            tracing::info!(from, to, accounts, "the policy changed");
+        }
+        let push = |change| {
+            let (sockets, clock) = (sockets.clone(), clock.clone());
+            async move {
+                notify(&sockets, &change, None, &clock).await;
+            }
+        };
+        apply(db, &policy, clock, push, None).await?;
+        if accounts > 0 {
+            tracing::info!(accounts, "the changed policy is applied");
+        }
+        Ok(())
+    };
+    let applied: Result<(), StoreError> = applied.await;
+    applied.inspect_err(|error| tracing::error!(%error, "the changed policy is not applied yet"))
+}
