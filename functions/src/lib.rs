@@ -6,6 +6,7 @@
 
 pub mod gateway;
 pub mod rotating_access;
+pub mod upkeep;
 
 use axum::Router;
 use tierlift_aws::lambda::{Error, Function};

@@ -7,8 +7,9 @@ use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::AttributeValue}
 use tierlift_core::{
     account::Account,
     customer::Customer,
+    id::UserId,
     limits::SCAN_PAGES_MAX,
-    ports::{Page, PolicyState, Scan, StoreError},
+    ports::{Page, PolicyRecord, PolicyState, Scan, StoreError},
 };
 
 use super::{
@@ -76,6 +77,13 @@ impl Scan for Store {
         self.scan(after, max).await
     }
 
+    async fn accounts_of(&self, users: Vec<UserId>) -> Result<Vec<Account>, StoreError> {
+        let found = self.get_all(&users.iter().map(item::account_key).collect()).await?;
+        Ok(found.into_values().map(item::parse_found).collect::<Result<_, _>>()?)
+    }
+}
+
+impl PolicyRecord for Store {
     async fn policy_state(&self) -> Result<Option<PolicyState>, StoreError> {
         let item = self.get(item::POLICY_KEY.to_owned()).await?;
         Ok(item.map(item::parse_policy).transpose()?)
