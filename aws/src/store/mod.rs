@@ -144,6 +144,8 @@ impl ports::Store for Store {
 }
 
 #[cfg(test)]
+mod corrupt_tests;
+#[cfg(test)]
 mod round_trip_tests;
 #[cfg(test)]
 mod tests;
