@@ -133,6 +133,12 @@ pub struct LedgerEntry {
 }
 
 impl LedgerEntry {
+    /// Whether the role of some user changed.
+    #[must_use]
+    pub fn changes_role(&self) -> bool {
+        self.owners.iter().any(|owner| owner.from_role != owner.to_role)
+    }
+
     /// The row of a webhook that was applied at `now`.
     #[must_use]
     pub fn for_event(event: &Event, now: Timestamp) -> Self {

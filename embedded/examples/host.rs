@@ -7,7 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
-use std::{error::Error, path::Path, sync::Arc};
+use std::{error::Error, path::Path};
 
 use axum::{Extension, Router, routing::get};
 use tierlift_core::{

@@ -2,8 +2,8 @@ use std::sync::Mutex;
 
 use tierlift_core::{
     account::Standing,
-    change::Change,
-    id::{EventId, RevocationId, UserId},
+    change::{Change, ChangeKind},
+    id::{EventId, RevocationId, UserId, Version},
     policy::Role,
     ports::{Pushed, SocketsError},
     time::Timestamp,
@@ -45,9 +45,11 @@ fn record(user: &str, revocation_id: u64) -> ChangeRecord {
         user: UserId::new(user).unwrap(),
         previous_role: Role::new("free"),
         role: Role::new("paid"),
-        upgraded: true,
+        kind: ChangeKind::Upgraded,
+        account_version: Version(1),
+        role_assigned_at: None,
         revocation_id: RevocationId(revocation_id),
-        standing: Standing { subscription_active: true, subscription_expires_at: None },
+        standing: Standing { subscription_active: true, ..Standing::default() },
         event: EventId::new("evt_1").unwrap(),
         at: Timestamp::from_secs(1_795_000_000),
     };

@@ -22,9 +22,9 @@ fn gateway(accounts: impl IntoIterator<Item = Account>, clock: &ManualClock) -> 
 }
 
 /// The account of ada, whose role was assigned at that time.
-fn ada(role_assigned_at: Option<Timestamp>) -> Account {
+fn ada(changed_at: Option<Timestamp>) -> Account {
     let policy = Policy::new(PolicyConfig::default()).unwrap();
-    Account { role_assigned_at, ..Account::new(user("ada"), &policy) }
+    Account { changed_at, ..Account::new(user("ada"), &policy) }
 }
 
 async fn connect(gateway: &TestGateway, id: &str, socket: u32) -> Result<(), HandshakeError> {

@@ -55,7 +55,7 @@ impl ManualClock {
 pub(crate) fn access(accounts: Accounts, clock: &ManualClock) -> Arc<Access<Accounts>> {
     Arc::new(Access {
         store: accounts,
-        policy: Arc::new(Policy::new(PolicyConfig::default()).unwrap()),
+        policy: Policy::new(PolicyConfig::default()).unwrap().into(),
         keyring: Keyring::fixed(TokenKeys::new(Some(secret()))),
         clock: clock.clock(),
     })

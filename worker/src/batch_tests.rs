@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Mutex};
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use tierlift_core::{
@@ -7,7 +7,7 @@ use tierlift_core::{
     decide::{Commit, Loaded},
     id::{CustomerId, EventId, UserId},
     ledger::LedgerEntry,
-    policy::{PastDue, PolicyConfig, UnmappedPrice},
+    policy::{PlanConfig, Policy, PolicyConfig},
     ports::{Group, LoadKeys, Message, QueueError, StoreError},
     stripe::event::Type,
     time::Timestamp,
@@ -66,15 +66,15 @@ struct Rows {
 
 impl Store for Rows {
     async fn load(&self, keys: &LoadKeys) -> Result<Loaded, StoreError> {
-        match keys.customer.as_str() {
+        let id = keys.customer.clone().unwrap();
+        match id.as_str() {
             "cus_away" => return Err(StoreError::Unavailable("away".into())),
             "cus_bug" => panic!("a defect"),
             "cus_slow" => std::future::pending().await,
             _ => {}
         }
-        let customer = Customer::new(keys.customer.clone());
-        let accounts = keys.users.iter().map(|user| (user.clone(), None));
-        Ok(Loaded { processed: false, customer, accounts: accounts.collect::<BTreeMap<_, _>>() })
+        let accounts = keys.users.iter().map(|user| (user.clone(), None)).collect();
+        Ok(Loaded { customer: Some(Customer::new(id)), accounts, ..Loaded::default() })
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
@@ -124,14 +124,10 @@ fn delivery(event: &str, customer: &str) -> Delivery {
 
 fn worker(queue: SettledLog) -> Worker<SettledLog, Rows> {
     let policy = Policy::new(PolicyConfig {
-        roles: vec!["free".to_owned(), "paid".to_owned()],
-        plans: Vec::new(),
-        livemode: false,
-        past_due: PastDue::Keep,
-        grace_days: 3,
-        unmapped_price: UnmappedPrice::Park,
+        plans: vec![PlanConfig::new("price_pro", "paid")],
+        ..PolicyConfig::default()
     });
-    let (store, policy) = (Rows::default(), Arc::new(policy.unwrap()));
+    let (store, policy) = (Rows::default(), policy.unwrap().into());
     Worker { queue, store, policy, clock: Clock::new(|| NOW) }
 }
 

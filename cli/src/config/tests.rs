@@ -101,7 +101,7 @@ purchases = { refund = "keep", dispute = "keep", stack = "longest" }
 
 #[test]
 fn a_behavior_that_the_pause_table_leaves_out_keeps_access() {
-    let parse = |text| Config::parse("t.toml", text).unwrap().policy.pause_collection;
+    let parse = |text: &str| Config::parse("t.toml", text).unwrap().policy.pause_collection;
     let keep = PauseCollection::all(Access::Keep);
     assert_eq!(parse("policy.pause_collection = \"keep\""), keep);
     assert_eq!(parse("[policy.pause_collection]"), keep);
@@ -190,6 +190,8 @@ fn wrong_values() {
         "[plans]\npass = { role = \"paid\", days = 0 }",
         "[plans]\npass = { role = \"paid\", days = -1 }",
         "[plans]\npass = { role = \"paid\", days = 36501 }",
+        "livemode = true\nplans.pass.days = 30",
+        "livemode = true\n[plans.pass]\ndays = 30",
         "[plans.pass]\nrole = \"paid\"\nperiod = 30",
         "features = [\"export\"]",
         "[features]\npaid = \"export\"",

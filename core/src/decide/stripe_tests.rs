@@ -229,7 +229,10 @@ pub(super) fn tell(
     let mut stripe = Stripe::default();
     story(&mut stripe);
     let mut store = ReferenceModel::default();
-    let came = stripe.sent.iter().map(|body| store.deliver(body.as_bytes(), policy, NOW)).last();
+    let mut came = None;
+    for body in &stripe.sent {
+        came = Some(store.deliver(body.as_bytes(), policy, NOW));
+    }
     (store, came)
 }
 

@@ -2,7 +2,7 @@
 //! and it holds up nobody else.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Barrier},
 };
 
@@ -40,10 +40,12 @@ fn customer_updated(event: &str, customer: &str, user: &str) -> Message {
 
 /// What the worker would commit for a message of which nothing else is known.
 fn decided(message: &Message, user: &str, policy: &Policy) -> Commit {
-    let event = Event::parse(message.event.clone(), message.kind, &message.body).unwrap();
+    let event =
+        Event::parse(message.event.clone(), message.kind, &message.body, &policy.user_id_keys)
+            .unwrap();
     let accounts = BTreeMap::from([(UserId::new(user).unwrap(), None)]);
-    let customer = Customer::new(event.customer.clone());
-    match decide(Loaded { processed: false, customer, accounts }, &event, policy, NOW) {
+    let customer = event.customer.clone().map(Customer::new);
+    match decide(Loaded { customer, accounts, ..Loaded::default() }, &event, policy, NOW) {
         Decision::Commit(commit) => *commit,
         other @ (Decision::Duplicate | Decision::Load(_) | Decision::Park(_)) => {
             panic!("{other:?}")
@@ -68,13 +70,20 @@ async fn damaged(sql: &'static str) -> (tempfile::TempDir, Db) {
     (folder, open(&path).unwrap())
 }
 
+/// What an event of customer `cus_1` needs.
+fn keys(event: &str) -> LoadKeys {
+    LoadKeys {
+        event: EventId::new(event).unwrap(),
+        customer: CustomerId::new("cus_1").ok(),
+        payments: BTreeSet::new(),
+        invoices: BTreeSet::new(),
+        users: [UserId::new("ada").unwrap()].into(),
+    }
+}
+
 #[tokio::test]
 async fn a_damaged_customer_or_account_is_an_error() {
-    let keys = LoadKeys {
-        event: EventId::new("evt_2").unwrap(),
-        customer: CustomerId::new("cus_1").unwrap(),
-        users: Vec::new(),
-    };
+    let keys = keys("evt_2");
     for (sql, is_customer) in [
         ("UPDATE customers SET state = '{}'", true),
         ("UPDATE customers SET state = '{\"id\":\"cus_1\"}'", true),
@@ -89,7 +98,7 @@ async fn a_damaged_customer_or_account_is_an_error() {
         let (_folder, db) = damaged(sql).await;
         let loaded = db.load(&keys).await;
         assert!(matches!(loaded, Err(StoreError::Corrupt(_))), "{sql}: {loaded:?}");
-        let customer = db.customer(&keys.customer).await;
+        let customer = db.customer(keys.customer.as_ref().unwrap()).await;
         assert_eq!(matches!(customer, Err(StoreError::Corrupt(_))), is_customer, "{sql}");
         let account = db.account(&UserId::new("ada").unwrap()).await;
         assert_eq!(matches!(account, Err(StoreError::Corrupt(_))), !is_customer, "{sql}");
@@ -104,17 +113,12 @@ async fn a_damaged_ledger_row_is_an_error_and_still_counts_as_processed() {
         "UPDATE ledger SET kind = 'of.a.later.program'",
         "UPDATE ledger SET cause = 'unheard.of'",
         "UPDATE ledger SET customer = ''",
-        "UPDATE ledger SET revocation_id = -1",
+        "UPDATE ledger SET owners = '[{}]'",
     ] {
         let (_folder, db) = damaged(sql).await;
         let row = db.ledger(&evt_1).await;
         assert!(matches!(row, Err(StoreError::Corrupt(_))), "{sql}: {row:?}");
-        let keys = LoadKeys {
-            event: evt_1.clone(),
-            customer: CustomerId::new("cus_1").unwrap(),
-            users: Vec::new(),
-        };
-        assert!(db.load(&keys).await.unwrap().processed, "{sql}");
+        assert!(db.load(&keys("evt_1")).await.unwrap().processed, "{sql}");
     }
 }
 

@@ -190,27 +190,21 @@ async fn the_ledger_forgets_what_is_older_than_its_time() {
         account::Account,
         decide::assign,
         id::UserId,
-        policy::{PastDue, Policy, PolicyConfig, Role, UnmappedPrice},
+        policy::{Policy, PolicyConfig, Role},
         ports::Store,
     };
-    let policy = Policy::new(PolicyConfig {
-        roles: vec!["free".to_owned()],
-        plans: Vec::new(),
-        livemode: false,
-        past_due: PastDue::Keep,
-        grace_days: 0,
-        unmapped_price: UnmappedPrice::Park,
-    })
-    .unwrap();
+    let policy =
+        Policy::new(PolicyConfig { roles: vec!["free".to_owned()], ..PolicyConfig::default() })
+            .unwrap();
     let (_folder, path) = folder();
     let db = open(&path).unwrap();
     let account = Account::new(UserId::new("ada").unwrap(), &policy);
     let commit = assign(account, Some(Role::new("operator")), &policy, NOW).unwrap();
     let event = commit.ledger.event.clone();
     db.commit(commit).await.unwrap();
-    assert_eq!(db.prune_ledger(NOW.plus_days(89), 10).await.unwrap(), 0);
+    assert_eq!(db.prune(NOW.plus_days(89), 10).await.unwrap(), 0);
     assert!(db.ledger(&event).await.unwrap().is_some());
-    assert_eq!(db.prune_ledger(NOW.plus_days(90), 10).await.unwrap(), 1);
+    assert_eq!(db.prune(NOW.plus_days(90), 10).await.unwrap(), 1);
     assert!(db.ledger(&event).await.unwrap().is_none());
 }
 

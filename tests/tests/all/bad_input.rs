@@ -1,14 +1,12 @@
 //! Bad input through the real endpoint, with valid signatures: what is refused leaves nothing
 //! behind, and what was accepted is never lost: it is parked with its cause until it can be applied.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use tierlift_core::{
     codes::Code,
     ledger::Outcome,
     limits::WEBHOOK_BODY_BYTES_MAX,
-    policy::{PastDue, Policy, PolicyConfig, UnmappedPrice},
+    policy::{PlanConfig, Policy, PolicyConfig},
     ports::{DeadLetters as _, Depth, Store as _},
     stripe::signature::sign,
 };
@@ -153,7 +151,7 @@ async fn a_parked_event_is_applied_once_the_plan_is_known() {
 
     let mend = |settings: &mut Settings| {
         keep(settings);
-        settings.policy = Arc::new(policy_with("new"));
+        settings.policy = policy_with("new").into();
     };
     let server = TestServer::start_with(mend, |server| server).await;
     let mut socket = server.socket(&server.token("ada", 0)).await;
@@ -173,11 +171,8 @@ async fn a_parked_event_is_applied_once_the_plan_is_known() {
 fn policy_with(price: &str) -> Policy {
     Policy::new(PolicyConfig {
         roles: vec!["free".to_owned(), "paid".to_owned()],
-        plans: vec![(price.to_owned(), "paid".to_owned())],
-        livemode: false,
-        past_due: PastDue::Keep,
-        grace_days: 3,
-        unmapped_price: UnmappedPrice::Park,
+        plans: vec![PlanConfig::new(price, "paid")],
+        ..PolicyConfig::default()
     })
     .unwrap()
 }
@@ -190,7 +185,7 @@ async fn an_unknown_customer_waits_until_somebody_is_linked_to_it() {
     accepted(&server, bent("evt_1", "/data/object/metadata", None).as_bytes()).await;
     drained(&server).await;
     let row = server.db.ledger(&event_id("evt_1")).await.unwrap().unwrap();
-    assert_eq!((row.outcome, row.user), (Outcome::Waiting, None));
+    assert_eq!((row.outcome, row.owners.len()), (Outcome::Waiting, 0));
     let checkout = json!({
         "id": "cs_1", "customer": "cus_ada", "subscription": "sub_ada", "payment_status": "paid",
         "client_reference_id": "ada",

@@ -223,7 +223,7 @@ async fn check(db: &Db, sent: &[(String, Vec<lifecycle::Event>)]) {
                 let (processed_at, expires_at) = (row.processed_at, row.expires_at);
                 assert_eq!(row, LedgerEntry { processed_at, expires_at, ..(*expected).clone() });
             }
-            if row.from_role != row.to_role {
+            if row.changes_role() {
                 changes.entry(user).or_default().push(row);
             }
         }
@@ -241,8 +241,8 @@ async fn check(db: &Db, sent: &[(String, Vec<lifecycle::Event>)]) {
 }
 
 fn check_account(account: &Account, expected: &Account) {
-    let role_assigned_at = account.role_assigned_at;
-    let mut expected = Account { role_assigned_at, ..expected.clone() };
+    let Account { role_assigned_at, changed_at, .. } = *account;
+    let mut expected = Account { role_assigned_at, changed_at, ..expected.clone() };
     if account.user.as_str().starts_with("pair") {
         // Two customers have no order between them: how often the role changed is up to the race.
         expected.revocation_id = account.revocation_id;
@@ -254,12 +254,12 @@ fn check_account(account: &Account, expected: &Account) {
 
 /// The revocation id counts the changes that the ledger shows, and they follow from each other.
 fn check_changes(account: &Account, mut changes: Vec<LedgerEntry>) {
-    changes.sort_by_key(|row| row.revocation_id);
+    changes.sort_by_key(|row| row.owners[0].revocation_id);
     let mut role = policy().lowest().clone();
     for (number, row) in (1..).zip(&changes) {
-        assert_eq!(row.revocation_id.unwrap().0, number, "{row:?}");
-        assert_eq!(row.from_role, Some(role), "{row:?}");
-        role = row.to_role.clone().unwrap();
+        let [owner] = &row.owners[..] else { panic!("{row:?}") };
+        assert_eq!((owner.revocation_id.0, &owner.from_role), (number, &role), "{row:?}");
+        role = owner.to_role.clone();
     }
     assert_eq!(account.revocation_id.0, changes.len() as u64, "{account:?}");
     assert_eq!(account.role, role);

@@ -1,6 +1,6 @@
 //! Every route and every refusal over HTTP, its limits and its end.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tierlift_core::{
     limits::WEBHOOK_BODY_BYTES_MAX,
@@ -344,7 +344,7 @@ async fn settings_that_cannot_work_are_refused_at_the_start() {
     let livemode = open(|settings| {
         let mut live = policy();
         live.livemode = true;
-        settings.policy = Arc::new(live);
+        settings.policy = live.into();
     })
     .await;
     assert!(livemode.to_string().contains("holds what test events did"), "{livemode}");

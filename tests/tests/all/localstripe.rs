@@ -254,9 +254,9 @@ async fn check_ledger(
         let owner = owners[customer_of(event)];
         assert_eq!(row.created.as_secs(), event["created"].as_i64().unwrap());
         assert!(!row.ambiguous, "{row:?}");
-        if let Some(user) = &row.user {
-            assert_eq!(user.as_str(), owner);
-            *changes.entry(owner).or_default() += u64::from(row.from_role != row.to_role);
+        if let [known] = &row.owners[..] {
+            assert_eq!(known.user.as_str(), owner);
+            *changes.entry(owner).or_default() += u64::from(row.changes_role());
         } else {
             assert_eq!(row.outcome, Outcome::Waiting, "{row:?}");
         }

@@ -48,7 +48,7 @@ async fn a_hundred_upgrades_at_once_reach_their_hundred_sockets() {
         let id = event_id(notice["eventId"].as_str().unwrap());
         assert!(body.contains(id.as_str()));
         let row = server.db.ledger(&id).await.unwrap().unwrap();
-        assert_eq!((row.outcome, row.user), (Outcome::Applied, Some(user_id(&user))));
+        assert_eq!((row.outcome, row.owners[0].user.as_str()), (Outcome::Applied, &*user));
     };
     join_all((0..100).map(upgrade)).await;
     drained(&server).await;
@@ -222,5 +222,5 @@ async fn a_role_whose_time_is_over_ends_without_a_webhook() {
     server.get("/premium", &server.token("ada", 2)).await.assert(403, "role.required");
     let row =
         server.db.ledger(&event_id(notice["eventId"].as_str().unwrap())).await.unwrap().unwrap();
-    assert_eq!((row.kind.as_str(), row.revocation_id.unwrap().0), ("tierlift.access.expired", 2));
+    assert_eq!((row.kind.as_str(), row.owners[0].revocation_id.0), ("tierlift.access.expired", 2));
 }

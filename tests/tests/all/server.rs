@@ -3,7 +3,6 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -50,7 +49,8 @@ pub(crate) struct TestServer {
 pub(crate) fn settings(folder: &tempfile::TempDir, clock: Clock) -> Settings {
     Settings {
         data: folder.path().join("tierlift.db"),
-        policy: Arc::new(policy()),
+        policy: policy().into(),
+        connected_accounts: Vec::new().into(),
         secrets: Secrets::parse(WEBHOOK_SECRET).unwrap(),
         keys: TokenKeys::new(Some(token_secret())),
         jwks_url: None,

@@ -54,9 +54,9 @@ pub async fn apply<S: Store + Scan + PolicyRecord, F: Future<Output = ()> + Send
             Progress::Customers(after) => {
                 let page = store.customers(after.as_deref(), POLICY_PAGE_ROWS_MAX).await?;
                 let Page { items, next } = page;
-                let commits = items.into_iter().map(|customer| {
-                    apply_to_customer(store, policy, clock, customer, generation)
-                });
+                let commits = items
+                    .into_iter()
+                    .map(|customer| apply_to_customer(store, policy, clock, customer, generation));
                 run(commits, &notify).await?;
                 next.map_or(Progress::Accounts(None), |next| Progress::Customers(Some(next)))
             }

@@ -85,7 +85,7 @@ impl Reader<'_> {
                 "connected_accounts" => self.list(
                     &Key::ConnectedAccounts,
                     Key::ConnectedAccount,
-                    "ids of accounts, acct_…",
+                    "account ids, acct_…",
                     value,
                     &mut policy.connected_accounts,
                 ),

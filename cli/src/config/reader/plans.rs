@@ -76,15 +76,11 @@ impl Reader<'_> {
         }
     }
 
-    fn features_of_role(
-        &mut self,
-        role: TomlKey<'_, '_>,
-        value: TomlValue<'_, '_>,
-    ) -> Vec<String> {
+    fn features_of_role(&mut self, role: TomlKey<'_, '_>, value: TomlValue<'_, '_>) -> Vec<String> {
         let key = Key::Features(role.get_ref().to_string());
         self.place(key.clone(), Part::Name, role.span());
         self.place(key.clone(), Part::Value, value.span());
-        let features = self.strings(&key, "names of features", value).unwrap_or_default();
+        let features = self.strings(&key, "feature names", value).unwrap_or_default();
         let place = |(name, span): (String, Range<usize>)| {
             let part = Part::Feature(name.clone());
             self.spans.entry((key.clone(), part)).or_insert(span);

@@ -67,7 +67,7 @@ impl Reader<'_> {
     }
 
     fn ignore_prices(&mut self, value: TomlValue<'_, '_>, to: &mut Vec<String>) {
-        let expected = "ids of prices or products, or lookup keys";
+        let expected = "price ids, product ids and lookup keys";
         let prices = self.strings(&Key::IgnorePrices, expected, value).unwrap_or_default();
         *to = prices.into_iter().flatten().map(|(price, _)| price).collect();
     }

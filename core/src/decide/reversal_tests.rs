@@ -1,0 +1,285 @@
+//! Money that is given back: refunds and disputes of purchases and of subscriptions, in any order.
+
+use super::*;
+
+const UNRELATED: Delivered = Delivered::Committed(Outcome::Unrelated);
+
+/// A policy by what it says of refunds and disputes, of purchases and of subscriptions alike.
+fn on(refund: Access, dispute: OnDispute) -> Policy {
+    policy_with(|config| {
+        let on = OnReversal { refund, dispute };
+        (config.subscription_reversal, config.purchase_reversal) = (on, on);
+    })
+}
+
+fn revoke() -> Policy {
+    on(Access::Revoke, OnDispute::Revoke)
+}
+
+/// Ada buys `price_paid` for good with `pi_1`.
+fn buy(stripe: &mut Stripe) {
+    let session = json!({"client_reference_id": "ada", "metadata": {"plan": "price_paid"}});
+    stripe.sell("completed", session);
+    stripe.later(60);
+}
+
+#[test]
+fn a_full_refund_ends_a_purchase_and_a_failed_one_brings_it_back() {
+    let refunded = |stripe: &mut Stripe| {
+        buy(stripe);
+        stripe.refund("pi_1", json!({}));
+    };
+    check_orders("refunded", &policy(), refunded, "ada:free");
+    check_orders("kept", &on(Access::Keep, OnDispute::Keep), refunded, "ada:paid");
+    let partly = |stripe: &mut Stripe| {
+        buy(stripe);
+        stripe.refund("pi_1", json!({"refunded": false, "amount_refunded": 5}));
+    };
+    check_orders("a part", &policy(), partly, "ada:paid");
+    assert_eq!(tell(&policy(), partly).1, Some(UNRELATED));
+    let failed = |stripe: &mut Stripe| {
+        refunded(stripe);
+        stripe.later(1);
+        stripe.refund_failed("pi_1");
+    };
+    check_orders("failed later", &policy(), failed, "ada:paid");
+    let at_once = |stripe: &mut Stripe| {
+        refunded(stripe);
+        stripe.refund_failed("pi_1");
+    };
+    check_orders("failed in the same second", &policy(), at_once, "ada:free");
+    let again = |stripe: &mut Stripe| {
+        failed(stripe);
+        stripe.later(1);
+        stripe.refund("pi_1", json!({}));
+    };
+    check_orders("refunded again", &policy(), again, "ada:free");
+}
+
+#[test]
+fn a_dispute_ends_a_purchase_by_its_state_and_the_policy() {
+    use OnDispute::{Keep, Revoke, RevokeWhenLost};
+    for (statuses, keep, revoke, when_lost) in [
+        (&["needs_response"][..], true, false, true),
+        (&["needs_response", "under_review"], true, false, true),
+        (&["needs_response", "won"], true, true, true),
+        (&["needs_response", "lost"], true, false, false),
+        // A decision is final, whenever anything else arrives.
+        (&["needs_response", "won", "under_review"], true, true, true),
+        (&["lost", "needs_response"], true, false, false),
+        (&["warning_needs_response", "warning_closed"], true, true, true),
+        (&["prevented"], true, true, true),
+        (&["warning_needs_response", "needs_response"], true, false, true),
+    ] {
+        for (dispute, earns) in [(Keep, keep), (Revoke, revoke), (RevokeWhenLost, when_lost)] {
+            let story = |stripe: &mut Stripe| {
+                buy(stripe);
+                for status in statuses {
+                    stripe.dispute("updated", "dp_1", "pi_1", status);
+                    stripe.later(1);
+                }
+            };
+            let role = if earns { "ada:paid" } else { "ada:free" };
+            check_orders(&format!("{statuses:?}"), &on(Access::Keep, dispute), story, role);
+        }
+    }
+    // Each dispute of a payment counts by itself.
+    let two = |stripe: &mut Stripe| {
+        buy(stripe);
+        stripe.dispute("closed", "dp_1", "pi_1", "won");
+        stripe.dispute("closed", "dp_2", "pi_1", "lost");
+    };
+    check_orders("one won, one lost", &policy(), two, "ada:free");
+}
+
+/// How the events of an API version lead from a payment to a subscription.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shape {
+    /// A charge names its invoice, and an invoice its subscription.
+    ChargeNamesInvoice,
+    /// An invoice names its subscription and its payment.
+    InvoiceNamesPayment,
+    /// An invoice names its subscription in `parent`, and its payment is an object of its own.
+    Basil,
+}
+
+const SHAPES: [Shape; 3] = [Shape::ChargeNamesInvoice, Shape::InvoiceNamesPayment, Shape::Basil];
+
+/// An invoice of `sub_1` is paid with a payment.
+fn pay(stripe: &mut Stripe, shape: Shape, invoice: &str, payment: &str) {
+    let parent = json!({"type": "subscription_details",
+                        "subscription_details": {"subscription": "sub_1"}});
+    match shape {
+        Shape::ChargeNamesInvoice => stripe.invoice(invoice, json!({"subscription": "sub_1"})),
+        Shape::InvoiceNamesPayment => {
+            stripe.invoice(invoice, json!({"subscription": "sub_1", "payment_intent": payment}));
+        }
+        Shape::Basil => {
+            stripe.invoice(invoice, json!({ "parent": parent }));
+            stripe.invoice_payment(invoice, payment);
+        }
+    }
+    stripe.later(60);
+}
+
+fn give_back(stripe: &mut Stripe, shape: Shape, invoice: &str, payment: &str) {
+    let invoice = (shape == Shape::ChargeNamesInvoice).then_some(invoice);
+    stripe.refund(payment, json!({ "invoice": invoice }));
+    stripe.later(60);
+}
+
+#[test]
+fn a_refund_of_the_latest_invoice_ends_a_subscription_by_the_policy() {
+    for shape in SHAPES {
+        let refunded = |stripe: &mut Stripe| {
+            stripe.create(adas("sub_1", "active"));
+            pay(stripe, shape, "in_1", "pi_1");
+            give_back(stripe, shape, "in_1", "pi_1");
+        };
+        check_orders(&format!("{shape:?}"), &revoke(), refunded, "ada:free");
+        check_orders(&format!("{shape:?}, kept"), &policy(), refunded, "ada:paid");
+        let renewed = |stripe: &mut Stripe| {
+            refunded(stripe);
+            pay(stripe, Shape::InvoiceNamesPayment, "in_2", "pi_2");
+        };
+        check_orders(&format!("{shape:?}, renewed"), &revoke(), renewed, "ada:paid");
+        let (store, _) = tell(&revoke(), refunded);
+        let rows: Vec<_> = store.ledger.values().collect();
+        let last = rows.last().unwrap();
+        assert_eq!(last.customer.as_ref().map(CustomerId::as_str), Some("cus_1"));
+        assert_eq!(last.owners.len(), 1, "it names whom it concerned");
+    }
+}
+
+#[test]
+fn a_refund_of_an_earlier_invoice_is_history() {
+    for shape in [Shape::ChargeNamesInvoice, Shape::InvoiceNamesPayment] {
+        let story = |stripe: &mut Stripe| {
+            stripe.create(adas("sub_1", "active"));
+            pay(stripe, shape, "in_1", "pi_1");
+            pay(stripe, shape, "in_2", "pi_2");
+            give_back(stripe, shape, "in_1", "pi_1");
+        };
+        check_orders(&format!("{shape:?}"), &revoke(), story, "ada:paid");
+    }
+}
+
+#[test]
+fn a_dispute_of_the_latest_invoice_ends_a_subscription_by_the_policy() {
+    for shape in [Shape::InvoiceNamesPayment, Shape::Basil] {
+        for (status, dispute, role) in [
+            ("needs_response", OnDispute::Revoke, "free"),
+            ("needs_response", OnDispute::RevokeWhenLost, "paid"),
+            ("lost", OnDispute::RevokeWhenLost, "free"),
+            ("lost", OnDispute::Keep, "paid"),
+            ("won", OnDispute::Revoke, "paid"),
+        ] {
+            let story = |stripe: &mut Stripe| {
+                stripe.create(adas("sub_1", "active"));
+                pay(stripe, shape, "in_1", "pi_1");
+                stripe.dispute("created", "dp_1", "pi_1", status);
+            };
+            let what = format!("{shape:?} {status} {dispute:?}");
+            check_orders(&what, &on(Access::Keep, dispute), story, &format!("ada:{role}"));
+        }
+    }
+}
+
+#[test]
+fn an_invoice_of_several_payments_is_refunded_when_all_are_and_disputed_when_any_is() {
+    let both = |stripe: &mut Stripe| {
+        stripe.create(adas("sub_1", "active"));
+        pay(stripe, Shape::Basil, "in_1", "pi_1");
+        stripe.invoice_payment("in_1", "pi_2");
+    };
+    let one = |stripe: &mut Stripe| {
+        both(stripe);
+        stripe.refund("pi_2", json!({}));
+    };
+    check_orders("one refunded", &revoke(), one, "ada:paid");
+    let all = |stripe: &mut Stripe| {
+        both(stripe);
+        stripe.refund("pi_1", json!({}));
+        stripe.refund("pi_2", json!({}));
+    };
+    check_orders("all refunded", &revoke(), all, "ada:free");
+    let disputed = |stripe: &mut Stripe| {
+        both(stripe);
+        stripe.dispute("created", "dp_1", "pi_2", "needs_response");
+    };
+    check_orders("one disputed", &revoke(), disputed, "ada:free");
+}
+
+#[test]
+fn a_refund_waits_visibly_until_somebody_says_what_it_was_for() {
+    let (mut stripe, mut store) = (Stripe::default(), ReferenceModel::default());
+    stripe.later(60);
+    stripe.refund("pi_1", json!({}));
+    stripe.refund("pi_2", json!({"refunded": false}));
+    stripe.dispute("created", "dp_1", "pi_3", "warning_needs_response");
+    let policy = revoke();
+    for body in &stripe.sent {
+        store.deliver(body.as_bytes(), &policy, NOW);
+    }
+    let row = |store: &ReferenceModel, id: &str| {
+        let row = &store.ledger[id];
+        (row.outcome, row.cause)
+    };
+    assert_eq!(row(&store, "evt_0"), (Outcome::Waiting, Some(Code::PaymentUnlinked)));
+    assert_eq!(row(&store, "evt_1"), (Outcome::Unrelated, None), "a part is of no interest");
+    assert_eq!(row(&store, "evt_2").1, None, "no money moved");
+    let payment = |store: &ReferenceModel, id: &str| store.payment(&PaymentId::new(id).unwrap());
+    let since = Some(Timestamp::from_secs(START + 60));
+    assert_eq!(payment(&store, "pi_1").waiting_since, since);
+    assert_eq!(payment(&store, "pi_3").waiting_since, None);
+    // The invoice is known, its subscription not yet.
+    stripe.invoice_payment("in_1", "pi_1");
+    stripe.invoice("in_1", json!({"subscription": "sub_1"}));
+    store.deliver(stripe.sent[3].as_bytes(), &policy, NOW);
+    assert_eq!(payment(&store, "pi_1").waiting_since, since);
+    assert_eq!(row(&store, "evt_3").1, Some(Code::PaymentUnlinked));
+    store.deliver(stripe.sent[4].as_bytes(), &policy, NOW);
+    assert_eq!(payment(&store, "pi_1").waiting_since, None);
+    assert_eq!(row(&store, "evt_4").1, None);
+    // Where the policy would do nothing about it, nothing waits.
+    let keep = on(Access::Keep, OnDispute::Keep);
+    let store = after(&stripe.sent[..1], &keep, NOW);
+    assert_eq!(payment(&store, "pi_1").waiting_since, None);
+    assert_eq!(row(&store, "evt_0").1, None);
+}
+
+#[test]
+fn a_guests_purchase_can_be_refunded_too() {
+    let story = |stripe: &mut Stripe| {
+        let session = json!({"client_reference_id": "ada", "customer": null,
+                             "metadata": {"plan": "price_paid"}});
+        stripe.sell("completed", session);
+        stripe.later(60);
+        stripe.refund("pi_1", json!({"customer": null}));
+    };
+    check_orders("a guest", &policy(), story, "ada:free");
+}
+
+#[test]
+fn a_payment_has_its_limit_of_disputes_and_an_invoice_of_payments() {
+    use crate::limits::{DISPUTES_PER_PAYMENT_MAX, PAYMENTS_PER_INVOICE_MAX};
+    let too_large = Some(Delivered::Parked(Code::PaymentTooLarge));
+    let disputes = |count: usize| {
+        tell(&policy(), |stripe| {
+            for n in 0..count {
+                stripe.dispute("created", &format!("dp_{n}"), "pi_1", "needs_response");
+            }
+        })
+    };
+    assert_ne!(disputes(DISPUTES_PER_PAYMENT_MAX).1, too_large);
+    assert_eq!(disputes(DISPUTES_PER_PAYMENT_MAX + 1).1, too_large);
+    let payments = |count: usize| {
+        tell(&policy(), |stripe| {
+            for n in 0..count {
+                stripe.invoice_payment("in_1", &format!("pi_{n}"));
+            }
+        })
+    };
+    assert_ne!(payments(PAYMENTS_PER_INVOICE_MAX).1, too_large);
+    assert_eq!(payments(PAYMENTS_PER_INVOICE_MAX + 1).1, too_large);
+}

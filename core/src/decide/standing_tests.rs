@@ -1,0 +1,278 @@
+//! What is shown beside the role: the standing, the features, and what waits for its owner.
+
+use super::*;
+use crate::change::{Change, ChangeKind};
+
+/// Ada's session as a line: the fields that are neither null nor false nor about the role.
+fn shown(store: &ReferenceModel, policy: &Policy) -> String {
+    let Some(account) = store.account(&user("ada")) else { return String::new() };
+    let session = serde_json::to_value(Session::new(&account, policy, NOW)).unwrap();
+    let day = |name: &str| {
+        let at: Timestamp = serde_json::from_value(session[name].clone()).ok()?;
+        Some((at.as_secs() - START) / DAY)
+    };
+    let mut line = session["status"].as_str().unwrap_or("-").to_owned();
+    line += if session["subscriptionActive"] == true { " active" } else { "" };
+    for (name, short) in [
+        ("subscriptionExpiresAt", "expires"),
+        ("trialEndsAt", "trial"),
+        ("cancelAt", "cancels"),
+        ("pastDueSince", "late"),
+    ] {
+        line += &day(name).map(|day| format!(" {short}@{day}")).unwrap_or_default();
+    }
+    line
+}
+
+fn story_shown(policy: &Policy, story: impl FnOnce(&mut Stripe)) -> String {
+    shown(&tell(policy, story).0, policy)
+}
+
+#[test]
+fn a_session_shows_the_subscription_as_stripe_has_it() {
+    let trial_end = || Value::from(START + 14 * DAY);
+    for (sub, expected) in [
+        (adas("sub_1", "active"), "active active expires@30"),
+        (
+            Sub { trial_end: trial_end(), ..adas("sub_1", "trialing") },
+            "trialing active expires@30 trial@14",
+        ),
+        // The trial is over.
+        (Sub { trial_end: trial_end(), ..adas("sub_1", "active") }, "active active expires@30"),
+        (Sub { cancels: true, ..adas("sub_1", "active") }, "active active expires@30 cancels@30"),
+        (
+            Sub { cancel_at: (START + 9 * DAY).into(), ..adas("sub_1", "active") },
+            "active active expires@9 cancels@9",
+        ),
+        (adas("sub_1", "past_due"), "past_due active expires@0 late@0"),
+        (adas("sub_1", "unpaid"), "unpaid"),
+        (adas("sub_1", "paused"), "paused"),
+        (adas("sub_1", "incomplete"), "incomplete"),
+        (adas("sub_1", "on_the_moon"), "on_the_moon"),
+        // What is over shows nothing.
+        (adas("sub_1", "canceled"), "-"),
+        (adas("sub_1", "incomplete_expired"), "-"),
+    ] {
+        let what = format!("{} {} {}", sub.status, sub.cancels, sub.cancel_at);
+        assert_eq!(story_shown(&policy(), |s| s.create(sub)), expected, "{what}");
+    }
+}
+
+#[test]
+fn of_several_the_best_is_shown_and_without_one_what_is_not_over() {
+    let two = |first: Sub, second: Sub| {
+        story_shown(&policy(), |stripe| {
+            stripe.create(first);
+            stripe.create(Sub { id: "sub_2".to_owned(), ..second });
+        })
+    };
+    let active = || adas("sub_1", "active");
+    let pro = || Sub { price: "pro_monthly", ..adas("sub_1", "trialing") };
+    assert_eq!(two(active(), pro()), "trialing active expires@30");
+    assert_eq!(two(active(), adas("sub_1", "unpaid")), "active active expires@30");
+    assert_eq!(two(adas("sub_1", "canceled"), adas("sub_1", "unpaid")), "unpaid");
+    let bought = story_shown(&policy(), |stripe| {
+        let gold = json!({"client_reference_id": "ada", "metadata": {"plan": "price_paid"}});
+        stripe.sell("completed", gold);
+    });
+    assert_eq!(bought, "- active", "a purchase has no status");
+}
+
+#[test]
+fn a_past_due_subscription_is_still_shown_after_its_grace() {
+    let late = policy_with(|config| config.grace_days = 0);
+    assert_eq!(story_shown(&late, |s| s.create(adas("sub_1", "past_due"))), "past_due late@0");
+    let revoke = policy_with(|config| config.past_due = PastDue::Revoke);
+    assert_eq!(story_shown(&revoke, |s| s.create(adas("sub_1", "past_due"))), "past_due late@0");
+    let paused = policy_with(|config| {
+        config.pause_collection = PauseCollection::all(Access::Revoke);
+    });
+    let sub = Sub { collection: json!({"behavior": "void"}), ..adas("sub_1", "active") };
+    assert_eq!(story_shown(&paused, |s| s.create(sub)), "active", "its status does not say why");
+}
+
+/// The changes of ada's account that each webhook of a story causes.
+fn changes(policy: &Policy, story: impl FnOnce(&mut Stripe)) -> Vec<Vec<Change>> {
+    let mut stripe = Stripe::default();
+    story(&mut stripe);
+    let mut store = ReferenceModel::default();
+    let mut all = Vec::new();
+    for body in &stripe.sent {
+        let Ok(crate::stripe::event::Head::Wanted { id, kind, .. }) =
+            crate::stripe::event::Head::parse(body.as_bytes(), &[])
+        else {
+            panic!("{body}")
+        };
+        let event = Event::parse(id, kind, body.as_bytes(), &policy.user_id_keys).unwrap();
+        let load = |keys: &LoadKeys| store.load(keys);
+        let Decision::Commit(commit) = crate::model::decide_with(&event, load, policy, NOW) else {
+            panic!("{body}")
+        };
+        all.push(commit.changes.clone());
+        store.commit(*commit, policy, NOW);
+    }
+    all
+}
+
+#[test]
+fn a_change_of_what_is_shown_is_told_and_counts_no_revocation() {
+    let all = changes(&policy(), |stripe| {
+        stripe.create(adas("sub_1", "trialing"));
+        stripe.update("sub_1", |sub| sub.status = "active");
+        stripe.update("sub_1", |sub| sub.quantity = 2);
+        stripe.update("sub_1", |sub| sub.cancels = true);
+        stripe.update("sub_1", |sub| sub.ends += DAY);
+        stripe.entitlements("cus_1", &["export"], false);
+        stripe.entitlements("cus_1", &["export"], true);
+        stripe.end("sub_1");
+    });
+    use ChangeKind::{Downgraded, Subscription, Upgraded};
+    let kinds = [
+        Some(Upgraded),
+        Some(Subscription),
+        None,
+        Some(Subscription),
+        Some(Subscription),
+        Some(Subscription),
+        None,
+        Some(Downgraded),
+    ];
+    let mut version = 0;
+    for (step, (changes, kind)) in all.iter().zip(kinds).enumerate() {
+        assert_eq!(changes.first().map(|change| change.kind), kind, "{step}");
+        let Some(change) = changes.first() else { continue };
+        assert!(change.account_version.0 > version, "it grows with every commit");
+        version = change.account_version.0;
+        assert_eq!(change.revocation_id.0, if step < 7 { 1 } else { 2 });
+        assert_eq!(change.previous_role == change.role, kind == Some(Subscription));
+        assert_eq!(change.standing.subscription_active, step < 7);
+    }
+}
+
+/// The features of a user as a line.
+fn features(store: &ReferenceModel, name: &str) -> String {
+    let features = store.account(&user(name)).map(|account| account.standing.features);
+    features.unwrap_or_default().iter().map(|name| &**name).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn stripes_features_go_to_the_one_user_whose_all_is() {
+    let of = |story: fn(&mut Stripe)| {
+        let (store, _) = tell(&policy(), |stripe| {
+            story(stripe);
+            stripe.later(1);
+            stripe.entitlements("cus_1", &["export", "audit"], false);
+        });
+        (features(&store, "ada"), features(&store, "bob"))
+    };
+    let (all, none) = (|| "audit export".to_owned(), String::new);
+    assert_eq!(of(|s| s.create(adas("sub_1", "active"))), (all(), none()));
+    assert_eq!(of(|s| s.customer("updated", "cus_1", Some("bob"))), (none(), all()));
+    let two = |s: &mut Stripe| {
+        s.create(adas("sub_1", "active"));
+        s.create(Sub { user: "bob".into(), ..Sub::new("sub_2", "cus_1", "active") });
+    };
+    assert_eq!(of(two), (none(), none()), "nobody knows whose they are");
+    let one_left = |s: &mut Stripe| {
+        s.create(adas("sub_1", "active"));
+        s.create(Sub { user: "bob".into(), ..Sub::new("sub_2", "cus_1", "active") });
+        s.end("sub_1");
+    };
+    assert_eq!(of(one_left), (none(), all()));
+}
+
+#[test]
+fn the_later_list_of_features_counts_in_any_order() {
+    let policy = policy_with(|config| {
+        config.features = [("free", "read"), ("paid", "share"), ("pro", "cad")]
+            .map(|(role, feature)| (role.to_owned(), vec![feature.to_owned()]))
+            .to_vec();
+    });
+    let story = |stripe: &mut Stripe| {
+        stripe.create(adas("sub_1", "active"));
+        stripe.entitlements("cus_1", &["old"], false);
+        stripe.later(1);
+        stripe.entitlements("cus_1", &["a"], false);
+        stripe.entitlements("cus_1", &["b"], false);
+        stripe.later(1);
+        stripe.entitlements("cus_1", &["c"], true);
+    };
+    check_orders("lists", &policy, story, "ada:paid");
+    let (store, _) = tell(&policy, story);
+    assert_eq!(features(&store, "ada"), "a b c read share", "those of the role are beside them");
+    assert!(store.ledger["evt_4"].ambiguous, "a truncated list is flagged");
+    // A customer that was deleted has none.
+    let (store, _) = tell(&policy, |stripe| {
+        story(stripe);
+        stripe.customer("deleted", "cus_1", None);
+    });
+    assert_eq!(features(&store, "ada"), "read");
+}
+
+#[test]
+fn what_was_paid_for_and_is_nobodys_waits_visibly() {
+    let waiting = |story: &dyn Fn(&mut Stripe)| {
+        let (store, _) = tell(&policy(), story);
+        let since = store.customers().find_map(|customer| customer.waiting_since);
+        since.map(|at| at.as_secs() - START)
+    };
+    let nobodys = |status| Sub::new("sub_1", "cus_1", status);
+    let late = |sub: Sub| {
+        move |stripe: &mut Stripe| {
+            stripe.later(60);
+            stripe.create(sub.clone());
+        }
+    };
+    assert_eq!(waiting(&late(nobodys("active"))), Some(60));
+    assert_eq!(waiting(&late(nobodys("trialing"))), Some(60));
+    assert_eq!(waiting(&late(nobodys("past_due"))), Some(60));
+    assert_eq!(waiting(&late(adas("sub_1", "active"))), None);
+    // Nothing was paid for, or nothing is earned by it.
+    assert_eq!(waiting(&late(nobodys("incomplete"))), None);
+    assert_eq!(waiting(&late(nobodys("canceled"))), None);
+    assert_eq!(waiting(&late(Sub { quantity: 0, ..nobodys("active") })), None);
+    let unpaid = |stripe: &mut Stripe| {
+        stripe.create(nobodys("active"));
+        stripe.checkout("completed", "cus_1", "sub_1", None, "unpaid");
+    };
+    assert_eq!(waiting(&unpaid), None);
+    let linked = |stripe: &mut Stripe| {
+        late(nobodys("active"))(stripe);
+        stripe.later(5);
+        stripe.customer("updated", "cus_1", Some("ada"));
+    };
+    assert_eq!(waiting(&linked), None);
+    let deleted = |stripe: &mut Stripe| {
+        late(nobodys("active"))(stripe);
+        stripe.customer("deleted", "cus_1", None);
+    };
+    assert_eq!(waiting(&deleted), None);
+    let bought = |patch: Value| {
+        move |stripe: &mut Stripe| {
+            stripe.later(7);
+            let session = json!({"customer": null, "metadata": {"plan": "price_paid"}});
+            stripe.sell("completed", with(session, patch.clone()));
+        }
+    };
+    assert_eq!(waiting(&bought(json!({}))), Some(7));
+    assert_eq!(waiting(&bought(json!({"payment_status": "unpaid"}))), None);
+    assert_eq!(waiting(&bought(json!({"client_reference_id": "ada"}))), None);
+    let book = json!({"metadata": {}, "payment_link": "plink_book"});
+    assert_eq!(waiting(&bought(book)), None);
+    let refunded = |stripe: &mut Stripe| {
+        bought(json!({}))(stripe);
+        stripe.refund("pi_1", json!({}));
+    };
+    assert_eq!(waiting(&refunded), None);
+}
+
+#[test]
+fn a_thin_event_is_parked() {
+    let thin = json!({"id": "evt_1", "object": "v2.core.event", "livemode": false,
+        "type": "v1.customer.subscription.updated", "created": "2026-10-01T10:00:00.000Z",
+        "related_object": {"id": "sub_1", "type": "subscription"}, "snapshot_event": "evt_2"});
+    let mut store = ReferenceModel::default();
+    let came = store.deliver(thin.to_string().as_bytes(), &policy(), NOW);
+    assert_eq!(came, Delivered::Parked(Code::EventThin));
+    assert_eq!(store, ReferenceModel::default());
+}
