@@ -1,5 +1,5 @@
 //! One round of what happens by the clock. Each part is done whatever becomes of the others, and the first
-//! error fails the round, so that an alarm tells of it. The table's stream brings the changes to the
+//! error fails the round, so that an alarm reports it. The table's stream brings the changes to the
 //! notifier.
 
 use std::{future::ready, time::Duration};

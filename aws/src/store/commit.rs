@@ -79,7 +79,7 @@ impl Transaction {
             let item = item::account_item(account, json)?;
             this.put(table, ItemKind::Account, item, account.version)?;
         }
-        // Only a customer whose subscriptions belong to very many users concerns so many accounts.
+        // A customer concerns as many accounts as users own something of it: nearly always one.
         if this.items.len() > TRANSACTION_ITEMS_MAX {
             return Err(StoreError::TooLarge(Code::CustomerTooLarge));
         }

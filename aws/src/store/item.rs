@@ -53,8 +53,8 @@ pub(crate) const PK: &str = "pk";
 pub(crate) const TTL: &str = "ttl";
 /// Number of writes of an aggregate.
 pub(super) const VERSION: &str = "version";
-/// JSON of the [`ChangeRecord`](tierlift_core::change::ChangeRecord) of a write that changed something
-/// that the account's user should hear of.
+/// JSON of the [`ChangeRecord`](tierlift_core::change::ChangeRecord) of a write with a change that is
+/// pushed.
 const CHANGE: &str = "change";
 /// The account's shard of the expiry index.
 pub(super) const EXPIRY_SHARD: &str = "expiry_shard";

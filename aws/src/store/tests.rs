@@ -127,7 +127,7 @@ fn a_payment_and_its_invoice_expire() {
     );
 }
 
-/// The stream is filtered by the `change` attribute: a write that nobody should hear of must not have it.
+/// The stream is filtered by the `change` attribute: a write without a change must not have it.
 #[test]
 fn only_a_write_with_a_change_has_a_change_record() {
     let commit = upgrade("evt_1");

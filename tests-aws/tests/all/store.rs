@@ -261,7 +261,7 @@ async fn an_account_is_written_to_be_read_by_people() {
     let record =
         serde_json::from_str::<ChangeRecord>(item["change"]["S"].as_str().unwrap()).unwrap();
     assert_eq!(record, ChangeRecord { change: commit.changes[0].clone(), context: None });
-    // A second subscription that ends earlier: its grant is written, and nobody has to hear of it.
+    // A second subscription that ends earlier: its grant is written, and nothing is pushed.
     let earlier = subscription("evt_2", "cus_2", Some("ada"), Status::Active, AT.plus_days(-1));
     let commit = decided(&store, &earlier, AT).await;
     assert!(commit.changes.is_empty() && !commit.accounts.is_empty());
