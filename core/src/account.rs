@@ -25,7 +25,6 @@ pub struct Standing {
     #[serde(rename = "expires", skip_serializing_if = "Option::is_none", default)]
     pub subscription_expires_at: Option<Timestamp>,
     /// What is shown of the best one; without one, of a subscription that is not over.
-    #[serde(default)]
     pub shown: Shown,
     /// The features of the role and those by Stripe's entitlements.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
@@ -66,7 +65,6 @@ pub struct Account {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manual_role: Option<Role>,
     /// The standing at the last commit.
-    #[serde(default)]
     pub standing: Standing,
     /// The next time, after the last commit, at which an entitlement stops giving access. The account must
     /// be settled again then.
@@ -195,9 +193,7 @@ impl Account {
             let end = match (policy.stack, known) {
                 (_, None) => alone,
                 (Stack::Longest, Some(known)) => known.max(alone),
-                (Stack::Extend, Some(known)) => {
-                    known.max(*starts_at).plus_days(i64::from(*days))
-                }
+                (Stack::Extend, Some(known)) => known.max(*starts_at).plus_days(i64::from(*days)),
             };
             ends.insert(role, end);
         }

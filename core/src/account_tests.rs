@@ -86,8 +86,11 @@ fn the_highest_of_what_lasts_is_effective() {
     ] {
         let got = account(grants, manual).effective(&policy(), at(now));
         let subscription_expires_at = expires.map(at);
-        let standing =
-            Standing { subscription_active: active, subscription_expires_at, ..Standing::default() };
+        let standing = Standing {
+            subscription_active: active,
+            subscription_expires_at,
+            ..Standing::default()
+        };
         let expected = Effective { role: Role::new(role), standing };
         assert_eq!(got, expected, "{grants:?} {manual:?} at {now}");
     }

@@ -87,8 +87,7 @@ pub fn is_unmapped(subscription: Option<&Subscription>, node: &Node, policy: &Po
     gives_access(&node.status, policy)
         && !node.truncated
         && !node.items.iter().any(is_mapped)
-        && !(policy.has_ignored_prices()
-            && node.items.iter().all(|item| policy.is_ignored(item)))
+        && !(policy.has_ignored_prices() && node.items.iter().all(|item| policy.is_ignored(item)))
 }
 
 /// The plan of a purchase that is paid and not given back, and the second in which it was paid.
@@ -134,4 +133,3 @@ pub fn waiting_since(customer: &Customer, policy: &Policy) -> Option<Timestamp> 
     });
     subscriptions.chain(purchases).min().map(Timestamp::from_secs)
 }
-

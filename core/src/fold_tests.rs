@@ -270,8 +270,10 @@ fn what_a_truncated_list_does_not_show_stays_until_a_complete_one_comes() {
     ] {
         let edges: Vec<Edge> = (0..)
             .zip(lists)
-            .map(|(at_secs, list)| {
-                Edge { at_secs, before: Before::Unknown, to: listed(list).into() }
+            .map(|(at_secs, list)| Edge {
+                at_secs,
+                before: Before::Unknown,
+                to: listed(list).into(),
             })
             .collect();
         for order in orders(&edges) {

@@ -63,7 +63,6 @@ pub struct Entitlement {
     #[serde(rename = "until", skip_serializing_if = "Option::is_none", default)]
     pub access_until: Option<Timestamp>,
     /// What is shown beside the role.
-    #[serde(default)]
     pub shown: Shown,
 }
 
@@ -232,7 +231,8 @@ impl Grant {
     }
 
     fn sort(&mut self, policy: &Policy) {
-        self.entitlements.sort_by(|a, b| policy.compare(&a.role, &b.role).then(a.role.cmp(&b.role)));
+        self.entitlements
+            .sort_by(|a, b| policy.compare(&a.role, &b.role).then(a.role.cmp(&b.role)));
         self.passes.sort_unstable();
     }
 }

@@ -76,7 +76,6 @@ pub struct Payment {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subject: Option<Subject>,
     /// What was given back.
-    #[serde(default)]
     pub reversal: Reversal,
     /// Time since which it is refunded or disputed while nobody knows what it paid for.
     #[serde(skip_serializing_if = "Option::is_none", default)]

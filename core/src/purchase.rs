@@ -63,7 +63,6 @@ pub struct Purchase {
     /// What was sold.
     pub offer: Offer,
     /// What was given back.
-    #[serde(default)]
     pub given_back: GivenBack,
 }
 

@@ -1,5 +1,6 @@
 //! Why a server cannot be opened, and why it stopped by itself.
 
+use tierlift_core::ports::StoreError;
 use tierlift_session::SourceError;
 
 use crate::db;
@@ -13,6 +14,9 @@ pub enum OpenError {
     /// The data file cannot be written.
     #[error(transparent)]
     Claim(#[from] db::Error),
+    /// The data file cannot be read.
+    #[error(transparent)]
+    Read(#[from] StoreError),
     /// The data file belongs to a deployment of the other mode.
     #[error(
         "{path} holds what {} events did, and this deployment takes {} ones; name another file: a \

@@ -11,6 +11,7 @@ use tierlift_core::{stripe::signature::Secrets, time::Clock, token::TokenKeys};
 use tierlift_ingest::Ingest;
 use tierlift_notifier::Origins;
 use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, jwks};
+use tierlift_worker::policy_change::note_first;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 use crate::{
@@ -95,6 +96,7 @@ impl Server {
         if !db.claim(livemode).await? {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
         }
+        note_first(&db, &policy.current()).await?;
         let reload =
             Reload { policy: policy.clone(), connected_accounts, replaced: Arc::default() };
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });

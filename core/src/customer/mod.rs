@@ -56,10 +56,8 @@ pub struct Customer {
     /// Stripe's id.
     pub id: CustomerId,
     /// Its links to users.
-    #[serde(default)]
     pub links: Links,
     /// Its subscriptions. Ended ones are kept so that no event revives them.
-    #[serde(default)]
     pub subscriptions: BTreeMap<SubscriptionId, Subscription>,
     /// Its purchases that name a plan.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]

@@ -47,7 +47,6 @@ pub struct LatestInvoice {
     /// Stripe's id.
     pub id: InvoiceId,
     /// What was given back.
-    #[serde(default)]
     pub given_back: GivenBack,
 }
 
@@ -58,9 +57,10 @@ impl Subscription {
     pub fn is_unpaid(&self, state: &State<'_>) -> bool {
         match self.payment {
             None | Some(PaymentReport { state: PaymentState::Paid, .. }) => false,
-            Some(PaymentReport { state: PaymentState::Pending | PaymentState::Failed, at_secs }) => {
-                !self.is_paid_since(at_secs, state)
-            }
+            Some(PaymentReport {
+                state: PaymentState::Pending | PaymentState::Failed,
+                at_secs,
+            }) => !self.is_paid_since(at_secs, state),
         }
     }
 

@@ -76,8 +76,7 @@ fn unmapped(names: &str, policy: &Policy) -> Result<Admitted, Failure> {
 
 /// The prices that a subscription has, for the error message.
 fn prices(node: &Node) -> String {
-    let prices: Vec<&str> =
-        node.items.iter().filter_map(|item| item.price.as_deref()).collect();
+    let prices: Vec<&str> = node.items.iter().filter_map(|item| item.price.as_deref()).collect();
     match prices.as_slice() {
         [] => "a subscription without prices".to_owned(),
         prices => format!("price {}", prices.join(", ")),

@@ -168,10 +168,8 @@ impl<'p> Money<'p> {
         match subject {
             Some(Subject::Purchase(customer, purchase)) => {
                 self.await_subject(id, true);
-                if given_back != GivenBack::default() || self.is_loaded(&customer) {
-                    let arrival = self.customer(Some(&customer))?.give_back(&purchase, given_back);
-                    self.note_customer(arrival);
-                }
+                let arrival = self.customer(Some(&customer))?.give_back(&purchase, given_back);
+                self.note_customer(arrival);
                 self.subject = Some(Found::Purchase(purchase));
                 Ok(())
             }
@@ -186,6 +184,7 @@ impl<'p> Money<'p> {
     /// Brings what was given back of all payments on an invoice to its subscription.
     fn follow_invoice(&mut self, id: &InvoiceId) -> Result<(), Stop> {
         let Invoice { paid, payments, .. } = self.invoice(id)?.clone();
+        self.require_payments(&payments)?;
         let mut given_back = Vec::with_capacity(payments.len());
         for payment in &payments {
             given_back.push(self.payment(payment)?.reversal.summary());
@@ -242,6 +241,16 @@ impl<'p> Money<'p> {
                 Err(Stop::Load(Box::new(keys)))
             }
         }
+    }
+
+    /// Asks for all of these at once, if some are not loaded.
+    fn require_payments(&self, ids: &BTreeSet<PaymentId>) -> Result<(), Stop> {
+        if ids.iter().all(|id| self.payments.contains_key(id)) {
+            return Ok(());
+        }
+        let mut keys = self.keys.clone();
+        keys.payments.extend(ids.iter().cloned());
+        Err(Stop::Load(Box::new(keys)))
     }
 
     fn invoice(&mut self, id: &InvoiceId) -> Result<&mut Invoice, Stop> {

@@ -19,7 +19,9 @@ fn adopt(store: &mut ReferenceModel, policy: &Policy, generation: u64) -> Vec<St
         let accounts = users.into_iter().map(|user| (user.clone(), store.account(&user))).collect();
         take(store, change_policy(customer, accounts, generation, policy, NOW));
     }
-    for account in store.accounts().filter(|account| !settled.contains(&account.user)).collect::<Vec<_>>() {
+    for account in
+        store.accounts().filter(|account| !settled.contains(&account.user)).collect::<Vec<_>>()
+    {
         take(store, settle_under(account, generation, policy, NOW));
     }
     changed

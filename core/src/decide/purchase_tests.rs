@@ -43,14 +43,24 @@ fn the_plan_is_that_of_the_session_or_of_its_link_or_of_its_items() {
         (items(&[line(json!({"id": "x", "product": "prod_pro"}))]), "pro", None, APPLIED),
         (items(&[line(json!({"id": "x", "lookup_key": "pass"}))]), "paid", Some(30), APPLIED),
         // The first of them that is mapped decides.
-        (json!({"metadata": {"plan": "pass"}, "payment_link": "plink_1"}), "paid", Some(30), APPLIED),
+        (
+            json!({"metadata": {"plan": "pass"}, "payment_link": "plink_1"}),
+            "paid",
+            Some(30),
+            APPLIED,
+        ),
         (
             with(items(std::slice::from_ref(&pro)), json!({"payment_link": "plink_other"})),
             "pro",
             None,
             APPLIED,
         ),
-        (json!({"metadata": {"plan": "other"}, "payment_link": "plink_1"}), "pro", Some(7), APPLIED),
+        (
+            json!({"metadata": {"plan": "other"}, "payment_link": "plink_1"}),
+            "pro",
+            Some(7),
+            APPLIED,
+        ),
         // What is no plan is none of our business, unless the session says that it is one.
         (json!({}), "free", None, UNRELATED),
         (json!({"payment_link": "plink_other"}), "free", None, UNRELATED),
@@ -61,7 +71,12 @@ fn the_plan_is_that_of_the_session_or_of_its_link_or_of_its_items() {
             None,
             Delivered::Parked(Code::PlanUnmapped),
         ),
-        (json!({"metadata": {"plan": "other"}, "payment_status": "unpaid"}), "free", None, UNRELATED),
+        (
+            json!({"metadata": {"plan": "other"}, "payment_status": "unpaid"}),
+            "free",
+            None,
+            UNRELATED,
+        ),
     ] {
         let expected = (role.to_owned(), days, came);
         assert_eq!(sold(&policy, patch.clone()), expected, "{patch}");
@@ -174,11 +189,9 @@ fn passes_add_up_also_over_two_guests_of_one_user() {
             config.stack = stack;
         });
         let guest = json!({"customer": null});
-        for patches in [
-            [json!({}), json!({})],
-            [guest.clone(), guest.clone()],
-            [guest.clone(), json!({})],
-        ] {
+        for patches in
+            [[json!({}), json!({})], [guest.clone(), guest.clone()], [guest.clone(), json!({})]]
+        {
             let story = |stripe: &mut Stripe| two_passes(stripe, patches.clone());
             check_orders("two passes", &policy, story, "ada:paid");
             let (store, _) = tell(&policy, story);

@@ -1,25 +1,25 @@
 //! What is shown beside the role: the standing, the features, and what waits for its owner.
 
 use super::*;
-use crate::change::{Change, ChangeKind};
+use crate::{
+    change::{Change, ChangeKind},
+    subscription::Status,
+};
 
 /// Ada's session as a line: the fields that are neither null nor false nor about the role.
 fn shown(store: &ReferenceModel, policy: &Policy) -> String {
     let Some(account) = store.account(&user("ada")) else { return String::new() };
-    let session = serde_json::to_value(Session::new(&account, policy, NOW)).unwrap();
-    let day = |name: &str| {
-        let at: Timestamp = serde_json::from_value(session[name].clone()).ok()?;
-        Some((at.as_secs() - START) / DAY)
-    };
-    let mut line = session["status"].as_str().unwrap_or("-").to_owned();
-    line += if session["subscriptionActive"] == true { " active" } else { "" };
-    for (name, short) in [
-        ("subscriptionExpiresAt", "expires"),
-        ("trialEndsAt", "trial"),
-        ("cancelAt", "cancels"),
-        ("pastDueSince", "late"),
+    let standing = Session::new(&account, policy, NOW).standing;
+    let mut line = standing.status.as_ref().map_or("-", Status::as_str).to_owned();
+    line += if standing.subscription_active { " active" } else { "" };
+    for (name, at) in [
+        ("expires", standing.subscription_expires_at),
+        ("trial", standing.trial_ends_at),
+        ("cancels", standing.cancel_at),
+        ("late", standing.past_due_since),
     ] {
-        line += &day(name).map(|day| format!(" {short}@{day}")).unwrap_or_default();
+        let day = at.map(|at| (at.as_secs() - START) / DAY);
+        line += &day.map(|day| format!(" {name}@{day}")).unwrap_or_default();
     }
     line
 }

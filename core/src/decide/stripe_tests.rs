@@ -167,7 +167,8 @@ impl Stripe {
     }
 
     pub(super) fn dispute(&mut self, kind: &str, id: &str, payment: &str, status: &str) {
-        let object = json!({"id": id, "charge": "ch_1", "payment_intent": payment, "status": status});
+        let object =
+            json!({"id": id, "charge": "ch_1", "payment_intent": payment, "status": status});
         self.send(&format!("charge.dispute.{kind}"), &object, &Value::Null);
     }
 
@@ -315,6 +316,8 @@ pub(super) fn end_of(store: &ReferenceModel, policy: &Policy) -> End {
 pub(super) type End = (Vec<Customer>, Vec<Account>, Vec<Payment>, Vec<Invoice>);
 
 /// The payments and invoices of the stories.
-pub(super) const PAYMENTS: [&str; 8] =
-    ["pi_0", "pi_1", "pi_2", "pi_3", "pi_4", "pi_5", "pi_6", "pi_7"];
+pub(super) const PAYMENTS: [&str; 15] = [
+    "pi_0", "pi_1", "pi_2", "pi_3", "pi_4", "pi_5", "pi_6", "pi_7", "pi_8", "pi_9", "pi_10",
+    "pi_11", "pi_12", "pi_13", "pi_14",
+];
 pub(super) const INVOICES: [&str; 6] = ["in_0", "in_1", "in_2", "in_3", "in_4", "in_5"];

@@ -18,6 +18,8 @@ mod standing;
 mod stripe;
 #[path = "system_tests.rs"]
 mod system;
+#[path = "truth_tests.rs"]
+mod truth;
 
 use serde_json::{Value, json};
 use stripe::*;
@@ -270,8 +272,7 @@ fn a_relink_moves_the_grant_and_tells_both() {
 fn what_cannot_be_applied_is_set_aside_with_its_cause() {
     let unmapped = |status| Sub { price: "price_unknown", ..adas("sub_1", status) };
     let policy_of = |livemode, past_due, unmapped_price| {
-        Policy::new(PolicyConfig { livemode, past_due, unmapped_price, ..config() })
-            .unwrap()
+        Policy::new(PolicyConfig { livemode, past_due, unmapped_price, ..config() }).unwrap()
     };
     let park = policy_of(false, PastDue::Keep, UnmappedPrice::Park);
     let ignore = policy_of(false, PastDue::Keep, UnmappedPrice::Ignore);

@@ -13,9 +13,7 @@ use crate::{config::Faults, subscription::Item};
 
 pub use config::{PlanConfig, PolicyConfig};
 pub use role::{OPERATOR, Role};
-pub use words::{
-    Access, OnDispute, OnReversal, PastDue, PauseCollection, Stack, UnmappedPrice,
-};
+pub use words::{Access, OnDispute, OnReversal, PastDue, PauseCollection, Stack, UnmappedPrice};
 
 /// What a plan earns.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -59,7 +59,6 @@ pub trait Scan: Send + Sync {
         &self,
         users: Vec<UserId>,
     ) -> impl Future<Output = Result<Vec<Account>, StoreError>> + Send;
-
 }
 
 /// Knows which policy everything that is stored is under.

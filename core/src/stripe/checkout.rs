@@ -73,9 +73,8 @@ impl Session<'_> {
             return self.purchase(user, report);
         }
         let subscription = parse_id("data.object.subscription", &self.subscription)?;
-        let id = SubscriptionId::new(subscription).map_err(|error| {
-            Error::Malformed(format!("data.object.subscription: {error}"))
-        })?;
+        let id = SubscriptionId::new(subscription)
+            .map_err(|error| Error::Malformed(format!("data.object.subscription: {error}")))?;
         let customer = customer_id(&self.customer, &self.customer_account)?;
         Ok((customer, Fact::Checkout { id, user, report }))
     }

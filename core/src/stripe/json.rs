@@ -48,6 +48,19 @@ where
     from.deserialize_map(Object(PhantomData))
 }
 
+/// The same of a struct that may be absent or null.
+pub(crate) fn optional_object<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(transparent, bound = "T: Deserialize<'de>")]
+    struct Object<T>(#[serde(deserialize_with = "object")] T);
+    let value = Option::<Object<T>>::deserialize(from)?;
+    Ok(value.map(|Object(value)| value))
+}
+
 /// An id field: `"cus_1"`, or expanded `{"id":"cus_1",…}`, or null, or something unexpected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Expandable<'a> {

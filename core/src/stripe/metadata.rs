@@ -13,17 +13,24 @@ use super::{
 };
 use crate::id::UserId;
 
-/// The keys and values in their order. A value that is null or not a string is `None`, which is how
-/// `previous_attributes` says that a key was absent.
+/// The keys and values in their order. `previous_attributes` has a null for a key that was absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Metadata<'a>(Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>);
+pub(crate) struct Metadata<'a>(Vec<(Cow<'a, str>, Expandable<'a>)>);
 
 impl<'a> Metadata<'a> {
     /// The user that the first of these keys with a value names. An empty value means none: that is how
     /// Stripe deletes a key.
     pub(crate) fn user(&self, keys: &[String]) -> Result<Option<UserId>, Error> {
-        let named = keys.iter().find_map(|key| self.get(key).filter(|text| !text.is_empty()));
-        user(named)
+        for key in keys {
+            match self.value(key) {
+                Some(Expandable::Id(text)) if !text.is_empty() => return user(Some(text)),
+                Some(Expandable::Unexpected) => {
+                    return Err(Error::Malformed(format!("metadata.{key}: not a string")));
+                }
+                Some(Expandable::Id(_) | Expandable::Null) | None => {}
+            }
+        }
+        Ok(None)
     }
 
     /// These values, laid over those of `after` for the keys that did not change.
@@ -33,9 +40,13 @@ impl<'a> Metadata<'a> {
         Self(self.0.iter().chain(unchanged).cloned().collect())
     }
 
-    /// The value of a key.
+    /// The text under a key.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(other, _)| other == key)?.1.as_deref()
+        self.value(key)?.id()
+    }
+
+    fn value(&self, key: &str) -> Option<&Expandable<'a>> {
+        self.0.iter().find(|(other, _)| other == key).map(|(_, value)| value)
     }
 }
 
@@ -71,8 +82,7 @@ impl<'de> Visitor<'de> for MetadataVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entries = Vec::new();
         while let Some(Text(key)) = map.next_key()? {
-            // A value that is not a string names nobody.
-            entries.push((key, map.next_value::<Expandable<'de>>()?.into_id()));
+            entries.push((key, map.next_value()?));
         }
         Ok(Metadata(entries))
     }

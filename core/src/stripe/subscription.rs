@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{
     error::Error,
-    json::{Expandable, object, present},
+    json::{Expandable, object, optional_object, present},
     metadata::Metadata,
 };
 use crate::{
@@ -40,7 +40,7 @@ pub(super) struct Subscription<'a> {
     pub(super) customer_account: Expandable<'a>,
     #[serde(borrow)]
     status: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_object")]
     items: Option<List<'a>>,
     /// The plan of a subscription without items, in shapes before 2016.
     #[serde(borrow, default)]

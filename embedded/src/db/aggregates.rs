@@ -8,7 +8,7 @@ use rusqlite::{
 use serde::{Serialize, de::DeserializeOwned};
 use tierlift_core::{
     account::Account, customer::Customer, id::Version, invoice::Invoice, limits::PAYMENT_KEPT_DAYS,
-    payment::Payment, time::Timestamp,
+    payment::Payment, ports::Page, time::Timestamp,
 };
 
 use super::{
@@ -151,18 +151,27 @@ pub(super) fn read<T: Aggregate>(connection: &Connection, key: &str) -> Result<O
         .transpose()
 }
 
-/// At most `max` rows after a key, in the order of keys.
+/// At most `max` rows after a key, in the order of keys. A row that cannot be read is left out, and holds up
+/// none of the others.
 pub(super) fn page<T: Aggregate>(
     connection: &Connection,
     after: &str,
     max: usize,
-) -> Result<Vec<T>, Error> {
+) -> Result<Page<T>, Error> {
     let mut statement = connection.prepare_cached(T::PAGE)?;
     let mut rows = statement.query((after, limit(max)))?;
-    let mut page = Vec::new();
+    let (mut page, mut count) = (Page { items: Vec::new(), next: None }, 0);
     while let Some(row) = rows.next()? {
         let key = row.get_ref(2)?.as_str().map_err(corrupt)?;
-        page.push(aggregate(row, key)?);
+        match aggregate(row, key) {
+            Ok(value) => page.items.push(value),
+            Err(error) => tracing::error!(%error, "stored row left out"),
+        }
+        count += 1;
+        page.next = Some(key.to_owned());
+    }
+    if count < max {
+        page.next = None;
     }
     Ok(page)
 }

@@ -28,14 +28,16 @@ use super::{
     tests::{NOW, folder, message, open},
 };
 
-/// A `customer.updated` event that names a user.
-fn customer_updated(event: &str, customer: &str, user: &str) -> Message {
+/// A `customer.subscription.created` event that names a user.
+fn created(event: &str, customer: &str, user: &str) -> Message {
     let body = format!(
-        r#"{{"id":"{event}","type":"customer.updated","created":1795000000,"livemode":false,
-            "data":{{"object":{{"id":"{customer}","metadata":{{"user_id":"{user}"}}}}}}}}"#
+        r#"{{"id":"{event}","type":"customer.subscription.created","created":1795000000,
+            "livemode":false,"data":{{"object":{{"id":"sub_{customer}","customer":"{customer}",
+            "status":"incomplete","items":{{"data":[{{"price":{{"id":"price_pro"}}}}]}},
+            "metadata":{{"user_id":"{user}"}}}}}}}}"#
     );
     let group = Group::new(&EventId::new(event).unwrap(), CustomerId::new(customer).ok().as_ref());
-    Message { group, kind: Type::CustomerUpdated, body: body.into(), ..message(event) }
+    Message { group, kind: Type::SubscriptionCreated, body: body.into(), ..message(event) }
 }
 
 /// What the worker would commit for a message of which nothing else is known.
@@ -64,7 +66,7 @@ async fn damaged(sql: &'static str) -> (tempfile::TempDir, Db) {
     let policy = Policy::new(PolicyConfig::default()).unwrap();
     let (folder, path) = folder();
     let db = open(&path).unwrap();
-    db.commit(decided(&customer_updated("evt_1", "cus_1", "ada"), "ada", &policy)).await.unwrap();
+    db.commit(decided(&created("evt_1", "cus_1", "ada"), "ada", &policy)).await.unwrap();
     damage(&db, sql).await;
     drop(db);
     (folder, open(&path).unwrap())
@@ -150,8 +152,8 @@ async fn a_damaged_dead_letter_is_an_error_and_stays() {
 async fn a_corrupt_customer_parks_its_own_event_and_holds_up_nobody_else() {
     let (_folder, db) = damaged("UPDATE customers SET state = '{}'").await;
     let policy = Policy::new(PolicyConfig::default()).unwrap();
-    db.enqueue(customer_updated("evt_2", "cus_1", "ada")).await.unwrap();
-    db.enqueue(customer_updated("evt_3", "cus_2", "bob")).await.unwrap();
+    db.enqueue(created("evt_2", "cus_1", "ada")).await.unwrap();
+    db.enqueue(created("evt_3", "cus_2", "bob")).await.unwrap();
     let mut settled = Vec::new();
     for delivery in db.receive(9).await.unwrap() {
         let verdict = attempt(&db, &policy, &delivery, &Clock::new(|| NOW)).await;
@@ -170,7 +172,7 @@ async fn a_corrupt_customer_parks_its_own_event_and_holds_up_nobody_else() {
 async fn a_commit_on_a_corrupt_row_does_not_roll_back_the_jobs_beside_it() {
     let (_folder, db) = damaged("UPDATE customers SET state = '{}'").await;
     let policy = Policy::new(PolicyConfig::default()).unwrap();
-    let commit = decided(&customer_updated("evt_2", "cus_1", "ada"), "ada", &policy);
+    let commit = decided(&created("evt_2", "cus_1", "ada"), "ada", &policy);
     // All three are submitted before the thread is free, so they share a transaction.
     let gate = Arc::new(Barrier::new(2));
     let waiting = Arc::clone(&gate);

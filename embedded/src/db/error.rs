@@ -26,6 +26,12 @@ pub enum OpenError {
         /// The latest version that this program knows.
         known: i64,
     },
+    /// It is from before the first release.
+    #[error("{path} was written by a tierlift from before the first release; remove it")]
+    Unreleased {
+        /// The data file.
+        path: String,
+    },
     /// It is only read, and an older version of this program, or none, wrote it.
     #[error("{path} has no data of this version of tierlift; start the server on it first")]
     NotCurrent {

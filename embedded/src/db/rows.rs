@@ -152,15 +152,15 @@ pub(super) fn waiting_totals(connection: &Connection) -> Result<WaitingTotals, E
 }
 
 pub(super) fn policy_state(connection: &Connection) -> Result<Option<PolicyState>, Error> {
-    let text: Option<Option<String>> =
-        connection.query_row("SELECT policy FROM deployment", (), |row| row.get(0)).optional()?;
-    text.flatten().map(|text| serde_json::from_str(&text).map_err(corrupt)).transpose()
+    let text: Option<String> =
+        connection.query_row("SELECT state FROM policy", (), |row| row.get(0)).optional()?;
+    text.map(|text| serde_json::from_str(&text).map_err(corrupt)).transpose()
 }
 
 pub(super) fn set_policy_state(connection: &Connection, state: &PolicyState) -> Result<(), Error> {
     let text =
         serde_json::to_string(state).map_err(|error| ToSqlConversionFailure(Box::new(error)))?;
-    connection.execute("UPDATE deployment SET policy = ?1", (text,))?;
+    connection.execute("INSERT OR REPLACE INTO policy (id, state) VALUES (1, ?1)", (text,))?;
     Ok(())
 }
 

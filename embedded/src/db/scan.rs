@@ -14,7 +14,7 @@ use tierlift_core::{
 };
 
 use super::{
-    aggregates::{Aggregate, page, read},
+    aggregates::{page, read},
     error::{Error, OpenError},
     handle::Db,
     reader::Readers,
@@ -52,17 +52,6 @@ impl Snapshot {
     }
 }
 
-fn page_of<T: Aggregate>(
-    connection: &Connection,
-    after: &str,
-    max: usize,
-) -> Result<Page<T>, Error> {
-    let items: Vec<T> = page(connection, after, max)?;
-    let last = items.last().filter(|_| items.len() == max);
-    let next = last.map(|last| last.key().to_owned());
-    Ok(Page { items, next })
-}
-
 fn accounts_of(connection: &Connection, users: &[UserId]) -> Result<Vec<Account>, Error> {
     users.iter().filter_map(|user| read(connection, user.as_str()).transpose()).collect()
 }
@@ -76,7 +65,7 @@ macro_rules! scan {
                 max: usize,
             ) -> Result<Page<Customer>, StoreError> {
                 let after = after.unwrap_or_default().to_owned();
-                Ok(self.$read(move |connection| page_of(connection, &after, max)).await?)
+                Ok(self.$read(move |connection| page(connection, &after, max)).await?)
             }
 
             async fn accounts(
@@ -85,7 +74,7 @@ macro_rules! scan {
                 max: usize,
             ) -> Result<Page<Account>, StoreError> {
                 let after = after.unwrap_or_default().to_owned();
-                Ok(self.$read(move |connection| page_of(connection, &after, max)).await?)
+                Ok(self.$read(move |connection| page(connection, &after, max)).await?)
             }
 
             async fn accounts_of(&self, users: Vec<UserId>) -> Result<Vec<Account>, StoreError> {

@@ -15,10 +15,14 @@ use super::error::OpenError;
 /// "tlft", which identifies the file to `file` and to SQLite.
 const APPLICATION_ID: i64 = 0x746c_6674;
 
-/// The step at index `n` migrates a file from version `n` to version `n + 1`.
-const MIGRATIONS: &[&str] = &[V1];
+/// The version of files that were written before the first release. They are refused.
+const UNRELEASED: usize = 1;
 
-const V1: &str = "
+/// The step at index `n` migrates a file from version `n` to version `n + 1`. The first step makes nothing:
+/// it stands for the schema that was never released.
+const MIGRATIONS: &[&str] = &["", V2];
+
+const V2: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
     CREATE TABLE queue (
         seq         INTEGER PRIMARY KEY,
@@ -95,8 +99,11 @@ const V1: &str = "
         expires_at    INTEGER NOT NULL
     ) STRICT;
 
-    -- One row: whether this file holds live events or test events, and the policy that it is under.
-    CREATE TABLE deployment (livemode INTEGER NOT NULL, policy TEXT) STRICT;
+    -- One row: whether this file holds live events or test events.
+    CREATE TABLE deployment (livemode INTEGER NOT NULL) STRICT;
+
+    -- One row: the policy that everything here is under.
+    CREATE TABLE policy (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL) STRICT;
 ";
 
 /// Opens the writing connection and migrates the schema.
@@ -136,6 +143,7 @@ fn identify(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
     }
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     match usize::try_from(version) {
+        Ok(UNRELEASED) => Err(OpenError::Unreleased { path: path_text() }),
         Ok(version) if version <= MIGRATIONS.len() => Ok(version),
         _ => Err(OpenError::Newer { path: path_text(), found: version, known }),
     }

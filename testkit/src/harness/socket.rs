@@ -71,6 +71,16 @@ impl Socket {
         }
     }
 
+    /// The next frame that is not about the subscription alone.
+    pub async fn hear_of_role(&mut self) -> Value {
+        loop {
+            let frame = self.hear().await;
+            if frame["type"] != "SUBSCRIPTION_CHANGED" {
+                return frame;
+            }
+        }
+    }
+
     /// Asks for the user's state.
     pub async fn sync(&mut self) -> Value {
         self.say(r#"{"action":"sync","revocationId":0}"#).await;

@@ -51,18 +51,18 @@ macro_rules! store_promises {
 
 const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
 
-fn commit_of(loaded: Loaded, event: &Event) -> Commit {
-    match decide(loaded, event, &policy(), AT) {
-        Decision::Commit(commit) => *commit,
-        other @ (Decision::Duplicate | Decision::Load(_) | Decision::Park(_)) => {
-            panic!("expected a commit, not {other:?}")
-        }
-    }
-}
-
 /// Loads and decides, but does not commit.
 async fn decided<B: StoreBackend>(backend: &B, event: &Event) -> Commit {
-    commit_of(backend.store().load(&keys(event)).await.unwrap(), event)
+    let mut keys = keys(event);
+    loop {
+        match decide(backend.store().load(&keys).await.unwrap(), event, &policy(), AT) {
+            Decision::Commit(commit) => return *commit,
+            Decision::Load(more) => keys = *more,
+            other @ (Decision::Duplicate | Decision::Park(_)) => {
+                panic!("expected a commit, not {other:?}")
+            }
+        }
+    }
 }
 
 async fn apply<B: StoreBackend>(backend: &B, event: &Event) -> Commit {

@@ -277,7 +277,7 @@ async fn a_client_that_comes_back_after_a_kill_is_shown_where_it_is() {
     for event in &events {
         assert_eq!(server.client().await.webhook(&event.body).await.unwrap().status, 200);
     }
-    assert_eq!(socket.hear().await["revocationId"], 1);
+    assert_eq!(socket.hear_of_role().await["revocationId"], 1);
     server.kill();
     assert!(socket.closed().await.is_none(), "a killed server says no good-bye");
 
@@ -295,7 +295,7 @@ async fn a_client_that_comes_back_after_a_kill_is_shown_where_it_is() {
     let server = home.serve();
     let (mut socket, mut snapshot) = server.socket("ada").await;
     if snapshot["revocationId"] == 2 {
-        snapshot = socket.hear().await;
+        snapshot = socket.hear_of_role().await;
     }
     assert_eq!((&snapshot["role"], &snapshot["revocationId"]), (&json!("paid"), &json!(3)));
     drop(socket);

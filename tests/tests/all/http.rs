@@ -27,7 +27,7 @@ async fn a_webhook_gets_the_documented_answer() {
     let server = TestServer::start().await;
     let json = Some("application/json");
     let event = server.event("ada", "active");
-    let ignored = r#"{"id":"evt_x","type":"invoice.paid","data":{"object":{}}}"#;
+    let ignored = r#"{"id":"evt_x","type":"invoice.created","data":{"object":{}}}"#;
     let (good, late) = (START, START.plus_secs(-301));
     for (body, secret, at, kind, status, code) in [
         (event.as_str(), WEBHOOK_SECRET, good, Some("application/json; charset=utf-8"), 200, ""),

@@ -63,7 +63,7 @@ impl Person {
 
     /// The next frame says that the role is now this one, and counts it.
     async fn becomes(&mut self, role: &str) {
-        let notice = self.socket.hear().await;
+        let notice = self.socket.hear_of_role().await;
         self.changes += 1;
         let upgraded = ["free", "paid", "team"].map(|known| (known == role, known == self.role));
         let rank = |of: fn(&(bool, bool)) -> bool| upgraded.iter().position(of).unwrap();
@@ -104,7 +104,7 @@ impl Person {
         }
         let path = format!("/v1/subscriptions/{subscription}");
         let ends = self.stripe.ask("POST", &path, &[("cancel_at_period_end", "true")]).await;
-        // It stays until its end, and nothing is pushed.
+        // It stays until its end, and the role does not change.
         self.updated(&ends, &json!({ "cancel_at_period_end": false })).await;
         self.stripe.cancel(&subscription).await;
         self.becomes("free").await;
@@ -227,7 +227,8 @@ impl Person {
                 self.becomes(if turn % 2 == 0 { "paid" } else { "free" }).await;
             }
         }
-        let snapshot = self.socket.sync().await;
+        self.socket.say(r#"{"action":"sync"}"#).await;
+        let snapshot = self.socket.hear_of_role().await;
         assert_eq!(snapshot["type"], "SNAPSHOT", "a change too many: {snapshot}");
         for said in [&snapshot, &session] {
             assert_eq!(said["role"], self.role, "{}: {said}", self.user);

@@ -40,14 +40,17 @@ async fn a_session_says_who_one_is_and_until_when() {
     assert_eq!(
         answer.json(),
         json!({
-            "userId": "ada", "role": "free", "subscriptionActive": false,
-            "subscriptionExpiresAt": null, "roleAssignedAt": null, "revocationId": 0,
+            "userId": "ada", "role": "free", "features": [], "status": null,
+            "subscriptionActive": false, "subscriptionExpiresAt": null, "trialEndsAt": null,
+            "cancelAt": null, "pastDueSince": null, "roleAssignedAt": null, "revocationId": 0,
+            "accountVersion": 0,
         })
     );
     server.subscription("ada", "active").await;
     settled(&server, "ada", 1).await;
     let session = server.get("/session", &server.token("ada", 1)).await.json();
     assert_eq!((&session["role"], &session["revocationId"]), (&json!("paid"), &json!(1)));
+    assert_eq!((&session["status"], &session["accountVersion"]), (&json!("active"), &json!(1)));
     assert_eq!(session["subscriptionActive"], true);
     assert_eq!(session["subscriptionExpiresAt"], START.plus_secs(1).plus_days(30).to_string());
     assert_eq!(session["roleAssignedAt"], START.plus_secs(1).to_string());

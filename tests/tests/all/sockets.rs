@@ -84,7 +84,9 @@ async fn every_tab_is_told_of_every_change_in_order() {
     for (tab, user) in tabs.iter_mut().zip(["ada", "ada", "bob"]) {
         let snapshot = json!({
             "v": 1, "type": "SNAPSHOT", "userId": user, "role": "free", "revocationId": 0,
-            "subscriptionActive": false, "subscriptionExpiresAt": null, "roleAssignedAt": null,
+            "accountVersion": 0, "features": [], "status": null, "subscriptionActive": false,
+            "subscriptionExpiresAt": null, "trialEndsAt": null, "cancelAt": null,
+            "pastDueSince": null, "roleAssignedAt": null,
         });
         assert_eq!(tab.sync().await, snapshot);
     }

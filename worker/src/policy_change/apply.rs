@@ -34,6 +34,22 @@ pub async fn pending<S: PolicyRecord>(
     Ok(Some(known).filter(|state| state.progress.is_some()))
 }
 
+/// Notes the policy of a store in which nothing is stored yet: nothing has to be decided anew.
+pub async fn note_first<S: Scan + PolicyRecord>(
+    store: &S,
+    policy: &Policy,
+) -> Result<(), StoreError> {
+    let is_noted = store.policy_state().await?.is_some();
+    if is_noted || !store.customers(None, 1).await?.items.is_empty() {
+        return Ok(());
+    }
+    if !store.accounts(None, 1).await?.items.is_empty() {
+        return Ok(());
+    }
+    let fingerprint = policy.fingerprint().to_owned();
+    store.set_policy_state(PolicyState { generation: 0, fingerprint, progress: None }).await
+}
+
 /// Applies a changed policy to everything, or goes on with it, until it is done or `deadline` has passed.
 /// Hands each committed change to `notify`. Returns whether it is done.
 pub async fn apply<S: Store + Scan + PolicyRecord, F: Future<Output = ()> + Send>(

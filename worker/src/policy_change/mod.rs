@@ -7,7 +7,7 @@
 mod apply;
 mod preview;
 
-pub use apply::{apply, pending};
+pub use apply::{apply, note_first, pending};
 pub use preview::{Difference, Preview, preview};
 
 use std::collections::HashMap;

@@ -115,7 +115,10 @@ async fn serve(
 fn open_error(error: OpenError) -> Error {
     let code = match &error {
         OpenError::Db(db::OpenError::InUse { .. }) => Code::DataInUse,
-        OpenError::Db(_) | OpenError::Claim(_) | OpenError::Livemode { .. } => Code::DataUnusable,
+        OpenError::Db(_)
+        | OpenError::Claim(_)
+        | OpenError::Read(_)
+        | OpenError::Livemode { .. } => Code::DataUnusable,
         OpenError::Jwks { .. } => Code::KeySetUnavailable,
         OpenError::NoKeys | OpenError::Origin(_) => Code::ConfigInvalid,
     };

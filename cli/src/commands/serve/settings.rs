@@ -40,7 +40,8 @@ impl Rules {
         let connected_accounts = config.policy.connected_accounts.clone();
         let policy = Policy::new(config.policy);
         Ok(Self {
-            policy: policy.map_err(|faults| Problem::new(Code::ConfigInvalid, faults.to_string()))?,
+            policy: policy
+                .map_err(|faults| Problem::new(Code::ConfigInvalid, faults.to_string()))?,
             connected_accounts,
             jwks_url: config.jwks_url,
             allowed_origins: config.allowed_origins,

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     Part, Reader,
-    values::{TomlKey, TomlValue},
+    values::{Text, TomlKey, TomlValue},
 };
 use crate::config::PLAN_KEYS;
 
@@ -81,7 +81,7 @@ impl Reader<'_> {
         self.place(key.clone(), Part::Name, role.span());
         self.place(key.clone(), Part::Value, value.span());
         let features = self.strings(&key, "feature names", value).unwrap_or_default();
-        let place = |(name, span): (String, Range<usize>)| {
+        let place = |(name, span): Text| {
             let part = Part::Feature(name.clone());
             self.spans.entry((key.clone(), part)).or_insert(span);
             name

@@ -74,14 +74,12 @@ impl Reader<'_> {
 
     /// One word for all behaviors, or a table with one for each. Those that it leaves out keep access.
     fn pause_collection(&mut self, value: TomlValue<'_, '_>, to: &mut PauseCollection) {
-        let mut all = Access::Keep;
-        match value.get_ref().as_table() {
-            Some(table) => self.pause_behaviors(table, to),
-            None => {
-                self.text(&Key::PauseCollection, PAUSE_COLLECTION, value, &mut all);
-                *to = PauseCollection::all(all);
-            }
+        if let Some(table) = value.get_ref().as_table() {
+            return self.pause_behaviors(table, to);
         }
+        let mut access = Access::Keep;
+        self.text(&Key::PauseCollection, PAUSE_COLLECTION, value, &mut access);
+        *to = PauseCollection::all(access);
     }
 
     fn pause_behaviors(&mut self, table: &DeTable<'_>, to: &mut PauseCollection) {

@@ -14,6 +14,8 @@ use crate::config::Fault;
 
 pub(super) type TomlKey<'a, 'i> = &'a Spanned<Cow<'i, str>>;
 pub(super) type TomlValue<'a, 'i> = &'a Spanned<DeValue<'i>>;
+/// A text and its position.
+pub(super) type Text = (String, Range<usize>);
 
 impl Reader<'_> {
     /// A text that is parsed. `path` names it in faults, as in all functions here.
@@ -79,7 +81,7 @@ impl Reader<'_> {
         path: &dyn Display,
         expected: &str,
         value: TomlValue<'_, '_>,
-    ) -> Option<Vec<Option<(String, Range<usize>)>>> {
+    ) -> Option<Vec<Option<Text>>> {
         let expected = format!("a list of {expected}");
         let DeValue::Array(list) = value.get_ref() else {
             self.wrong_type(path, &expected, value);

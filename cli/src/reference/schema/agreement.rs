@@ -89,8 +89,12 @@ fn the_schema_and_the_program_agree() {
     let example = std::fs::read_to_string(repository().join("tierlift.example.toml")).unwrap();
     check(&example, true);
     let with_plan = |text| format!("plans.price_pro = \"paid\"\n{text}");
-    VALID.iter().for_each(|text| check(&with_plan(text), true));
-    INVALID.iter().for_each(|text| check(&with_plan(text), false));
+    for text in VALID {
+        check(&with_plan(text), true);
+    }
+    for text in INVALID {
+        check(&with_plan(text), false);
+    }
 }
 
 fn check(text: &str, is_valid: bool) {

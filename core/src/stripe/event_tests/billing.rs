@@ -46,13 +46,14 @@ fn show(kind: Type, object: &Value) -> String {
 
 #[test]
 fn an_invoice_names_its_subscription_and_before_basil_its_payment() {
-    let parent = |subscription: Value| {
-        json!({"parent": {"subscription_details": {"subscription": subscription}}})
-    };
+    let parent = |subscription: Value| json!({"parent": {"subscription_details": {"subscription": subscription}}});
     for (patch, expected) in [
         (json!({"subscription": "sub_1", "payment_intent": "pi_1"}), "in_1@5 sub_1 pi_1"),
         (json!({"subscription": {"id": "sub_1"}, "charge": "ch_1"}), "in_1@5 sub_1 ch_1"),
-        (json!({"subscription": "sub_1", "payment_intent": "pi_1", "charge": "ch_1"}), "in_1@5 sub_1 pi_1"),
+        (
+            json!({"subscription": "sub_1", "payment_intent": "pi_1", "charge": "ch_1"}),
+            "in_1@5 sub_1 pi_1",
+        ),
         (parent(json!("sub_1")), "in_1@5 sub_1 -"),
         (parent(json!({"id": "sub_1"})), "in_1@5 sub_1 -"),
         (json!({"parent": {"type": "quote_details", "subscription_details": null}}), "in_1@5 - -"),
@@ -129,7 +130,8 @@ fn a_dispute_is_open_won_lost_or_none() {
             Type::DisputeFundsReinstated,
             Type::DisputeClosed,
         ] {
-            let object = json!({"id": "dp_1", "charge": "ch_1", "payment_intent": "pi_1", "status": status});
+            let object =
+                json!({"id": "dp_1", "charge": "ch_1", "payment_intent": "pi_1", "status": status});
             assert_eq!(show(kind, &object), format!("pi_1 - dp_1 {expected} @7"));
             let old = json!({"id": "dp_1", "charge": "ch_1", "status": status});
             assert_eq!(show(kind, &old), format!("ch_1 - dp_1 {expected} @7"));

@@ -13,9 +13,7 @@ fn session(kind: Type, patch: Value) -> Event {
 fn a_session_of_a_subscription_names_its_user_once_it_is_paid() {
     let (completed, succeeded, failed) =
         (Type::CheckoutCompleted, Type::CheckoutAsyncSucceeded, Type::CheckoutAsyncFailed);
-    let no_reference = |metadata: Value| {
-        json!({"client_reference_id": null, "metadata": metadata, "mode": "subscription"})
-    };
+    let no_reference = |metadata: Value| json!({"client_reference_id": null, "metadata": metadata, "mode": "subscription"});
     for (kind, patch, user, state) in [
         (completed, json!({}), Some("ada"), Paid),
         (completed, json!({"mode": "subscription"}), Some("ada"), Paid),
@@ -28,7 +26,12 @@ fn a_session_of_a_subscription_names_its_user_once_it_is_paid() {
         // Without a reference, its own metadata.
         (completed, no_reference(json!({"user_id": "bob"})), Some("bob"), Paid),
         (completed, no_reference(json!({"userId": "bob"})), Some("bob"), Paid),
-        (completed, json!({"client_reference_id": "", "metadata": {"userId": "bob"}}), Some("bob"), Paid),
+        (
+            completed,
+            json!({"client_reference_id": "", "metadata": {"userId": "bob"}}),
+            Some("bob"),
+            Paid,
+        ),
         (completed, json!({"metadata": {"user_id": "bob"}}), Some("ada"), Paid),
         (completed, no_reference(json!({})), None, Paid),
         (completed, no_reference(Value::Null), None, Paid),

@@ -1,0 +1,434 @@
+//! The naive reader of a story for the order tests: what is true at its end, told in its own order.
+
+use super::{
+    order::{ByHand, Turn},
+    *,
+};
+use crate::payment::PaymentState;
+
+pub(super) const CUSTOMERS: [&str; 2] = ["cus_a", "cus_b"];
+pub(super) const USERS: [&str; 2] = ["ada", "bob"];
+/// Two subscriptions for each customer.
+pub(super) const SUBS: [&str; 4] = ["sub_0", "sub_1", "sub_2", "sub_3"];
+/// Purchases with their customers and plans; the last one is a guest's.
+pub(super) const PURCHASES: [(&str, Option<&str>, &str); 3] = [
+    ("pi_0", Some("cus_a"), "price_paid"),
+    ("pi_1", Some("cus_b"), "pro_monthly"),
+    ("pi_2", None, "pass"),
+];
+const PRICES: [&str; 2] = ["price_paid", "pro_monthly"];
+const STATUSES: [&str; 6] = ["active", "trialing", "past_due", "unpaid", "paused", "incomplete"];
+const DISPUTES: [&str; 6] =
+    ["needs_response", "under_review", "won", "lost", "warning_needs_response", "prevented"];
+/// A subscription remembers 16 events; within that any order is right.
+const EVENTS_OF_ONE_SUB_MAX: usize = 12;
+/// The end of every first period.
+const FIRST_ENDS: i64 = START + 30 * DAY;
+
+/// What a naive reader remembers of a subscription or a purchase besides Stripe's object.
+#[derive(Clone, Default)]
+struct Known {
+    /// Status at the end of each second in which anything was said.
+    statuses: BTreeMap<i64, &'static str>,
+    /// The first payment, or that of the purchase.
+    payment: Option<(bool, i64, PaymentState)>,
+    /// The user that the latest paid session names.
+    checkout: Option<&'static str>,
+    events: usize,
+    ended_at: Option<i64>,
+    /// When its invoices were created, and their payments.
+    invoices: Vec<(i64, Vec<&'static str>)>,
+}
+
+/// What was given back of a payment.
+#[derive(Clone, Default)]
+struct GivenBack {
+    /// Whether anybody said what it paid for.
+    is_linked: bool,
+    /// The invoice that its charge has to name.
+    charge_names: Option<&'static str>,
+    is_refunded: bool,
+    disputes: BTreeMap<usize, &'static str>,
+}
+
+pub(super) struct Truth<'p> {
+    pub(super) stripe: Stripe,
+    known: BTreeMap<&'static str, Known>,
+    payments: BTreeMap<&'static str, GivenBack>,
+    metadata: BTreeMap<&'static str, Option<&'static str>>,
+    entitlements: BTreeMap<&'static str, BTreeSet<Box<str>>>,
+    deleted: Vec<&'static str>,
+    invoices: usize,
+    /// When anything was last said elsewhere than on a subscription.
+    said_at: i64,
+    by_hand: ByHand,
+    policy: &'p Policy,
+    now: Timestamp,
+}
+
+impl<'p> Truth<'p> {
+    pub(super) fn of(story: &[Turn], by_hand: ByHand, policy: &'p Policy, now: Timestamp) -> Self {
+        let mut truth = Self {
+            stripe: Stripe::default(),
+            known: BTreeMap::new(),
+            payments: BTreeMap::new(),
+            metadata: BTreeMap::new(),
+            entitlements: BTreeMap::new(),
+            deleted: Vec::new(),
+            invoices: 0,
+            said_at: -1,
+            by_hand,
+            policy,
+            now,
+        };
+        if by_hand == ByHand::Subscription {
+            truth.known.insert(SUBS[0], Known::default());
+        }
+        for turn in story {
+            truth.turn(*turn);
+        }
+        truth
+    }
+
+    fn turn(&mut self, (pause, whom, what, how): Turn) {
+        self.stripe.later(pause);
+        let (id, customer) = (SUBS[whom], CUSTOMERS[whom / 2]);
+        let user = [None, Some(USERS[0]), Some(USERS[1])][how % 3];
+        match what {
+            0..16 if !self.stripe.subs.contains_key(id) => self.create(id, customer, user, how),
+            0..16 => self.change(id, what, user, how),
+            // What is said within one second has no order that anybody could know: a second apart.
+            _ => {
+                self.stripe.later(i64::from(self.said_at == self.stripe.at));
+                self.said_at = self.stripe.at;
+                match what {
+                    16 | 17 => self.link(customer, user),
+                    18 if how == 0 => self.delete(customer),
+                    18 | 19 => self.checkout(id, customer, user, how),
+                    20 | 21 => self.sell(PURCHASES[whom % 3], user, how),
+                    22..=24 => self.invoice(id, customer, how),
+                    25 | 26 => self.refund(how, whom),
+                    27..=29 => self.dispute(how, whom),
+                    _ => self.list(customer, how),
+                }
+            }
+        }
+    }
+
+    fn create(&mut self, id: &'static str, customer: &str, user: Option<&str>, how: usize) {
+        let status = ["active", "trialing", "incomplete"][how / 4];
+        let user = user.map_or(Value::Null, Value::from);
+        let basil = how.is_multiple_of(2);
+        self.stripe.create(Sub { basil, user, ..Sub::new(id, customer, status) });
+        self.heard(id);
+    }
+
+    fn change(&mut self, id: &'static str, what: u8, user: Option<&str>, how: usize) {
+        let known = self.known.entry(id).or_default();
+        if known.ended_at.is_some() || known.events + 2 > EVENTS_OF_ONE_SUB_MAX {
+            return;
+        }
+        let cancel_at = [Value::Null, (START - 4 * DAY).into(), (START + 20 * DAY).into()];
+        match what {
+            0..=4 => self.stripe.update(id, |sub| sub.status = STATUSES[how % 6]),
+            5 | 6 => self.stripe.update(id, |sub| sub.price = PRICES[how % 2]),
+            7 => self.stripe.update(id, |sub| sub.cancel_at = cancel_at[how % 3].clone()),
+            8 | 9 => self.stripe.update(id, |sub| sub.ends += DAY),
+            10 => self.stripe.update(id, |sub| sub.quantity = how as u64 / 3),
+            11 => self.stripe.update(id, |sub| sub.cancels = !sub.cancels),
+            12 => self.stripe.update(id, |sub| {
+                sub.collection = [Value::Null, json!({"behavior": "void"})][how % 2].clone();
+            }),
+            13 => self.stripe.update(id, |sub| sub.user = user.map_or(Value::Null, Value::from)),
+            14 => {
+                // Stripe says it twice: as a change, and under a name of its own.
+                let (status, name) = [("paused", "paused"), ("active", "resumed")][how % 2];
+                self.stripe.update(id, |sub| sub.status = status);
+                self.stripe.says(id, &format!("customer.subscription.{name}"));
+                self.heard(id);
+            }
+            _ if how < 6 => {
+                self.stripe.end(id);
+                self.known.entry(id).or_default().ended_at = Some(self.stripe.at);
+            }
+            _ => self.stripe.update(id, |_| {}),
+        }
+        self.heard(id);
+    }
+
+    fn heard(&mut self, id: &'static str) {
+        let known = self.known.entry(id).or_default();
+        known.events += 1;
+        known.statuses.insert(self.stripe.at, self.stripe.subs[id].status);
+    }
+
+    fn link(&mut self, customer: &'static str, user: Option<&'static str>) {
+        let kind = if self.metadata.contains_key(customer) { "updated" } else { "created" };
+        self.stripe.customer(kind, customer, user);
+        self.metadata.insert(customer, user);
+    }
+
+    fn delete(&mut self, customer: &'static str) {
+        self.stripe.customer("deleted", customer, None);
+        self.deleted.push(customer);
+    }
+
+    fn checkout(
+        &mut self,
+        id: &'static str,
+        customer: &'static str,
+        user: Option<&'static str>,
+        how: usize,
+    ) {
+        let (kind, paid, state) = report(how);
+        self.stripe.checkout(kind, customer, id, user, paid);
+        self.reported(id, user, state);
+    }
+
+    fn sell(
+        &mut self,
+        (id, customer, plan): (&'static str, Option<&str>, &str),
+        user: Option<&'static str>,
+        how: usize,
+    ) {
+        let (kind, paid, state) = report(how);
+        let session = json!({"payment_intent": id, "customer": customer, "payment_status": paid,
+                             "client_reference_id": user, "metadata": {"plan": plan}});
+        self.stripe.sell(kind, session);
+        self.reported(id, user, state);
+        self.payments.entry(id).or_default().is_linked = true;
+    }
+
+    fn reported(&mut self, id: &'static str, user: Option<&'static str>, state: PaymentState) {
+        let known = self.known.entry(id).or_default();
+        let is_decided = state != PaymentState::Pending;
+        known.payment = known.payment.max(Some((is_decided, self.stripe.at, state)));
+        if state == PaymentState::Paid && user.is_some() {
+            known.checkout = user;
+        }
+    }
+
+    /// An invoice in one of three shapes. Since Basil it may have two payments.
+    fn invoice(&mut self, id: &'static str, customer: &str, how: usize) {
+        let (Some(invoice), true) =
+            (INVOICES.get(self.invoices), self.stripe.subs.contains_key(id))
+        else {
+            return;
+        };
+        let (first, second) = (PAYMENTS[3 + self.invoices], PAYMENTS[9 + self.invoices]);
+        self.invoices += 1;
+        let by_id = json!({"customer": customer, "subscription": id});
+        let parent = json!({"subscription_details": {"subscription": id}});
+        let mut payments = vec![first];
+        match how % 3 {
+            0 => self.stripe.invoice(invoice, by_id),
+            1 => self.stripe.invoice(invoice, with(by_id, json!({"payment_intent": first}))),
+            _ => {
+                payments.extend((how > 5).then_some(second));
+                self.stripe.invoice(invoice, json!({"customer": customer, "parent": parent}));
+                for payment in &payments {
+                    self.stripe.invoice_payment(invoice, payment);
+                }
+            }
+        }
+        for payment in &payments {
+            let known = self.payments.entry(*payment).or_default();
+            known.is_linked = how % 3 != 0;
+            known.charge_names = (how % 3 == 0).then_some(*invoice);
+        }
+        self.known.entry(id).or_default().invoices.push((self.stripe.at, payments));
+    }
+
+    fn payment(&self, how: usize) -> Option<&'static str> {
+        self.payments.keys().copied().cycle().nth(how)
+    }
+
+    fn refund(&mut self, how: usize, whom: usize) {
+        let Some(id) = self.payment(how) else { return };
+        let known = self.payments.entry(id).or_default();
+        match whom {
+            0 | 1 => {
+                self.stripe.refund(id, json!({"invoice": known.charge_names}));
+                (known.is_refunded, known.is_linked) = (true, true);
+            }
+            2 => self.stripe.refund(id, json!({"refunded": false})),
+            _ => {
+                self.stripe.refund_failed(id);
+                known.is_refunded = false;
+            }
+        }
+    }
+
+    fn dispute(&mut self, how: usize, whom: usize) {
+        let Some(id) = self.payment(how) else { return };
+        let status = DISPUTES[(how + whom) % DISPUTES.len()];
+        self.stripe.dispute("updated", &format!("dp_{id}_{}", whom % 2), id, status);
+        let disputes = &mut self.payments.entry(id).or_default().disputes;
+        let is_final = |status: &str| matches!(status, "won" | "lost");
+        let known = disputes.get(&(whom % 2)).copied().unwrap_or_default();
+        if is_final(status) || !is_final(known) {
+            disputes.insert(whom % 2, status);
+        }
+    }
+
+    fn list(&mut self, customer: &'static str, how: usize) {
+        let names =
+            &[["export", "audit"], ["audit", "sso"], ["sso", "export"]][how % 3][..how % 2 + 1];
+        let has_more = how > 8;
+        self.stripe.entitlements(customer, names, has_more);
+        let known = self.entitlements.entry(customer).or_default();
+        if !has_more {
+            known.clear();
+        }
+        known.extend(names.iter().map(|name| Box::from(*name)));
+    }
+}
+
+fn report(how: usize) -> (&'static str, &'static str, PaymentState) {
+    [
+        ("completed", "paid", PaymentState::Paid),
+        ("completed", "unpaid", PaymentState::Pending),
+        ("async_payment_succeeded", "paid", PaymentState::Paid),
+        ("async_payment_failed", "unpaid", PaymentState::Failed),
+    ][how / 3]
+}
+
+/// What is true at the end.
+impl Truth<'_> {
+    fn customer_of(id: &str) -> Option<&'static str> {
+        match SUBS.iter().position(|sub| *sub == id) {
+            Some(place) => Some(CUSTOMERS[place / 2]),
+            None => PURCHASES.iter().find(|known| known.0 == id)?.1,
+        }
+    }
+
+    /// The user by the link for this thing alone, its metadata, its checkout.
+    fn own_user(&self, id: &str) -> Option<&str> {
+        let linked = match self.by_hand {
+            ByHand::Subscription => id == SUBS[0],
+            ByHand::Purchase => id == PURCHASES[0].0,
+            ByHand::Nothing | ByHand::Customer => false,
+        };
+        let by_hand = linked.then_some(ByHand::USER);
+        let metadata = self.stripe.subs.get(id).and_then(|sub| sub.user.as_str());
+        by_hand.or(metadata).or(self.known.get(id).and_then(|known| known.checkout))
+    }
+
+    fn owner(&self, id: &str) -> Option<&str> {
+        let customer = Self::customer_of(id);
+        if let (Some("cus_a"), ByHand::Customer) = (customer, self.by_hand) {
+            return Some(ByHand::USER);
+        }
+        let others = SUBS.iter().chain(PURCHASES.iter().map(|known| &known.0));
+        let others = others.filter(|other| **other != id && Self::customer_of(other) == customer);
+        let named: BTreeSet<_> = others.filter_map(|other| self.own_user(other)).collect();
+        let sole = || named.first().copied().filter(|_| named.len() == 1 && customer.is_some());
+        self.own_user(id).or_else(|| self.metadata_of(customer?)).or_else(sole)
+    }
+
+    fn metadata_of(&self, customer: &str) -> Option<&str> {
+        self.metadata.get(customer).copied().flatten()
+    }
+
+    fn is_deleted(&self, id: &str) -> bool {
+        Self::customer_of(id).is_some_and(|customer| self.deleted.contains(&customer))
+    }
+
+    pub(super) fn role(&self, user: &str) -> &'static str {
+        let owned = |id: &&str| self.owner(id) == Some(user) && !self.is_deleted(id);
+        let subs = self.stripe.subs.values().filter(|sub| owned(&sub.id.as_str()));
+        let subscribed = subs.filter(|sub| self.has_access(sub)).map(|sub| sub.price);
+        let bought = PURCHASES.iter().filter(|(id, ..)| owned(id) && self.is_bought(id));
+        let plans = subscribed.chain(bought.map(|(.., plan)| *plan));
+        // By luck these sort as they rank.
+        plans.map(|plan| if plan == "pro_monthly" { "pro" } else { "paid" }).max().unwrap_or("free")
+    }
+
+    fn has_access(&self, sub: &Sub) -> bool {
+        let (since, known) = (self.since(&sub.id), &self.known[sub.id.as_str()]);
+        let is_unpaid = match known.payment {
+            None | Some((_, _, PaymentState::Paid)) => false,
+            Some((_, at, PaymentState::Pending | PaymentState::Failed)) => {
+                let later_standing = since > at || sub.ends > FIRST_ENDS;
+                let later_invoice = known.invoices.iter().any(|(created, _)| *created > at);
+                !(later_invoice || sub.status == "active" && later_standing)
+            }
+        };
+        let given_back = known.invoices.last().map(|(_, payments)| payments.as_slice());
+        let pauses = self.policy.pause_collection.void == Access::Revoke;
+        let ends = sub.cancel_at.as_i64().unwrap_or(i64::MAX).min(sub.ends);
+        let grace = i64::from(self.policy.grace_days) * DAY;
+        let in_time = |end: i64| self.now < Timestamp::from_secs(end + grace);
+        let is_kept = self.policy.past_due == PastDue::Keep;
+        sub.quantity > 0
+            && !is_unpaid
+            && !(pauses && !sub.collection.is_null())
+            && !self
+                .is_taken_back(given_back.unwrap_or_default(), self.policy.subscription_reversal)
+            && match sub.status {
+                "active" | "trialing" => in_time(ends),
+                "past_due" => is_kept && in_time(ends.min(START + since)),
+                _ => false,
+            }
+    }
+
+    /// Since when the status is what it is.
+    fn since(&self, id: &str) -> i64 {
+        let known = &self.known[id];
+        let now = self.stripe.subs[id].status;
+        let latest = known.statuses.iter().rev().take_while(|(_, status)| **status == now);
+        known.ended_at.unwrap_or_else(|| latest.last().map_or(0, |s| *s.0))
+    }
+
+    fn is_paid(&self, id: &str) -> bool {
+        let payment = self.known.get(id).and_then(|known| known.payment);
+        matches!(payment, Some((_, _, PaymentState::Paid)))
+    }
+
+    fn is_bought(&self, id: &str) -> bool {
+        self.is_paid(id) && !self.is_taken_back(&[id], self.policy.purchase_reversal)
+    }
+
+    fn is_taken_back(&self, payments: &[&str], on: OnReversal) -> bool {
+        let linked: Vec<_> =
+            payments.iter().map(|id| &self.payments[id]).filter(|p| p.is_linked).collect();
+        let has = |statuses: &[&str]| {
+            linked.iter().any(|payment| payment.disputes.values().any(|s| statuses.contains(s)))
+        };
+        let is_refunded = !linked.is_empty() && linked.iter().all(|payment| payment.is_refunded);
+        let by_refund = on.refund == Access::Revoke && is_refunded;
+        by_refund
+            || match on.dispute {
+                OnDispute::Keep => false,
+                OnDispute::RevokeWhenLost => has(&["lost"]),
+                OnDispute::Revoke => has(&["lost", "needs_response", "under_review"]),
+            }
+    }
+
+    /// The features of a role and those by Stripe's entitlements.
+    pub(super) fn features(&self, user: &str, role: &str) -> BTreeSet<Box<str>> {
+        let mut features = self.policy.features(&Role::new(role));
+        for (customer, names) in &self.entitlements {
+            if !self.deleted.contains(customer) && self.feature_owner(customer) == Some(user) {
+                features.extend(names.iter().cloned());
+            }
+        }
+        features
+    }
+
+    fn feature_owner(&self, customer: &str) -> Option<&str> {
+        let subs = SUBS
+            .iter()
+            .filter(|id| self.known.get(*id).is_some_and(|known| known.ended_at.is_none()));
+        let paid = PURCHASES.iter().map(|known| &known.0).filter(|id| self.is_paid(id));
+        let live = subs.chain(paid).filter(|id| Self::customer_of(id) == Some(customer));
+        let owners: BTreeSet<_> = live.filter_map(|id| self.owner(id)).collect();
+        let by_hand = self.by_hand == ByHand::Customer && customer == CUSTOMERS[0];
+        match owners.len() {
+            0 if by_hand => Some(ByHand::USER),
+            0 => self.metadata_of(customer),
+            1 => owners.first().copied(),
+            _ => None,
+        }
+    }
+}
