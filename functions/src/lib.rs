@@ -5,8 +5,8 @@
 //! `tierlift_aws`.
 
 pub mod gateway;
+pub mod maintenance;
 pub mod rotating_access;
-pub mod upkeep;
 
 use axum::Router;
 use tierlift_aws::lambda::{Error, Function};

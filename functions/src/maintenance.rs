@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 /// What a round needs.
 #[derive(Debug)]
-pub struct Upkeep<S> {
+pub struct Maintenance<S> {
     /// The store.
     pub store: S,
     /// The policy, which everything that is stored shall be under.
@@ -23,7 +23,7 @@ pub struct Upkeep<S> {
     pub clock: Clock,
 }
 
-impl<S: Store + Scan + WaitingList + PolicyRecord> Upkeep<S> {
+impl<S: Store + Scan + WaitingList + PolicyRecord> Maintenance<S> {
     /// Does one round. A changed policy is applied as far as that can be begun in `time`, and the next round
     /// goes on with it.
     pub async fn run(&self, time: Duration) -> Result<(), StoreError> {
