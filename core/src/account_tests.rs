@@ -26,7 +26,7 @@ fn grant(text: &str) -> Grant {
     let earned = |one: &str| {
         let (role, expiry) = one.split_once('@').unwrap();
         let expiry = expiry.parse::<i64>().ok();
-        let mut earned = json!({"role": role});
+        let mut earned = json!({"role": role, "shown": {}});
         if let Some(expiry) = expiry {
             earned["expires"] = json!(at(expiry));
             earned["until"] = json!(at(expiry + 10));

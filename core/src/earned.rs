@@ -1,12 +1,11 @@
 //! What a subscription or a purchase earns by itself, whoever owns it.
 
 use crate::{
-    customer::{Customer, Ownable, Subscription},
+    customer::Subscription,
     fold::State,
     policy::{PastDue, Plan, Policy, Role},
     purchase::{Offer, Purchase},
     subscription::{Item, Node, Status},
-    time::Timestamp,
 };
 
 /// Whether a status gives access under the policy.
@@ -79,6 +78,12 @@ fn role<'p>(
     })
 }
 
+/// Whether some item of a subscription maps to a role, sold or not.
+#[must_use]
+pub fn is_mapped(subscription: &Subscription, state: &State<'_>, policy: &Policy) -> bool {
+    state.items().any(|(item, _)| role(Some(subscription), item, policy).is_some())
+}
+
 /// Whether a subscription that gives access sells something that the policy neither maps nor ignores,
 /// and nothing that it maps.
 #[must_use]
@@ -87,7 +92,7 @@ pub fn is_unmapped(subscription: Option<&Subscription>, node: &Node, policy: &Po
     gives_access(&node.status, policy)
         && !node.truncated
         && !node.items.iter().any(is_mapped)
-        && !(policy.has_ignored_prices() && node.items.iter().all(|item| policy.is_ignored(item)))
+        && (node.items.is_empty() || !node.items.iter().all(|item| policy.is_ignored(item)))
 }
 
 /// The plan of a purchase that is paid and not given back, and the second in which it was paid.
@@ -110,26 +115,4 @@ pub fn plan<'p>(offer: &Offer, policy: &'p Policy) -> Option<&'p Plan> {
         let plans = sold.filter_map(|item| policy.plan_for_item(item));
         plans.max_by(|a, b| policy.compare(&a.role, &b.role).then(a.cmp_days(b)))
     })
-}
-
-/// Time since which something that was paid for, and that the policy maps, belongs to nobody.
-#[must_use]
-pub fn waiting_since(customer: &Customer, policy: &Policy) -> Option<Timestamp> {
-    if customer.deleted {
-        return None;
-    }
-    let subscriptions = customer.states().filter_map(|(id, subscription, state)| {
-        let is_live =
-            matches!(state.node.status, Status::Active | Status::Trialing | Status::PastDue);
-        let waits = is_live
-            && !subscription.is_unpaid(&state)
-            && customer.owner(Ownable::Subscription(id)).is_none()
-            && !items(subscription, &state, policy).is_empty();
-        waits.then_some(state.since_secs)
-    });
-    let purchases = customer.purchases.iter().filter_map(|(id, bought)| {
-        let (_, paid_at_secs) = purchase(bought, policy)?;
-        customer.owner(Ownable::Purchase(id)).is_none().then_some(paid_at_secs)
-    });
-    subscriptions.chain(purchases).min().map(Timestamp::from_secs)
 }

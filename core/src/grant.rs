@@ -13,6 +13,7 @@ use crate::{
     earned::{self, is_earning},
     fold::State,
     id::UserId,
+    owners::Owners,
     policy::{Policy, Role},
     purchase::Purchase,
     subscription::Status,
@@ -123,22 +124,21 @@ impl Grant {
     #[must_use]
     pub fn by_user(customer: &Customer, policy: &Policy) -> BTreeMap<UserId, Self> {
         let mut grants: BTreeMap<UserId, Self> = BTreeMap::new();
-        if customer.deleted {
-            return grants;
-        }
-        for (id, subscription, state) in customer.states() {
-            if let Some(user) = customer.owner(Ownable::Subscription(id)) {
+        let owners = Owners::new(customer, policy);
+        for (id, subscription, state) in customer.live_states() {
+            if let Some(user) = owners.of(Ownable::Subscription(id)) {
                 let grant = grants.entry(user.clone()).or_default();
                 grant.add_subscription(subscription, &state, policy);
             }
         }
         for (id, purchase) in &customer.purchases {
-            if let Some(user) = customer.owner(Ownable::Purchase(id)) {
+            if let Some(user) = owners.of(Ownable::Purchase(id)) {
                 grants.entry(user.clone()).or_default().add_purchase(purchase, policy);
             }
         }
-        if !customer.features.is_empty()
-            && let Some(user) = customer.feature_owner()
+        if !customer.deleted
+            && !customer.features.is_empty()
+            && let Some(user) = owners.of_features()
         {
             let names = customer.features.names().map(Box::from);
             grants.entry(user.clone()).or_default().features.extend(names);
@@ -186,11 +186,11 @@ impl Grant {
         state: &State<'_>,
         policy: &Policy,
     ) {
-        let items = earned::items(subscription, state, policy);
-        if items.is_empty() || state.node.status.is_terminal() {
+        if state.node.status.is_terminal() || !earned::is_mapped(subscription, state, policy) {
             return;
         }
-        let is_earning = is_earning(subscription, state, policy);
+        let items = earned::items(subscription, state, policy);
+        let is_earning = !items.is_empty() && is_earning(subscription, state, policy);
         if !is_earning || state.node.status == Status::PastDue {
             self.troubled = self.troubled.take().max(Some(Shown::new(state)));
         }

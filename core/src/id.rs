@@ -109,7 +109,7 @@ id! {
     SubscriptionId
 }
 id! {
-    /// Stripe's id of a payment: of a PaymentIntent, `pi_…`, or of a charge without one, `ch_…`.
+    /// Stripe's id of a payment: of a `PaymentIntent`, `pi_…`, or of a charge without one, `ch_…`.
     PaymentId
 }
 id! {

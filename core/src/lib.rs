@@ -28,6 +28,7 @@ pub mod policy;
 
 pub mod earned;
 pub mod grant;
+pub mod owners;
 
 pub mod account;
 

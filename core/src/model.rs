@@ -70,6 +70,8 @@ pub struct ReferenceModel {
     accounts: BTreeMap<UserId, (Version, String)>,
     payments: BTreeMap<PaymentId, (Version, String)>,
     invoices: BTreeMap<InvoiceId, (Version, String)>,
+    /// Connected accounts whose events count.
+    pub connected_accounts: Vec<String>,
     /// The rows of processed events.
     pub ledger: BTreeMap<EventId, LedgerEntry>,
 }
@@ -106,7 +108,7 @@ impl ReferenceModel {
     #[must_use]
     pub fn load(&self, keys: &LoadKeys) -> Loaded {
         let customer = keys.customer.as_ref().map(|id| self.customer(id));
-        let owners = customer.as_ref().map(Customer::owners).unwrap_or_default();
+        let owners = customer.as_ref().map(Customer::named_users).unwrap_or_default();
         let users = keys.users.iter().cloned().chain(owners);
         let accounts = users.map(|user| (user.clone(), self.account(&user))).collect();
         Loaded {
@@ -148,7 +150,9 @@ impl ReferenceModel {
 
     /// Delivers a webhook's body.
     pub fn deliver(&mut self, body: &[u8], policy: &Policy, now: Timestamp) -> Delivered {
-        let Head::Wanted { id, kind, customer } = Head::parse(body, &[]).unwrap() else {
+        let Head::Wanted { id, kind, customer } =
+            Head::parse(body, &self.connected_accounts).unwrap()
+        else {
             return Delivered::Ignored;
         };
         let event = match Event::parse(id, kind, body, &policy.user_id_keys) {

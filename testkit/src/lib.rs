@@ -19,3 +19,8 @@ pub mod random;
 pub mod storm;
 mod subscription;
 pub mod webhook;
+#[cfg(any(test, feature = "model"))]
+pub mod world;
+
+#[cfg(test)]
+mod truth_tests;

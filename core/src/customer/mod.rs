@@ -5,10 +5,9 @@
 //! `grant`.
 
 mod features;
-mod ownership;
 mod subscription;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +24,16 @@ use crate::{
 };
 
 pub use features::{FeatureList, Features};
-pub use ownership::Ownable;
 pub use subscription::{LatestInvoice, Subscription};
+
+/// Something that a user can own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ownable<'a> {
+    /// A subscription.
+    Subscription(&'a SubscriptionId),
+    /// A purchase.
+    Purchase(&'a PurchaseId),
+}
 
 /// The users that a customer is linked to as a whole, by source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +72,7 @@ pub struct Customer {
     /// Its features by Stripe's entitlements.
     #[serde(skip_serializing_if = "Features::is_empty", default)]
     pub features: Features,
-    /// It was deleted at Stripe. It earns nothing from then on.
+    /// It was deleted at Stripe. Its subscriptions have ended, and what it bought stays bought.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub deleted: bool,
     /// Time since which something that was paid for belongs to nobody.
@@ -144,6 +151,42 @@ impl Customer {
     /// The subscriptions and their states, in the order of their ids.
     pub fn states(&self) -> impl Iterator<Item = (&SubscriptionId, &Subscription, State<'_>)> {
         self.subscriptions.iter().filter_map(|(id, sub)| Some((id, sub, sub.record.state()?)))
+    }
+
+    /// Everything that a user can own.
+    pub fn ownables(&self) -> impl Iterator<Item = Ownable<'_>> {
+        let subscriptions = self.subscriptions.keys().map(Ownable::Subscription);
+        subscriptions.chain(self.purchases.keys().map(Ownable::Purchase))
+    }
+
+    /// The user that its own metadata names.
+    #[must_use]
+    pub fn user_by_metadata(&self) -> Option<&UserId> {
+        self.links.customer.as_ref().and_then(|latest| latest.value.as_ref())
+    }
+
+    /// Every user that any of its sources names: nobody else can own anything of it, under any policy.
+    #[must_use]
+    pub fn named_users(&self) -> BTreeSet<UserId> {
+        let subscriptions =
+            self.subscriptions.values().flat_map(|known| known.link.iter().chain(known.user()));
+        let purchases = self.purchases.values().flat_map(|known| {
+            known.link.iter().chain(known.checkout.as_ref().map(|latest| &latest.value))
+        });
+        let own = self.links.manual.iter().chain(self.user_by_metadata());
+        subscriptions.chain(purchases).chain(own).cloned().collect()
+    }
+
+    /// The only user that is named, if there is exactly one: a hint about which account to load.
+    #[must_use]
+    pub fn sole_user(&self) -> Option<UserId> {
+        let mut named = self.named_users();
+        if named.len() == 1 { named.pop_first() } else { None }
+    }
+
+    /// The subscriptions and their states; none once the customer is deleted.
+    pub fn live_states(&self) -> impl Iterator<Item = (&SubscriptionId, &Subscription, State<'_>)> {
+        self.states().filter(|_| !self.deleted)
     }
 
     fn purchase(&mut self, order: &Order) -> Result<Arrival, Error> {

@@ -88,7 +88,7 @@ impl Subscription {
     }
 
     /// The user that its own sources name, best first: its metadata, its checkout.
-    pub(super) fn user(&self) -> Option<&UserId> {
+    pub(crate) fn user(&self) -> Option<&UserId> {
         let own = || self.record.state().and_then(|state| state.node.user.as_ref());
         let checkout = || self.checkout.as_ref().map(|latest| &latest.value);
         own().or_else(checkout)

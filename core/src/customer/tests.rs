@@ -4,7 +4,9 @@ use super::*;
 use crate::{
     fold::{Before, Edge},
     id::EventId,
+    owners::Owners,
     payment::{PaymentReport, PaymentState},
+    policy::{PlanConfig, Policy, tests::config},
     purchase::Offer,
     stripe::event::Type,
     subscription::{Item, Node, Status},
@@ -92,10 +94,19 @@ fn check(events: &str) -> Customer {
     expected
 }
 
+/// A policy that has the plan that is bought.
+fn policy() -> Policy {
+    let mut config = config();
+    config.plans.push(PlanConfig::new("pass", "paid"));
+    Policy::new(config).unwrap()
+}
+
 /// The owners of subscriptions and purchases, as `sub_1:ada pi_1:-`.
 fn owners(customer: &Customer) -> String {
+    let policy = policy();
+    let owners = Owners::new(customer, &policy);
     let one = |id: &str, what| {
-        let owner = customer.owner(what).map_or("-", UserId::as_str);
+        let owner = owners.of(what).map_or("-", UserId::as_str);
         format!("{id}:{owner}")
     };
     let subscriptions = customer.subscriptions.keys();
@@ -171,9 +182,12 @@ fn features_go_to_the_one_owner_of_all_that_is_not_over() {
         ("10 meta bob", Some("bob")),
     ] {
         let mut customer = check(events);
-        assert_eq!(customer.feature_owner().map(UserId::as_str), owner, "{events}");
+        let policy = policy();
+        let features = Owners::new(&customer, &policy).of_features();
+        assert_eq!(features.map(UserId::as_str), owner, "{events}");
         customer.links.manual = Some(user("eve"));
-        assert_eq!(customer.feature_owner(), Some(&user("eve")), "{events}");
+        let features = Owners::new(&customer, &policy).of_features();
+        assert_eq!(features.map(UserId::as_str), Some("eve"), "{events}");
     }
 }
 

@@ -18,13 +18,13 @@ use crate::{
     account::Account,
     codes::Code,
     customer::{Customer, Ownable},
-    earned::waiting_since,
     failure::Failure,
     fold::Arrival,
     grant::Grant,
     id::{CustomerId, EventId, InvoiceId, PaymentId, UserId},
     invoice::Invoice,
     ledger::{LedgerEntry, Outcome},
+    owners::Owners,
     payment::Payment,
     policy::Policy,
     stripe::event::{Event, Fact},
@@ -200,8 +200,9 @@ fn attempt(
     commit.ledger.cause = admitted.cause.or_else(|| money.unlinked_cause());
     commit.ledger.outcome = outcome(money.arrival, false);
     if let (Some(customer), Some(before)) = (money.customer.as_ref(), before) {
+        let owners = Owners::new(customer, policy);
         let mut after = Ownership::new(customer, event, policy);
-        after.owners.extend(money.subject().and_then(|what| customer.owner(what)).cloned());
+        after.owners.extend(money.subject().and_then(|what| owners.of(what)).cloned());
         let users = before.concerned(&after);
         if users.iter().any(|user| !loaded.accounts.contains_key(user)) {
             return Err(money.with_users(users));
@@ -226,7 +227,7 @@ fn attempt(
         commit.ledger.outcome = Outcome::Unrelated;
     }
     if let Some(customer) = &mut money.customer {
-        customer.waiting_since = waiting_since(customer, policy);
+        customer.waiting_since = Owners::new(customer, policy).waiting_since();
     }
     money.commit(&mut commit);
     Ok(commit)
@@ -249,14 +250,15 @@ struct Ownership {
 
 impl Ownership {
     fn new(customer: &Customer, event: &Event, policy: &Policy) -> Self {
-        let owner = |what| customer.owner(what).cloned().into_iter().collect();
+        let all = Owners::new(customer, policy);
+        let owner = |what| all.of(what).cloned().into_iter().collect();
         let owners = match &event.fact {
             Fact::Subscription { id, .. } | Fact::Checkout { id, .. } => {
                 owner(Ownable::Subscription(id))
             }
             Fact::Purchase(order) => owner(Ownable::Purchase(&order.id)),
-            Fact::Customer { .. } | Fact::CustomerDeleted => customer.owners(),
-            Fact::Features(_) => customer.feature_owner().cloned().into_iter().collect(),
+            Fact::Customer { .. } | Fact::CustomerDeleted => all.all(),
+            Fact::Features(_) => all.of_features().cloned().into_iter().collect(),
             // What they are about comes out on the way.
             Fact::Invoice { .. }
             | Fact::InvoicePayment { .. }

@@ -187,8 +187,10 @@ impl<'p> Money<'p> {
         self.require_payments(&payments)?;
         let mut given_back = Vec::with_capacity(payments.len());
         for payment in &payments {
-            given_back.push(self.payment(payment)?.reversal.summary());
-            self.await_subject(payment, paid.is_some());
+            let known = self.payment(payment)?;
+            given_back.push(known.reversal.summary());
+            let is_purchase = matches!(known.subject, Some(Subject::Purchase(..)));
+            self.await_subject(payment, is_purchase || paid.is_some());
         }
         let Some((customer, paid)) = paid else { return Ok(()) };
         let Some(subscription) = paid.subscription.clone() else { return Ok(()) };
@@ -233,14 +235,12 @@ impl<'p> Money<'p> {
     }
 
     fn payment(&mut self, id: &PaymentId) -> Result<&mut Payment, Stop> {
-        match self.payments.get_mut(id) {
-            Some(payment) => Ok(payment),
-            None => {
-                let mut keys = self.keys.clone();
-                keys.payments.insert(id.clone());
-                Err(Stop::Load(Box::new(keys)))
-            }
+        if let Some(payment) = self.payments.get_mut(id) {
+            return Ok(payment);
         }
+        let mut keys = self.keys.clone();
+        keys.payments.insert(id.clone());
+        Err(Stop::Load(Box::new(keys)))
     }
 
     /// Asks for all of these at once, if some are not loaded.
@@ -254,14 +254,12 @@ impl<'p> Money<'p> {
     }
 
     fn invoice(&mut self, id: &InvoiceId) -> Result<&mut Invoice, Stop> {
-        match self.invoices.get_mut(id) {
-            Some(invoice) => Ok(invoice),
-            None => {
-                let mut keys = self.keys.clone();
-                keys.invoices.insert(id.clone());
-                Err(Stop::Load(Box::new(keys)))
-            }
+        if let Some(invoice) = self.invoices.get_mut(id) {
+            return Ok(invoice);
         }
+        let mut keys = self.keys.clone();
+        keys.invoices.insert(id.clone());
+        Err(Stop::Load(Box::new(keys)))
     }
 
     const fn note_customer(&mut self, arrival: Arrival) {

@@ -7,10 +7,10 @@ use super::Commit;
 use crate::{
     account::Account,
     customer::Customer,
-    earned::waiting_since,
     grant::Grant,
     id::UserId,
     ledger::{LedgerEntry, SystemEvent},
+    owners::Owners,
     policy::Policy,
     time::Timestamp,
 };
@@ -27,9 +27,7 @@ pub enum PolicyChange {
 /// The users whose accounts a customer may concern under any policy.
 #[must_use]
 pub fn concerned(customer: &Customer) -> BTreeSet<UserId> {
-    let mut users = customer.owners();
-    users.extend(customer.feature_owner().cloned());
-    users
+    customer.named_users()
 }
 
 /// Decides what a customer earns under a changed policy. `accounts` are those of all
@@ -62,7 +60,7 @@ pub fn change_policy(
             commit.settle(known, false, policy, now);
         }
     }
-    let waiting = waiting_since(&customer, policy);
+    let waiting = Owners::new(&customer, policy).waiting_since();
     if waiting != customer.waiting_since {
         customer.waiting_since = waiting;
         commit.customer = Some(customer);

@@ -28,9 +28,9 @@ fn adopt(store: &mut ReferenceModel, policy: &Policy, generation: u64) -> Vec<St
 }
 
 /// The stores after a story under the usual policy, and after a story under the new one.
-fn check_adopted(what: &str, story: impl Fn(&mut Stripe), policy: &Policy, changed: &[&str]) {
-    let (mut store, _) = tell(&super::policy(), &story);
-    let (expected, _) = tell(policy, &story);
+fn check_adopted(what: &str, happens: impl Fn(&mut Stripe), policy: &Policy, changed: &[&str]) {
+    let (mut store, _) = tell(&super::policy(), &happens);
+    let (expected, _) = tell(policy, &happens);
     assert_eq!(adopt(&mut store, policy, 1), changed, "{what}");
     assert_eq!(end_of(&store, policy), end_of(&expected, policy), "{what}");
     let settled = store.clone();

@@ -192,9 +192,9 @@ fn passes_add_up_also_over_two_guests_of_one_user() {
         for patches in
             [[json!({}), json!({})], [guest.clone(), guest.clone()], [guest.clone(), json!({})]]
         {
-            let story = |stripe: &mut Stripe| two_passes(stripe, patches.clone());
-            check_orders("two passes", &policy, story, "ada:paid");
-            let (store, _) = tell(&policy, story);
+            let happens = |stripe: &mut Stripe| two_passes(stripe, patches.clone());
+            check_orders("two passes", &policy, happens, "ada:paid");
+            let (store, _) = tell(&policy, happens);
             let ends = store.account(&user("ada")).unwrap().standing.subscription_expires_at;
             assert_eq!(ends, Some(Timestamp::from_secs(START + days * DAY)), "{stack:?}");
         }

@@ -72,7 +72,7 @@ fn a_dispute_ends_a_purchase_by_its_state_and_the_policy() {
         (&["warning_needs_response", "needs_response"], true, false, true),
     ] {
         for (dispute, earns) in [(Keep, keep), (Revoke, revoke), (RevokeWhenLost, when_lost)] {
-            let story = |stripe: &mut Stripe| {
+            let happens = |stripe: &mut Stripe| {
                 buy(stripe);
                 for status in statuses {
                     stripe.dispute("updated", "dp_1", "pi_1", status);
@@ -80,7 +80,7 @@ fn a_dispute_ends_a_purchase_by_its_state_and_the_policy() {
                 }
             };
             let role = if earns { "ada:paid" } else { "ada:free" };
-            check_orders(&format!("{statuses:?}"), &on(Access::Keep, dispute), story, role);
+            check_orders(&format!("{statuses:?}"), &on(Access::Keep, dispute), happens, role);
         }
     }
     // Each dispute of a payment counts by itself.
@@ -154,13 +154,13 @@ fn a_refund_of_the_latest_invoice_ends_a_subscription_by_the_policy() {
 #[test]
 fn a_refund_of_an_earlier_invoice_is_history() {
     for shape in [Shape::ChargeNamesInvoice, Shape::InvoiceNamesPayment] {
-        let story = |stripe: &mut Stripe| {
+        let happens = |stripe: &mut Stripe| {
             stripe.create(adas("sub_1", "active"));
             pay(stripe, shape, "in_1", "pi_1");
             pay(stripe, shape, "in_2", "pi_2");
             give_back(stripe, shape, "in_1", "pi_1");
         };
-        check_orders(&format!("{shape:?}"), &revoke(), story, "ada:paid");
+        check_orders(&format!("{shape:?}"), &revoke(), happens, "ada:paid");
     }
 }
 
@@ -174,13 +174,13 @@ fn a_dispute_of_the_latest_invoice_ends_a_subscription_by_the_policy() {
             ("lost", OnDispute::Keep, "paid"),
             ("won", OnDispute::Revoke, "paid"),
         ] {
-            let story = |stripe: &mut Stripe| {
+            let happens = |stripe: &mut Stripe| {
                 stripe.create(adas("sub_1", "active"));
                 pay(stripe, shape, "in_1", "pi_1");
                 stripe.dispute("created", "dp_1", "pi_1", status);
             };
             let what = format!("{shape:?} {status} {dispute:?}");
-            check_orders(&what, &on(Access::Keep, dispute), story, &format!("ada:{role}"));
+            check_orders(&what, &on(Access::Keep, dispute), happens, &format!("ada:{role}"));
         }
     }
 }
@@ -250,14 +250,39 @@ fn a_refund_waits_visibly_until_somebody_says_what_it_was_for() {
 
 #[test]
 fn a_guests_purchase_can_be_refunded_too() {
-    let story = |stripe: &mut Stripe| {
+    let happens = |stripe: &mut Stripe| {
         let session = json!({"client_reference_id": "ada", "customer": null,
                              "metadata": {"plan": "price_paid"}});
         stripe.sell("completed", session);
         stripe.later(60);
         stripe.refund("pi_1", json!({"customer": null}));
     };
-    check_orders("a guest", &policy(), story, "ada:free");
+    check_orders("a guest", &policy(), happens, "ada:free");
+}
+
+#[test]
+fn a_purchase_with_an_invoice_of_its_own_is_still_a_purchase() {
+    for is_basil in [false, true] {
+        let happens = |stripe: &mut Stripe| {
+            buy(stripe);
+            if is_basil {
+                stripe.invoice("in_1", json!({}));
+                stripe.invoice_payment("in_1", "pi_1");
+            } else {
+                stripe.invoice("in_1", json!({"payment_intent": "pi_1"}));
+            }
+            stripe.refund("pi_1", json!({}));
+        };
+        check_orders(&format!("basil: {is_basil}"), &policy(), happens, "ada:free");
+    }
+    // It waits for nobody, although nobody knows what the invoice was for.
+    let (store, _) = tell(&policy(), |stripe| {
+        buy(stripe);
+        stripe.refund("pi_1", json!({}));
+        stripe.invoice_payment("in_1", "pi_1");
+        stripe.invoice_payment("in_1", "pi_2");
+    });
+    assert_eq!(store.payment(&PaymentId::new("pi_1").unwrap()).waiting_since, None);
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    change::{Change, ChangeKind},
+    change::{
+        Change,
+        ChangeKind::{self, Downgraded, Subscription, Upgraded},
+    },
     subscription::Status,
 };
 
@@ -24,8 +27,8 @@ fn shown(store: &ReferenceModel, policy: &Policy) -> String {
     line
 }
 
-fn story_shown(policy: &Policy, story: impl FnOnce(&mut Stripe)) -> String {
-    shown(&tell(policy, story).0, policy)
+fn shown_after(policy: &Policy, happens: impl FnOnce(&mut Stripe)) -> String {
+    shown(&tell(policy, happens).0, policy)
 }
 
 #[test]
@@ -54,14 +57,14 @@ fn a_session_shows_the_subscription_as_stripe_has_it() {
         (adas("sub_1", "incomplete_expired"), "-"),
     ] {
         let what = format!("{} {} {}", sub.status, sub.cancels, sub.cancel_at);
-        assert_eq!(story_shown(&policy(), |s| s.create(sub)), expected, "{what}");
+        assert_eq!(shown_after(&policy(), |s| s.create(sub)), expected, "{what}");
     }
 }
 
 #[test]
 fn of_several_the_best_is_shown_and_without_one_what_is_not_over() {
     let two = |first: Sub, second: Sub| {
-        story_shown(&policy(), |stripe| {
+        shown_after(&policy(), |stripe| {
             stripe.create(first);
             stripe.create(Sub { id: "sub_2".to_owned(), ..second });
         })
@@ -71,7 +74,7 @@ fn of_several_the_best_is_shown_and_without_one_what_is_not_over() {
     assert_eq!(two(active(), pro()), "trialing active expires@30");
     assert_eq!(two(active(), adas("sub_1", "unpaid")), "active active expires@30");
     assert_eq!(two(adas("sub_1", "canceled"), adas("sub_1", "unpaid")), "unpaid");
-    let bought = story_shown(&policy(), |stripe| {
+    let bought = shown_after(&policy(), |stripe| {
         let gold = json!({"client_reference_id": "ada", "metadata": {"plan": "price_paid"}});
         stripe.sell("completed", gold);
     });
@@ -81,20 +84,20 @@ fn of_several_the_best_is_shown_and_without_one_what_is_not_over() {
 #[test]
 fn a_past_due_subscription_is_still_shown_after_its_grace() {
     let late = policy_with(|config| config.grace_days = 0);
-    assert_eq!(story_shown(&late, |s| s.create(adas("sub_1", "past_due"))), "past_due late@0");
+    assert_eq!(shown_after(&late, |s| s.create(adas("sub_1", "past_due"))), "past_due late@0");
     let revoke = policy_with(|config| config.past_due = PastDue::Revoke);
-    assert_eq!(story_shown(&revoke, |s| s.create(adas("sub_1", "past_due"))), "past_due late@0");
+    assert_eq!(shown_after(&revoke, |s| s.create(adas("sub_1", "past_due"))), "past_due late@0");
     let paused = policy_with(|config| {
         config.pause_collection = PauseCollection::all(Access::Revoke);
     });
     let sub = Sub { collection: json!({"behavior": "void"}), ..adas("sub_1", "active") };
-    assert_eq!(story_shown(&paused, |s| s.create(sub)), "active", "its status does not say why");
+    assert_eq!(shown_after(&paused, |s| s.create(sub)), "active", "its status does not say why");
 }
 
 /// The changes of ada's account that each webhook of a story causes.
-fn changes(policy: &Policy, story: impl FnOnce(&mut Stripe)) -> Vec<Vec<Change>> {
+fn changes(policy: &Policy, happens: impl FnOnce(&mut Stripe)) -> Vec<Vec<Change>> {
     let mut stripe = Stripe::default();
-    story(&mut stripe);
+    happens(&mut stripe);
     let mut store = ReferenceModel::default();
     let mut all = Vec::new();
     for body in &stripe.sent {
@@ -126,7 +129,6 @@ fn a_change_of_what_is_shown_is_told_and_counts_no_revocation() {
         stripe.entitlements("cus_1", &["export"], true);
         stripe.end("sub_1");
     });
-    use ChangeKind::{Downgraded, Subscription, Upgraded};
     let kinds = [
         Some(Upgraded),
         Some(Subscription),
@@ -157,9 +159,9 @@ fn features(store: &ReferenceModel, name: &str) -> String {
 
 #[test]
 fn stripes_features_go_to_the_one_user_whose_all_is() {
-    let of = |story: fn(&mut Stripe)| {
+    let of = |happens: fn(&mut Stripe)| {
         let (store, _) = tell(&policy(), |stripe| {
-            story(stripe);
+            happens(stripe);
             stripe.later(1);
             stripe.entitlements("cus_1", &["export", "audit"], false);
         });
@@ -188,7 +190,7 @@ fn the_later_list_of_features_counts_in_any_order() {
             .map(|(role, feature)| (role.to_owned(), vec![feature.to_owned()]))
             .to_vec();
     });
-    let story = |stripe: &mut Stripe| {
+    let happens = |stripe: &mut Stripe| {
         stripe.create(adas("sub_1", "active"));
         stripe.entitlements("cus_1", &["old"], false);
         stripe.later(1);
@@ -197,13 +199,13 @@ fn the_later_list_of_features_counts_in_any_order() {
         stripe.later(1);
         stripe.entitlements("cus_1", &["c"], true);
     };
-    check_orders("lists", &policy, story, "ada:paid");
-    let (store, _) = tell(&policy, story);
+    check_orders("lists", &policy, happens, "ada:paid");
+    let (store, _) = tell(&policy, happens);
     assert_eq!(features(&store, "ada"), "a b c read share", "those of the role are beside them");
     assert!(store.ledger["evt_4"].ambiguous, "a truncated list is flagged");
     // A customer that was deleted has none.
     let (store, _) = tell(&policy, |stripe| {
-        story(stripe);
+        happens(stripe);
         stripe.customer("deleted", "cus_1", None);
     });
     assert_eq!(features(&store, "ada"), "read");
@@ -211,8 +213,8 @@ fn the_later_list_of_features_counts_in_any_order() {
 
 #[test]
 fn what_was_paid_for_and_is_nobodys_waits_visibly() {
-    let waiting = |story: &dyn Fn(&mut Stripe)| {
-        let (store, _) = tell(&policy(), story);
+    let waiting = |happens: &dyn Fn(&mut Stripe)| {
+        let (store, _) = tell(&policy(), happens);
         let since = store.customers().find_map(|customer| customer.waiting_since);
         since.map(|at| at.as_secs() - START)
     };

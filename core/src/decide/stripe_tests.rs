@@ -225,10 +225,10 @@ pub(super) fn after<'a>(
 /// Tells a story to a new store, and returns how its last webhook ended as well.
 pub(super) fn tell(
     policy: &Policy,
-    story: impl FnOnce(&mut Stripe),
+    happens: impl FnOnce(&mut Stripe),
 ) -> (ReferenceModel, Option<Delivered>) {
     let mut stripe = Stripe::default();
-    story(&mut stripe);
+    happens(&mut stripe);
     let mut store = ReferenceModel::default();
     let mut came = None;
     for body in &stripe.sent {
@@ -242,11 +242,11 @@ pub(super) fn tell(
 pub(super) fn check_orders(
     what: &str,
     policy: &Policy,
-    story: impl FnOnce(&mut Stripe),
+    happens: impl FnOnce(&mut Stripe),
     expected: &str,
 ) {
     let mut stripe = Stripe::default();
-    story(&mut stripe);
+    happens(&mut stripe);
     assert!(stripe.sent.len() <= 6, "{what}: too many orders");
     let mut first = None;
     for order in orders(&stripe.sent) {

@@ -1,5 +1,7 @@
 //! Tests of `decide`, from the webhook's body to the account: rows here, lives in any order beside.
 
+#[path = "checkout_tests.rs"]
+mod checkout;
 #[path = "field_tests.rs"]
 mod field;
 #[path = "limit_tests.rs"]
@@ -147,57 +149,6 @@ fn a_role_follows_its_subscription() {
             s.customer("updated", "cus_1", Some("ada"));
         },
         &[("paid", 1), ("free", 2), ("free", 2), ("free", 2)],
-    );
-}
-
-#[test]
-fn a_checkout_gives_nothing_before_it_is_paid() {
-    let start = |s: &mut Stripe, sub| {
-        s.create(sub);
-        s.later(10);
-        s.checkout("completed", "cus_1", "sub_1", Some("ada"), "unpaid");
-        s.later(10);
-    };
-    check(
-        "unpaid, then paid",
-        |s| {
-            start(s, Sub::new("sub_1", "cus_1", "active"));
-            s.checkout("async_payment_succeeded", "cus_1", "sub_1", Some("ada"), "paid");
-        },
-        &[("free", 0), ("free", 0), ("paid", 1)],
-    );
-    check(
-        "unpaid, then failed, then fixed by another payment",
-        |s| {
-            start(s, adas("sub_1", "active"));
-            s.checkout("async_payment_failed", "cus_1", "sub_1", Some("ada"), "unpaid");
-            s.later(1);
-            s.update("sub_1", |sub| sub.status = "past_due");
-            s.later(1);
-            s.update("sub_1", |sub| sub.status = "active");
-        },
-        &[("paid", 1), ("free", 2), ("free", 2), ("free", 2), ("paid", 3)],
-    );
-    check(
-        "unpaid, and only its first payment decides who it is for",
-        |s| {
-            start(s, Sub::new("sub_1", "cus_1", "active"));
-            s.checkout("async_payment_failed", "cus_1", "sub_1", Some("ada"), "unpaid");
-            s.later(1);
-            s.update("sub_1", |sub| sub.ends += 30 * DAY);
-        },
-        &[("free", 0), ("free", 0), ("free", 0), ("free", 0)],
-    );
-    check(
-        "the decision comes before the question",
-        |s| {
-            s.create(adas("sub_1", "active"));
-            s.checkout("async_payment_failed", "cus_1", "sub_1", None, "unpaid");
-            s.checkout("completed", "cus_1", "sub_1", None, "unpaid");
-            s.later(1);
-            s.checkout("async_payment_succeeded", "cus_1", "sub_1", None, "paid");
-        },
-        &[("paid", 1), ("free", 2), ("free", 2), ("paid", 3)],
     );
 }
 

@@ -164,13 +164,7 @@ impl Policy {
         self.plans.get(key)
     }
 
-    /// Whether some prices have nothing to do with this deployment.
-    #[must_use]
-    pub fn has_ignored_prices(&self) -> bool {
-        !self.ignored_prices.is_empty()
-    }
-
-    /// Whether an item's price, product or lookup key is among them.
+    /// Whether an item's price, product or lookup key has nothing to do with this deployment.
     #[must_use]
     pub fn is_ignored(&self, item: &Item) -> bool {
         keys(item).any(|key| self.ignored_prices.contains(key))

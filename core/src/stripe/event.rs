@@ -76,7 +76,7 @@ pub enum Fact {
         /// The user that its metadata names, if any.
         user: Option<UserId>,
     },
-    /// The customer was deleted. It earns nothing any more.
+    /// The customer was deleted, and its subscriptions with it.
     CustomerDeleted,
     /// The features that a customer has by Stripe's entitlements.
     Features(FeatureList),
@@ -151,7 +151,7 @@ impl Event {
         body: &[u8],
         user_id_keys: &[String],
     ) -> Result<Self, Error> {
-        let parsed = Body { kind, body, user_id_keys };
+        let parsed = Body { kind, bytes: body, user_id_keys };
         let (created, livemode, (customer, fact)) = parsed.parse()?;
         Ok(Self { id, kind, created: Timestamp::from_secs(created), livemode, customer, fact })
     }
@@ -161,7 +161,7 @@ impl Event {
 #[derive(Clone, Copy)]
 struct Body<'a> {
     kind: Type,
-    body: &'a [u8],
+    bytes: &'a [u8],
     user_id_keys: &'a [String],
 }
 
@@ -220,7 +220,7 @@ impl<'a> Body<'a> {
         self,
         parse: impl FnOnce(D, i64) -> Result<Parsed, Error>,
     ) -> Result<(i64, bool, Parsed), Error> {
-        let full: Full<D> = from_slice(self.body)?;
+        let full: Full<D> = from_slice(self.bytes)?;
         Ok((full.created, full.livemode, parse(full.data, full.created)?))
     }
 }

@@ -132,15 +132,16 @@ impl Head {
             return Ok(Self::Ignored { reason: CONNECTED_ACCOUNT });
         }
         let object = &envelope.data.object;
-        let customer = match kind {
-            Type::CustomerCreated | Type::CustomerUpdated | Type::CustomerDeleted => &object.id,
+        let is_checkout = matches!(
+            kind,
             Type::CheckoutCompleted | Type::CheckoutAsyncSucceeded | Type::CheckoutAsyncFailed
-                if object.mode.id() == Some("setup") =>
-            {
-                return Ok(Self::Ignored { reason: CHECKOUT_MODE });
-            }
-            _ => object.customer(),
-        };
+        );
+        if is_checkout && object.mode.id() == Some("setup") {
+            return Ok(Self::Ignored { reason: CHECKOUT_MODE });
+        }
+        let is_customer =
+            matches!(kind, Type::CustomerCreated | Type::CustomerUpdated | Type::CustomerDeleted);
+        let customer = if is_customer { &object.id } else { object.customer() };
         let customer = customer.id().and_then(|id| CustomerId::new(id).ok());
         Ok(Self::Wanted { id, kind, customer })
     }

@@ -40,7 +40,7 @@ fn load(tables: &mut Tables, keys: &LoadKeys) -> Result<Loaded, Error> {
         let known = read(connection, id.as_str())?;
         loaded.invoices.insert(id.clone(), known.unwrap_or_else(|| Invoice::new(id.clone())));
     }
-    let owner = loaded.customer.as_ref().and_then(Customer::sole_owner);
+    let owner = loaded.customer.as_ref().and_then(Customer::sole_user);
     let mut accounts = BTreeMap::new();
     for user in keys.users.iter().cloned().chain(owner) {
         if let Entry::Vacant(vacant) = accounts.entry(user) {

@@ -17,7 +17,7 @@ pub(super) const BODIES: [&str; 7] = [
 fn show(kind: Type, object: &Value) -> String {
     let event = event(kind, 7, &json!({ "object": object })).unwrap();
     let optional = |id: Option<&str>| id.unwrap_or("-").to_owned();
-    match event.fact {
+    match &event.fact {
         Fact::Unrelated => "unrelated".to_owned(),
         Fact::Invoice { id, paid, payment } => {
             let subscription = optional(paid.subscription.as_ref().map(SubscriptionId::as_str));
@@ -38,9 +38,13 @@ fn show(kind: Type, object: &Value) -> String {
         }
         Fact::Features(FeatureList { names, truncated }) => {
             let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-            format!("{}{}", names.join(" "), if truncated { " and more" } else { "" })
+            format!("{}{}", names.join(" "), if *truncated { " and more" } else { "" })
         }
-        other => panic!("{other:?}"),
+        Fact::Subscription { .. }
+        | Fact::Checkout { .. }
+        | Fact::Purchase(_)
+        | Fact::Customer { .. }
+        | Fact::CustomerDeleted => panic!("{:?}", event.fact),
     }
 }
 

@@ -65,10 +65,9 @@ fn parse(body: &[u8]) -> Result<Event, Error> {
 fn agree(head: Option<&CustomerId>, event: &Event) -> bool {
     match (head, &event.customer) {
         (Some(head), Some(customer)) => head == customer,
-        (None, Some(customer)) => match &event.fact {
-            Fact::Purchase(order) => order.id.as_str() == customer.as_str(),
-            _ => false,
-        },
+        (None, Some(customer)) => {
+            matches!(&event.fact, Fact::Purchase(order) if order.id.as_str() == customer.as_str())
+        }
         (_, None) => true,
     }
 }
@@ -154,7 +153,8 @@ fn a_customers_metadata_names_the_user_by_the_first_key_with_a_value() {
         (Type::CustomerUpdated, json!({"userId": "ada"}), Some("ada")),
         (Type::CustomerUpdated, json!({"userId": "bob", "user_id": "ada"}), Some("ada")),
         (Type::CustomerUpdated, json!({"user_id": "", "userId": "ada"}), Some("ada")),
-        (Type::CustomerUpdated, json!({"user_id": 7, "userId": "ada"}), Some("ada")),
+        (Type::CustomerUpdated, json!({"user_id": null, "userId": "ada"}), Some("ada")),
+        (Type::CustomerUpdated, json!({"colour": 7, "userId": "ada"}), Some("ada")),
         (Type::CustomerUpdated, json!({"user": "ada"}), None),
         (Type::CustomerUpdated, json!({}), None),
         (Type::CustomerUpdated, Value::Null, None),
@@ -215,6 +215,7 @@ fn a_body_that_lies_about_itself_is_malformed_and_says_where() {
             "257 entitlements",
         ),
         (Type::CustomerUpdated, json!({"id": "a\tb"}), "control characters"),
+        (Type::CustomerUpdated, json!({"metadata": {"user_id": 7}}), "metadata.user_id"),
     ] {
         let body = json!({"id": "evt_1", "type": kind.as_str(), "created": 7,
                           "data": {"object": patched(subscription(), patch)}});

@@ -1,0 +1,143 @@
+//! Whose a subscription or a purchase is: decided for each of them, never for the customer.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    customer::{Customer, Ownable},
+    earned,
+    id::UserId,
+    policy::Policy,
+    purchase::Purchase,
+    subscription::Status,
+    time::Timestamp,
+};
+
+/// The owners of what a customer has, under a policy: a purchase of something that is no plan names
+/// nobody.
+#[derive(Clone, Copy, Debug)]
+pub struct Owners<'a> {
+    customer: &'a Customer,
+    policy: &'a Policy,
+}
+
+/// The users that the sources of one thing name.
+struct Sources<'a> {
+    link: Option<&'a UserId>,
+    own: Option<&'a UserId>,
+}
+
+impl<'a> Owners<'a> {
+    /// The owners of what a customer has.
+    #[must_use]
+    pub const fn new(customer: &'a Customer, policy: &'a Policy) -> Self {
+        Self { customer, policy }
+    }
+
+    /// The user that owns a subscription or a purchase: the first source that names somebody counts,
+    /// whenever it did.
+    ///
+    /// 1. a link by hand for it; 2. one for the customer; 3. its own metadata; 4. the Checkout Session
+    ///    that made it; 5. the customer's metadata; 6. the one user whom everything else of the customer
+    ///    names by its own sources, if there is exactly one.
+    #[must_use]
+    pub fn of(self, what: Ownable<'_>) -> Option<&'a UserId> {
+        if !self.is_ours(what) {
+            return None;
+        }
+        let Sources { link, own } = self.sources(what)?;
+        link.or(self.customer.links.manual.as_ref())
+            .or(own)
+            .or_else(|| self.customer.user_by_metadata())
+            .or_else(|| self.sole_user_beside(what))
+    }
+
+    /// All users that own something.
+    #[must_use]
+    pub fn all(self) -> BTreeSet<UserId> {
+        self.customer.ownables().filter_map(|what| self.of(what).cloned()).collect()
+    }
+
+    /// The user to whom the customer's features belong: the owner of all that is live. If nothing is, or
+    /// nothing of it has an owner, the user that the customer itself is linked to.
+    #[must_use]
+    pub fn of_features(self) -> Option<&'a UserId> {
+        let live = self.customer.ownables().filter(|what| self.is_live(*what));
+        let owners: BTreeSet<&UserId> = live.filter_map(|what| self.of(what)).collect();
+        match owners.len() {
+            0 => {
+                let manual = self.customer.links.manual.as_ref();
+                manual.or_else(|| self.customer.user_by_metadata())
+            }
+            1 => owners.into_iter().next(),
+            _ => None,
+        }
+    }
+
+    /// Time since which something that was paid for, and that the policy maps, belongs to nobody.
+    #[must_use]
+    pub fn waiting_since(self) -> Option<Timestamp> {
+        let subscriptions = self.customer.live_states().filter_map(|(id, subscription, state)| {
+            let is_live =
+                matches!(state.node.status, Status::Active | Status::Trialing | Status::PastDue);
+            let waits = is_live
+                && !subscription.is_unpaid(&state)
+                && self.of(Ownable::Subscription(id)).is_none()
+                && !earned::items(subscription, &state, self.policy).is_empty();
+            waits.then_some(state.since_secs)
+        });
+        let purchases = self.customer.purchases.iter().filter_map(|(id, bought)| {
+            let (_, paid_at_secs) = earned::purchase(bought, self.policy)?;
+            self.of(Ownable::Purchase(id)).is_none().then_some(paid_at_secs)
+        });
+        subscriptions.chain(purchases).min().map(Timestamp::from_secs)
+    }
+
+    fn is_live(self, what: Ownable<'_>) -> bool {
+        match what {
+            Ownable::Subscription(id) => {
+                let known = self.customer.subscriptions.get(id);
+                known.and_then(|known| known.record.state()).is_some_and(|state| {
+                    matches!(state.node.status, Status::Active | Status::Trialing | Status::PastDue)
+                })
+            }
+            Ownable::Purchase(id) => {
+                let known = self.customer.purchases.get(id);
+                known.and_then(|known| earned::purchase(known, self.policy)).is_some()
+            }
+        }
+    }
+
+    fn sources(self, what: Ownable<'_>) -> Option<Sources<'a>> {
+        match what {
+            Ownable::Subscription(id) => {
+                let known = self.customer.subscriptions.get(id)?;
+                Some(Sources { link: known.link.as_ref(), own: known.user() })
+            }
+            Ownable::Purchase(id) => {
+                let known = self.customer.purchases.get(id)?;
+                let own = known.checkout.as_ref().map(|latest| &latest.value);
+                Some(Sources { link: known.link.as_ref(), own })
+            }
+        }
+    }
+
+    fn sole_user_beside(self, what: Ownable<'_>) -> Option<&'a UserId> {
+        let others =
+            self.customer.ownables().filter(|other| *other != what && self.is_ours(*other));
+        let mut named = others.filter_map(|other| {
+            let Sources { link, own } = self.sources(other)?;
+            link.or(own)
+        });
+        let first = named.next()?;
+        named.all(|user| user == first).then_some(first)
+    }
+
+    /// Whether it is a subscription, or a purchase of a plan.
+    fn is_ours(self, what: Ownable<'_>) -> bool {
+        let is_plan = |known: &Purchase| earned::plan(&known.offer, self.policy).is_some();
+        match what {
+            Ownable::Subscription(_) => true,
+            Ownable::Purchase(id) => self.customer.purchases.get(id).is_some_and(is_plan),
+        }
+    }
+}

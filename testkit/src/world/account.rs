@@ -1,0 +1,292 @@
+//! The account: its clock, its objects, its customers and the events that tell of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::actions::ActionKind;
+use super::objects::{
+    Customer, Dated, Invoice, Link, LinkTarget, Metadata, Payment, Price, Session, Subject,
+    Subscription, Summary,
+};
+use super::render;
+use super::rng::{Rng, mix};
+use super::rules::Rules;
+
+/// The generation of Stripe's shapes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiShape {
+    /// Periods stand on the subscription; invoices and charges name each other.
+    Old,
+    /// Periods stand on the items; payments of invoices are objects of their own.
+    Basil,
+}
+
+/// An event and what the simulation knows of it.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub id: String,
+    pub kind: String,
+    pub created: i64,
+    pub account: Option<String>,
+    pub subject: Subject,
+    /// The whole body, as it would be posted.
+    pub body: Value,
+}
+
+/// An entry of the action log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    pub kind: ActionKind,
+    /// How many events had been sent when it was done.
+    pub events: usize,
+}
+
+/// What a generated world may contain.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The most actions of a history.
+    pub actions_max: usize,
+    /// The most states of a subscription.
+    pub changes_max: usize,
+    /// Whether operators link by hand. Tests must apply [`World::links`] themselves.
+    pub links: bool,
+    /// The configuration; `None` generates one.
+    pub rules: Option<Rules>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { actions_max: 28, changes_max: 12, links: false, rules: None }
+    }
+}
+
+/// A simulated Stripe account.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub seed: u64,
+    pub rules: Rules,
+    pub shape: ApiShape,
+    /// The clock; once the history is over, the present.
+    pub now: i64,
+    pub prices: BTreeMap<String, Price>,
+    pub customers: BTreeMap<String, Customer>,
+    pub subscriptions: BTreeMap<String, Subscription>,
+    pub sessions: BTreeMap<String, Session>,
+    pub invoices: BTreeMap<String, Invoice>,
+    /// By charge.
+    pub payments: BTreeMap<String, Payment>,
+    pub links: Vec<Link>,
+    /// In true order.
+    pub events: Vec<Event>,
+    pub log: Vec<Dated<Action>>,
+    pub(super) rng: Rng,
+    pub(super) options: Options,
+    ids: u64,
+}
+
+impl World {
+    /// An account with prices and nothing else, for histories written by hand.
+    pub fn empty(rules: Rules, shape: ApiShape, now: i64) -> Self {
+        Self {
+            seed: 0,
+            rules,
+            shape,
+            now,
+            prices: catalogue(),
+            customers: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            invoices: BTreeMap::new(),
+            payments: BTreeMap::new(),
+            links: vec![],
+            events: vec![],
+            log: vec![],
+            rng: Rng::new(0),
+            options: Options::default(),
+            ids: 0,
+        }
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, seconds: i64) {
+        self.now += seconds.max(0);
+    }
+
+    /// An id that sorts by age, such as `sub_0007`.
+    pub(super) fn new_id(&mut self, prefix: &str) -> String {
+        self.ids += 1;
+        format!("{prefix}_{:04}", self.ids)
+    }
+
+    /// Sends an event about an object. Ids of events do not sort by age.
+    pub(super) fn emit(
+        &mut self,
+        kind: &str,
+        subject: Subject,
+        account: Option<String>,
+        object: Value,
+        previous: Option<Value>,
+    ) {
+        let number = self.events.len() as u64;
+        let id = format!("evt_{:016x}", mix(number.wrapping_add(mix(self.seed))));
+        let mut data = json!({ "object": object });
+        if let Some(previous) = previous {
+            data["previous_attributes"] = previous;
+        }
+        let mut body = json!({
+            "id": id, "object": "event", "type": kind, "created": self.now,
+            "livemode": self.rules.livemode, "api_version": render::api_version(self.shape),
+            "pending_webhooks": 1, "request": { "id": null, "idempotency_key": null }, "data": data,
+        });
+        if let Some(account) = &account {
+            body["account"] = json!(account);
+        }
+        let kind = kind.to_owned();
+        self.events.push(Event { id, kind, created: self.now, account, subject, body });
+    }
+
+    /// The connected account of a customer.
+    pub(super) fn account_of(&self, customer: Option<&str>) -> Option<String> {
+        customer.and_then(|id| self.customers.get(id)).and_then(|customer| customer.account.clone())
+    }
+
+    /// Creates a customer.
+    pub fn add_customer(&mut self, metadata: Metadata, account: Option<&str>) -> String {
+        let id = format!("cus_{}", self.customers.len() + 1);
+        let customer = Customer {
+            id: id.clone(),
+            account: account.map(String::from),
+            metadata: vec![Dated { at: self.now, value: metadata }],
+            deleted_at: None,
+            summaries: vec![],
+        };
+        let object = render::customer(self, &customer);
+        self.customers.insert(id.clone(), customer);
+        self.tell_customer("customer.created", &id, object, None);
+        id
+    }
+
+    /// Sets a key of a customer's metadata.
+    pub fn set_customer_metadata(&mut self, id: &str, key: &str, value: &str) {
+        let Some(customer) = self.customers.get(id) else {
+            return;
+        };
+        let old = customer.metadata[customer.metadata.len() - 1].value.clone();
+        let mut new = old.clone();
+        new.insert(key.to_owned(), value.to_owned());
+        if new == old {
+            return;
+        }
+        let said = customer.metadata.iter().filter(|said| said.at == self.now);
+        let said = said.map(|said| &said.value).collect::<Vec<_>>();
+        if !self.may_rename(&said, &old, &new) {
+            self.advance(1);
+        }
+        let at = self.now;
+        if let Some(customer) = self.customers.get_mut(id) {
+            customer.metadata.push(Dated { at, value: new.clone() });
+        }
+        let object = self.customers.get(id).map(|customer| render::customer(self, customer));
+        let previous = json!({ "metadata": render::previous_metadata(&old, &new) });
+        self.tell_customer("customer.updated", id, object.unwrap_or_default(), Some(previous));
+    }
+
+    /// Whether metadata may become `new` in a second that said `said` of it already.
+    pub(super) fn may_rename(&self, said: &[&Metadata], old: &Metadata, new: &Metadata) -> bool {
+        let name = self.rules.named(new);
+        name == self.rules.named(old) || said.iter().all(|other| self.rules.named(other) < name)
+    }
+
+    /// Deletes a customer: its subscriptions end, and its entitlements with them.
+    pub fn delete_customer(&mut self, id: &str) {
+        let last = self.customers.get(id).and_then(|customer| customer.summaries.last().cloned());
+        if let Some(last) = last.filter(|last| !last.value.lookup_keys.is_empty()) {
+            self.advance(i64::from(last.at == self.now));
+            self.summarize(id, &[], false);
+        }
+        for subscription in self.subscriptions_of(id) {
+            self.cancel(&subscription);
+        }
+        let at = self.now;
+        let Some(customer) = self.customers.get_mut(id) else {
+            return;
+        };
+        customer.deleted_at = Some(at);
+        let object = self.customers.get(id).map(|customer| render::customer(self, customer));
+        self.tell_customer("customer.deleted", id, object.unwrap_or_default(), None);
+    }
+
+    /// Says what a customer is entitled to. A summary that is cut short has a second of its own.
+    pub fn summarize(&mut self, id: &str, lookup_keys: &[&str], has_more: bool) {
+        let Some(customer) = self.customers.get(id) else {
+            return;
+        };
+        let last = customer.summaries.last().filter(|last| last.at == self.now);
+        if last.is_some_and(|last| last.value.has_more || has_more) {
+            self.advance(1);
+        }
+        let lookup_keys = lookup_keys.iter().map(|key| (*key).to_owned()).collect();
+        let summary = Summary { lookup_keys, has_more };
+        let object = render::summary(self, id, &summary);
+        let at = self.now;
+        if let Some(customer) = self.customers.get_mut(id) {
+            customer.summaries.push(Dated { at, value: summary });
+        }
+        self.tell_customer("entitlements.active_entitlement_summary.updated", id, object, None);
+    }
+
+    /// Links an object to a user by hand, in a second of its own for the object.
+    pub fn link(&mut self, target: LinkTarget, user: &str) {
+        let same = |link: &Link| link.at == self.now && link.target == target;
+        let taken = self.links.iter().any(same);
+        self.advance(i64::from(taken));
+        self.links.push(Link { at: self.now, target, user: user.to_owned() });
+    }
+
+    /// Moves the lookup key `team_monthly` from its price to a newer one.
+    pub fn transfer_lookup_key(&mut self) {
+        if let Some(old) = self.prices.get_mut("price_key") {
+            old.lookup_key = None;
+        }
+        if let Some(new) = self.prices.get_mut("price_key_new") {
+            new.lookup_key = Some("team_monthly".into());
+        }
+        let object = json!({ "id": "price_key_new", "object": "price", "product": "prod_key",
+            "lookup_key": "team_monthly", "active": true });
+        self.emit("price.updated", Subject::Nothing, None, object, None);
+    }
+
+    fn tell_customer(&mut self, kind: &str, id: &str, object: Value, previous: Option<Value>) {
+        let account = self.account_of(Some(id));
+        self.emit(kind, Subject::Customer(id.to_owned()), account, object, previous);
+    }
+
+    /// Ids of all subscriptions of a customer.
+    pub fn subscriptions_of(&self, customer: &str) -> Vec<String> {
+        let all = self.subscriptions.values();
+        let own = all.filter(|subscription| subscription.customer == customer);
+        own.map(|subscription| subscription.id.clone()).collect()
+    }
+}
+
+fn catalogue() -> BTreeMap<String, Price> {
+    let misc = (1..=10).map(|n| (format!("price_misc_{n:02}"), "prod_misc", None));
+    [
+        ("price_pro", "prod_pro", None),
+        ("price_max", "prod_max", None),
+        ("price_team", "prod_team", None),
+        ("price_key", "prod_key", Some("team_monthly")),
+        ("price_key_new", "prod_key", None),
+        ("price_pass", "prod_pass", None),
+        ("price_book", "prod_book", None),
+        ("price_credits", "prod_misc", None),
+    ]
+    .into_iter()
+    .map(|(id, product, key)| (id.to_owned(), product, key))
+    .chain(misc)
+    .map(|(id, product, key)| {
+        (id, Price { product: product.to_owned(), lookup_key: key.map(String::from) })
+    })
+    .collect()
+}

@@ -1,0 +1,68 @@
+//! An independent oracle for roles that are earned at Stripe.
+//!
+//! [`World`] simulates an account: its objects change, the clock goes on, and each change is told
+//! by an event as Stripe would tell it. [`Oracle`] says from the objects and their histories, never
+//! from the events, who should have what. Whoever feeds the events to a real implementation, in any
+//! order, can compare.
+//!
+//! Histories leave out what Stripe's own data cannot decide:
+//! - Within one second, no field of a subscription or of one of its items returns to a value that
+//!   it had in that second. So the changes of a second are a path, and its end is the state.
+//! - Within one second, metadata moves only to a user whose name is greater than all that it named
+//!   in that second, so that "the later counts" and "the greater string counts" agree.
+//! - No `active` that could prove a first payment begins and ends within one second.
+//! - Metadata that once named a user always names one.
+//! - A subscription has at most [`Options::changes_max`] states, so that nothing need be forgotten.
+//! - An item that an event does not show was shown in an earlier second, and does not change until
+//!   it is shown again.
+//! - Nothing ends in exactly the second of the present.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::enum_glob_use,
+    clippy::format_push_string,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::print_stdout,
+    clippy::return_self_not_must_use,
+    clippy::similar_names,
+    clippy::struct_excessive_bools,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    unreachable_pub,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "test support"
+)]
+
+mod account;
+mod actions;
+mod change;
+mod checkout;
+mod concern;
+mod delivery;
+mod generate;
+mod objects;
+mod oracle;
+mod payments;
+mod presets;
+mod render;
+mod render_money;
+mod rng;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+pub use account::{Action, ApiShape, Event, Options, World};
+pub use actions::ActionKind;
+pub use change::NewSubscription;
+pub use checkout::NewSession;
+pub use concern::Concern;
+pub use delivery::Delivery;
+pub use objects::*;
+pub use oracle::{Answer, Expected, Oracle, Readings, Seen, Shown};
+pub use payments::RefundEnd;
+pub use rng::Rng;
+pub use rules::{DisputePolicy, Keep, PausePolicy, Plan, Rules, Stack, Unmapped};

@@ -1,0 +1,338 @@
+//! Whose a subscription is, and what else its status does not say: reports of people who do this job,
+//! as webhooks over HTTP.
+
+use serde_json::{Value, json};
+use tierlift_core::{
+    codes::Code,
+    policy::UnmappedPrice,
+    ports::{DeadLetters as _, Store as _, WaitingList as _},
+};
+use tierlift_testkit::facts::event_id;
+
+use crate::{
+    server::START,
+    shop::{DAY, Shop, session, subscription, with},
+};
+
+const CREATED: &str = "customer.subscription.created";
+const COMPLETED: &str = "checkout.session.completed";
+
+#[tokio::test]
+async fn buying_credits_saving_a_card_or_not_paying_moves_no_subscription() {
+    for session in [
+        session("payment", json!({ "client_reference_id": "order-1", "payment_intent": "pi_1" })),
+        session("setup", json!({ "client_reference_id": "order-1" })),
+        session("payment", json!({ "client_reference_id": "order-1", "payment_status": "unpaid" })),
+        session(
+            "subscription",
+            json!({
+                "client_reference_id": "order-1", "subscription": "sub_2",
+                "payment_status": "unpaid",
+            }),
+        ),
+    ] {
+        let shop = Shop::open().await;
+        shop.post(CREATED, 0, subscription("sub_1", Some("ada"), &["price_max"])).await;
+        let answer = shop.post(COMPLETED, 60, session.clone()).await;
+        if session["mode"] == "setup" {
+            assert_eq!(answer, json!({ "status": "ignored", "reason": "checkout_mode" }));
+        }
+        shop.assert_roles(&[("ada", "pro"), ("order-1", "free")]).await;
+        assert_eq!(shop.session("ada").await["revocationId"], 1, "{session}");
+        assert_eq!(shop.server.db.depth().await.unwrap().dead, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_referral_id_on_the_checkout_takes_nothing_from_whom_the_subscription_names() {
+    let shop = Shop::open().await;
+    shop.post(CREATED, 0, subscription("sub_1", Some("ada"), &["price_pro"])).await;
+    let reference = json!({ "subscription": "sub_1", "client_reference_id": "7d9a-uuid" });
+    shop.post(COMPLETED, 1, session("subscription", reference)).await;
+    shop.assert_roles(&[("ada", "paid"), ("7d9a-uuid", "free")]).await;
+}
+
+#[tokio::test]
+async fn one_customer_grants_to_several_users() {
+    let shop = Shop::open().await;
+    shop.post(CREATED, 0, subscription("sub_1", Some("ada"), &["price_pro"])).await;
+    shop.post(CREATED, 60, subscription("sub_2", Some("org-7"), &["price_pro"])).await;
+    shop.assert_roles(&[("ada", "paid"), ("org-7", "paid")]).await;
+
+    let shop = Shop::open().await;
+    for (subscription_id, user) in [("sub_1", "ada"), ("sub_2", "bob")] {
+        shop.post(CREATED, 0, subscription(subscription_id, None, &["price_pro"])).await;
+        let reference = json!({ "subscription": subscription_id, "client_reference_id": user });
+        shop.post(COMPLETED, 1, session("subscription", reference)).await;
+    }
+    shop.assert_roles(&[("ada", "paid"), ("bob", "paid")]).await;
+}
+
+#[tokio::test]
+async fn support_moves_a_purchase_and_both_users_are_told() {
+    let shop = Shop::open().await;
+    let bought = subscription("sub_1", Some("old"), &["price_pro"]);
+    shop.post(CREATED, 0, bought.clone()).await;
+    let reference = json!({ "subscription": "sub_1", "client_reference_id": "old" });
+    shop.post(COMPLETED, 0, session("subscription", reference)).await;
+    let mut tabs = [("old", 1), ("new", 0)].map(|(user, rev)| shop.server.token(user, rev));
+    let mut sockets = Vec::new();
+    for token in &mut tabs {
+        let mut socket = shop.server.socket(token).await;
+        socket.sync().await;
+        sockets.push(socket);
+    }
+    let moved = with(&bought, json!({ "metadata": { "user_id": "new" } }));
+    shop.update(900, moved, json!({ "metadata": { "user_id": "old" } })).await;
+    let frames = [sockets[0].hear().await, sockets[1].hear().await];
+    assert_eq!(
+        (&frames[0]["type"], &frames[0]["role"]),
+        (&json!("ROLE_DOWNGRADED"), &json!("free"))
+    );
+    assert_eq!((&frames[1]["type"], &frames[1]["role"]), (&json!("ROLE_UPGRADED"), &json!("paid")));
+    assert_eq!(frames[0]["eventId"], frames[1]["eventId"]);
+    let id = event_id(frames[0]["eventId"].as_str().unwrap());
+    let row = shop.server.db.ledger(&id).await.unwrap().unwrap();
+    let owners: Vec<_> = row
+        .owners
+        .iter()
+        .map(|owner| (owner.user.as_str(), owner.from_role.as_str(), owner.to_role.as_str()))
+        .collect();
+    assert_eq!(owners, [("new", "free", "paid"), ("old", "paid", "free")]);
+}
+
+#[tokio::test]
+async fn cancel_at_bounds_what_is_paid_for_and_is_shown() {
+    let shop = Shop::open().await;
+    let now = shop.server.now().as_secs();
+    for (user, cancel_at, role) in [("ada", now + 5 * DAY, "paid"), ("bob", now - 4 * DAY, "free")]
+    {
+        let sub = subscription(&format!("sub_{user}"), Some(user), &["price_pro"]);
+        shop.post(CREATED, 0, with(&sub, json!({ "cancel_at": cancel_at }))).await;
+        shop.assert_roles(&[(user, role)]).await;
+    }
+    let ada = shop.session("ada").await;
+    let five_days = shop.server.now().plus_days(5).to_string();
+    assert_eq!(
+        (&ada["subscriptionExpiresAt"], &ada["cancelAt"]),
+        (&json!(five_days), &json!(five_days))
+    );
+}
+
+#[tokio::test]
+async fn a_list_with_more_items_takes_nothing_away() {
+    for unmapped_price in UnmappedPrice::ALL {
+        let shop = Shop::with(|config| config.unmapped_price = *unmapped_price).await;
+        let names: Vec<String> = (0..8).map(|n| format!("price_extra_{n}")).collect();
+        let mut prices = vec!["price_pro", "price_max"];
+        prices.extend(names.iter().map(String::as_str));
+        let all = subscription("sub_1", Some("ada"), &prices);
+        shop.post(CREATED, 0, all.clone()).await;
+        shop.assert_roles(&[("ada", "pro")]).await;
+        let mut shown = all["items"]["data"].as_array().unwrap().clone();
+        shown.remove(1);
+        shown.push(json!({ "id": "si_new", "price": { "id": "price_new" }, "quantity": 1 }));
+        let cut = with(&all, json!({ "items": { "data": shown, "has_more": true } }));
+        shop.update(60, cut, json!({ "items": all["items"] })).await;
+        shop.assert_roles(&[("ada", "pro")]).await;
+        let row = shop.server.db.ledger(&event_id("evt_1")).await.unwrap().unwrap();
+        assert!(row.ambiguous);
+    }
+}
+
+#[tokio::test]
+async fn a_connected_account_gives_no_roles_away_unless_it_is_listed() {
+    let shop = Shop::with(|config| config.connected_accounts = vec!["acct_ours".to_owned()]).await;
+    let event = |user: &str| {
+        let mut by_lookup_key = subscription(&format!("sub_{user}"), Some(user), &["price_x"]);
+        by_lookup_key["items"]["data"][0]["price"]["lookup_key"] = "pro_monthly".into();
+        by_lookup_key
+    };
+    for (user, account, role) in [("ada", "acct_x", "free"), ("bob", "acct_ours", "pro")] {
+        let answer = shop.post_event(CREATED, 0, event(user), json!({ "account": account })).await;
+        let expected = match role {
+            "free" => json!({ "status": "ignored", "reason": "connected_account" }),
+            _ => json!({ "status": "accepted" }),
+        };
+        assert_eq!(answer, expected);
+        shop.assert_roles(&[(user, role)]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_item_of_quantity_0_earns_nothing() {
+    let shop = Shop::open().await;
+    let sub = subscription("sub_1", Some("ada"), &["price_pro", "price_max"]);
+    shop.post(CREATED, 0, sub.clone()).await;
+    shop.assert_roles(&[("ada", "pro")]).await;
+    let mut none = sub.clone();
+    none["items"]["data"][1]["quantity"] = 0.into();
+    shop.update(60, none, json!({ "items": sub["items"] })).await;
+    shop.assert_roles(&[("ada", "paid")]).await;
+}
+
+#[tokio::test]
+async fn a_first_payment_whose_decision_never_came_is_proven_by_what_follows() {
+    let unpaid = json!({
+        "subscription": "sub_1", "client_reference_id": "ada", "payment_status": "unpaid",
+    });
+    for by_period in [false, true] {
+        let shop = Shop::open().await;
+        let sub = subscription("sub_1", Some("ada"), &["price_pro"]);
+        shop.post(CREATED, 0, sub.clone()).await;
+        shop.post(COMPLETED, 1, session("subscription", unpaid.clone())).await;
+        shop.assert_roles(&[("ada", "free")]).await;
+        if by_period {
+            let mut later = sub.clone();
+            later["items"]["data"][0]["current_period_end"] = (START.as_secs() + 90 * DAY).into();
+            shop.update(500, later, json!({ "items": sub["items"] })).await;
+        } else {
+            let late = with(&sub, json!({ "status": "past_due" }));
+            shop.update(400, late, json!({ "status": "active" })).await;
+            shop.update(500, sub.clone(), json!({ "status": "past_due" })).await;
+        }
+        shop.assert_roles(&[("ada", "paid")]).await;
+    }
+}
+
+#[tokio::test]
+async fn each_item_lasts_by_itself() {
+    for prices in [["price_pro", "price_max"], ["price_pro", "price_pro"]] {
+        let shop = Shop::open().await;
+        let now = shop.server.now().as_secs();
+        let mut sub = subscription("sub_1", Some("ada"), &prices);
+        for (index, end) in [(0, now + 200 * DAY), (1, now - 4 * DAY)] {
+            sub["items"]["data"][index]["current_period_end"] = end.into();
+        }
+        shop.post(CREATED, 0, sub).await;
+        let ada = shop.session("ada").await;
+        let expires = shop.server.now().plus_days(200).to_string();
+        assert_eq!(
+            (&ada["role"], &ada["subscriptionExpiresAt"]),
+            (&json!("paid"), &json!(expires))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_price_keeps_earning_when_its_lookup_key_moves_to_another() {
+    let shop = Shop::open().await;
+    let mut sub = subscription("sub_1", Some("ada"), &["price_2025"]);
+    sub["items"]["data"][0]["price"]["lookup_key"] = "pro_monthly".into();
+    shop.post(CREATED, 0, sub.clone()).await;
+    let mut renewed = sub.clone();
+    renewed["items"]["data"][0]["price"]["lookup_key"] = Value::Null;
+    renewed["items"]["data"][0]["current_period_end"] = (START.as_secs() + 60 * DAY).into();
+    shop.update(60, renewed, json!({ "items": sub["items"] })).await;
+    let ada = shop.session("ada").await;
+    let expires = START.plus_days(60).to_string();
+    assert_eq!((&ada["role"], &ada["subscriptionExpiresAt"]), (&json!("pro"), &json!(expires)));
+    assert_eq!(shop.server.db.depth().await.unwrap().dead, 0);
+}
+
+#[tokio::test]
+async fn a_user_is_found_in_the_sessions_metadata_under_any_configured_key() {
+    for metadata in [json!({ "user_id": "ada" }), json!({ "userId": "ada" })] {
+        let shop = Shop::open().await;
+        shop.post(CREATED, 0, subscription("sub_1", None, &["price_pro"])).await;
+        let named = json!({ "subscription": "sub_1", "metadata": metadata });
+        shop.post(COMPLETED, 1, session("subscription", named)).await;
+        shop.assert_roles(&[("ada", "paid")]).await;
+    }
+}
+
+#[tokio::test]
+async fn what_belongs_to_nobody_is_listed_until_somebody_is_named() {
+    let shop = Shop::open().await;
+    shop.post(CREATED, 0, subscription("sub_1", None, &["price_pro"])).await;
+    let waiting = shop.server.db.waiting(10).await.unwrap();
+    let [waiting] = &waiting[..] else { panic!("{waiting:?}") };
+    assert_eq!((&*waiting.id, waiting.cause), ("cus_1", Code::OwnerUnknown));
+    let metrics = shop.server.get("/metrics", "").await.body;
+    let gauge = |name: &str| {
+        let line = metrics.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    assert_eq!(gauge("tierlift_waiting"), 1.0);
+    assert_eq!(gauge("tierlift_waiting_oldest_age_seconds"), 1_000.0);
+    let named = json!({ "id": "cus_1", "metadata": { "user_id": "ada" } });
+    shop.post("customer.updated", 60, named).await;
+    shop.assert_roles(&[("ada", "paid")]).await;
+    assert_eq!(shop.server.db.waiting(10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn every_type_is_accepted_or_ignored_for_a_reason() {
+    let shop = Shop::open().await;
+    for (kind, reason) in [
+        ("product.updated", "catalog"),
+        ("customer.subscription.trial_will_end", "echo"),
+        ("payout.paid", "payout"),
+        ("v1.product.updated", "catalog"),
+        ("a.type.of.tomorrow", "unknown"),
+    ] {
+        let answer = shop.post(kind, 0, json!({ "id": "x" })).await;
+        assert_eq!(answer, json!({ "status": "ignored", "reason": reason }), "{kind}");
+    }
+    let metrics = shop.server.get("/metrics", "").await.body;
+    assert!(metrics.contains("tierlift_ignored_total{reason=\"unknown\"}"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_thin_event_that_bears_on_access_is_a_dead_letter() {
+    let shop = Shop::open().await;
+    let thin = json!({
+        "id": "evt_thin", "object": "v2.core.event", "type": "v1.customer.subscription.updated",
+        "created": "2026-10-01T12:00:00.000Z", "livemode": false,
+        "related_object": { "id": "sub_1", "type": "subscription", "url": "/v1/subscriptions/sub_1" },
+    });
+    let answer = shop.server.webhook(&thin.to_string()).await;
+    assert_eq!(answer.body, r#"{"status":"accepted"}"#);
+    crate::pipeline::drained(&shop.server).await;
+    let letters = shop.server.db.list(10).await.unwrap();
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    assert_eq!(letter.failure.cause, Code::EventThin);
+}
+
+#[tokio::test]
+async fn paused_collection_means_what_the_policy_says() {
+    use tierlift_core::policy::{Access, PauseCollection};
+    let keep_drafts =
+        PauseCollection { keep_as_draft: Access::Keep, ..PauseCollection::all(Access::Revoke) };
+    let shop = Shop::with(|config| config.pause_collection = keep_drafts).await;
+    for (user, behavior, role) in [
+        ("ada", "keep_as_draft", "paid"),
+        ("bob", "void", "free"),
+        ("eve", "mark_uncollectible", "free"),
+    ] {
+        let sub = subscription(&format!("sub_{user}"), Some(user), &["price_pro"]);
+        let paused = json!({ "pause_collection": { "behavior": behavior, "resumes_at": null } });
+        shop.post(CREATED, 0, with(&sub, paused)).await;
+        shop.assert_roles(&[(user, role)]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_ignored_price_makes_no_dead_letter() {
+    let shop = Shop::with(|config| config.ignore_prices = vec!["prod_shirts".to_owned()]).await;
+    let mut shirts = subscription("sub_1", Some("ada"), &["price_shirt"]);
+    shirts["items"]["data"][0]["price"]["product"] = "prod_shirts".into();
+    shop.post(CREATED, 0, shirts).await;
+    let unknown = subscription("sub_2", Some("ada"), &["price_unknown"]);
+    shop.post(CREATED, 0, unknown).await;
+    let letters = shop.server.db.list(10).await.unwrap();
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    assert_eq!(letter.failure.cause, Code::PlanUnmapped);
+    assert!(letter.failure.last_error.contains("price_unknown"), "{letter:?}");
+}
+
+#[tokio::test]
+async fn an_account_of_accounts_v2_is_a_customer() {
+    let shop = Shop::open().await;
+    let sub = with(
+        &subscription("sub_1", Some("ada"), &["price_pro"]),
+        json!({ "customer": null, "customer_account": "acct_1" }),
+    );
+    shop.post(CREATED, 0, sub).await;
+    shop.assert_roles(&[("ada", "paid")]).await;
+}
