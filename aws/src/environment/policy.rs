@@ -18,9 +18,11 @@ const BEHAVIORS: &str = "\"keep\", \"revoke\", or a list such as \
 /// The policy: what is not set has its default.
 pub(super) fn policy(environment: &Environment) -> Result<Policy, Error> {
     let mut faults = Vec::new();
-    let mut config = PolicyConfig::default();
-    config.plans = plans(environment, &mut faults)?;
-    config.features = features(environment)?;
+    let mut config = PolicyConfig {
+        plans: plans(environment, &mut faults)?,
+        features: features(environment)?,
+        ..PolicyConfig::default()
+    };
     for (key, to) in [
         (Key::Roles, &mut config.roles),
         (Key::UserIdKeys, &mut config.user_id_keys),

@@ -104,7 +104,7 @@ impl ports::Store for Store {
     async fn load(&self, keys: &LoadKeys) -> Result<Loaded, StoreError> {
         let mut found = self.get_all(&keys_to_get(keys)).await?;
         let mut loaded = take(keys, &mut found)?;
-        let owner = loaded.customer.as_ref().and_then(Customer::sole_owner);
+        let owner = loaded.customer.as_ref().and_then(Customer::sole_user);
         if let Some(user) = owner.filter(|user| !loaded.accounts.contains_key(user)) {
             let account = ports::Store::account(self, &user).await?;
             loaded.accounts.insert(user, account);

@@ -233,7 +233,7 @@ impl RoundTrip {
             |id: &PaymentId| self.payments.get(id).cloned().unwrap_or(Payment::new(id.clone()));
         let invoice =
             |id: &InvoiceId| self.invoices.get(id).cloned().unwrap_or(Invoice::new(id.clone()));
-        let owner = customer.as_ref().and_then(Customer::sole_owner);
+        let owner = customer.as_ref().and_then(Customer::sole_user);
         let users = keys.users.iter().cloned().chain(owner);
         Loaded {
             processed: false,
