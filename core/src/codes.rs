@@ -246,6 +246,14 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_named_as_its_text() {
+        for code in Code::ALL {
+            let name = format!("{code:?}").to_lowercase();
+            assert_eq!(name, code.as_str().replace(['.', '_'], ""));
+        }
+    }
+
+    #[test]
     fn a_page_is_about_its_code() {
         for code in Code::ALL {
             assert!(code.page().starts_with(&format!("# `{code}`: ")), "{code}");

@@ -317,11 +317,12 @@ fn a_damaged_record_is_refused() {
     let (live, over) = (stored("active"), stored("canceled"));
     let settled = |node: &str| format!(r#""settled":{{"at_secs":5,"node":{node},"since_secs":5}}"#);
     let ended = |node: &str| format!(r#""ended":{{"at_secs":5,"node":{node}}}"#);
-    let many = vec![r"[1,-1,0]"; 65].join(",");
+    let [most, many] = [64, 65].map(|count| vec![r"[1,-1,0]"; count].join(","));
     for (json, error) in [
         (r#"{"edges":[[1,-1,7]]}"#.to_owned(), "edge names node 7, and there are 0"),
         (format!(r#"{{"nodes":[{live}],"edges":[[1,9,0]]}}"#), "edge names node 9"),
         (format!(r#"{{"nodes":[{live}],"edges":[[1,-3,0]]}}"#), "edge names node -3"),
+        (format!(r#"{{"nodes":[{live}],"edges":[[1,0,-1]]}}"#), "edge names node -1"),
         (format!(r#"{{"nodes":[{live}],"edges":[[2,-1,0],[1,-1,0]]}}"#), "not in order"),
         (format!(r#"{{"nodes":[{live}],"edges":[{many}]}}"#), "65 edges are remembered"),
         (format!(r#"{{"nodes":[{over}],"edges":[[1,-1,0]]}}"#), "is terminal"),
@@ -332,12 +333,17 @@ fn a_damaged_record_is_refused() {
         ),
         (format!("{{{}}}", ended(&live)), "end is not terminal"),
         (format!("{{{},{}}}", ended(&over), settled(&live)), "remembered beside it"),
+        (
+            format!(r#"{{"nodes":[{live}],"edges":[[4,-1,0]],{}}}"#, ended(&over)),
+            "remembered beside it",
+        ),
     ] {
         let refused = serde_json::from_str::<Record>(&json).unwrap_err().to_string();
         assert!(refused.contains(error), "{json}: {refused}");
     }
     for json in [
         r"{}".to_owned(),
+        format!(r#"{{"nodes":[{live}],"edges":[{most}]}}"#),
         format!(r#"{{"nodes":[{live}],"edges":[[6,-1,0]],{}}}"#, settled(&live)),
         format!("{{{}}}", ended(&over)),
     ] {

@@ -15,6 +15,8 @@ use crate::{
 pub struct Paid {
     /// Time at which the invoice was created, in seconds since the epoch.
     pub created_secs: i64,
+    /// Time at which it was paid, in seconds since the epoch.
+    pub paid_secs: i64,
     /// Its subscription; `None` if it has nothing to do with one.
     pub subscription: Option<SubscriptionId>,
 }

@@ -54,3 +54,26 @@ impl Close {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_close_has_the_documented_code_and_a_reason() {
+        for (close, code, reason) in [
+            (Close::GoingAway, 1001, "going_away"),
+            (Close::Protocol, 1002, "protocol_error"),
+            (Close::FrameInvalid, 1008, "frame_invalid"),
+            (Close::FrameTooLarge, 1009, "frame_too_large"),
+            (Close::StoreUnavailable, 1011, "store_unavailable"),
+            (Close::TooManySockets, 4008, "too_many_sockets"),
+            (Close::TooSlow, 4009, "too_slow"),
+            (Close::Unresponsive, 4010, "unresponsive"),
+        ] {
+            assert_eq!((close.code(), close.reason()), (code, reason));
+            let row = format!("\n| {code} | ");
+            assert!(include_str!("../../docs/protocol.md").contains(&row), "{code}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 use std::{collections::HashMap, sync::Mutex};
 
-use http::header::SEC_WEBSOCKET_PROTOCOL;
+use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use tierlift_core::{
     account::Account,
     id::RevocationId,
@@ -40,6 +40,9 @@ async fn a_refused_handshake_leaves_no_socket() {
     assert!(matches!(refused, Err(HandshakeError::SubprotocolRequired)));
     let refused = connect(&gateway, "ada", 0).await;
     assert!(matches!(refused, Err(HandshakeError::Sockets(_))));
+    let page = HeaderMap::from_iter([(ORIGIN, "https://evil.example.com".parse().unwrap())]);
+    let refused = gateway.connect(&1, &page).await;
+    assert!(matches!(refused, Err(HandshakeError::OriginRefused)));
     assert_eq!(gateway.sockets.open_ids(), [0; 0]);
 }
 
@@ -142,4 +145,29 @@ async fn a_snapshot_comes_with_the_pong_where_the_notice_may_be_missed() {
         assert_eq!(pushed.len(), usize::from(catches_up), "{assigned_secs:?} {now_secs}");
         assert!(pushed.iter().all(is_snapshot), "{pushed:?}");
     }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_asked_for_comes_once() {
+    let gateway = gateway([ada(Some(START))], &ManualClock::new());
+    connect(&gateway, "ada", 1).await.unwrap();
+    let reply = gateway.text(&1, r#"{"action":"sync"}"#).await.unwrap();
+    assert!(reply.contains(r#""type":"SNAPSHOT""#), "{reply}");
+    assert_eq!(gateway.sockets.take_pushed(), []);
+}
+
+#[tokio::test]
+async fn a_frame_of_an_unknown_socket_is_closed_with_the_reason() {
+    let gateway = gateway([], &ManualClock::new());
+    for (socket, reason) in [(2, Close::GoingAway), (0, Close::StoreUnavailable)] {
+        assert_eq!(gateway.reply(&socket, r#"{"action":"ping"}"#).await, Err(reason));
+    }
+}
+
+#[tokio::test]
+async fn a_socket_stays_open_where_the_others_cannot_be_listed() {
+    let gateway = gateway([], &ManualClock::new());
+    gateway.sockets.cannot_list();
+    connect(&gateway, "ada", 1).await.unwrap();
+    assert_eq!((gateway.sockets.take_closed(), gateway.sockets.open_ids()), (vec![], vec![1]));
 }

@@ -23,8 +23,10 @@ fn the_token_is_a_second_subprotocol() {
         (&["tierlift.v1", "bearer.abc"], Some("abc")),
         (&["bearer.abc,tierlift.v1"], Some("abc")),
         (&["tierlift.v1"], Some("")),
+        (&["tierlift.v1, bearer.abc, bearer.def"], Some("abc")),
         (&["bearer.abc"], None),
         (&["tierlift.v2, bearer.abc"], None),
+        (&["tierlift.v10, bearer.abc"], None),
         (&[], None),
     ] {
         let fields: Vec<_> = values.iter().map(|value| (SEC_WEBSOCKET_PROTOCOL, *value)).collect();

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
@@ -99,12 +99,19 @@ pub(crate) struct HeldSockets {
     records: Mutex<Vec<(u32, Holder)>>,
     pushed: Mutex<Vec<(u32, String)>>,
     closed: Mutex<Vec<u32>>,
+    /// A user's sockets cannot be listed.
+    list_is_away: AtomicBool,
 }
 
 impl HeldSockets {
     /// The open sockets, the newest first.
     pub(crate) fn open_ids(&self) -> Vec<u32> {
         self.records.lock().unwrap().iter().map(|(id, _)| *id).collect()
+    }
+
+    /// From now on a user's sockets cannot be listed.
+    pub(crate) fn cannot_list(&self) {
+        self.list_is_away.store(true, Ordering::SeqCst);
     }
 
     /// The frames that were pushed since the last call.
@@ -122,6 +129,9 @@ impl Sockets for HeldSockets {
     type Id = u32;
 
     async fn for_user(&self, user: &UserId) -> Result<Vec<u32>, SocketsError> {
+        if self.list_is_away.load(Ordering::SeqCst) {
+            return Err(SocketsError("unavailable".into()));
+        }
         let records = self.records.lock().unwrap();
         Ok(records.iter().filter(|(_, holder)| holder.user == *user).map(|(id, _)| *id).collect())
     }

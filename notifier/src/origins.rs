@@ -41,12 +41,24 @@ mod tests {
 
     #[test]
     fn a_page_of_another_origin_is_refused_and_what_is_no_page_is_not() {
-        let origins = Origins::parse(["https://app.example.com"]).unwrap();
+        let origins = Origins::parse(["https://app.example.com", "http://localhost:3000"]).unwrap();
         let from = |origin: &'static str| {
             HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))])
         };
-        assert!(origins.allow(&from("https://app.example.com")));
-        assert!(!origins.allow(&from("https://evil.example.com")));
+        for (origin, is_allowed) in [
+            ("https://app.example.com", true),
+            ("http://localhost:3000", true),
+            ("https://evil.example.com", false),
+            ("https://app.example.com.evil.example", false),
+            ("https://app.example.com:8443", false),
+            ("http://app.example.com", false),
+            // No browser writes it so.
+            ("https://App.example.com", false),
+            ("null", false),
+            ("", false),
+        ] {
+            assert_eq!(origins.allow(&from(origin)), is_allowed, "{origin}");
+        }
         assert!(origins.allow(&HeaderMap::new()));
         assert_eq!(Origins::parse(["https://a.example", "b"]).unwrap_err(), "b");
     }

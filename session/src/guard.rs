@@ -127,3 +127,118 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::{body::Body, http::header::AUTHORIZATION};
+    use tierlift_core::{
+        account::Account,
+        customer::Customer,
+        decide::{Commit, Loaded},
+        id::{CustomerId, EventId, RevocationId, UserId},
+        ledger::LedgerEntry,
+        policy::PolicyConfig,
+        ports::{LoadKeys, StoreError},
+        time::{Clock, Timestamp},
+        token::{Secret, TokenKeys},
+    };
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::Keyring;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+    /// A store that knows nobody.
+    struct Nobody;
+
+    impl Store for Nobody {
+        async fn load(&self, _: &LoadKeys) -> Result<Loaded, StoreError> {
+            unreachable!("a guard decides nothing")
+        }
+
+        async fn commit(&self, _: Commit) -> Result<(), StoreError> {
+            unreachable!("a guard commits nothing")
+        }
+
+        async fn account(&self, _: &UserId) -> Result<Option<Account>, StoreError> {
+            Ok(None)
+        }
+
+        async fn customer(&self, _: &CustomerId) -> Result<Option<Customer>, StoreError> {
+            unreachable!("a guard reads no customers")
+        }
+
+        async fn ledger(&self, _: &EventId) -> Result<Option<LedgerEntry>, StoreError> {
+            unreachable!("a guard reads no ledger")
+        }
+
+        async fn expired(&self, _: Timestamp, _: usize) -> Result<Vec<UserId>, StoreError> {
+            unreachable!("a guard expires nothing")
+        }
+    }
+
+    /// A service that must be ready before each call. A clone of it is not.
+    #[derive(Default)]
+    struct Reserved {
+        is_ready: bool,
+    }
+
+    impl Clone for Reserved {
+        fn clone(&self) -> Self {
+            Self::default()
+        }
+    }
+
+    impl Service<Request> for Reserved {
+        type Response = String;
+        type Error = Infallible;
+        type Future = std::future::Ready<Result<String, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            self.is_ready = true;
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request) -> Self::Future {
+            assert!(std::mem::take(&mut self.is_ready), "called before it was ready");
+            let session = request.extensions().get::<Session>();
+            std::future::ready(Ok(session.map(|session| session.user_id.clone()).unwrap()))
+        }
+    }
+
+    fn secret() -> Secret {
+        Secret::new("a secret of thirty-two bytes long").unwrap()
+    }
+
+    fn access() -> Arc<Access<Nobody>> {
+        Arc::new(Access {
+            store: Nobody,
+            policy: Arc::new(Policy::new(PolicyConfig::default()).unwrap()),
+            keyring: Keyring::fixed(TokenKeys::new(Some(secret()))),
+            clock: Clock::new(|| NOW),
+        })
+    }
+
+    #[tokio::test]
+    async fn the_service_that_was_ready_is_the_one_that_is_called() {
+        let guard = RequireRole::new(access(), "free").unwrap();
+        let mut guarded = guard.layer(Reserved::default());
+        let token = secret().mint(&UserId::new("ada").unwrap(), RevocationId(0), NOW);
+        for _ in 0..2 {
+            let request = Request::get("/").header(AUTHORIZATION, format!("Bearer {token}"));
+            let request = request.body(Body::empty()).unwrap();
+            let response = guarded.ready().await.unwrap().call(request).await.unwrap();
+            assert_eq!(response.status(), 200);
+        }
+    }
+
+    #[test]
+    fn an_unknown_role_is_refused_with_those_that_exist() {
+        let unknown = RequireRole::new(access(), "paied").err().unwrap();
+        let message = "there is no role \"paied\"; the roles are free, paid, operator";
+        assert_eq!(unknown.to_string(), message);
+    }
+}

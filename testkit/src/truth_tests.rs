@@ -30,6 +30,7 @@ const READINGS: Readings = Readings {
     unmapped_subscriptions_count: true,
     run_out_purchases_are_live: true,
     idle_subscriptions_are_live: true,
+    deleted_customers_keep_entitlements: false,
 };
 
 fn worlds() -> u64 {

@@ -87,3 +87,7 @@ fn failure(error: &StoreError) -> Failure {
 fn park(error: &StoreError) -> Verdict {
     Verdict::Park(failure(error))
 }
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;

@@ -7,20 +7,26 @@ use tierlift_core::{
     decide::{Commit, Loaded},
     id::{CustomerId, EventId, UserId},
     ledger::LedgerEntry,
-    policy::{PlanConfig, Policy, PolicyConfig},
+    limits::RETRY_DELAY_MS_MIN,
+    policy::{PlanConfig, PolicyConfig},
     ports::{Group, LoadKeys, Message, QueueError, StoreError},
     stripe::event::Type,
     time::Timestamp,
 };
 
 use super::*;
+use crate::retry_delay_ms;
 
 /// A queue that notes how deliveries were settled, in order.
 #[derive(Debug, Default)]
 struct SettledLog {
     entries: Mutex<Vec<String>>,
+    /// The delays of what was retried and released, in milliseconds.
+    delays_ms: Mutex<Vec<u64>>,
     /// Parking fails.
     dead_letters_away: bool,
+    /// Retrying fails.
+    retries_away: bool,
 }
 
 impl SettledLog {
@@ -38,12 +44,22 @@ impl Queue for SettledLog {
         unreachable!("Lambda deletes")
     }
 
-    async fn retry(&self, delivery: &Delivery, _: u64, error: Failure) -> Result<(), QueueError> {
+    async fn retry(
+        &self,
+        delivery: &Delivery,
+        delay_ms: u64,
+        error: Failure,
+    ) -> Result<(), QueueError> {
+        if self.retries_away {
+            return Err(QueueError::Unavailable("away".into()));
+        }
+        self.delays_ms.lock().unwrap().push(delay_ms);
         self.note(format!("retry {} {}", delivery.receipt.0, error.cause));
         Ok(())
     }
 
-    async fn release(&self, deliveries: &[Delivery], _: u64) -> Result<(), QueueError> {
+    async fn release(&self, deliveries: &[Delivery], delay_ms: u64) -> Result<(), QueueError> {
+        self.delays_ms.lock().unwrap().push(delay_ms);
         let receipts: Vec<_> = deliveries.iter().map(|one| one.receipt.0.as_str()).collect();
         self.note(format!("release {}", receipts.join(" ")));
         Ok(())
@@ -191,6 +207,48 @@ async fn what_gets_no_answer_in_time_comes_again() {
 #[tokio::test(start_paused = true)]
 async fn the_last_attempt_is_set_aside() {
     let mut last = delivery("1", "cus_away");
+    last.attempt = tierlift_core::limits::ATTEMPTS_MAX;
+    let worker = worker(SettledLog::default());
+    assert_eq!(worker.batch(vec![last], Duration::from_secs(5)).await, []);
+    assert_eq!(worker.queue.entries.into_inner().unwrap(), ["park 1 store.unavailable"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_a_group_waits_in_its_order_as_long_as_its_head() {
+    let head_delay_ms = retry_delay_ms("1", 1);
+    for (head, dead_letters_away, said, delay_ms) in [
+        ("cus_away", false, "retry 1 store.unavailable, release 2 3", head_delay_ms),
+        ("cus_large", true, "release 1, release 2 3", RETRY_DELAY_MS_MIN),
+    ] {
+        let worker = worker(SettledLog { dead_letters_away, ..SettledLog::default() });
+        let batch = ["1", "2", "3"].map(|event| delivery(event, head)).to_vec();
+        assert_eq!(worker.batch(batch, Duration::from_secs(5)).await.len(), 3, "{head}");
+        assert_eq!(worker.queue.entries.into_inner().unwrap().join(", "), said);
+        assert_eq!(worker.queue.delays_ms.into_inner().unwrap(), [delay_ms; 2], "{head}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_retried_stays_with_the_rest_of_its_group() {
+    let batch = [("1", "cus_away"), ("2", "cus_away"), ("3", "cus_a")];
+    let queue = SettledLog { retries_away: true, ..SettledLog::default() };
+    let [stays, committed, said] = run(queue, &batch).await;
+    assert_eq!((stays.as_str(), committed.as_str(), said.as_str()), ("1 2", "3", "release 2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_its_time_does_not_suffice_for_is_released_without_an_attempt() {
+    let worker = worker(SettledLog::default());
+    let batch = [delivery("1", "cus_a"), delivery("2", "cus_a")].to_vec();
+    assert_eq!(worker.batch(batch, Duration::ZERO).await.len(), 2);
+    assert_eq!(worker.store.committed.into_inner().unwrap(), [""; 0]);
+    assert_eq!(worker.queue.entries.into_inner().unwrap(), ["release 1", "release 2"]);
+    assert_eq!(worker.queue.delays_ms.into_inner().unwrap(), [0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_attempt_without_an_answer_is_parked() {
+    let mut last = delivery("1", "cus_slow");
     last.attempt = tierlift_core::limits::ATTEMPTS_MAX;
     let worker = worker(SettledLog::default());
     assert_eq!(worker.batch(vec![last], Duration::from_secs(5)).await, []);

@@ -56,3 +56,7 @@ async fn expire_one<S: Store>(
         ) => Err(error),
     }
 }
+
+#[cfg(test)]
+#[path = "expiry_tests.rs"]
+mod tests;

@@ -14,6 +14,9 @@ mod telemetry;
 mod verdict;
 mod waiting;
 
+#[cfg(test)]
+mod memory;
+
 pub use apply::apply;
 pub use attempt::attempt;
 pub use backoff::{conflict_delay_ms, retry_delay_ms};

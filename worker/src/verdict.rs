@@ -66,3 +66,35 @@ impl Verdict {
         Self::Retry { delay_ms: retry_delay_ms(message.event.as_str(), attempt), failure }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tierlift_core::{
+        codes::Code, id::EventId, ports::Group, stripe::event::Type, time::Timestamp,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_failure_is_retried_later_and_later_and_the_last_one_parks() {
+        let event = EventId::new("evt_1").unwrap();
+        let message = Message {
+            group: Group::new(&event, None),
+            event,
+            kind: Type::CustomerUpdated,
+            received_at: Timestamp::default(),
+            trace: None,
+            body: "{}".into(),
+        };
+        let failure = || Failure::new(Code::StoreUnavailable, &"away");
+        for attempt in 1..ATTEMPTS_MAX {
+            let delay_ms = retry_delay_ms("evt_1", attempt);
+            let retry = Verdict::Retry { delay_ms, failure: failure() };
+            assert_eq!(Verdict::after_failure(failure(), &message, attempt), retry, "{attempt}");
+        }
+        for attempt in [ATTEMPTS_MAX, ATTEMPTS_MAX + 1] {
+            let verdict = Verdict::after_failure(failure(), &message, attempt);
+            assert_eq!(verdict, Verdict::Park(failure()), "{attempt}");
+        }
+    }
+}

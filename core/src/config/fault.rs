@@ -211,15 +211,36 @@ mod tests {
 
     #[test]
     fn a_fault_names_the_path_of_its_key() {
-        let error = || ValueError::RoleReserved;
         for (key, path) in [
-            (Key::Role(2), "roles[2] is \"operator\""),
-            (Key::Plan("price_x".to_owned()), "plans.price_x is"),
-            (Key::GraceDays, "policy.grace_days is"),
-            (Key::AllowedOrigin(0), "allowed_origins[0] is"),
+            (Key::Roles, "roles"),
+            (Key::Role(2), "roles[2]"),
+            (Key::Livemode, "livemode"),
+            (Key::AllowedOrigins, "allowed_origins"),
+            (Key::AllowedOrigin(0), "allowed_origins[0]"),
+            (Key::JwksUrl, "jwks_url"),
+            (Key::Plans, "plans"),
+            (Key::Plan("price_x".to_owned()), "plans.price_x"),
+            (Key::Policy, "policy"),
+            (Key::PastDue, "policy.past_due"),
+            (Key::GraceDays, "policy.grace_days"),
+            (Key::UnmappedPrice, "policy.unmapped_price"),
         ] {
-            let fault = error().at(key).to_string();
-            assert!(fault.starts_with(path), "{fault}");
+            let fault = ValueError::PlanRepeated.at(key).to_string();
+            assert!(fault.starts_with(&format!("{path} is mapped twice; ")), "{fault}");
         }
+    }
+
+    #[test]
+    fn each_fault_has_its_line() {
+        let faults = Faults(vec![
+            ValueError::JwksUrl("issuer".to_owned()).at(Key::JwksUrl),
+            ValueError::GraceDays("-1".to_owned()).at(Key::GraceDays),
+        ]);
+        assert_eq!(
+            faults.to_string(),
+            "jwks_url is \"issuer\"; allowed: the address of a key set, such as \
+             \"https://issuer.example.com/.well-known/jwks.json\"\n\
+             policy.grace_days is -1; allowed: a whole number of days from 0 to 90"
+        );
     }
 }

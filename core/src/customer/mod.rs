@@ -17,7 +17,7 @@ use crate::{
     invoice::Paid,
     latest::Latest,
     limits::{PURCHASES_MAX, SUBSCRIPTIONS_MAX},
-    purchase::{Order, Purchase},
+    purchase::{Offer, Order, Purchase},
     reversal::GivenBack,
     stripe::event::{Event, Fact},
     time::Timestamp,
@@ -125,6 +125,18 @@ impl Customer {
         }
     }
 
+    /// Forgets the oldest purchase that is no plan, if there is no room for a new one.
+    pub fn make_room_for(&mut self, new: &PurchaseId, is_plan: impl Fn(&Offer) -> bool) {
+        if self.purchases.len() < PURCHASES_MAX || self.purchases.contains_key(new) {
+            return;
+        }
+        let foreign = self.purchases.iter().filter(|(_, known)| !is_plan(&known.offer));
+        let oldest = foreign.min_by_key(|(id, known)| (known.report.map(|it| it.at_secs), *id));
+        if let Some(id) = oldest.map(|(id, _)| id.clone()) {
+            self.purchases.remove(&id);
+        }
+    }
+
     /// Notes that an invoice of a subscription was paid, and what was given back of it.
     pub fn pay(
         &mut self,
@@ -134,7 +146,7 @@ impl Customer {
         given_back: GivenBack,
     ) -> Result<Arrival, Error> {
         let invoice = LatestInvoice { created_secs: paid.created_secs, id: id.clone(), given_back };
-        Ok(self.entry(subscription)?.pay(invoice))
+        Ok(self.entry(subscription)?.pay(invoice, paid.paid_secs))
     }
 
     /// Notes what was given back of a purchase.

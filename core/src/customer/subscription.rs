@@ -31,6 +31,9 @@ pub struct Subscription {
     /// The latest invoice that was paid.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub invoice: Option<LatestInvoice>,
+    /// Time at which an invoice was last paid, in seconds since the epoch.
+    #[serde(rename = "paid", skip_serializing_if = "Option::is_none", default)]
+    pub paid_secs: Option<i64>,
     /// End of its first period, in seconds since the epoch.
     #[serde(rename = "first_ends", skip_serializing_if = "Option::is_none", default)]
     pub first_period_ends_at_secs: Option<i64>,
@@ -67,8 +70,7 @@ impl Subscription {
     /// Whether something was paid after that second: an invoice, a good standing that began later, or a
     /// later period.
     fn is_paid_since(&self, at_secs: i64, state: &State<'_>) -> bool {
-        let is_later_invoice =
-            self.invoice.as_ref().is_some_and(|invoice| invoice.created_secs > at_secs);
+        let is_later_invoice = self.paid_secs.is_some_and(|paid_secs| paid_secs > at_secs);
         let is_later_standing = state.since_secs > at_secs;
         let is_later_period = state.node.period_ends_at_secs() > self.first_period_ends_at_secs;
         is_later_invoice
@@ -95,8 +97,8 @@ impl Subscription {
     }
 
     pub(super) fn insert(&mut self, edge: Edge) -> Arrival {
-        let nodes = edge.nodes().fold(Arrival::Stale, |arrival, node| arrival.or(self.note(node)));
-        self.record.insert(edge).or(nodes)
+        let noted = self.note_all(&edge);
+        self.record.insert(edge).or(noted)
     }
 
     pub(super) fn check_out(&mut self, user: Option<&UserId>, report: PaymentReport) -> Arrival {
@@ -108,15 +110,25 @@ impl Subscription {
     }
 
     /// Keeps the latest invoice. What was given back of an earlier one is history.
-    pub(super) fn pay(&mut self, new: LatestInvoice) -> Arrival {
+    pub(super) fn pay(&mut self, new: LatestInvoice, paid_secs: i64) -> Arrival {
+        let mut arrival = Arrival::Stale;
+        if self.paid_secs < Some(paid_secs) {
+            self.paid_secs = Some(paid_secs);
+            arrival = Arrival::Remembered;
+        }
         let rank = |invoice: &LatestInvoice| (invoice.created_secs, invoice.id.clone());
         match &self.invoice {
-            Some(known) if rank(known) > rank(&new) || *known == new => Arrival::Stale,
+            Some(known) if rank(known) > rank(&new) || *known == new => arrival,
             _ => {
                 self.invoice = Some(new);
                 Arrival::Remembered
             }
         }
+    }
+
+    /// Notes what outlives the record, of both nodes of an event.
+    pub(crate) fn note_all(&mut self, edge: &Edge) -> Arrival {
+        edge.nodes().fold(Arrival::Stale, |arrival, node| arrival.or(self.note(node)))
     }
 
     /// Notes what outlives the record: the first period and the lookup keys.

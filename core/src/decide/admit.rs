@@ -35,17 +35,25 @@ pub(super) fn admit(
         Fact::Subscription { id, edge } => {
             let known = customer.and_then(|customer| customer.subscriptions.get(id));
             if is_unmapped(known, &edge.to, policy) {
+                // A lookup key that its price had before the event counts, too.
+                let mut noted = known.cloned().unwrap_or_default();
+                noted.note_all(edge);
+                if !is_unmapped(Some(&noted), &edge.to, policy) {
+                    return Ok(Admitted::default());
+                }
                 return unmapped(&prices(&edge.to), policy);
             }
             Ok(Admitted::default())
         }
         Fact::Purchase(order) => admit_purchase(order, policy),
+        Fact::Invoice { paid, .. } => {
+            Ok(Admitted { cause: None, is_unrelated: paid.subscription.is_none() })
+        }
         Fact::Unrelated => Ok(Admitted { cause: None, is_unrelated: true }),
         Fact::Checkout { .. }
         | Fact::Customer { .. }
         | Fact::CustomerDeleted
         | Fact::Features(_)
-        | Fact::Invoice { .. }
         | Fact::InvoicePayment { .. }
         | Fact::Reversal { .. } => Ok(Admitted::default()),
     }

@@ -130,7 +130,7 @@ fn metadata_that_support_mends_move_a_subscription_and_both_users_hear_of_it() {
         stripe.later(900);
         stripe.update("sub_1", |sub| sub.user = "bob".into());
     };
-    check_orders("mended", &policy(), happens, "ada:free bob:paid");
+    check_orders("fixed", &policy(), happens, "ada:free bob:paid");
     let (store, _) = tell(&policy(), happens);
     let owners = &store.ledger["evt_2"].owners;
     let moved: Vec<_> = owners.iter().map(|o| (o.user.as_str(), o.to_role.as_str())).collect();
@@ -179,7 +179,7 @@ fn what_a_truncated_list_does_not_show_is_not_gone() {
         });
         assert_eq!(store.role("ada").0, "paid");
     }
-    // The plan may stand behind ten others from the very start: nobody can know.
+    // The plan may stand behind ten others from the start: nobody can know.
     let (store, came) = tell(&policy(), |stripe| {
         let metered: Vec<Value> = (0..10).map(metered).collect();
         stripe.created(&adas_items(&metered, true));

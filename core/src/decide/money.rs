@@ -7,6 +7,7 @@ use super::{Commit, LoadKeys, Loaded, Stop};
 use crate::{
     codes::Code,
     customer::{Customer, Ownable},
+    earned::plan,
     failure::Failure,
     fold::Arrival,
     id::{CustomerId, InvoiceId, PaymentId, PurchaseId, SubscriptionId},
@@ -27,8 +28,8 @@ pub(super) struct Money<'p> {
     pub(super) customer_arrival: Arrival,
     payments: BTreeMap<PaymentId, Payment>,
     invoices: BTreeMap<InvoiceId, Invoice>,
-    changed_payments: BTreeSet<PaymentId>,
-    changed_invoices: BTreeSet<InvoiceId>,
+    /// The customer that the event names.
+    of_event: Option<CustomerId>,
     /// What a payment paid for, where that was found out.
     subject: Option<Found>,
     keys: LoadKeys,
@@ -59,8 +60,7 @@ impl<'p> Money<'p> {
             customer_arrival: Arrival::Stale,
             payments,
             invoices,
-            changed_payments: BTreeSet::new(),
-            changed_invoices: BTreeSet::new(),
+            of_event: event.customer.clone(),
             subject: None,
             keys,
             policy,
@@ -71,8 +71,11 @@ impl<'p> Money<'p> {
     pub(super) fn apply(&mut self, event: &Event) -> Result<(), Stop> {
         match &event.fact {
             Fact::Purchase(order) => {
-                let id = self.customer(event.customer.as_ref())?.id.clone();
+                let policy = self.policy;
+                let customer = self.customer(event.customer.as_ref())?;
+                let id = customer.id.clone();
                 if !order.offer.is_empty() {
+                    customer.make_room_for(&order.id, |offer| plan(offer, policy).is_some());
                     self.apply_to_customer(event)?;
                 }
                 if let Some(payment) = &order.payment {
@@ -83,7 +86,7 @@ impl<'p> Money<'p> {
             Fact::Invoice { id, paid, payment } => {
                 let customer = self.customer(event.customer.as_ref())?.id.clone();
                 let arrival = self.invoice(id)?.pay(customer, paid.clone());
-                self.note_invoice(id, arrival);
+                self.note(arrival);
                 if let Some(payment) = payment {
                     self.link_invoice(payment, id)?;
                 }
@@ -94,7 +97,7 @@ impl<'p> Money<'p> {
                 let applied = self.payment(payment)?.reversal.apply(report);
                 let arrival =
                     applied.map_err(|error| Failure::new(Code::PaymentTooLarge, &error))?;
-                self.note_payment(payment, arrival);
+                self.note(arrival);
                 if let Some(invoice) = invoice {
                     self.link_invoice(payment, invoice)?;
                 }
@@ -131,14 +134,12 @@ impl<'p> Money<'p> {
         Stop::Load(Box::new(keys))
     }
 
-    /// Adds what changed to a commit.
+    /// Adds what changed to a commit, and every payment and invoice on the way: of two events that lead
+    /// over one of them at the same time, the second must be decided again.
     pub(super) fn commit(self, commit: &mut Commit) {
-        let Self { payments, invoices, changed_payments, changed_invoices, .. } = self;
         commit.customer = self.customer.filter(|_| self.customer_arrival == Arrival::Remembered);
-        let payments = payments.into_iter().filter(|(id, _)| changed_payments.contains(id));
-        commit.payments.extend(payments.map(|(_, payment)| payment));
-        let invoices = invoices.into_iter().filter(|(id, _)| changed_invoices.contains(id));
-        commit.invoices.extend(invoices.map(|(_, invoice)| invoice));
+        commit.payments.extend(self.payments.into_values());
+        commit.invoices.extend(self.invoices.into_values());
     }
 
     fn apply_to_customer(&mut self, event: &Event) -> Result<(), Stop> {
@@ -150,14 +151,14 @@ impl<'p> Money<'p> {
 
     fn link(&mut self, payment: &PaymentId, subject: Subject) -> Result<(), Stop> {
         let arrival = self.payment(payment)?.link(subject);
-        self.note_payment(payment, arrival);
+        self.note(arrival);
         self.follow_payment(payment)
     }
 
     fn link_invoice(&mut self, payment: &PaymentId, invoice: &InvoiceId) -> Result<(), Stop> {
         let linked = self.invoice(invoice)?.link(payment);
         let arrival = linked.map_err(|error| Failure::new(Code::PaymentTooLarge, &error))?;
-        self.note_invoice(invoice, arrival);
+        self.note(arrival);
         self.link(payment, Subject::Invoice(invoice.clone()))
     }
 
@@ -168,9 +169,11 @@ impl<'p> Money<'p> {
         match subject {
             Some(Subject::Purchase(customer, purchase)) => {
                 self.await_subject(id, true);
-                let arrival = self.customer(Some(&customer))?.give_back(&purchase, given_back);
-                self.note_customer(arrival);
-                self.subject = Some(Found::Purchase(purchase));
+                if let Some(customer) = self.follow(&customer)? {
+                    let arrival = customer.give_back(&purchase, given_back);
+                    self.note_customer(arrival);
+                    self.subject = Some(Found::Purchase(purchase));
+                }
                 Ok(())
             }
             Some(Subject::Invoice(invoice)) => self.follow_invoice(&invoice),
@@ -195,7 +198,8 @@ impl<'p> Money<'p> {
         let Some((customer, paid)) = paid else { return Ok(()) };
         let Some(subscription) = paid.subscription.clone() else { return Ok(()) };
         let given_back = GivenBack::of_all(given_back);
-        let paid_for = self.customer(Some(&customer))?.pay(id, &subscription, &paid, given_back);
+        let Some(customer) = self.follow(&customer)? else { return Ok(()) };
+        let paid_for = customer.pay(id, &subscription, &paid, given_back);
         let arrival = paid_for.map_err(|error| Failure::new(Code::CustomerTooLarge, &error))?;
         self.note_customer(arrival);
         self.subject = Some(Found::Subscription(subscription));
@@ -211,15 +215,19 @@ impl<'p> Money<'p> {
         let matters = policy.subscription_reversal.revokes(given_back)
             || policy.purchase_reversal.revokes(given_back);
         let since_secs = payment.reversal.since_secs().filter(|_| matters && !is_known);
-        let waiting_since = since_secs.map(Timestamp::from_secs);
-        if payment.waiting_since != waiting_since {
-            payment.waiting_since = waiting_since;
-            self.changed_payments.insert(id.clone());
-        }
+        payment.waiting_since = since_secs.map(Timestamp::from_secs);
     }
 
     fn is_loaded(&self, id: &CustomerId) -> bool {
         self.customer.as_ref().is_some_and(|customer| customer.id == *id)
+    }
+
+    /// The customer that a payment leads to. An event that names a customer leads to no other.
+    fn follow(&mut self, id: &CustomerId) -> Result<Option<&mut Customer>, Stop> {
+        if self.of_event.as_ref().is_some_and(|named| named != id) {
+            return Ok(None);
+        }
+        self.customer(Some(id)).map(Some)
     }
 
     /// The customer, which must be the one that is needed.
@@ -267,17 +275,7 @@ impl<'p> Money<'p> {
         self.arrival = self.arrival.or(arrival);
     }
 
-    fn note_payment(&mut self, id: &PaymentId, arrival: Arrival) {
+    const fn note(&mut self, arrival: Arrival) {
         self.arrival = self.arrival.or(arrival);
-        if arrival == Arrival::Remembered {
-            self.changed_payments.insert(id.clone());
-        }
-    }
-
-    fn note_invoice(&mut self, id: &InvoiceId, arrival: Arrival) {
-        self.arrival = self.arrival.or(arrival);
-        if arrival == Arrival::Remembered {
-            self.changed_invoices.insert(id.clone());
-        }
     }
 }

@@ -6,7 +6,7 @@ const UNRELATED: Delivered = Delivered::Committed(Outcome::Unrelated);
 const APPLIED: Delivered = Delivered::Committed(Outcome::Applied);
 const WAITING: Delivered = Delivered::Committed(Outcome::Waiting);
 
-/// Plans: `gold` is pro for good; `pass` is paid for 30 days, and `plink_1` pro for 7.
+/// Plans: `gold` is pro permanently; `pass` is paid for 30 days, and `plink_1` pro for 7.
 fn plans(config: &mut PolicyConfig) {
     let days = |days, plan| PlanConfig { days: Some(days), ..plan };
     config.plans.extend([
@@ -199,6 +199,19 @@ fn passes_add_up_also_over_two_guests_of_one_user() {
             assert_eq!(ends, Some(Timestamp::from_secs(START + days * DAY)), "{stack:?}");
         }
     }
+}
+
+#[test]
+fn a_purchase_outlives_its_customer() {
+    let policy = policy_with(plans);
+    let happens = |stripe: &mut Stripe| {
+        let gold = json!({"client_reference_id": "ada", "metadata": {"plan": "gold"}});
+        stripe.sell("completed", gold);
+        stripe.create(Sub { user: "bob".into(), ..Sub::new("sub_1", "cus_1", "active") });
+        stripe.later(1);
+        stripe.customer("deleted", "cus_1", None);
+    };
+    check_orders("deleted", &policy, happens, "ada:pro bob:free");
 }
 
 #[test]

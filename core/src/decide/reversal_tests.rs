@@ -4,7 +4,7 @@ use super::*;
 
 const UNRELATED: Delivered = Delivered::Committed(Outcome::Unrelated);
 
-/// A policy by what it says of refunds and disputes, of purchases and of subscriptions alike.
+/// A policy by what it says about refunds and disputes, of purchases and of subscriptions alike.
 fn on(refund: Access, dispute: OnDispute) -> Policy {
     policy_with(|config| {
         let on = OnReversal { refund, dispute };
@@ -16,7 +16,7 @@ fn revoke() -> Policy {
     on(Access::Revoke, OnDispute::Revoke)
 }
 
-/// Ada buys `price_paid` for good with `pi_1`.
+/// Ada buys `price_paid` permanently with `pi_1`.
 fn buy(stripe: &mut Stripe) {
     let session = json!({"client_reference_id": "ada", "metadata": {"plan": "price_paid"}});
     stripe.sell("completed", session);

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     change::{
         Change,
-        ChangeKind::{self, Downgraded, Subscription, Upgraded},
+        ChangeKind::{Downgraded, Subscription, Upgraded},
     },
     subscription::Status,
 };

@@ -45,8 +45,10 @@ impl Truth<'_> {
     }
 
     pub(in super::super) fn role(&self, user: &str) -> &'static str {
-        let owned = |id: &&str| self.owner(id) == Some(user) && !self.is_deleted(id);
+        let owned = |id: &&str| self.owner(id) == Some(user);
         let subs = self.stripe.subs.values().filter(|sub| owned(&sub.id.as_str()));
+        // What was bought stays bought when the customer is deleted.
+        let subs = subs.filter(|sub| !self.is_deleted(&sub.id));
         let subscribed = subs.filter(|sub| self.has_access(sub)).map(|sub| sub.price);
         let bought = PURCHASES.iter().filter(|(id, ..)| owned(id) && self.is_bought(id));
         let plans = subscribed.chain(bought.map(|(.., plan)| *plan));
@@ -70,16 +72,17 @@ impl Truth<'_> {
         let grace = i64::from(self.policy.grace_days) * DAY;
         let in_time = |end: i64| self.now < Timestamp::from_secs(end + grace);
         let is_kept = self.policy.past_due == PastDue::Keep;
-        sub.quantity > 0
-            && !is_unpaid
-            && !(pauses && !sub.collection.is_null())
-            && !self
-                .is_taken_back(given_back.unwrap_or_default(), self.policy.subscription_reversal)
-            && match sub.status {
-                "active" | "trialing" => in_time(ends),
-                "past_due" => is_kept && in_time(ends.min(START + since)),
-                _ => false,
-            }
+        let is_paused = pauses && !sub.collection.is_null();
+        let on = self.policy.subscription_reversal;
+        let is_taken_back = self.is_taken_back(given_back.unwrap_or_default(), on);
+        if sub.quantity == 0 || is_unpaid || is_paused || is_taken_back {
+            return false;
+        }
+        match sub.status {
+            "active" | "trialing" => in_time(ends),
+            "past_due" => is_kept && in_time(ends.min(START + since)),
+            _ => false,
+        }
     }
 
     /// Since when the status is what it is.

@@ -122,7 +122,7 @@ impl<'p> Truth<'p> {
         let status = ["active", "trialing", "incomplete"][how / 4];
         let user = user.map_or(Value::Null, Value::from);
         let basil = how.is_multiple_of(2);
-        self.stripe.create(Sub { basil, user, ..Sub::new(id, customer, status) });
+        self.stripe.create(Sub { user, basil, ..Sub::new(id, customer, status) });
         self.heard(id);
     }
 
@@ -236,8 +236,8 @@ impl<'p> Truth<'p> {
         }
         for payment in &payments {
             let known = self.payments.entry(*payment).or_default();
-            known.is_linked = how % 3 != 0;
-            known.charge_names = (how % 3 == 0).then_some(*invoice);
+            known.is_linked = !how.is_multiple_of(3);
+            known.charge_names = how.is_multiple_of(3).then_some(*invoice);
         }
         self.known.entry(id).or_default().invoices.push((self.stripe.at, payments));
     }
@@ -276,7 +276,7 @@ impl<'p> Truth<'p> {
 
     fn list(&mut self, customer: &'static str, how: usize) {
         let names =
-            &[["export", "audit"], ["audit", "sso"], ["sso", "export"]][how % 3][..how % 2 + 1];
+            &[["export", "audit"], ["audit", "sso"], ["sso", "export"]][how % 3][..=(how % 2)];
         let has_more = how > 8;
         self.stripe.entitlements(customer, names, has_more);
         let known = self.entitlements.entry(customer).or_default();

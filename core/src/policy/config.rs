@@ -247,4 +247,32 @@ mod tests {
             ],
         );
     }
+
+    #[test]
+    fn a_plan_earns_no_operator_even_where_the_role_is_listed() {
+        let mut config = config();
+        config.roles.push(OPERATOR.to_owned());
+        config.plans.push(PlanConfig::new("price_x", OPERATOR));
+        let keys: Vec<_> = config.faults().into_iter().map(|fault| fault.key).collect();
+        assert_eq!(keys, [Key::Role(3), Key::Plan("price_x".to_owned())]);
+    }
+
+    #[test]
+    fn limits_are_allowed_and_one_more_is_not() {
+        let names = |count: usize| (0..count).map(|n| format!("role_{n}")).collect::<Vec<_>>();
+        let name_of = |bytes: usize| vec!["x".repeat(bytes)];
+        for (roles, grace_days, key) in [
+            (names(1), 0, None),
+            (names(ROLES_MAX), GRACE_DAYS_MAX, None),
+            (names(ROLES_MAX + 1), 0, Some(Key::Roles)),
+            (names(1), GRACE_DAYS_MAX + 1, Some(Key::GraceDays)),
+            (name_of(ROLE_NAME_BYTES_MAX), 0, None),
+            (name_of(ROLE_NAME_BYTES_MAX + 1), 0, Some(Key::Role(0))),
+        ] {
+            let what = format!("{} roles, {grace_days} days", roles.len());
+            let config = PolicyConfig { roles, grace_days, ..PolicyConfig::default() };
+            let keys: Vec<_> = config.faults().into_iter().map(|fault| fault.key).collect();
+            assert_eq!(keys, Vec::from_iter(key), "{what}");
+        }
+    }
 }

@@ -78,6 +78,7 @@ impl Invoice<'_> {
             id: parse("data.object.id", &self.id, InvoiceId::new)?,
             paid: Paid {
                 created_secs: self.created.unwrap_or(at_secs),
+                paid_secs: at_secs,
                 subscription: subscription
                     .map(|id| parse("the subscription's id", id, SubscriptionId::new))
                     .transpose()?,

@@ -87,3 +87,29 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        id::UserId,
+        policy::{Role, tests::policy},
+    };
+
+    #[test]
+    fn a_session_shows_what_is_effective_now_and_not_what_was_committed() {
+        let now = Timestamp::from_secs(1_795_000_000);
+        let account = Account {
+            role: Role::new("paid"),
+            standing: Standing { subscription_active: true, subscription_expires_at: Some(now) },
+            role_assigned_at: Some(Timestamp::from_millis(1)),
+            revocation_id: RevocationId(3),
+            ..Account::new(UserId::new("ada").unwrap(), &policy())
+        };
+        let session = Session::new(&account, &policy(), now);
+        assert_eq!(
+            serde_json::to_string(&session).unwrap(),
+            r#"{"userId":"ada","role":"free","subscriptionActive":false,"subscriptionExpiresAt":null,"roleAssignedAt":"1970-01-01T00:00:00.001Z","revocationId":3}"#
+        );
+    }
+}

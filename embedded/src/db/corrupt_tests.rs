@@ -116,6 +116,7 @@ async fn a_damaged_ledger_row_is_an_error_and_still_counts_as_processed() {
         "UPDATE ledger SET cause = 'unheard.of'",
         "UPDATE ledger SET customer = ''",
         "UPDATE ledger SET owners = '[{}]'",
+        "UPDATE ledger SET owners = '[{\"user\":\"\"}]'",
     ] {
         let (_folder, db) = damaged(sql).await;
         let row = db.ledger(&evt_1).await;
@@ -146,6 +147,27 @@ async fn a_damaged_dead_letter_is_an_error_and_stays() {
         assert_eq!(db.redrive(&evt_1).await.is_err(), is_message, "{sql}");
         assert_eq!(db.depth().await.unwrap().dead, u64::from(is_message), "{sql}");
     }
+}
+
+#[tokio::test]
+async fn a_damaged_failure_record_is_an_error_and_its_message_stays() {
+    let (_folder, path) = folder();
+    let db = open(&path).unwrap();
+    db.enqueue(message("evt_1")).await.unwrap();
+    let delivery = db.receive(1).await.unwrap().remove(0);
+    damage(&db, "UPDATE queue SET failure = '{}'").await;
+    let failure = || tierlift_core::failure::Failure::new(Code::StoreUnavailable, &"away");
+    assert!(db.retry(&delivery, 0, failure()).await.is_err());
+    assert!(db.park(&delivery, failure()).await.is_err());
+    let depth = db.depth().await.unwrap();
+    assert_eq!((depth.queued, depth.dead), (1, 0));
+}
+
+#[tokio::test]
+async fn a_damaged_user_id_is_an_error_and_nobody_is_left_out_of_who_is_due() {
+    let (_folder, db) = damaged("UPDATE accounts SET user = '', next_expiry_at = 0").await;
+    let due = db.expired(NOW, 9).await;
+    assert!(matches!(due, Err(StoreError::Corrupt(_))), "{due:?}");
 }
 
 #[tokio::test]

@@ -38,4 +38,6 @@ pub use scan::Snapshot;
 #[cfg(test)]
 mod corrupt_tests;
 #[cfg(test)]
+mod dead_letter_tests;
+#[cfg(test)]
 mod tests;

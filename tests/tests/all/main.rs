@@ -10,6 +10,7 @@ mod http;
 mod localstripe;
 mod ownership;
 mod pipeline;
+mod policy_change;
 mod purchases;
 mod server;
 mod session;

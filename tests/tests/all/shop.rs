@@ -50,6 +50,11 @@ impl Shop {
             |server| server,
         )
         .await;
+        Self::on(server)
+    }
+
+    /// On a server that has just started.
+    pub(crate) fn on(server: TestServer) -> Self {
         server.pass_secs(1_000);
         Self { server, events: AtomicU64::default() }
     }

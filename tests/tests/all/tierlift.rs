@@ -34,7 +34,22 @@ impl Home {
         Tierlift { program }
     }
 
-    fn data(&self) -> PathBuf {
+    /// Replaces the configuration.
+    pub(crate) fn configure(&self, config: &str) {
+        fs::write(self.folder.path().join("tierlift.toml"), config).unwrap();
+    }
+
+    /// What `serve --dry-run` prints.
+    pub(crate) fn dry_run(&self) -> String {
+        let mut command = Command::new(tools::program("tierlift"));
+        let args = ["serve", "--dry-run", "--config", "tierlift.toml", "--data"];
+        command.args(args).arg(self.data()).current_dir(self.folder.path());
+        let output = command.env_clear().output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("tierlift.db")
     }
 

@@ -33,6 +33,10 @@ impl Oracle<'_> {
         let Some(customer) = self.world.customers.get(customer) else {
             return BTreeSet::new();
         };
+        let is_deleted = customer.deleted_at.is_some_and(|at| at <= self.at);
+        if is_deleted && !self.readings.deleted_customers_keep_entitlements {
+            return BTreeSet::new();
+        }
         let known = customer.summaries.iter().filter(|summary| summary.at <= self.at);
         let known = known.collect::<Vec<_>>();
         let seconds = known.iter().map(|summary| summary.at).collect::<BTreeSet<_>>();

@@ -27,6 +27,8 @@ pub struct Readings {
     pub run_out_purchases_are_live: bool,
     /// A live subscription that earns nothing at present still counts among the live ones.
     pub idle_subscriptions_are_live: bool,
+    /// A customer that was deleted keeps its entitlements until a summary takes them away.
+    pub deleted_customers_keep_entitlements: bool,
 }
 
 impl Default for Readings {
@@ -37,6 +39,7 @@ impl Default for Readings {
             unmapped_subscriptions_count: true,
             run_out_purchases_are_live: false,
             idle_subscriptions_are_live: true,
+            deleted_customers_keep_entitlements: true,
         }
     }
 }
