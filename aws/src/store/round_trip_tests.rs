@@ -169,8 +169,9 @@ fn fact(customer: u8, at_secs: i64) -> impl Strategy<Value = Fact> {
         (before(), node()).prop_map(move |(before, to)| Edge { at_secs, before, to: to.into() });
     let features = (btree_set(".{0,8}".prop_map(String::into_boxed_str), 0..4), any::<bool>())
         .prop_map(|(names, truncated)| FeatureList { names, truncated });
-    let paid = (secs(), option::of(subscription_id()))
-        .prop_map(|(created_secs, subscription)| Paid { created_secs, subscription });
+    let paid = (secs(), secs(), option::of(subscription_id())).prop_map(
+        |(created_secs, paid_secs, subscription)| Paid { created_secs, paid_secs, subscription },
+    );
     prop_oneof![
         6 => (subscription_id(), edge).prop_map(|(id, edge)| Fact::Subscription { id, edge }),
         2 => (subscription_id(), option::of(user()), report(at_secs))
