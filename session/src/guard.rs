@@ -216,7 +216,7 @@ mod tests {
     fn access() -> Arc<Access<Nobody>> {
         Arc::new(Access {
             store: Nobody,
-            policy: Arc::new(Policy::new(PolicyConfig::default()).unwrap()),
+            policy: Policy::new(PolicyConfig::default()).unwrap().into(),
             keyring: Keyring::fixed(TokenKeys::new(Some(secret()))),
             clock: Clock::new(|| NOW),
         })

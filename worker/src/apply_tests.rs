@@ -1,4 +1,5 @@
 use tierlift_core::{
+    codes::Code,
     customer::Customer,
     id::{CustomerId, EventId, UserId},
     policy::PolicyConfig,
@@ -12,18 +13,19 @@ use crate::memory::Scripted;
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
 
-/// A `customer.updated` event of `cus_1` that names a user.
+/// An event of a subscription of `cus_1` that names a user.
 fn message(event: &str, user: &str, at_secs: i64) -> Message {
     let event = EventId::new(event).unwrap();
     let customer = CustomerId::new("cus_1").unwrap();
     let body = format!(
-        r#"{{"id":"{event}","type":"customer.updated","created":{at_secs},"livemode":false,
-            "data":{{"object":{{"id":"cus_1","metadata":{{"user_id":"{user}"}}}}}}}}"#
+        r#"{{"id":"{event}","type":"customer.subscription.updated","created":{at_secs},
+            "livemode":false,"data":{{"object":{{"id":"sub_1","customer":"cus_1",
+            "status":"incomplete","items":{{"data":[]}},"metadata":{{"user_id":"{user}"}}}}}}}}"#
     );
     Message {
         group: Group::new(&event, Some(&customer)),
         event,
-        kind: Type::CustomerUpdated,
+        kind: Type::SubscriptionUpdated,
         received_at: NOW.plus_secs(-1),
         trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
         body: body.into(),
@@ -78,7 +80,8 @@ async fn what_the_store_refuses_has_its_verdict() {
 async fn a_customer_that_changes_hands_is_decided_with_both_accounts() {
     let mut customer = Customer::new(CustomerId::new("cus_1").unwrap());
     let earlier = message("evt_0", "bob", NOW.as_secs() - 1);
-    let earlier = Event::parse(earlier.event, earlier.kind, &earlier.body).unwrap();
+    let earlier =
+        Event::parse(earlier.event, earlier.kind, &earlier.body, &["user_id".to_owned()]).unwrap();
     customer.apply(&earlier).unwrap();
     let store = Scripted { customer: Some(customer), ..Scripted::default() };
     let verdict = first_attempt(&store).await;

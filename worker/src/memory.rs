@@ -1,10 +1,7 @@
 //! A store in memory, for the tests of this package: it notes what it is asked for and refuses what a
 //! test tells it to. It keeps no promise of a backend beyond that.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Mutex,
-};
+use std::{collections::VecDeque, sync::Mutex};
 
 use tierlift_core::{
     account::Account,
@@ -37,11 +34,11 @@ impl Scripted {
 
 impl Store for Scripted {
     async fn load(&self, keys: &LoadKeys) -> Result<Loaded, StoreError> {
-        self.loads.lock().unwrap().push(keys.users.clone());
+        self.loads.lock().unwrap().push(keys.users.iter().cloned().collect());
         let customer = self.customer.clone();
-        let customer = customer.unwrap_or_else(|| Customer::new(keys.customer.clone()));
-        let accounts = keys.users.iter().map(|user| (user.clone(), None));
-        Ok(Loaded { processed: false, customer, accounts: accounts.collect::<BTreeMap<_, _>>() })
+        let customer = customer.or_else(|| keys.customer.clone().map(Customer::new));
+        let accounts = keys.users.iter().map(|user| (user.clone(), None)).collect();
+        Ok(Loaded { customer, accounts, ..Loaded::default() })
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {

@@ -280,7 +280,11 @@ fn the_latest_paid_invoice_counts_and_what_was_given_back_of_it() {
     ] {
         let mut customer = told(["10 sub_1 ada"]);
         for (id, created_secs, given_back) in invoices {
-            let paid = Paid { created_secs: *created_secs, subscription: Some(sub("sub_1")) };
+            let paid = Paid {
+                created_secs: *created_secs,
+                paid_secs: *created_secs,
+                subscription: Some(sub("sub_1")),
+            };
             let id = InvoiceId::new(id).unwrap();
             customer.pay(&id, &sub("sub_1"), &paid, *given_back).unwrap();
             let again = customer.pay(&id, &sub("sub_1"), &paid, *given_back);

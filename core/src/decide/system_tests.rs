@@ -18,10 +18,8 @@ fn time_alone_ends_a_role_after_its_grace() {
     let commit = expire(account(), &policy, over).unwrap();
     assert_eq!(commit.ledger.event.as_str(), "tierlift.access.expired.2.ada");
     assert_eq!(commit.ledger.kind.as_str(), "tierlift.access.expired");
-    assert_eq!(
-        (&commit.ledger.user, commit.ledger.outcome),
-        (&Some(ada.clone()), Outcome::Applied)
-    );
+    let users: Vec<_> = commit.ledger.owners.iter().map(|owner| owner.user.as_str()).collect();
+    assert_eq!((&users[..], commit.ledger.outcome), (&["ada"][..], Outcome::Applied));
     assert_eq!(commit.changes.len(), 1);
     let change = &commit.changes[0];
     assert_eq!(change.kind, ChangeKind::Downgraded);

@@ -101,7 +101,11 @@ mod tests {
         let now = Timestamp::from_secs(1_795_000_000);
         let account = Account {
             role: Role::new("paid"),
-            standing: Standing { subscription_active: true, subscription_expires_at: Some(now) },
+            standing: Standing {
+                subscription_active: true,
+                subscription_expires_at: Some(now),
+                ..Standing::default()
+            },
             role_assigned_at: Some(Timestamp::from_millis(1)),
             revocation_id: RevocationId(3),
             ..Account::new(UserId::new("ada").unwrap(), &policy())
@@ -109,7 +113,7 @@ mod tests {
         let session = Session::new(&account, &policy(), now);
         assert_eq!(
             serde_json::to_string(&session).unwrap(),
-            r#"{"userId":"ada","role":"free","subscriptionActive":false,"subscriptionExpiresAt":null,"roleAssignedAt":"1970-01-01T00:00:00.001Z","revocationId":3}"#
+            r#"{"userId":"ada","role":"free","features":[],"status":null,"subscriptionActive":false,"subscriptionExpiresAt":null,"trialEndsAt":null,"cancelAt":null,"pastDueSince":null,"roleAssignedAt":"1970-01-01T00:00:00.001Z","revocationId":3,"accountVersion":0}"#
         );
     }
 }
