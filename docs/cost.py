@@ -190,7 +190,7 @@ EVENT = [
     ),
     Line("DynamoDB", "… with point-in-time recovery", gb(LEDGER_BYTES + ITEM_OVERHEAD_BYTES) * LEDGER_MONTHS, "restorable", "the same"),
     Line("DynamoDB", "stream", 0, "read", "reads by Lambda are free"),
-    *invocations("notifier-stream", 1, "batches of one; only role changes invoke it"),
+    *invocations("notifier-stream", 1, "batches of one; only changes that are pushed invoke it"),
     Line("DynamoDB", "Query of sockets", read_units(CONNECTION_BYTES, strong=False), "read", "the index, eventually consistent"),
     Line("API Gateway", "notice", 1, "frame", "one open socket"),
     Line("Network", "responses and notices", gb(ANSWERED_BYTES), "sent", "1 KB with headers"),
@@ -236,8 +236,10 @@ MONTH = [
     Line("EventBridge", "schedule of expiry", MINUTES, "schedule", "every minute; an upper bound, rules may be free"),
     *invocations("expiry", MINUTES, "every minute"),
     Line("DynamoDB", "queries of expiry", 16 * MINUTES * 0.5, "read", "16 shards"),
-    Line("CloudWatch", "metrics", 20, "metric", "3 from the access log; about 17 from the functions' logs"),
-    Line("CloudWatch", "alarms", 18, "alarm", "infrastructure/template.yaml"),
+    Line("DynamoDB", "queries of what waits", 16 * MINUTES * 0.5, "read", "16 shards; one more for each in which something waits"),
+    Line("DynamoDB", "GetItem of the policy", MINUTES, "read", "strongly consistent"),
+    Line("CloudWatch", "metrics", 22, "metric", "3 from the access log; about 19 from the functions' logs"),
+    Line("CloudWatch", "alarms", 19, "alarm", "infrastructure/template.yaml"),
     Line("CloudWatch", "dashboard", 1, "dashboard", "infrastructure/template.yaml"),
 ]
 

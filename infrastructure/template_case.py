@@ -1,5 +1,6 @@
 """The template, as the tests in test_policy.py read it."""
 
+import math
 import pathlib
 import re
 import unittest
@@ -24,8 +25,8 @@ def branches(value):
 
 def limit(name):
     """A number in core/src/limits.rs."""
-    (value,) = re.findall(rf"pub const {name}: \w+ = ([\d_]+);", LIMITS.read_text())
-    return int(value)
+    (value,) = re.findall(rf"pub const {name}: \w+ = ([\d_* ]+);", LIMITS.read_text())
+    return math.prod(int(factor) for factor in value.split("*"))
 
 
 class Template(unittest.TestCase):

@@ -14,10 +14,26 @@ CODES = HERE.parent / "core/src/codes.rs"
 FUNCTIONS = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
 
 # The policy of the deployment, which four functions use.
-POLICY = {"ROLES", "PLANS", "LIVEMODE", "PAST_DUE", "GRACE_DAYS", "UNMAPPED_PRICE"}
+POLICY = {
+    "ROLES",
+    "PLANS",
+    "FEATURES",
+    "USER_ID_KEYS",
+    "LIVEMODE",
+    "PAST_DUE",
+    "GRACE_DAYS",
+    "UNMAPPED_PRICE",
+    "IGNORE_PRICES",
+    "PAUSE_COLLECTION",
+    "REFUND",
+    "DISPUTE",
+    "PURCHASE_REFUND",
+    "PURCHASE_DISPUTE",
+    "PURCHASE_STACK",
+}
 TOKENS = {"JWT_SECRET_ARN", "JWKS_URL"}
 VARIABLES = {
-    "Ingest": {"QUEUE_URL"},
+    "Ingest": {"QUEUE_URL", "CONNECTED_ACCOUNTS"},
     "Worker": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | POLICY,
     "NotifierStream": {"TABLE", "CONNECTIONS_ENDPOINT"},
     "NotifierGateway": {"TABLE", "CONNECTIONS_ENDPOINT", "ALLOWED_ORIGINS"} | TOKENS | POLICY,
@@ -57,7 +73,13 @@ ALLOWED_ACTIONS = {
         "execute-api:ManageConnections",
     },
     "Session": {"dynamodb:GetItem"},
-    "Expiry": {"dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem"},
+    "Expiry": {
+        "dynamodb:Query",
+        "dynamodb:Scan",
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+    },
 }
 READS_SECRETS = {"Ingest", "NotifierGateway", "Session"}
 
@@ -123,7 +145,12 @@ class Permissions(Template):
         for name, statement in self.statements():
             if items & {action.partition(":")[2] for action in listed(statement["Action"])}:
                 keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
-                self.assertTrue(all(key.endswith("#*") and len(key) > 2 for key in keys), name)
+                for key in keys:
+                    self.assertTrue(key == "POLICY" or re.fullmatch(r"[A-Z]+#\*", key), (name, key))
+
+    def test_only_expiry_reads_whole_tables(self):
+        scanning = {name for name, it in self.statements() if "dynamodb:Scan" in listed(it["Action"])}
+        self.assertEqual(scanning, {"ExpiryRole"})
 
     def test_the_key_is_only_used_through_a_service(self):
         for name, statement in self.statements():
@@ -222,7 +249,10 @@ class Functions(Template):
         failures = {"Fn::GetAtt": ["NotifierFailureQueue", "Arn"]}
         self.assertEqual(stream["DestinationConfig"]["OnFailure"]["Destination"], failures)
 
-    def test_the_stream_starts_the_notifier_only_for_role_changes(self):
+    def test_a_changed_policy_is_applied_after_the_worker_follows_it(self):
+        self.assertEqual(self.resources["Expiry"]["DependsOn"], "Worker")
+
+    def test_the_stream_starts_the_notifier_only_for_changes(self):
         (only,) = self.properties("NotifierStreamChanges")["FilterCriteria"]["Filters"]
         image = {"NewImage": {"change": {"S": [{"exists": True}]}}}
         self.assertEqual(json.loads(only["Pattern"]), {"eventName": ["INSERT", "MODIFY"], "dynamodb": image})
@@ -308,6 +338,7 @@ class Alarms(Template):
             ("ApproximateNumberOfMessagesVisible", queue("DeadLetterQueue")),
             ("ApproximateNumberOfMessagesVisible", queue("NotifierFailureQueue")),
             ("ApproximateAgeOfOldestMessage", queue("EventQueue")),
+            ("tierlift_waiting_oldest_age_seconds", dimension("function", {"Ref": "Expiry"})),
             ("IteratorAge", dimension("FunctionName", {"Ref": "NotifierStream"})),
             *((f"Webhooks{what}", "[]") for what in ("Accepted", "Refused", "Failed")),
         }
@@ -320,6 +351,10 @@ class Alarms(Template):
         for name, alarm in self.of_type("AWS::CloudWatch::Alarm").items():
             self.assertEqual(alarm["Properties"]["AlarmActions"], [{"Ref": "AlarmTopic"}], name)
             self.assertGreater(len(alarm["Properties"]["AlarmDescription"]), 20, name)
+
+    def test_what_waits_alarms_when_it_is_logged(self):
+        alarm = self.properties("WaitingAlarm")
+        self.assertEqual((alarm["Namespace"], alarm["Threshold"]), ("tierlift", limit("WAITING_LOGGED_AFTER_SECS")))
 
     def test_webhooks_are_counted_in_the_access_log(self):
         log = self.properties("HttpStage")["AccessLogSettings"]["Format"]

@@ -86,9 +86,14 @@ pub const POLICY_RETRY_SECS: u64 = 5;
 pub const POLICY_COMMITS_AT_ONCE_MAX: usize = 32;
 /// Accounts that one round of expiry settles; the others wait for the next round.
 pub const EXPIRIES_PER_ROUND_MAX: usize = 1_000;
-/// Pages of one shard of the expiry index on AWS that one round reads, to get past entries that are not
-/// accounts.
-pub const EXPIRY_PAGES_MAX: usize = 10;
+/// Pages of one shard of an index on AWS that one query reads, to get past entries that it does not
+/// recognize.
+pub const INDEX_PAGES_MAX: usize = 10;
+/// Pages of one shard of the index of what waits on AWS that are counted. A page has some ten thousand
+/// entries.
+pub const WAITING_PAGES_MAX: usize = 10;
+/// Pages of a scan on AWS that are read to find one customer or account.
+pub const SCAN_PAGES_MAX: usize = 20;
 
 // ---- Queue -------------------------------------------------------------------------------------
 
@@ -161,6 +166,9 @@ pub const FAILURE_KEPT_DAYS: i64 = 15;
 /// Keys of one `BatchGetItem`
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
 pub const BATCH_GET_KEYS_MAX: usize = 100;
+/// Items of one `TransactWriteItems`
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+pub const TRANSACTION_ITEMS_MAX: usize = 100;
 /// Time for which the row of a connection is kept, in seconds: API Gateway's longest, and a margin
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>).
 pub const CONNECTION_KEPT_SECS: i64 = 2 * 60 * 60 + 10 * 60;

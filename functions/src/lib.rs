@@ -5,6 +5,7 @@
 //! `tierlift_aws`.
 
 pub mod gateway;
+pub mod maintenance;
 pub mod rotating_access;
 
 use axum::Router;

@@ -85,7 +85,7 @@ pub async fn open(function: &Function) -> anyhow::Result<FunctionAccess> {
         ),
         None => Keyring::fixed(TokenKeys::default()),
     };
-    let access = Access { store, policy, keyring, clock: clock.clone() };
+    let access = Access { store, policy: policy.into(), keyring, clock: clock.clone() };
     Ok(RotatingAccess::new(Arc::new(access), source))
 }
 

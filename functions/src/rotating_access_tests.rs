@@ -28,7 +28,7 @@ impl TokenSecrets for Source {
 fn access(source: Option<Source>) -> RotatingAccess<(), Source> {
     let access = Access {
         store: (),
-        policy: Arc::new(Policy::new(PolicyConfig::default()).unwrap()),
+        policy: Policy::new(PolicyConfig::default()).unwrap().into(),
         keyring: Keyring::fixed(TokenKeys::default()),
         clock: Clock::new(|| NOW),
     };

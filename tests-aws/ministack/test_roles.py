@@ -119,6 +119,9 @@ class Calls:
     def due(self):
         return self.query("expiry", "expiry_shard", {"N": "0"})
 
+    def waiting(self):
+        return self.query("waiting", "waiting_shard", {"N": "0"})
+
     def query(self, index, name, value):
         return self.item(
             "query",
@@ -186,8 +189,8 @@ class Roles(unittest.TestCase):
         self.check(
             "worker",
             allowed=[
-                c.load("EVENT#a", "CUSTOMER#a", "USER#a"),
-                c.commit("EVENT#a", "CUSTOMER#a", "USER#a"),
+                c.load("EVENT#a", "CUSTOMER#a", "PAYMENT#a", "INVOICE#a", "USER#a"),
+                c.commit("EVENT#a", "CUSTOMER#a", "PAYMENT#a", "INVOICE#a", "USER#a"),
                 c.load("FAILURE#a", "FAILURE#b"),
                 c.change("FAILURE#a"),
                 c.park,
@@ -202,6 +205,9 @@ class Roles(unittest.TestCase):
                 c.scan(),
                 c.sockets_of("a"),
                 c.due(),
+                c.waiting(),
+                c.get("POLICY"),
+                c.put("POLICY"),
                 c.send,
                 c.webhook_secret,
                 c.jwt_secret,
@@ -248,12 +254,30 @@ class Roles(unittest.TestCase):
             denied=[c.get("CONN#a"), c.get("CUSTOMER#a"), c.put("USER#a"), c.scan(), c.webhook_secret],
         )
 
-    def test_expiry_finds_and_settles_expired_accounts(self):
+    def test_expiry_settles_accounts_reports_what_waits_and_applies_the_policy(self):
         c = self.calls
         self.check(
             "expiry",
-            allowed=[c.due(), c.get("USER#a"), c.commit("EVENT#c", "USER#a")],
-            denied=[c.put("CUSTOMER#a"), c.put("CONN#a"), c.delete("USER#a"), c.sockets_of("a"), c.send, c.jwt_secret],
+            allowed=[
+                c.due(),
+                c.waiting(),
+                c.scan(),
+                c.get("USER#a"),
+                c.load("USER#a", "USER#b"),
+                c.commit("EVENT#c", "USER#a"),
+                c.commit("EVENT#d", "CUSTOMER#a", "USER#a"),
+                c.get("POLICY"),
+                c.put("POLICY"),
+            ],
+            denied=[
+                c.put("PAYMENT#a"),
+                c.put("CONN#a"),
+                c.get("CONN#a"),
+                c.delete("USER#a"),
+                c.sockets_of("a"),
+                c.send,
+                c.jwt_secret,
+            ],
         )
 
 

@@ -8,13 +8,15 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tierlift_core::{
     account::Account,
-    change::ChangeRecord,
-    change::{Change, DeliveryContext},
+    change::{Change, ChangeRecord, DeliveryContext},
+    codes::Code,
     customer::Customer,
     decide::Commit,
     id::Version,
+    invoice::Invoice,
     ledger::LedgerEntry,
-    limits::ITEM_BYTES_MAX,
+    limits::{ITEM_BYTES_MAX, TRANSACTION_ITEMS_MAX},
+    payment::Payment,
     ports::StoreError,
 };
 
@@ -49,15 +51,23 @@ pub(super) fn change_json(record: &ChangeRecord) -> String {
 
 impl Transaction {
     /// The transaction of a commit, for the call of that number. An error where an item is larger than
-    /// a table can hold.
+    /// a table can hold, or where there are more items than a transaction can have.
     pub(super) fn new(commit: &Commit, table: &str, call: u64) -> Result<Self, StoreError> {
         let token = token(commit, table, call);
         let mut this = Self { token, puts: Vec::new(), items: Vec::new() };
-        let new = Version::default();
+        let (new, now) = (Version::default(), commit.ledger.processed_at);
         this.put(table, ItemKind::Ledger, item::ledger_item(&commit.ledger)?, new)?;
         if let Some(customer) = &commit.customer {
             let item = item::customer_item(customer)?;
             this.put(table, ItemKind::Customer, item, customer.version)?;
+        }
+        for payment in &commit.payments {
+            let item = item::payment_item(payment, now)?;
+            this.put(table, ItemKind::Payment, item, payment.version)?;
+        }
+        for invoice in &commit.invoices {
+            let item = item::invoice_item(invoice, now)?;
+            this.put(table, ItemKind::Invoice, item, invoice.version)?;
         }
         for account in &commit.accounts {
             let change = commit.changes.iter().find(|change| change.user == account.user);
@@ -66,8 +76,12 @@ impl Transaction {
                 context: commit.context.clone(),
             });
             let json = record.as_ref().map(change_json);
-            let item = item::account_item(account, json, commit.ledger.processed_at)?;
+            let item = item::account_item(account, json)?;
             this.put(table, ItemKind::Account, item, account.version)?;
+        }
+        // A customer concerns as many accounts as users own something of it: nearly always one.
+        if this.items.len() > TRANSACTION_ITEMS_MAX {
+            return Err(StoreError::TooLarge(Code::CustomerTooLarge));
         }
         Ok(this)
     }
@@ -107,7 +121,7 @@ fn put(table: &str, kind: ItemKind, item: Item, expected: Version) -> Result<Put
         // An existing item may be another than this event's row, so DynamoDB has to return it.
         ItemKind::Ledger => put
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
-        ItemKind::Customer | ItemKind::Account => put,
+        ItemKind::Customer | ItemKind::Payment | ItemKind::Invoice | ItemKind::Account => put,
     }
     .build()
 }
@@ -121,6 +135,8 @@ fn token(commit: &Commit, table: &str, call: u64) -> String {
         table,
         ledger: &commit.ledger,
         customer: commit.customer.as_ref().map(|customer| (customer.version, customer)),
+        payments: commit.payments.iter().map(|payment| (payment.version, payment)).collect(),
+        invoices: commit.invoices.iter().map(|invoice| (invoice.version, invoice)).collect(),
         accounts: commit.accounts.iter().map(|account| (account.version, account)).collect(),
         changes: &commit.changes,
         context: commit.context.as_ref(),
@@ -139,6 +155,8 @@ struct Content<'a> {
     table: &'a str,
     ledger: &'a LedgerEntry,
     customer: Option<(Version, &'a Customer)>,
+    payments: Vec<(Version, &'a Payment)>,
+    invoices: Vec<(Version, &'a Invoice)>,
     accounts: Vec<(Version, &'a Account)>,
     changes: &'a [Change],
     context: Option<&'a DeliveryContext>,

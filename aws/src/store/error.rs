@@ -64,7 +64,10 @@ fn from_reason(kind: ItemKind, reason: &CancellationReason, event: &EventId) -> 
     let code = reason.code().filter(|code| *code != "None")?;
     let error = match (code, kind) {
         ("ConditionalCheckFailed", ItemKind::Ledger) => from_existing(event, reason.item()),
-        ("ConditionalCheckFailed", ItemKind::Customer | ItemKind::Account)
+        (
+            "ConditionalCheckFailed",
+            ItemKind::Customer | ItemKind::Payment | ItemKind::Invoice | ItemKind::Account,
+        )
         | ("TransactionConflict", _) => StoreError::Conflict,
         _ => match too_large(kind, Some(code), reason.message()) {
             Some(cause) => StoreError::TooLarge(cause),

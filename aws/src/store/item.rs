@@ -1,4 +1,4 @@
-//! Customers, accounts and ledger rows as items of the table.
+//! Customers, payments, invoices, accounts and ledger rows as items of the table.
 //!
 //! Their fields are top-level attributes, so that an operator can read them in the console. The other
 //! attributes are the key, the shape, the version, and those that the indexes and the stream use. An
@@ -13,9 +13,12 @@ use tierlift_core::{
     account::Account,
     codes::Code,
     customer::Customer,
-    id::{CustomerId, EventId, UserId, Version},
+    id::{CustomerId, EventId, InvoiceId, PaymentId, UserId, Version},
+    invoice::Invoice,
     ledger::LedgerEntry,
-    ports::StoreError,
+    limits::PAYMENT_KEPT_DAYS,
+    payment::Payment,
+    ports::{PolicyState, StoreError},
     time::Timestamp,
 };
 
@@ -27,6 +30,8 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 pub(super) enum ItemKind {
     Ledger,
     Customer,
+    Payment,
+    Invoice,
     Account,
 }
 
@@ -36,6 +41,7 @@ impl ItemKind {
         match self {
             Self::Ledger => None,
             Self::Customer => Some(Code::CustomerTooLarge),
+            Self::Payment | Self::Invoice => Some(Code::PaymentTooLarge),
             Self::Account => Some(Code::AccountTooLarge),
         }
     }
@@ -47,18 +53,26 @@ pub(crate) const PK: &str = "pk";
 pub(crate) const TTL: &str = "ttl";
 /// Number of writes of an aggregate.
 pub(super) const VERSION: &str = "version";
-/// JSON of the [`ChangeRecord`](tierlift_core::change::ChangeRecord) of a write that changed the role.
+/// JSON of the [`ChangeRecord`](tierlift_core::change::ChangeRecord) of a write with a change that is
+/// pushed.
 const CHANGE: &str = "change";
 /// The account's shard of the expiry index.
 pub(super) const EXPIRY_SHARD: &str = "expiry_shard";
 /// Time at which an access of the account expires next, in seconds since the epoch.
 pub(super) const NEXT_EXPIRY_AT: &str = "next_expiry_at";
-/// Shards of the expiry index, so that writes are spread over several partitions.
-pub(super) const EXPIRY_SHARDS: u8 = 16;
+/// The shard of the waiting index of a customer or payment.
+pub(super) const WAITING_SHARD: &str = "waiting_shard";
+/// Time since which a customer or payment waits, in microseconds since the epoch: the field itself.
+pub(super) const WAITING_SINCE: &str = "waiting_since";
+/// Shards of each of the two indexes, so that writes are spread over several partitions.
+pub(super) const SHARDS: u8 = 16;
+
+/// The key of the item that says which policy everything is under.
+pub(super) const POLICY_KEY: &str = "POLICY";
 
 /// Version of the item layout. It increases when an older program would misread an item.
-const SHAPE: u64 = 1;
-const SHAPE_ATTRIBUTE: &str = "shape";
+pub(super) const SHAPE: u64 = 1;
+pub(super) const SHAPE_ATTRIBUTE: &str = "shape";
 
 /// Why an item cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -103,29 +117,45 @@ pub(super) trait Stored: Serialize + DeserializeOwned {
     fn id(&self) -> &str;
 }
 
-impl Stored for Customer {
-    const PREFIX: &'static str = "CUSTOMER#";
-
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
+/// A type whose items have a version.
+pub(super) trait Aggregate: Stored {
+    fn set_version(&mut self, version: Version);
 }
 
-impl Stored for Account {
-    const PREFIX: &'static str = "USER#";
+macro_rules! stored {
+    ($type:ty, $prefix:literal, $id:ident) => {
+        impl Stored for $type {
+            const PREFIX: &'static str = $prefix;
 
-    fn id(&self) -> &str {
-        self.user.as_str()
-    }
+            fn id(&self) -> &str {
+                self.$id.as_str()
+            }
+        }
+    };
 }
 
-impl Stored for LedgerEntry {
-    const PREFIX: &'static str = "EVENT#";
+macro_rules! aggregates {
+    ($($type:ty, $prefix:literal, $id:ident;)*) => {
+        $(
+            stored!($type, $prefix, $id);
 
-    fn id(&self) -> &str {
-        self.event.as_str()
-    }
+            impl Aggregate for $type {
+                fn set_version(&mut self, version: Version) {
+                    self.version = version;
+                }
+            }
+        )*
+    };
 }
+
+aggregates! {
+    Customer, "CUSTOMER#", id;
+    Payment, "PAYMENT#", id;
+    Invoice, "INVOICE#", id;
+    Account, "USER#", user;
+}
+
+stored!(LedgerEntry, "EVENT#", event);
 
 fn key_of<T: Stored>(id: &str) -> String {
     format!("{}{id}", T::PREFIX)
@@ -134,6 +164,16 @@ fn key_of<T: Stored>(id: &str) -> String {
 /// The key of a customer.
 pub(super) fn customer_key(customer: &CustomerId) -> String {
     key_of::<Customer>(customer.as_str())
+}
+
+/// The key of a payment.
+pub(super) fn payment_key(payment: &PaymentId) -> String {
+    key_of::<Payment>(payment.as_str())
+}
+
+/// The key of an invoice.
+pub(super) fn invoice_key(invoice: &InvoiceId) -> String {
+    key_of::<Invoice>(invoice.as_str())
 }
 
 /// The key of a user's account.
@@ -151,26 +191,42 @@ pub(super) fn user_from_key(key: &str) -> Option<UserId> {
     UserId::new(key.strip_prefix(Account::PREFIX)?).ok()
 }
 
+/// The id of the customer or payment that has a key, and what it waits for.
+pub(super) fn waiting_from_key(key: &str) -> Option<(&str, Code)> {
+    let customer = key.strip_prefix(Customer::PREFIX).map(|id| (id, Code::OwnerUnknown));
+    customer.or_else(|| Some((key.strip_prefix(Payment::PREFIX)?, Code::PaymentUnlinked)))
+}
+
 /// The item that a commit writes for a customer.
 pub(super) fn customer_item(customer: &Customer) -> Result<Item, Error> {
-    let mut item = to_item(customer)?;
-    item.insert(VERSION.to_owned(), number(customer.version.next().0));
+    let mut item = versioned_item(customer, customer.version)?;
+    insert_waiting_shard(&mut item, customer.id.as_str());
     Ok(item)
 }
 
-/// The item that a commit writes for an account at a time. `change` is the JSON of its change record.
-pub(super) fn account_item(
-    account: &Account,
-    change: Option<String>,
-    now: Timestamp,
-) -> Result<Item, Error> {
-    let mut item = to_item(account)?;
-    item.insert(VERSION.to_owned(), number(account.version.next().0));
+/// The item that a commit writes for a payment at a time.
+pub(super) fn payment_item(payment: &Payment, now: Timestamp) -> Result<Item, Error> {
+    let mut item = versioned_item(payment, payment.version)?;
+    insert_waiting_shard(&mut item, payment.id.as_str());
+    item.insert(TTL.to_owned(), number(now.plus_days(PAYMENT_KEPT_DAYS).as_secs()));
+    Ok(item)
+}
+
+/// The item that a commit writes for an invoice at a time.
+pub(super) fn invoice_item(invoice: &Invoice, now: Timestamp) -> Result<Item, Error> {
+    let mut item = versioned_item(invoice, invoice.version)?;
+    item.insert(TTL.to_owned(), number(now.plus_days(PAYMENT_KEPT_DAYS).as_secs()));
+    Ok(item)
+}
+
+/// The item that a commit writes for an account. `change` is the JSON of its change record.
+pub(super) fn account_item(account: &Account, change: Option<String>) -> Result<Item, Error> {
+    let mut item = versioned_item(account, account.version)?;
     if let Some(change) = change {
         item.insert(CHANGE.to_owned(), AttributeValue::S(change));
     }
-    if let Some(expires_at) = account.next_expiry(now) {
-        item.insert(EXPIRY_SHARD.to_owned(), number(expiry_shard(&account.user)));
+    if let Some(expires_at) = account.next_expiry_at {
+        item.insert(EXPIRY_SHARD.to_owned(), number(shard(account.user.as_str())));
         item.insert(NEXT_EXPIRY_AT.to_owned(), number(expires_at.as_secs()));
     }
     Ok(item)
@@ -181,6 +237,29 @@ pub(super) fn ledger_item(entry: &LedgerEntry) -> Result<Item, Error> {
     let mut item = to_item(entry)?;
     item.insert(TTL.to_owned(), number(entry.expires_at.as_secs()));
     Ok(item)
+}
+
+/// The item of the policy that everything is under.
+pub(super) fn policy_item(state: &PolicyState) -> Result<Item, Error> {
+    let key = POLICY_KEY.to_owned();
+    match serde_dynamo::to_item(state) {
+        Ok(fields) => Ok(new_item(key, fields)),
+        Err(error) => Err(Error::Malformed { key, error }),
+    }
+}
+
+/// The item of an aggregate of that version: it gets the next one.
+fn versioned_item<T: Aggregate>(value: &T, version: Version) -> Result<Item, Error> {
+    let mut item = to_item(value)?;
+    item.insert(VERSION.to_owned(), number(version.next().0));
+    Ok(item)
+}
+
+/// Puts what waits into the waiting index.
+fn insert_waiting_shard(item: &mut Item, id: &str) {
+    if item.contains_key(WAITING_SINCE) {
+        item.insert(WAITING_SHARD.to_owned(), number(shard(id)));
+    }
 }
 
 fn to_item<T: Stored>(value: &T) -> Result<Item, Error> {
@@ -197,16 +276,27 @@ pub(crate) fn new_item(key: String, mut attributes: Item) -> Item {
     attributes
 }
 
-/// Parses a customer.
-pub(super) fn parse_customer(item: Item, id: &CustomerId) -> Result<Customer, Error> {
-    let version = version(&item, &customer_key(id))?;
-    Ok(Customer { version, ..parse(item, id.as_str())? })
+/// Parses an aggregate.
+pub(super) fn parse_aggregate<T: Aggregate>(item: Item, id: &str) -> Result<T, Error> {
+    let version = version(&item, &key_of::<T>(id))?;
+    let mut value: T = parse(item, id)?;
+    value.set_version(version);
+    Ok(value)
 }
 
-/// Parses an account.
-pub(super) fn parse_account(item: Item, user: &UserId) -> Result<Account, Error> {
-    let version = version(&item, &account_key(user))?;
-    Ok(Account { version, ..parse(item, user.as_str())? })
+/// Parses an aggregate that was found by its kind.
+pub(super) fn parse_found<T: Aggregate>(item: Item) -> Result<T, Error> {
+    let key = text(&item, PK).unwrap_or_default();
+    let unrecognized = || Error::Unrecognized { key: key.to_owned(), attribute: PK };
+    let id = key.strip_prefix(T::PREFIX).ok_or_else(unrecognized)?.to_owned();
+    parse_aggregate(item, &id)
+}
+
+/// Parses the policy that everything is under.
+pub(super) fn parse_policy(item: Item) -> Result<PolicyState, Error> {
+    check_item(&item, POLICY_KEY)?;
+    serde_dynamo::from_item(item)
+        .map_err(|error| Error::Malformed { key: POLICY_KEY.to_owned(), error })
 }
 
 /// Parses a ledger row.
@@ -260,9 +350,9 @@ pub(crate) fn number(number: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(number.into().to_string())
 }
 
-/// The shard of a user, which never changes.
-fn expiry_shard(user: &UserId) -> u8 {
-    let digest: [u8; 32] = Sha256::digest(user.as_str()).into();
+/// The shard of a user, customer or payment, which never changes.
+fn shard(id: &str) -> u8 {
+    let digest: [u8; 32] = Sha256::digest(id).into();
     let [first, ..] = digest;
-    first % EXPIRY_SHARDS
+    first % SHARDS
 }

@@ -6,8 +6,9 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use futures_util::future::try_join_all;
 use tierlift_core::{
-    limits::{AWS_ATTEMPTS_MAX, AWS_RETRY_DELAY_MS_MIN},
+    limits::{AWS_ATTEMPTS_MAX, AWS_RETRY_DELAY_MS_MIN, BATCH_GET_KEYS_MAX},
     ports::StoreError,
 };
 
@@ -20,9 +21,21 @@ impl Store {
         Ok(output.map_err(|error| unavailable(&error))?.item)
     }
 
-    /// The items under these keys, by key, without absent ones. Keys that DynamoDB did not process are
-    /// requested again: they may exist.
-    pub(super) async fn get_batch(
+    /// The items under these keys, by key, without absent ones. Nearly always one request has room for
+    /// all keys.
+    pub(super) async fn get_all(
+        &self,
+        keys: &BTreeSet<String>,
+    ) -> Result<HashMap<String, item::Item>, StoreError> {
+        let keys: Vec<&String> = keys.iter().collect();
+        let requests = keys.chunks(BATCH_GET_KEYS_MAX);
+        let batches = requests.map(|keys| self.get_batch(keys.iter().copied().cloned().collect()));
+        Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+    }
+
+    /// The items under the keys of one request. Keys that DynamoDB did not process are requested again:
+    /// they may exist.
+    async fn get_batch(
         &self,
         mut keys: BTreeSet<String>,
     ) -> Result<HashMap<String, item::Item>, StoreError> {

@@ -1,19 +1,18 @@
-//! Expiry as a Lambda function: settles accounts some of whose access has expired, at every tick of its
-//! schedule. The table's stream brings the changes to the notifier.
+//! What happens by the clock, as a Lambda function at every tick of a schedule: accounts some of whose
+//! access has expired are settled, what waits is reported, and a changed policy is applied.
 
 use tierlift_aws::{lambda::Function, store::Store};
-use tierlift_worker::expire_due;
+use tierlift_functions::maintenance::Maintenance;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let function = Function::start()?;
-    let (environment, clock) = (&function.environment, &function.clock);
-    let policy = environment.policy()?;
-    let store = Store::new(&function.sdk, environment.table()?);
-    function
-        .serve_ticks(async || {
-            expire_due(&store, &policy, clock, |_| std::future::ready(())).await.map(drop)
-        })
-        .await?;
+    let environment = &function.environment;
+    let maintenance = Maintenance {
+        store: Store::new(&function.sdk, environment.table()?),
+        policy: environment.policy()?,
+        clock: function.clock.clone(),
+    };
+    function.serve_ticks(async |time| maintenance.run(time).await).await?;
     Ok(())
 }

@@ -14,6 +14,7 @@ async fn main() -> anyhow::Result<()> {
     let routes = router(Arc::new(Ingest {
         queue: Producer::new(sdk, environment.queue_url()?),
         secrets: CachedSecret::signing_secrets(environment, sdk, clock)?,
+        connected_accounts: environment.connected_accounts()?.into(),
         clock: clock.clone(),
         body_timeout: Duration::from_secs(REQUEST_BODY_TIMEOUT_SECS),
     }));

@@ -12,7 +12,7 @@ async fn main() -> anyhow::Result<()> {
     let worker = Worker {
         queue: Queue::new(sdk, queue, dead_letters, table),
         store: Store::new(sdk, table),
-        policy,
+        policy: policy.into(),
         clock: function.clock.clone(),
     };
     function

@@ -139,7 +139,8 @@ async fn a_webhook_can_be_followed_by_its_trace() {
     {
         eventually(&format!("{function} logs it"), async || {
             let lines = stack.logged(function, message, "evt_1").await;
-            lines.iter().any(|line| line["trace"] == trace && line["user"] == "ada")
+            let is_adas = |line: &Value| line["user"] == "ada" || line["users"] == "[ada]";
+            lines.iter().any(|line| line["trace"] == trace && is_adas(line))
         })
         .await;
     }

@@ -1,12 +1,13 @@
 //! Webhooks at the deployed API: which are refused, which are accepted, and rotated secrets.
 
+use serde_json::Value;
 use tierlift_core::{limits::WEBHOOK_BODY_BYTES_MAX, ports::Store as _, stripe::signature::sign};
 use tierlift_testkit::{
     facts::event_id,
     harness::{WEBHOOK_SECRET, eventually, now},
 };
 
-use super::deploy::{Stack, subscribed};
+use super::deploy::{Stack, subscribed, template};
 
 /// The body of an event, padded to that many bytes.
 fn sized(event: &str, user: &str, bytes: usize) -> Vec<u8> {
@@ -44,9 +45,27 @@ async fn a_webhook_is_refused_with_its_code() {
     let large = sized("evt_large", "bob", WEBHOOK_BODY_BYTES_MAX + 1);
     stack.webhook(&large, WEBHOOK_SECRET).await.assert(413, "body.too_large");
     let mut uninteresting = subscribed("evt_2", "ada");
-    uninteresting["type"] = "invoice.paid".into();
-    let answer = stack.webhook(uninteresting.to_string().as_bytes(), WEBHOOK_SECRET).await;
-    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"ignored"}"#));
+    uninteresting["type"] = "invoice.created".into();
+    is_ignored(&stack, &uninteresting, "invoicing").await;
+}
+
+async fn is_ignored(stack: &Stack, event: &Value, reason: &str) {
+    let answer = stack.webhook(event.to_string().as_bytes(), WEBHOOK_SECRET).await;
+    let expected = format!(r#"{{"status":"ignored","reason":"{reason}"}}"#);
+    assert_eq!((answer.status, answer.body), (200, expected));
+}
+
+#[tokio::test]
+async fn an_event_of_a_connected_account_counts_if_the_account_is_listed() {
+    let stack = Stack::start_from(&template(), &["ConnectedAccounts=acct_ours"]).await;
+    let of = |event, account: &str| {
+        let mut event = subscribed(event, "ada");
+        event["account"] = account.into();
+        event
+    };
+    is_ignored(&stack, &of("evt_1", "acct_theirs"), "connected_account").await;
+    stack.accepts(&of("evt_2", "acct_ours")).await;
+    eventually("ada has paid", async || stack.session("ada").await["role"] == "paid").await;
 }
 
 #[tokio::test]

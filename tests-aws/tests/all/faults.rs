@@ -1,7 +1,7 @@
 //! Requests that are refused, lost, late or partially executed lead to the same final state as
 //! requests without faults. Nothing is lost and nothing happens twice.
 
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, time::Duration};
 
 use serde_json::{Value, json};
 use tierlift_aws::{queue::Queue, store::Store};
@@ -62,7 +62,7 @@ impl FaultyBackend {
         let worker = Worker {
             queue: resources.queue(&sdk),
             store: resources.store(&sdk),
-            policy: Arc::new(policy()),
+            policy: policy().into(),
             clock: Clock::new(|| DECIDED_AT),
         };
         Self { resources, proxy, worker }
@@ -134,7 +134,9 @@ fn event(id: &str, customer: &str, user: &str, status: &str, previous: Option<&s
 /// The message that ingest would enqueue.
 fn message(body: &Value) -> Message {
     let body = body.to_string();
-    let Ok(Head::Wanted { id, kind, customer }) = Head::parse(body.as_bytes()) else { panic!() };
+    let Ok(Head::Wanted { id, kind, customer }) = Head::parse(body.as_bytes(), &[]) else {
+        panic!()
+    };
     let group = Group::new(&id, customer.as_ref());
     Message { event: id, kind, group, received_at: now(), trace: None, body: body.into() }
 }
@@ -174,8 +176,8 @@ async fn check_end(backend: &FaultyBackend, moment: &str) {
         let row = store.ledger(&event_id(event)).await.unwrap();
         let found = row.as_ref().map(|row| {
             assert_eq!(row.outcome, Outcome::Applied, "{moment}: {row:?}");
-            let [from, to] = [&row.from_role, &row.to_role].map(|role| role.as_ref().unwrap());
-            (from.as_str(), to.as_str(), row.revocation_id.unwrap().0)
+            let [owner] = &*row.owners else { panic!("{moment}: {row:?}") };
+            (owner.from_role.as_str(), owner.to_role.as_str(), owner.revocation_id.0)
         });
         assert_eq!(found, change, "{moment}: {event}");
     }

@@ -140,7 +140,7 @@ async fn a_corrupt_row_is_an_error_of_every_read() {
         assert_corrupt(store.load(&keys(&event)).await, key);
         match attribute {
             "outcome" => assert_corrupt(store.ledger(&event.id).await, key),
-            "subscriptions" => assert_corrupt(store.customer(&event.customer).await, key),
+            "subscriptions" => assert_corrupt(store.customer(&customer_id("cus_ada")).await, key),
             _ => assert_corrupt(store.account(&user_id("ada")).await, key),
         }
         table.put(&row).await.unwrap();
@@ -170,7 +170,15 @@ async fn a_bad_row_in_the_expiry_index_holds_up_nobody() {
 
 fn decided_as(ledger: LedgerEntry, event: &str) -> Commit {
     let ledger = LedgerEntry { event: event_id(event), ..ledger };
-    Commit { ledger, customer: None, accounts: vec![], changes: vec![], context: None }
+    Commit {
+        ledger,
+        customer: None,
+        payments: vec![],
+        invoices: vec![],
+        accounts: vec![],
+        changes: vec![],
+        context: None,
+    }
 }
 
 /// The same commit with a customer that is larger by that many bytes.
@@ -178,8 +186,7 @@ pub(super) fn inflated(commit: &Commit, bytes: usize) -> Commit {
     let mut commit = commit.clone();
     let customer = commit.customer.as_mut().unwrap();
     let status = Status::Other("x".repeat(bytes).into());
-    let (cancel_at_period_end, collection_paused) = (false, false);
-    let to = Node { status, items: vec![], cancel_at_period_end, collection_paused, user: None };
+    let to = Node { status, ..Node::default() };
     let mut record = Record::default();
     record.insert(Edge { at_secs: 1, before: Before::Created, to: to.into() });
     let id = SubscriptionId::new("sub_long").unwrap();
@@ -237,7 +244,14 @@ async fn an_account_is_written_to_be_read_by_people() {
         ("user", json!({ "S": "ada" })),
         ("role", json!({ "S": "paid" })),
         ("revocation_id", json!({ "N": "1" })),
-        ("standing", json!({ "M": { "active": { "BOOL": true }, "expires": { "N": expires } } })),
+        (
+            "standing",
+            json!({ "M": {
+                "active": { "BOOL": true },
+                "expires": { "N": expires },
+                "shown": { "M": { "status": { "S": "active" } } },
+            } }),
+        ),
         ("version", json!({ "N": "1" })),
         ("shape", json!({ "N": "1" })),
         ("next_expiry_at", json!({ "N": AT.plus_days(33).as_secs().to_string() })),
@@ -247,8 +261,9 @@ async fn an_account_is_written_to_be_read_by_people() {
     let record =
         serde_json::from_str::<ChangeRecord>(item["change"]["S"].as_str().unwrap()).unwrap();
     assert_eq!(record, ChangeRecord { change: commit.changes[0].clone(), context: None });
-    let renewal = subscription("evt_2", "cus_ada", Some("ada"), Status::Active, AT.plus_days(30));
-    let commit = decided(&store, &renewal, AT.plus_days(30)).await;
+    // A second subscription that ends earlier: its grant is written, and nothing is pushed.
+    let earlier = subscription("evt_2", "cus_2", Some("ada"), Status::Active, AT.plus_days(-1));
+    let commit = decided(&store, &earlier, AT).await;
     assert!(commit.changes.is_empty() && !commit.accounts.is_empty());
     store.commit(commit).await.unwrap();
     assert_eq!(table.get("USER#ada").await["change"], Value::Null);

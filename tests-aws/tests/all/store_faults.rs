@@ -3,16 +3,16 @@
 //!
 //! The proxy between the store and dynoxide gives them.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use serde_json::{Value, json};
 use tierlift_aws::store::Store;
 use tierlift_core::{
     codes::Code,
-    limits::AWS_ATTEMPTS_MAX,
+    limits::{AWS_ATTEMPTS_MAX, BATCH_GET_KEYS_MAX},
     ports::{LoadKeys, Store as _, StoreError},
 };
-use tierlift_testkit::facts::{customer_id, event_id, keys, user_id};
+use tierlift_testkit::facts::{customer_id, invoice_payment, keys, user_id};
 
 use super::{
     emulator::sdk_at,
@@ -66,6 +66,7 @@ fn kind(result: &Result<(), StoreError>) -> &'static str {
         Err(StoreError::Conflict) => "conflict",
         Err(StoreError::TooLarge(Code::CustomerTooLarge)) => "customer too large",
         Err(StoreError::TooLarge(Code::AccountTooLarge)) => "account too large",
+        Err(StoreError::TooLarge(Code::PaymentTooLarge)) => "payment too large",
         Err(StoreError::TooLarge(_)) => "something else too large",
         Err(StoreError::Corrupt(_)) => "corrupt",
         Err(StoreError::Unavailable(_)) => "unavailable",
@@ -119,6 +120,29 @@ async fn classifies_the_reasons_of_a_cancelled_transaction() {
     assert_eq!(kind(&faulty.store.commit(commit).await), "unavailable");
 }
 
+/// The same for a payment and its invoice: ledger row, payment, invoice.
+#[tokio::test]
+async fn classifies_the_reasons_of_a_payment_and_its_invoice() {
+    let faulty = FaultyStore::start().await;
+    let paid = invoice_payment("evt_1", "in_1", "pi_1", AT);
+    let commit = decided(&faulty.store, &paid, AT).await;
+    let none = json!({ "Code": "None" });
+    let failed = json!({ "Code": "ConditionalCheckFailed" });
+    let size = "Item size has exceeded the maximum allowed size";
+    let size = json!({ "Code": "ValidationError", "Message": size });
+    for (reasons, expected) in [
+        ([none.clone(), failed.clone(), none.clone()], "conflict"),
+        ([none.clone(), none.clone(), failed.clone()], "conflict"),
+        ([none.clone(), size.clone(), none.clone()], "payment too large"),
+        ([none.clone(), none.clone(), size.clone()], "payment too large"),
+        ([none, failed, size], "conflict"),
+    ] {
+        faulty.fault("TransactWriteItems", ALL, cancelled(&reasons));
+        let result = faulty.store.commit(commit.clone()).await;
+        assert_eq!(kind(&result), expected, "{reasons:?}: {result:?}");
+    }
+}
+
 /// Errors of the whole request name no item: the largest one counts as the one that is too large.
 #[tokio::test]
 async fn classifies_refused_requests() {
@@ -160,31 +184,44 @@ async fn a_lost_response_is_no_second_commit() {
     assert_eq!(kind(&faulty.store.commit(commit).await), "duplicate");
 }
 
-/// One request loads everything, however often a user is named, and one more loads a user whom only
-/// the customer names. All reads are strongly consistent.
+/// One request loads everything, and one more loads a user whom only the customer names. All reads are
+/// strongly consistent.
 #[tokio::test]
 async fn loads_in_one_request() {
     let faulty = FaultyStore::start().await;
     faulty.store.commit(decided(&faulty.store, &pays("ada", AT), AT).await).await.unwrap();
-    let keys = |users: &[&str]| LoadKeys {
-        event: event_id("evt_2"),
-        customer: customer_id("cus_ada"),
-        users: users.iter().map(|user| user_id(user)).collect(),
-    };
-    for (users, operations) in
-        [(&["ada", "ada"][..], &["BatchGetItem"][..]), (&["bob"], &["BatchGetItem", "GetItem"])]
+    for (user, operations) in
+        [("ada", &["BatchGetItem"][..]), ("bob", &["BatchGetItem", "GetItem"])]
     {
+        let paid = invoice_payment("evt_2", "in_1", "pi_1", AT);
+        let (customer, users) = (Some(customer_id("cus_ada")), BTreeSet::from([user_id(user)]));
         faulty.proxy.take_requests();
-        faulty.store.load(&keys(users)).await.unwrap();
+        let loaded = faulty.store.load(&LoadKeys { customer, users, ..keys(&paid) }).await.unwrap();
+        assert!(loaded.accounts[&user_id("ada")].is_some());
         let seen = faulty.proxy.take_requests();
         assert_eq!(seen.iter().map(|(name, _)| name).collect::<Vec<_>>(), operations);
         let wanted = &seen[0].1["RequestItems"][&faulty.table.name];
-        assert_eq!(wanted["Keys"].as_array().unwrap().len(), 3, "{wanted}");
+        assert_eq!(wanted["Keys"].as_array().unwrap().len(), 5, "{wanted}");
         assert_eq!(wanted["ConsistentRead"], true);
     }
     faulty.store.account(&user_id("ada")).await.unwrap();
     let seen = faulty.proxy.take_requests();
     assert_eq!((seen.len(), &seen[0].1["ConsistentRead"]), (1, &json!(true)));
+}
+
+/// A request has room for a hundred keys.
+#[tokio::test]
+async fn loads_more_keys_than_a_request_can_have() {
+    let faulty = FaultyStore::start().await;
+    faulty.store.commit(decided(&faulty.store, &pays("ada", AT), AT).await).await.unwrap();
+    let users: BTreeSet<_> =
+        (0..BATCH_GET_KEYS_MAX).map(|n| user_id(&format!("user_{n}"))).collect();
+    let users = users.into_iter().chain([user_id("ada")]).collect();
+    faulty.proxy.take_requests();
+    let loaded = faulty.store.load(&LoadKeys { users, ..keys(&pays("ada", AT)) }).await.unwrap();
+    assert!(loaded.processed && loaded.accounts[&user_id("ada")].is_some());
+    assert_eq!(loaded.accounts.len(), BATCH_GET_KEYS_MAX + 1);
+    assert_eq!(faulty.proxy.take_requests().len(), 2);
 }
 
 /// An unprocessed key is not an absent one.
@@ -206,7 +243,7 @@ async fn retries_unprocessed_keys() {
     faulty.fault("BatchGetItem", ONE, Fault::Response(200, output.clone()));
     let loaded = faulty.store.load(&keys(&event)).await.unwrap();
     assert!(loaded.processed);
-    assert_eq!(loaded.customer.version.0, 1);
+    assert_eq!(loaded.customer.unwrap().version.0, 1);
     let seen = faulty.proxy.take_requests();
     assert_eq!(seen.len(), 2);
     assert_eq!(seen[1].1["RequestItems"][name], unprocessed);

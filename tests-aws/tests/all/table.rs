@@ -58,11 +58,14 @@ impl Table {
                 { "AttributeName": "connected_at", "AttributeType": "N" },
                 { "AttributeName": "expiry_shard", "AttributeType": "N" },
                 { "AttributeName": "next_expiry_at", "AttributeType": "N" },
+                { "AttributeName": "waiting_shard", "AttributeType": "N" },
+                { "AttributeName": "waiting_since", "AttributeType": "N" },
             ],
             "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
             "GlobalSecondaryIndexes": [
                 index("connections", "conn_user", "connected_at"),
                 index("expiry", "expiry_shard", "next_expiry_at"),
+                index("waiting", "waiting_shard", "waiting_since"),
             ],
         })
     }

@@ -1,0 +1,162 @@
+//! The environment variables of a function: read at its start, and refused with the variable's name
+//! and what to set.
+//!
+//! The stack's template sets all of them. Secrets are not among them: see [`crate::secrets`]. The
+//! rules of each value are core's; this only maps variables to keys.
+
+mod policy;
+mod variable;
+
+use std::{collections::HashMap, str::FromStr};
+
+use tierlift_core::{
+    config::{Fault, JwksUrl, Key, Origin, ValueError},
+    policy::Policy,
+};
+
+use variable::variable;
+
+/// The reason why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A variable is missing.
+    #[error("{name} is not set; set it to {meaning}")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+        /// What it should be.
+        meaning: &'static str,
+    },
+    /// A variable of a format that only functions have.
+    #[error("{name} is {value:?}; allowed: {allowed}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// The values that are allowed.
+        allowed: &'static str,
+    },
+    /// Values that their keys do not allow: each line names its variable.
+    #[error("{}", .0.iter().map(in_variable).collect::<Vec<_>>().join("\n"))]
+    Values(Vec<Fault>),
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Values(vec![fault])
+    }
+}
+
+fn in_variable(fault: &Fault) -> String {
+    format!("{}: {fault}", variable(&fault.key))
+}
+
+/// The variables of a process, or of a test.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(HashMap<String, String>);
+
+impl Environment {
+    /// The variables of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        // tierlift's own variables are text; others do not matter.
+        let readable = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self(std::env::vars_os().filter_map(readable).collect())
+    }
+
+    /// The value of a variable, if it is set and not blank.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a variable that must be set; `meaning` is for the error.
+    pub fn need(&self, name: &'static str, meaning: &'static str) -> Result<&str, Error> {
+        self.get(name).ok_or(Error::Missing { name, meaning })
+    }
+
+    /// The table of customers, accounts, ledger and connections.
+    pub fn table(&self) -> Result<&str, Error> {
+        self.need("TIERLIFT_TABLE", "the name of the DynamoDB table")
+    }
+
+    /// The queue between ingest and worker.
+    pub fn queue_url(&self) -> Result<&str, Error> {
+        self.need("TIERLIFT_QUEUE_URL", "the address of the SQS FIFO queue")
+    }
+
+    /// The queue of dead letters.
+    pub fn dead_letter_queue_url(&self) -> Result<&str, Error> {
+        let meaning = "the address of the SQS FIFO queue for dead letters";
+        self.need("TIERLIFT_DEAD_LETTER_QUEUE_URL", meaning)
+    }
+
+    /// The endpoint at which API Gateway accepts frames for its sockets.
+    pub fn connections_endpoint(&self) -> Result<&str, Error> {
+        let meaning = "the https address of the WebSocket API with its stage";
+        self.need("TIERLIFT_CONNECTIONS_ENDPOINT", meaning)
+    }
+
+    /// The address of the issuer's key set, if somebody else issues the tokens.
+    pub fn jwks_url(&self) -> Result<Option<JwksUrl>, Error> {
+        Ok(self.get(variable(&Key::JwksUrl)).map(|text| value(Key::JwksUrl, text)).transpose()?)
+    }
+
+    /// Origins whose pages may open sockets.
+    pub fn allowed_origins(&self) -> Result<Vec<Origin>, Error> {
+        let origins =
+            list(self.get(variable(&Key::AllowedOrigins)).unwrap_or_default()).enumerate();
+        Ok(origins
+            .map(|(index, text)| value(Key::AllowedOrigin(index), text))
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// Connected accounts whose events count.
+    pub fn connected_accounts(&self) -> Result<Vec<String>, Error> {
+        policy::connected_accounts(self)
+    }
+
+    /// The policy: what is not set has its default.
+    pub fn policy(&self) -> Result<Policy, Error> {
+        policy::policy(self)
+    }
+
+    /// The parts of the value of a key that is a list; `None` if its variable is not set.
+    fn list(&self, key: &Key) -> Option<Vec<String>> {
+        Some(list(self.get(variable(key))?).map(str::to_owned).collect())
+    }
+
+    /// Sets a value whose variable is set.
+    fn set<T>(
+        &self,
+        key: Key,
+        to: &mut T,
+        parse: impl Fn(&str) -> Result<T, ValueError>,
+    ) -> Option<Fault> {
+        match parse(self.get(variable(&key))?) {
+            Ok(value) => *to = value,
+            Err(error) => return Some(error.at(key)),
+        }
+        None
+    }
+}
+
+fn value<T: FromStr<Err = ValueError>>(key: Key, text: &str) -> Result<T, Fault> {
+    text.parse().map_err(|error: ValueError| error.at(key))
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(variables: [(&str, &str); N]) -> Self {
+        Self(variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect())
+    }
+}
+
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

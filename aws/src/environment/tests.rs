@@ -1,0 +1,168 @@
+use tierlift_core::{
+    policy::{
+        Access, OnDispute, OnReversal, PastDue, PauseCollection, Policy, PolicyConfig, Role, Stack,
+        UnmappedPrice,
+    },
+    subscription::Item,
+};
+
+use super::*;
+
+fn features(policy: &Policy, role: &str) -> Vec<String> {
+    policy.features(policy.role(role).unwrap()).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_key_of_the_policy_has_a_variable() {
+    let policy = Environment::from([
+        ("TIERLIFT_ROLES", "free, paid ,team"),
+        ("TIERLIFT_PLANS", "price_a=paid, prod_b = team, month_pass=paid:30, week = team : 7,"),
+        ("TIERLIFT_FEATURES", "paid=export|api, team = sso"),
+        ("TIERLIFT_USER_ID_KEYS", "uid, user"),
+        ("TIERLIFT_LIVEMODE", "true"),
+        ("TIERLIFT_PAST_DUE", "revoke"),
+        ("TIERLIFT_GRACE_DAYS", "0"),
+        ("TIERLIFT_UNMAPPED_PRICE", "ignore"),
+        ("TIERLIFT_IGNORE_PRICES", "price_x, prod_y"),
+        ("TIERLIFT_PAUSE_COLLECTION", "void=revoke, mark_uncollectible = keep"),
+        ("TIERLIFT_REFUND", "revoke"),
+        ("TIERLIFT_DISPUTE", "revoke"),
+        ("TIERLIFT_PURCHASE_REFUND", "keep"),
+        ("TIERLIFT_PURCHASE_DISPUTE", "keep"),
+        ("TIERLIFT_PURCHASE_STACK", "longest"),
+    ])
+    .policy()
+    .unwrap();
+    let roles: Vec<_> = policy.roles().map(Role::as_str).collect();
+    assert_eq!(roles, ["free", "paid", "team", "operator"]);
+    let plan = |key| policy.plan(key).map(|plan| (plan.role.as_str(), plan.days)).unwrap();
+    assert_eq!((plan("price_a"), plan("prod_b")), (("paid", None), ("team", None)));
+    assert_eq!((plan("month_pass"), plan("week")), (("paid", Some(30)), ("team", Some(7))));
+    assert_eq!(features(&policy, "paid"), ["api", "export"]);
+    assert_eq!(features(&policy, "team"), ["api", "export", "sso"]);
+    assert_eq!(policy.user_id_keys, ["uid", "user"]);
+    assert!(policy.livemode && policy.has_plans());
+    assert_eq!((policy.past_due, policy.grace_days), (PastDue::Revoke, 0));
+    assert_eq!(policy.unmapped_price, UnmappedPrice::Ignore);
+    let price = |price: &str| Item { price: Some(price.into()), ..Item::default() };
+    assert!(policy.is_ignored(&price("price_x")) && !policy.is_ignored(&price("price_z")));
+    let void = PauseCollection { void: Access::Revoke, ..PauseCollection::all(Access::Keep) };
+    assert_eq!(policy.pause_collection, void);
+    let (refund, dispute) = (Access::Revoke, OnDispute::Revoke);
+    assert_eq!(policy.subscription_reversal, OnReversal { refund, dispute });
+    let (refund, dispute) = (Access::Keep, OnDispute::Keep);
+    assert_eq!(policy.purchase_reversal, OnReversal { refund, dispute });
+    assert_eq!(policy.stack, Stack::Longest);
+}
+
+#[test]
+fn a_variable_that_is_not_set_means_the_default() {
+    let policy = Environment::from([("TIERLIFT_ROLES", "")]).policy().unwrap();
+    let default = Policy::new(PolicyConfig::default()).unwrap();
+    assert_eq!(policy.fingerprint(), default.fingerprint());
+    assert_eq!(Environment::default().connected_accounts().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn one_word_counts_for_every_behavior_of_a_paused_collection() {
+    let pause = |text| {
+        let environment = Environment::from([("TIERLIFT_PAUSE_COLLECTION", text)]);
+        environment.policy().map(|policy| policy.pause_collection).map_err(|e| e.to_string())
+    };
+    assert_eq!(pause("revoke"), Ok(PauseCollection::all(Access::Revoke)));
+    assert_eq!(pause("keep"), Ok(PauseCollection::all(Access::Keep)));
+    let one =
+        PauseCollection { keep_as_draft: Access::Revoke, ..PauseCollection::all(Access::Keep) };
+    assert_eq!(pause("keep_as_draft=revoke"), Ok(one));
+    for text in ["void", "void=maybe", "behaviour=keep", "void=revoke,draft=keep"] {
+        let wrong = text.rsplit(',').next().unwrap();
+        let error = pause(text).unwrap_err();
+        let start = format!(
+            "TIERLIFT_PAUSE_COLLECTION: policy.pause_collection is {wrong:?}; allowed: \"keep\""
+        );
+        assert!(error.starts_with(&start), "{error}");
+    }
+}
+
+#[test]
+fn connected_accounts_are_ids_of_accounts() {
+    let environment = |value| Environment::from([("TIERLIFT_CONNECTED_ACCOUNTS", value)]);
+    let accounts = environment("acct_1, acct_2").connected_accounts().unwrap();
+    assert_eq!(accounts, ["acct_1", "acct_2"]);
+    let error = environment("acct_1,shop").connected_accounts().unwrap_err().to_string();
+    let start = "TIERLIFT_CONNECTED_ACCOUNTS: connected_accounts[1] is \"shop\"; allowed: the id";
+    assert!(error.starts_with(start), "{error}");
+}
+
+#[test]
+fn a_wrong_value_is_reported_with_its_variable_and_what_is_allowed() {
+    for (name, value, message) in [
+        ("LIVEMODE", "yes", "livemode is \"yes\"; allowed: true or false"),
+        ("GRACE_DAYS", "-1", "policy.grace_days is -1; allowed: a whole number"),
+        ("GRACE_DAYS", "91", "policy.grace_days is 91; allowed: a whole number"),
+        ("PAST_DUE", "kep", "policy.past_due is \"kep\"; allowed: \"keep\" or"),
+        ("UNMAPPED_PRICE", "x", "policy.unmapped_price is \"x\"; allowed: \"park\" or"),
+        ("REFUND", "x", "policy.refund is \"x\"; allowed: \"keep\" or"),
+        ("DISPUTE", "x", "policy.dispute is \"x\"; allowed: \"keep\", \"revoke\" or"),
+        ("PURCHASE_REFUND", "x", "purchases.refund is \"x\"; allowed: \"keep\" or"),
+        ("PURCHASE_DISPUTE", "x", "purchases.dispute is \"x\"; allowed: \"keep\", \"revoke\" or"),
+        ("PURCHASE_STACK", "x", "purchases.stack is \"x\"; allowed: \"extend\" or"),
+        ("PLANS", "price_a=gold", "plans.price_a is \"gold\", which is not one of"),
+        ("PLANS", "pass=paid:month", "plans.pass has month days; allowed: a whole number"),
+        ("PLANS", "pass=paid:0", "plans.pass has 0 days; allowed: a whole number"),
+        ("FEATURES", "gold=x", "features.gold is not one of roles; allowed: free, paid"),
+        ("FEATURES", "paid=x|", "features.paid has the feature \"\"; allowed: names"),
+        ("USER_ID_KEYS", &"x".repeat(41), "user_id_keys[0] is"),
+        ("ROLES", "a,a", "roles[1] is \"a\", which is listed before"),
+    ] {
+        let name = format!("TIERLIFT_{name}");
+        let error = Environment::from([(&*name, value)]).policy().unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name}: {message}")), "{error}");
+    }
+    for (name, value) in [
+        ("TIERLIFT_PLANS", "price_a"),
+        ("TIERLIFT_PLANS", "=paid"),
+        ("TIERLIFT_FEATURES", "paid"),
+        ("TIERLIFT_FEATURES", "paid="),
+    ] {
+        let error = Environment::from([(name, value)]).policy().unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("{name} is {value:?}; allowed: a list such")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_address_or_name_is_reported_with_its_variable() {
+    let origins = Environment::from([("TIERLIFT_ALLOWED_ORIGINS", "https://a.example, b")]);
+    let error = origins.allowed_origins().unwrap_err().to_string();
+    assert!(error.starts_with("TIERLIFT_ALLOWED_ORIGINS: allowed_origins[1] is \"b\";"), "{error}");
+    let error = Environment::from([("TIERLIFT_JWKS_URL", "issuer")]).jwks_url().unwrap_err();
+    assert!(error.to_string().starts_with("TIERLIFT_JWKS_URL: jwks_url is \"issuer\";"));
+    let error = Environment::default().table().unwrap_err().to_string();
+    assert_eq!(error, "TIERLIFT_TABLE is not set; set it to the name of the DynamoDB table");
+}
+
+#[test]
+fn all_faults_are_reported_at_once() {
+    let environment = Environment::from([
+        ("TIERLIFT_ROLES", "a,a"),
+        ("TIERLIFT_PLANS", "pass=a:x"),
+        ("TIERLIFT_PAST_DUE", "kep"),
+        ("TIERLIFT_GRACE_DAYS", "x"),
+        ("TIERLIFT_PURCHASE_STACK", "up"),
+    ]);
+    let error = environment.policy().unwrap_err().to_string();
+    let variables: Vec<_> = error.lines().filter_map(|line| line.split(':').next()).collect();
+    assert_eq!(
+        variables,
+        [
+            "TIERLIFT_PLANS",
+            "TIERLIFT_PAST_DUE",
+            "TIERLIFT_GRACE_DAYS",
+            "TIERLIFT_PURCHASE_STACK",
+            "TIERLIFT_ROLES",
+        ]
+    );
+}
