@@ -107,6 +107,9 @@ pub const RETRY_DELAY_MS_MIN: u64 = 1_000;
 pub const RETRY_DELAY_MS_MAX: u64 = 60_000;
 /// Times that a decision is repeated because another writer committed first.
 pub const CONFLICT_RETRIES_MAX: u32 = 8;
+/// Times that one decision asks for more to be loaded: from a payment over its invoice to the customer and
+/// its users, and as often again while others write.
+pub const DECISION_LOADS_MAX: u32 = 16;
 /// Time for which a received message is invisible to other receivers, in seconds: six times the
 /// worker's timeout.
 pub const VISIBILITY_TIMEOUT_SECS: i64 = 60;

@@ -6,7 +6,7 @@ use tierlift_core::{
     change::DeliveryContext,
     decide::{Decision, LoadKeys, decide},
     failure::Failure,
-    limits::CONFLICT_RETRIES_MAX,
+    limits::{CONFLICT_RETRIES_MAX, DECISION_LOADS_MAX},
     policy::Policy,
     ports::{Message, Store, StoreError},
     stripe::event::Event,
@@ -45,7 +45,7 @@ async fn attempt_commits<S: Store>(
     clock: &Clock,
 ) -> Result<Verdict, Failure> {
     let mut keys = LoadKeys::new(event);
-    let mut conflicts = 0;
+    let (mut conflicts, mut loads) = (0, 0);
     loop {
         let loaded = match store.load(&keys).await {
             Ok(loaded) => loaded,
@@ -56,10 +56,13 @@ async fn attempt_commits<S: Store>(
             Decision::Commit(commit) => commit,
             Decision::Duplicate => return Ok(Verdict::Done(Done::Duplicate)),
             Decision::Park(failure) => return Ok(Verdict::Park(failure)),
-            Decision::Load(more) => {
+            Decision::Load(more) if loads < DECISION_LOADS_MAX => {
+                loads += 1;
                 keys = *more;
                 continue;
             }
+            // What leads from one row to the next changes faster than it can be followed.
+            Decision::Load(_) => return Err(failure(&StoreError::Conflict)),
         };
         commit.context = Some(context.clone());
         let committed = Committed::from(&*commit);

@@ -19,7 +19,8 @@ use super::{
 };
 
 impl Store {
-    /// A page of a kind. It may be empty and not the last one.
+    /// A page of a kind. It may be empty and not the last one. An item that cannot be read is left out, and
+    /// holds up none of the others.
     async fn scan<T: Aggregate>(
         &self,
         after: Option<&str>,
@@ -30,7 +31,10 @@ impl Store {
             let (found, next) = self.scan_once::<T>(page.next.take(), max).await?;
             page.next = next;
             for item in found {
-                page.items.push(item::parse_found(item)?);
+                match item::parse_found(item) {
+                    Ok(value) => page.items.push(value),
+                    Err(error) => tracing::error!(%error, "stored item left out"),
+                }
             }
             if !page.items.is_empty() || page.next.is_none() {
                 break;

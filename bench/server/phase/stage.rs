@@ -17,6 +17,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use tierlift_core::{
     id::EventId,
+    policy::PolicyConfig,
     stripe::{
         event::{Event, Head, Type},
         signature::{self, Secrets},
@@ -60,10 +61,11 @@ fn of_core(plan: &Plan, at_least: Duration) -> Result<Rates> {
     let heads: Vec<_> = webhooks.iter().map(|(_, body)| head(body)).collect::<Result<_>>()?;
     let secrets = Secrets::parse(WEBHOOK_SECRET)?;
     let now = Timestamp::from_secs(i64::try_from(now_secs())?);
+    let keys = PolicyConfig::default().user_id_keys;
     let event_per_sec = rate(webhooks.len(), at_least, || {
         for ((header, body), (id, kind)) in webhooks.iter().zip(&heads) {
             signature::verify(&secrets, header, body, now)?;
-            black_box(Event::parse(id.clone(), *kind, black_box(body))?);
+            black_box(Event::parse(id.clone(), *kind, black_box(body), &keys)?);
         }
         Ok(())
     })?;
@@ -78,7 +80,9 @@ fn of_core(plan: &Plan, at_least: Duration) -> Result<Rates> {
 }
 
 fn head(body: &[u8]) -> Result<(EventId, Type)> {
-    let Head::Wanted { id, kind, .. } = Head::parse(body)? else { bail!("an event is ignored") };
+    let Head::Wanted { id, kind, .. } = Head::parse(body, &[])? else {
+        bail!("an event is ignored")
+    };
     Ok((id, kind))
 }
 

@@ -105,7 +105,7 @@ const SHAPES: &[(&str, &str)] = &[
     ("2025-03-31.basil/subscription_is_refunded", "free"),
     ("2025-03-31.basil/refund_comes_first", "free"),
     ("2025-03-31.basil/invoice_paid_by_a_charge", "free"),
-    ("2025-03-31.basil/invoice_of_a_quote", "waiting"),
+    ("2025-03-31.basil/invoice_of_a_quote", "unrelated"),
     ("2025-03-31.basil/invoice_of_nothing", "unrelated"),
     ("2025-03-31.basil/invoice_paid_outside_stripe", "unrelated"),
     // Flexible billing (<https://docs.stripe.com/changelog/clover/2025-09-30/billing-mode-default-flexible>).

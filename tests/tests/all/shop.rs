@@ -122,6 +122,7 @@ pub(crate) fn subscription(id: &str, user: Option<&str>, prices: &[&str]) -> Val
 }
 
 /// A copy with some fields replaced.
+#[expect(clippy::needless_pass_by_value, reason = "tests write the changes in place")]
 pub(crate) fn with(object: &Value, changes: Value) -> Value {
     let mut object = object.clone();
     object.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());

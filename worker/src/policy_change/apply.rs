@@ -83,14 +83,12 @@ pub async fn apply<S: Store + Scan + PolicyRecord, F: Future<Output = ()> + Send
                     .into_iter()
                     .map(|account| apply_to_account(store, policy, clock, account, generation));
                 run(commits, &notify).await?;
-                match next {
-                    Some(next) => Progress::Accounts(Some(next)),
-                    None => {
-                        state.progress = None;
-                        store.set_policy_state(state).await?;
-                        return Ok(true);
-                    }
+                if next.is_none() {
+                    state.progress = None;
+                    store.set_policy_state(state).await?;
+                    return Ok(true);
                 }
+                Progress::Accounts(next)
             }
         };
         state.progress = Some(next);
@@ -123,7 +121,16 @@ async fn apply_to_customer<S: Store + Scan>(
     let mut customer = customer;
     for conflicts in 1..=CONFLICT_RETRIES_MAX {
         let users = concerned(&customer);
-        let mut stored = by_user(store.accounts_of(users.iter().cloned().collect()).await?);
+        let stored = match store.accounts_of(users.iter().cloned().collect()).await {
+            // What cannot be read holds up nobody else.
+            Err(error @ StoreError::Corrupt(_)) => {
+                let customer = customer.id.as_str();
+                tracing::error!(customer, %error, "not decided under the new policy");
+                return Ok(Vec::new());
+            }
+            stored => stored?,
+        };
+        let mut stored = by_user(stored);
         let accounts = users.into_iter().map(|user| (user.clone(), stored.remove(&user))).collect();
         let id = customer.id.clone();
         let change = change_policy(customer, accounts, generation, policy, clock.now());

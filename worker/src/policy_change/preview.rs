@@ -63,6 +63,24 @@ pub async fn preview<S: Scan>(
     Ok(Preview { accounts })
 }
 
+/// The accounts of some users, without those that cannot be read.
+async fn readable<S: Scan>(store: &S, users: Vec<UserId>) -> Result<Vec<Account>, StoreError> {
+    match store.accounts_of(users.clone()).await {
+        Err(StoreError::Corrupt(_)) => {}
+        stored => return stored,
+    }
+    let mut accounts = Vec::with_capacity(users.len());
+    for user in users {
+        match store.accounts_of(vec![user]).await {
+            Err(error @ StoreError::Corrupt(_)) => {
+                tracing::error!(%error, "left out of the preview");
+            }
+            stored => accounts.extend(stored?),
+        }
+    }
+    Ok(accounts)
+}
+
 /// The accounts that change, each with its role before. Several customers of one user add up.
 #[derive(Default)]
 struct Changed(HashMap<UserId, (Role, Account)>);
@@ -78,7 +96,7 @@ impl Changed {
         loop {
             let page = store.customers(after.as_deref(), POLICY_PAGE_ROWS_MAX).await?;
             let users: BTreeSet<UserId> = page.items.iter().flat_map(concerned).collect();
-            let stored = by_user(store.accounts_of(users.into_iter().collect()).await?);
+            let stored = by_user(readable(store, users.into_iter().collect()).await?);
             for customer in page.items {
                 let accounts = concerned(&customer).into_iter().map(|user| {
                     let known = self.0.get(&user).map(|(_, account)| account);

@@ -1,7 +1,6 @@
 //! `tierlift serve --dry-run`: which accounts the configuration would change, without a server.
 
 use std::{
-    collections::BTreeMap,
     io::{self, Write as _},
     path::Path,
 };
@@ -28,30 +27,30 @@ pub(super) async fn run(data: &Path, policy: &Policy) -> Result<(), Error> {
 }
 
 fn text(preview: &Preview) -> String {
-    let mut text = String::new();
-    for Difference { user, from, to } in &preview.accounts {
-        text.push_str(&match from == to {
-            true => format!("{user}\t{to}\tfeatures or standing\n"),
-            false => format!("{user}\t{from} → {to}\n"),
-        });
-    }
+    let mut text: String = preview.accounts.iter().map(line).collect();
     let count = preview.accounts.len();
     let noun = if count == 1 { "account" } else { "accounts" };
-    text.push_str(&format!("{count} {noun} would change"));
-    let by_role: BTreeMap<_, _> = preview.by_role();
-    let counts: Vec<_> = by_role
-        .iter()
-        .map(|((from, to), count)| match from == to {
-            true => format!("{to} stays, with other features or standing: {count}"),
-            false => format!("{from} → {to}: {count}"),
-        })
-        .collect();
-    if !counts.is_empty() {
-        text.push_str(": ");
-        text.push_str(&counts.join(", "));
-    }
-    text.push('\n');
+    let by_role = preview.by_role();
+    let counts: Vec<_> =
+        by_role.iter().map(|((from, to), count)| total(from, to, *count)).collect();
+    let colon = if counts.is_empty() { "" } else { ": " };
+    text.extend([format!("{count} {noun} would change{colon}{}\n", counts.join(", "))]);
     text
+}
+
+fn line(difference: &Difference) -> String {
+    let Difference { user, from, to } = difference;
+    if from == to {
+        return format!("{user}\t{to}\tfeatures or standing\n");
+    }
+    format!("{user}\t{from} → {to}\n")
+}
+
+fn total(from: &str, to: &str, count: usize) -> String {
+    if from == to {
+        return format!("{to} stays, with other features or standing: {count}");
+    }
+    format!("{from} → {to}: {count}")
 }
 
 #[cfg(test)]
