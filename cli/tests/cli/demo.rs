@@ -58,6 +58,18 @@ fn check_metrics(demo: &Serving) {
 }
 
 #[test]
+fn time_that_passes_pays_periods_or_ends_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Serving::demo(&folder);
+    demo.trigger(&folder, "wait", &["--advance", "70d"], 0, "OK ada: role paid");
+    demo.trigger(&folder, "cancel_at_period_end", &[], 0, "OK ada: role paid");
+    demo.trigger(&folder, "wait", &["--advance", "1d"], 0, "OK ada: role paid");
+    demo.trigger(&folder, "wait", &["--advance", "120d"], 0, "OK ada: role free");
+    demo.trigger(&folder, "wait", &["--advance", "1y"], 2, "such as 35d");
+    demo.end();
+}
+
+#[test]
 fn a_trigger_with_another_outcome_fails() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Serving::demo(&folder);

@@ -28,6 +28,40 @@ fn a_deployment_is_what_its_file_and_environment_say() {
 }
 
 #[test]
+fn a_changed_plan_is_listed_first_and_applied_at_a_hangup() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = |role: &str| {
+        let text = format!("roles = [\"free\", \"paid\", \"pro\"]\nplans.price_pro = \"{role}\"\n");
+        std::fs::write(folder.path().join("tierlift.toml"), text).unwrap();
+    };
+    config("paid");
+    let args = ["serve", "--listen", "127.0.0.1:0"];
+    let serving = Serving::start(tierlift(&folder, SECRETS, &args));
+    let secrets = ["--secret", SECRETS[0].1, "--jwt-secret", SECRETS[1].1];
+    let checked = |role| [&secrets[..], &["--expect", role]].concat();
+    serving.trigger(&folder, "upgrade", &checked("paid"), 0, "OK ada: role paid");
+
+    config("pro");
+    let dry_run = || {
+        // Beside the server, and without its secrets.
+        let output = tierlift(&folder, &[], &["serve", "--dry-run"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", printed(&output));
+        printed(&output)
+    };
+    assert_eq!(dry_run(), "ada\tpaid → pro\n1 account would change: paid → pro: 1\n");
+    kill_process(Pid::from_child(&serving.child), Signal::HUP).unwrap();
+    let applied = (0..1_000).any(|_| dry_run() == "0 accounts would change\n");
+    assert!(applied, "{}", dry_run());
+    serving.trigger(&folder, "past_due", &checked("pro"), 0, "OK ada: role pro");
+
+    // A file that is wrong changes nothing.
+    std::fs::write(folder.path().join("tierlift.toml"), "plans.price_pro = 1").unwrap();
+    kill_process(Pid::from_child(&serving.child), Signal::HUP).unwrap();
+    serving.trigger(&folder, "upgrade", &checked("pro"), 0, "OK ada: role pro");
+    serving.end();
+}
+
+#[test]
 fn a_second_server_gets_neither_the_address_nor_the_data_file() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Serving::demo(&folder);

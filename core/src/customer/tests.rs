@@ -1,12 +1,13 @@
-//! Tests of `customer`: whose its subscriptions and purchases are, and that its parts merge in any order.
+//! Tests of `customer`: its parts merge in any order.
+
+#[path = "owner_tests.rs"]
+mod owners;
 
 use super::*;
 use crate::{
     fold::{Before, Edge},
     id::EventId,
-    owners::Owners,
     payment::{PaymentReport, PaymentState},
-    policy::{PlanConfig, Policy, tests::config},
     purchase::Offer,
     stripe::event::Type,
     subscription::{Item, Node, Status},
@@ -92,103 +93,6 @@ fn check(events: &str) -> Customer {
         assert_eq!(told(rotated.iter().rev().copied()), expected, "{rotated:?} backwards");
     }
     expected
-}
-
-/// A policy that has the plan that is bought.
-fn policy() -> Policy {
-    let mut config = config();
-    config.plans.push(PlanConfig::new("pass", "paid"));
-    Policy::new(config).unwrap()
-}
-
-/// The owners of subscriptions and purchases, as `sub_1:ada pi_1:-`.
-fn owners(customer: &Customer) -> String {
-    let policy = policy();
-    let owners = Owners::new(customer, &policy);
-    let one = |id: &str, what| {
-        let owner = owners.of(what).map_or("-", UserId::as_str);
-        format!("{id}:{owner}")
-    };
-    let subscriptions = customer.subscriptions.keys();
-    let subscriptions = subscriptions.map(|id| one(id.as_str(), Ownable::Subscription(id)));
-    let purchases = customer.purchases.keys().map(|id| one(id.as_str(), Ownable::Purchase(id)));
-    subscriptions.chain(purchases).collect::<Vec<_>>().join(" ")
-}
-
-#[test]
-fn each_subscription_and_purchase_belongs_to_the_latest_word_of_its_best_source() {
-    for (events, expected) in [
-        // Its own metadata, whoever else says what and when.
-        ("10 sub_1 ada", "sub_1:ada"),
-        ("10 sub_1 ada, 20 meta bob", "sub_1:ada"),
-        ("10 sub_1 ada, 20 checkout sub_1 order-7", "sub_1:ada"),
-        ("10 checkout sub_1 bob, 20 sub_1 ada", "sub_1:ada"),
-        ("10 sub_1 ada, 20 deleted", "sub_1:ada"),
-        // The checkout that made it, and no other one.
-        ("10 sub_1 -, 20 checkout sub_1 ada", "sub_1:ada"),
-        ("10 sub_1 -, 20 checkout sub_1 ada, 30 meta bob", "sub_1:ada"),
-        ("10 checkout sub_1 ada, 20 checkout sub_1 bob", "sub_1:bob"),
-        ("10 checkout sub_1 ada, 20 checkout sub_1 -", "sub_1:ada"),
-        ("10 checkout sub_1 ada, 10 checkout sub_1 bob", "sub_1:bob"),
-        ("10 sub_1 ada, 20 checkout sub_2 bob", "sub_1:ada sub_2:bob"),
-        // The customer's metadata.
-        ("10 sub_1 -", "sub_1:-"),
-        ("10 sub_1 -, 20 meta ada", "sub_1:ada"),
-        ("10 meta ada, 20 sub_1 -", "sub_1:ada"),
-        ("10 sub_1 -, 20 meta ada, 30 meta bob", "sub_1:bob"),
-        ("10 sub_1 -, 20 meta ada, 30 meta -", "sub_1:-"),
-        ("10 sub_1 -, 20 meta ada, 20 meta -", "sub_1:ada"),
-        ("10 sub_1 -, 20 meta ada, 20 meta bob", "sub_1:bob"),
-        ("10 sub_1 -, 20 sub_2 ada, 30 meta bob", "sub_1:bob sub_2:ada"),
-        // The one user whom everything else names.
-        ("10 sub_1 ada, 20 sub_2 -", "sub_1:ada sub_2:ada"),
-        ("10 !sub_1 ada, 20 sub_2 -", "sub_1:ada sub_2:ada"),
-        ("10 sub_1 ada, 20 sub_2 ada, 30 sub_3 -", "sub_1:ada sub_2:ada sub_3:ada"),
-        ("10 sub_1 ada, 20 sub_2 bob, 30 sub_3 -", "sub_1:ada sub_2:bob sub_3:-"),
-        ("10 sub_1 -, 20 buy pi_1 ada", "sub_1:ada pi_1:ada"),
-        ("10 sub_1 ada, 20 buy pi_1 -", "sub_1:ada pi_1:ada"),
-        ("10 sub_1 ada, 20 checkout sub_1 bob, 30 sub_2 -", "sub_1:ada sub_2:ada"),
-        // Several users of one customer keep what is theirs.
-        ("10 sub_1 ada, 20 sub_2 bob", "sub_1:ada sub_2:bob"),
-        ("10 sub_1 ada, 20 buy pi_1 order-1", "sub_1:ada pi_1:order-1"),
-        ("10 buy pi_1 ada, 20 buy pi_1 bob", "pi_1:bob"),
-    ] {
-        let mut customer = check(events);
-        assert_eq!(owners(&customer), expected, "{events}");
-        customer.links.manual = Some(user("eve"));
-        let eves = owners(&customer);
-        assert!(eves.split(' ').all(|one| one.ends_with(":eve")), "by hand: {eves}");
-        if let Some(subscription) = customer.subscriptions.values_mut().next() {
-            subscription.link = Some(user("max"));
-            let one = owners(&customer);
-            assert_eq!(one.matches(":max").count(), 1, "a link of its own counts more: {one}");
-        }
-    }
-}
-
-#[test]
-fn features_go_to_the_one_owner_of_all_that_is_not_over() {
-    for (events, owner) in [
-        ("10 features a", None),
-        ("10 sub_1 ada", Some("ada")),
-        ("10 sub_1 ada, 20 sub_2 ada", Some("ada")),
-        ("10 sub_1 ada, 20 sub_2 bob", None),
-        ("10 sub_1 ada, 20 !sub_2 bob", Some("ada")),
-        ("10 sub_1 ada, 20 buy pi_1 bob", None),
-        ("10 !sub_1 ada, 20 buy pi_1 bob", Some("bob")),
-        // Without an owner of anything, the customer's own link.
-        ("10 !sub_1 ada, 20 meta bob", Some("bob")),
-        ("10 !sub_1 ada", None),
-        ("10 meta bob", Some("bob")),
-    ] {
-        let mut customer = check(events);
-        let policy = policy();
-        let features = Owners::new(&customer, &policy).of_features();
-        assert_eq!(features.map(UserId::as_str), owner, "{events}");
-        customer.links.manual = Some(user("eve"));
-        let features = Owners::new(&customer, &policy).of_features();
-        assert_eq!(features.map(UserId::as_str), Some("eve"), "{events}");
-    }
 }
 
 #[test]

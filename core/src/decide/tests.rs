@@ -4,10 +4,18 @@
 mod checkout;
 #[path = "field_tests.rs"]
 mod field;
+#[path = "invoice_tests.rs"]
+mod invoice;
+#[path = "item_tests.rs"]
+mod item;
+#[path = "ledger_tests.rs"]
+mod ledger;
 #[path = "limit_tests.rs"]
 mod limit;
 #[path = "order_tests.rs"]
 mod order;
+#[path = "park_tests.rs"]
+mod park;
 #[path = "policy_change_tests.rs"]
 mod policy_changes;
 #[path = "purchase_tests.rs"]
@@ -16,14 +24,19 @@ mod purchase;
 mod reversal;
 #[path = "standing_tests.rs"]
 mod standing;
+#[path = "story_tests.rs"]
+mod story;
 #[path = "stripe_tests.rs"]
 mod stripe;
 #[path = "system_tests.rs"]
 mod system;
 #[path = "truth_tests.rs"]
 mod truth;
+#[path = "waiting_tests.rs"]
+mod waiting;
 
 use serde_json::{Value, json};
+use story::*;
 use stripe::*;
 
 use super::*;
@@ -190,168 +203,4 @@ fn a_subscription_belongs_to_whom_its_best_source_names() {
         },
         &[("paid", 1), ("paid", 1), ("paid", 1), ("free", 2)],
     );
-}
-
-#[test]
-fn a_relink_moves_the_grant_and_tells_both() {
-    let (mut stripe, mut store, policy) = scene();
-    stripe.create(adas("sub_1", "active"));
-    stripe.later(1);
-    stripe.update("sub_1", |sub| sub.user = "bob".into());
-    for body in &stripe.sent {
-        assert_eq!(
-            store.deliver(body.as_bytes(), &policy, NOW),
-            Delivered::Committed(Outcome::Applied)
-        );
-    }
-    assert_eq!(store.role("ada"), ("free".to_owned(), 2));
-    assert_eq!(store.role("bob"), ("paid".to_owned(), 1));
-    let ada = store.account(&user("ada")).unwrap();
-    assert!(ada.grants.is_empty());
-    // The ledger names both, and what became of them.
-    let owner = |name, from: &str, to: &str, id| Owner {
-        user: user(name),
-        from_role: Role::new(from),
-        to_role: Role::new(to),
-        revocation_id: crate::id::RevocationId(id),
-    };
-    let both = [owner("ada", "paid", "free", 2), owner("bob", "free", "paid", 1)];
-    assert_eq!(store.ledger["evt_1"].owners, both);
-}
-
-#[test]
-fn what_cannot_be_applied_is_set_aside_with_its_cause() {
-    let unmapped = |status| Sub { price: "price_unknown", ..adas("sub_1", status) };
-    let policy_of = |livemode, past_due, unmapped_price| {
-        Policy::new(PolicyConfig { livemode, past_due, unmapped_price, ..config() }).unwrap()
-    };
-    let park = policy_of(false, PastDue::Keep, UnmappedPrice::Park);
-    let ignore = policy_of(false, PastDue::Keep, UnmappedPrice::Ignore);
-    let revoke = policy_of(false, PastDue::Revoke, UnmappedPrice::Park);
-    let live = policy_of(true, PastDue::Keep, UnmappedPrice::Park);
-    let parked = Delivered::Parked(Code::PlanUnmapped);
-    let applied = Delivered::Committed(Outcome::Applied);
-    let mut ends = Stripe::default();
-    ends.create(adas("sub_1", "active"));
-    ends.update("sub_1", |sub| sub.price = "price_unknown");
-    ends.later(1);
-    ends.end("sub_1");
-    let mut odd_end = Stripe::default();
-    odd_end.subs.insert("sub_1".to_owned(), unmapped("active"));
-    odd_end.says("sub_1", "customer.subscription.deleted");
-    let mut empty = Stripe::default();
-    let mut without_items = adas("sub_1", "active").object();
-    without_items["items"]["data"] = json!([]);
-    empty.send("customer.subscription.created", &without_items, &Value::Null);
-    let one = |sub: Sub| {
-        let mut stripe = Stripe::default();
-        stripe.create(sub);
-        stripe.sent
-    };
-    for (bodies, policy, expected) in [
-        (one(unmapped("active")), &park, vec![parked]),
-        (one(unmapped("past_due")), &park, vec![parked]),
-        (one(unmapped("past_due")), &revoke, vec![applied]),
-        (one(unmapped("unpaid")), &park, vec![applied]),
-        (one(unmapped("canceled")), &park, vec![applied]),
-        (one(unmapped("active")), &ignore, vec![applied]),
-        (one(adas("sub_1", "active")), &live, vec![Delivered::Parked(Code::LivemodeMismatch)]),
-        (empty.sent, &park, vec![parked]),
-        // What nobody can map can still end.
-        (ends.sent, &park, vec![applied, parked, applied]),
-        (odd_end.sent, &park, vec![applied]),
-    ] {
-        let mut store = ReferenceModel::default();
-        let got: Vec<_> =
-            bodies.iter().map(|body| store.deliver(body.as_bytes(), policy, NOW)).collect();
-        assert_eq!(got, expected, "{bodies:?}");
-        let parks = expected.iter().filter(|came| matches!(came, Delivered::Parked(_))).count();
-        assert_eq!(store.ledger.len(), expected.len() - parks, "parked is not processed");
-        let warned = store.ledger.values().any(|row| row.cause == Some(Code::PlanUnmapped));
-        assert_eq!(warned, policy.unmapped_price == UnmappedPrice::Ignore, "{bodies:?}");
-    }
-}
-
-#[test]
-fn a_parked_event_is_applied_once_the_map_is_mended() {
-    let (mut stripe, mut store) = (Stripe::default(), ReferenceModel::default());
-    stripe.create(Sub { price: "price_new", ..adas("sub_1", "active") });
-    assert_eq!(
-        store.deliver(stripe.sent[0].as_bytes(), &policy(), NOW),
-        Delivered::Parked(Code::PlanUnmapped)
-    );
-    let mended = policy_with(|config| config.plans.push(PlanConfig::new("price_new", "pro")));
-    assert_eq!(
-        store.deliver(stripe.sent[0].as_bytes(), &mended, NOW),
-        Delivered::Committed(Outcome::Applied)
-    );
-    assert_eq!(store.role("ada"), ("pro".to_owned(), 1));
-}
-
-#[test]
-fn a_ledger_row_says_what_became_of_its_event() {
-    let (mut stripe, mut store, policy) = scene();
-    stripe.create(Sub::new("sub_1", "cus_1", "active"));
-    stripe.customer("updated", "cus_1", Some("ada"));
-    stripe.later(-5);
-    stripe.customer("updated", "cus_1", Some("bob"));
-    stripe.later(6);
-    // The edge between these two is missing.
-    for (from, to) in [("active", "past_due"), ("unpaid", "trialing")] {
-        stripe.subs.get_mut("sub_1").unwrap().status = from;
-        stripe.update("sub_1", |sub| sub.status = to);
-    }
-    for (event, came, owners, ambiguous) in [
-        (0, Outcome::Waiting, "", false),
-        (1, Outcome::Applied, "ada free paid 1", false),
-        (2, Outcome::Stale, "ada paid paid 1", false),
-        (3, Outcome::Applied, "ada paid paid 1", false),
-        (4, Outcome::Applied, "ada paid paid 1", true),
-    ] {
-        assert_eq!(
-            store.deliver(stripe.sent[event].as_bytes(), &policy, NOW),
-            Delivered::Committed(came)
-        );
-        let row = &store.ledger[format!("evt_{event}").as_str()];
-        assert_eq!(row.outcome, came);
-        let show = |owner: &Owner| {
-            let Owner { user, from_role, to_role, revocation_id } = owner;
-            format!("{user} {from_role} {to_role} {revocation_id}")
-        };
-        let shown: Vec<_> = row.owners.iter().map(show).collect();
-        assert_eq!(shown.join(", "), owners, "{row:?}");
-        assert_eq!(row.ambiguous, ambiguous, "{row:?}");
-        assert_eq!(row.customer.as_ref().map(CustomerId::as_str), Some("cus_1"));
-        assert!(row.created < NOW && row.cause.is_none());
-    }
-}
-
-#[test]
-fn a_stale_event_brings_no_older_grant_back() {
-    let (mut stripe, mut store, policy) = scene();
-    stripe.later(5);
-    stripe.create(adas("sub_1", "active"));
-    stripe.later(1);
-    stripe.customer("updated", "cus_1", Some("ada"));
-    stripe.later(-3);
-    stripe.customer("updated", "cus_1", Some("ada"));
-    store.deliver(stripe.sent[0].as_bytes(), &policy, NOW);
-    store.deliver(stripe.sent[1].as_bytes(), &policy, NOW);
-    // The customer as it was read, then somebody else's commit, then the account.
-    let customer = store.customer(&CustomerId::new("cus_1").unwrap());
-    stripe.later(10);
-    stripe.end("sub_1");
-    store.deliver(stripe.sent[3].as_bytes(), &policy, NOW);
-    let (body, ada) = (stripe.sent[2].as_bytes(), UserId::new("ada").unwrap());
-    let event = Event::parse(
-        EventId::new("evt_2").unwrap(),
-        crate::stripe::event::Type::CustomerUpdated,
-        body,
-        &policy.user_id_keys,
-    )
-    .unwrap();
-    let accounts = [(ada.clone(), store.account(&ada))].into();
-    let loaded = Loaded { customer: Some(customer), accounts, ..Loaded::default() };
-    let Decision::Commit(commit) = decide(loaded, &event, &policy, NOW) else { panic!() };
-    assert_eq!((commit.customer, commit.accounts), (None, Vec::new()));
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{
     error::Error,
-    event::Fact,
+    fact::Fact,
     json::{Expandable, object},
 };
 use crate::{

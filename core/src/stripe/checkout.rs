@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::{
     error::Error,
-    event::{Fact, customer_id, parse_id},
+    fact::Fact,
+    ids::{customer_id, parse_id},
     json::{Expandable, object},
     kind::Type,
     metadata::{Metadata, user},

@@ -11,23 +11,20 @@ use super::{
     billing::{Charge, Data, Dispute, EntitlementSummary, Invoice, InvoicePayment, Refund},
     checkout::CheckoutData,
     error::Error,
-    json::{Expandable, from_slice, object},
+    ids::customer_id,
+    json::{from_slice, object},
     metadata::Metadata,
     subscription::SubscriptionData,
 };
 use crate::{
-    customer::FeatureList,
     fold::{Before, Edge},
-    id::{CustomerId, EventId, InvoiceId, PaymentId, SubscriptionId, UserId},
-    invoice::Paid,
-    payment::PaymentReport,
-    purchase::Order,
-    reversal::Report,
+    id::{CustomerId, EventId, SubscriptionId},
     subscription::Status,
     time::Timestamp,
 };
 
 pub use super::{
+    fact::Fact,
     head::{CHECKOUT_MODE, CONNECTED_ACCOUNT, Head, UNKNOWN},
     kind::Type,
 };
@@ -48,84 +45,6 @@ pub struct Event {
     pub customer: Option<CustomerId>,
     /// What it reports.
     pub fact: Fact,
-}
-
-/// What an event reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// A subscription changed.
-    Subscription {
-        /// The subscription.
-        id: SubscriptionId,
-        /// The node before and the node after.
-        edge: Edge,
-    },
-    /// A checkout that makes a subscription completed, or its payment succeeded or failed later.
-    Checkout {
-        /// The subscription that it made.
-        id: SubscriptionId,
-        /// The user that a paid session names: `client_reference_id`, else its metadata.
-        user: Option<UserId>,
-        /// The state of the first payment.
-        report: PaymentReport,
-    },
-    /// The same of a checkout that sells something once.
-    Purchase(Box<Order>),
-    /// A customer was created or changed.
-    Customer {
-        /// The user that its metadata names, if any.
-        user: Option<UserId>,
-    },
-    /// The customer was deleted, and its subscriptions with it.
-    CustomerDeleted,
-    /// The features that a customer has by Stripe's entitlements.
-    Features(FeatureList),
-    /// An invoice of a subscription was paid.
-    Invoice {
-        /// The invoice.
-        id: InvoiceId,
-        /// What it paid for.
-        paid: Paid,
-        /// Its payment, in API versions in which an invoice names it.
-        payment: Option<PaymentId>,
-    },
-    /// A payment was made on an invoice.
-    InvoicePayment {
-        /// The invoice.
-        invoice: InvoiceId,
-        /// The payment.
-        payment: PaymentId,
-    },
-    /// A payment was refunded or disputed.
-    Reversal {
-        /// The payment.
-        payment: PaymentId,
-        /// The invoice that it paid, in API versions in which a charge names it.
-        invoice: Option<InvoiceId>,
-        /// What happened to it.
-        report: Report,
-    },
-    /// An object of a relevant type that bears on no access: a partial refund, an invoice that has
-    /// nothing to do with a subscription.
-    Unrelated,
-}
-
-impl Fact {
-    /// The user that the event itself names: a hint about which account to load.
-    #[must_use]
-    pub fn user(&self) -> Option<&UserId> {
-        match self {
-            Self::Subscription { edge, .. } => edge.to.user.as_ref(),
-            Self::Checkout { user, .. } | Self::Customer { user } => user.as_ref(),
-            Self::Purchase(order) => order.user.as_ref(),
-            Self::CustomerDeleted
-            | Self::Features(_)
-            | Self::Invoice { .. }
-            | Self::InvoicePayment { .. }
-            | Self::Reversal { .. }
-            | Self::Unrelated => None,
-        }
-    }
 }
 
 /// The whole event, with `data` as its type needs it.
@@ -270,20 +189,6 @@ impl Customer<'_> {
         }
         Ok((Some(customer), Fact::Customer { user: self.metadata.user(user_id_keys)? }))
     }
-}
-
-/// The customer, or the Account that stands for one (Accounts v2).
-pub(super) fn customer_id(
-    customer: &Expandable<'_>,
-    account: &Expandable<'_>,
-) -> Result<CustomerId, Error> {
-    let field = if *customer == Expandable::Null { account } else { customer };
-    let id = parse_id("data.object.customer", field)?;
-    CustomerId::new(id).map_err(|error| Error::Malformed(format!("data.object.customer: {error}")))
-}
-
-pub(super) fn parse_id<'f>(name: &str, field: &'f Expandable<'_>) -> Result<&'f str, Error> {
-    field.id().ok_or_else(|| Error::Malformed(format!("{name}: no id")))
 }
 
 #[cfg(test)]

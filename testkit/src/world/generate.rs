@@ -1,11 +1,12 @@
 //! Worlds from seeds.
 
-use super::account::{Action, ApiShape, Options, World};
-use super::actions::ActionKind;
+use super::account::{Action, Options, World};
+use super::action_kind::ActionKind;
 use super::objects::Dated;
 use super::oracle::Oracle;
 use super::rng::Rng;
 use super::rules::Rules;
+use super::shape::ApiShape;
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;

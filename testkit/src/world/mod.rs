@@ -38,10 +38,12 @@
 )]
 
 mod account;
+mod action_kind;
 mod actions;
 mod change;
 mod checkout;
 mod concern;
+mod customers;
 mod delivery;
 mod generate;
 mod objects;
@@ -52,11 +54,12 @@ mod render;
 mod render_money;
 mod rng;
 mod rules;
+mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Action, ApiShape, Event, Options, World};
-pub use actions::ActionKind;
+pub use account::{Action, Event, Options, World};
+pub use action_kind::ActionKind;
 pub use change::NewSubscription;
 pub use checkout::NewSession;
 pub use concern::Concern;
@@ -66,3 +69,4 @@ pub use oracle::{Answer, Expected, Oracle, Readings, Seen, Shown};
 pub use payments::RefundEnd;
 pub use rng::Rng;
 pub use rules::{DisputePolicy, Keep, PausePolicy, Plan, Rules, Stack, Unmapped};
+pub use shape::ApiShape;

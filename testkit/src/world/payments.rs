@@ -1,8 +1,9 @@
 //! Invoices, charges, refunds and disputes.
 
-use super::account::{ApiShape, World};
+use super::account::World;
 use super::objects::{Dated, Dispute, Invoice, Payment, Purpose, Refund, Subject};
 use super::render_money;
+use super::shape::ApiShape;
 
 /// How Stripe tells that a refund came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,16 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::account::{ApiShape, World};
+use super::account::World;
 use super::objects::{Customer, Item, Metadata, Node, Status, Subscription, Summary};
-
-/// The version of the API whose shapes an event has.
-pub(super) fn api_version(shape: ApiShape) -> &'static str {
-    match shape {
-        ApiShape::Old => "2024-06-20",
-        ApiShape::Basil => "2025-03-31.basil",
-    }
-}
+use super::shape::ApiShape;
 
 /// A customer as it is now.
 pub(super) fn customer(world: &World, customer: &Customer) -> Value {

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::account::{ApiShape, World};
+use super::account::World;
 use super::objects::{Dispute, Invoice, Mode, Payment, Purpose, Refund, Report, Session};
+use super::shape::ApiShape;
 
 /// A session at the time of a report.
 pub(super) fn session(world: &World, session: &Session, report: Report) -> Value {

@@ -19,11 +19,9 @@ use tierlift_worker::policy_change::{apply, pending};
 
 use crate::{
     server::TestServer,
-    shop::{Shop, config, subscription},
+    shop::{CREATED, Shop, config, subscription},
     tierlift::Home,
 };
-
-const CREATED: &str = "customer.subscription.created";
 
 fn policy(price_max: &str) -> Policy {
     let plans = vec![PlanConfig::new("price_pro", "paid"), PlanConfig::new("price_max", price_max)];

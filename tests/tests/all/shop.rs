@@ -11,7 +11,11 @@ use crate::{
     server::{START, TestServer},
 };
 
-/// Days in seconds.
+/// The event types that most tests post.
+pub(crate) const CREATED: &str = "customer.subscription.created";
+pub(crate) const COMPLETED: &str = "checkout.session.completed";
+
+/// A day in seconds.
 pub(crate) const DAY: i64 = 86_400;
 
 /// A server with three roles, to which events are posted. Its clock is 1,000 s after the first second.

@@ -31,9 +31,12 @@ impl Script {
         let context = Context { args, stream: stream(seed, at_secs), at_secs };
         match args.action {
             Action::Storm => context.storm(existing),
-            Action::Upgrade | Action::Downgrade | Action::PastDue | Action::Cancel => {
-                context.single(existing(&args.user))
-            }
+            Action::Upgrade
+            | Action::Downgrade
+            | Action::PastDue
+            | Action::Cancel
+            | Action::CancelAtPeriodEnd
+            | Action::Wait => context.single(existing(&args.user)),
         }
     }
 }
@@ -87,11 +90,17 @@ impl Context<'_> {
         if let Some(customer) = &self.args.customer {
             live.retain(|sub| sub.customer == *customer);
         }
+        for sub in &mut live {
+            deliveries.extend(self.pass_time(sub, &mut random));
+        }
+        let is_over = live.iter().any(|sub| !sub.is_live());
+        live.retain(Subscription::is_live);
         let mut former = Vec::new();
         if self.args.action == Action::Upgrade {
             former = std::mem::take(&mut live);
         }
-        if live.is_empty() {
+        // What has just ended by the time that passed is not bought again.
+        if live.is_empty() && !(is_over && self.args.action == Action::Wait) {
             let (user, price) = (&self.args.user, &self.args.price);
             let (sub, mut events) =
                 lifecycle::purchase(&mut random, &self.customer(), user, price, self.at_secs);
@@ -106,10 +115,31 @@ impl Context<'_> {
         Script { deliveries, live, users: vec![self.args.user.clone()] }
     }
 
+    /// What happens to a subscription while time passes: each period that ends is paid, unless the
+    /// subscription ends with it.
+    fn pass_time(&self, sub: &mut Subscription, random: &mut Random) -> Vec<Event> {
+        let mut events = Vec::new();
+        while self.args.advance > 0 && sub.is_live() && sub.period_end_secs <= self.at_secs {
+            let at_secs = sub.period_end_secs;
+            let is_paid = matches!(sub.status, Status::Active | Status::Trialing);
+            if sub.cancel_at_period_end {
+                events.push(sub.end(random, at_secs));
+            } else if is_paid {
+                events.push(sub.step(random, Step::Renew, at_secs));
+            } else {
+                break;
+            }
+        }
+        events
+    }
+
     /// The event by which the action changes a live subscription.
     fn apply(&self, sub: &mut Subscription, random: &mut Random) -> Option<Event> {
         let status = match self.args.action {
-            Action::Upgrade | Action::Storm => return None,
+            Action::Upgrade | Action::Storm | Action::Wait => return None,
+            Action::CancelAtPeriodEnd => {
+                return Some(sub.step(random, Step::CancelAtPeriodEnd(true), self.at_secs));
+            }
             Action::Cancel => return Some(sub.end(random, self.at_secs)),
             Action::Downgrade => Status::Unpaid,
             Action::PastDue => Status::PastDue,

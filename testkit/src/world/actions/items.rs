@@ -1,7 +1,8 @@
 //! What a subscription consists of: items, periods, quantities, and how it is going to end.
 
-use super::super::account::{ApiShape, World};
+use super::super::account::World;
 use super::super::objects::{Behavior, Node};
+use super::super::shape::ApiShape;
 use super::shows_all;
 
 const DAY: i64 = 86_400;

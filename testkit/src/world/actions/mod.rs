@@ -6,55 +6,12 @@ mod money;
 mod sales;
 mod statuses;
 
-use super::account::{ApiShape, World};
+use super::account::World;
+use super::action_kind::ActionKind;
 use super::objects::{Metadata, Node};
+use super::shape::ApiShape;
 
 const USERS: [&str; 4] = ["ada", "bob", "org-7", "zoe"];
-
-/// The kinds of action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[rustfmt::skip]
-pub enum ActionKind {
-    CreateCustomer, NameCustomer, DeleteCustomer, Summarize, SummarizeCutShort, LinkByHand,
-    Subscribe, CheckoutSubscription, MoveOwner, Cancel,
-    Renew, ChangePrice, AddItem, RemoveItem, ChangeQuantity, Grow, Shrink, TransferLookupKey,
-    CancelAt, CancelAtPeriodEnd, UndoCancel, PauseCollection, ResumeCollection,
-    EndTrial, PauseStatus, BecomePastDue, BecomeUnpaid, Recover, Activate, ExpireIncomplete,
-    Purchase, GuestPurchase, BuyCredits, SetUpCard, AsyncSucceeded, AsyncFailed,
-    PayInvoice, RefundPartly, RefundFully, FailRefund, OpenDispute, OpenInquiry, MoveDispute,
-    ForeignTwin, Noise, UpgradeApi,
-}
-
-impl ActionKind {
-    /// Every kind.
-    #[rustfmt::skip]
-    pub const ALL: &[Self] = {
-        use ActionKind::*;
-        &[
-            CreateCustomer, NameCustomer, DeleteCustomer, Summarize, SummarizeCutShort, LinkByHand,
-            Subscribe, CheckoutSubscription, MoveOwner, Cancel,
-            Renew, ChangePrice, AddItem, RemoveItem, ChangeQuantity, Grow, Shrink, TransferLookupKey,
-            CancelAt, CancelAtPeriodEnd, UndoCancel, PauseCollection, ResumeCollection,
-            EndTrial, PauseStatus, BecomePastDue, BecomeUnpaid, Recover, Activate, ExpireIncomplete,
-            Purchase, GuestPurchase, BuyCredits, SetUpCard, AsyncSucceeded, AsyncFailed,
-            PayInvoice, RefundPartly, RefundFully, FailRefund, OpenDispute, OpenInquiry, MoveDispute,
-            ForeignTwin, Noise, UpgradeApi,
-        ]
-    };
-
-    /// How often an action that was picked is tried at all.
-    pub(super) fn percent(self) -> usize {
-        use ActionKind::*;
-        match self {
-            DeleteCustomer | Noise | UpgradeApi | TransferLookupKey => 15,
-            CreateCustomer => 20,
-            Cancel | ForeignTwin | SetUpCard | BuyCredits | SummarizeCutShort => 30,
-            NameCustomer | LinkByHand => 40,
-            Subscribe | CheckoutSubscription | MoveOwner | AsyncSucceeded => 100,
-            _ => 70,
-        }
-    }
-}
 
 impl World {
     /// Does an action with random objects, if it is possible.
