@@ -94,11 +94,11 @@ codes! {
     AccountTooLarge = "account.too_large", Cause;
     /// The payment has more disputes, or the invoice more payments, than are kept.
     PaymentTooLarge = "payment.too_large", Cause;
-    /// A refunded or disputed payment of which nobody knows what it paid for.
+    /// A refunded or disputed payment whose subject is unknown.
     PaymentUnlinked = "payment.unlinked", Cause;
-    /// Something that was paid for belongs to nobody.
+    /// Something that was paid for has no owner.
     OwnerUnknown = "owner.unknown", Cause;
-    /// A thin event, which has to be fetched.
+    /// A thin event, which has no object.
     EventThin = "event.thin", Cause;
     /// Other writers kept committing first.
     StoreConflict = "store.conflict", Cause;

@@ -1,4 +1,4 @@
-//! What a subscription or a purchase earns by itself, whoever owns it.
+//! What a subscription or a purchase earns, independent of its owner.
 
 use crate::{
     customer::Subscription,
@@ -23,8 +23,8 @@ pub const fn gives_access(status: &Status, policy: &Policy) -> bool {
     }
 }
 
-/// Whether a subscription gives access now: by its status, and by everything that its status does not
-/// show.
+/// Whether a subscription gives access now: by its status, collection, first payment, refunds and
+/// disputes.
 #[must_use]
 pub fn is_earning(subscription: &Subscription, state: &State<'_>, policy: &Policy) -> bool {
     let is_paused = state
@@ -46,7 +46,7 @@ pub fn items<'p>(
     policy: &'p Policy,
 ) -> Vec<(&'p Role, Option<i64>)> {
     let past_due_since = match state.node.status {
-        // The period advances even when a renewal fails; what was paid for ended at that moment.
+        // The period advances even if a renewal fails, and what was paid for ends at that moment.
         Status::PastDue => Some(state.since_secs),
         Status::Active
         | Status::Trialing
@@ -84,8 +84,8 @@ pub fn is_mapped(subscription: &Subscription, state: &State<'_>, policy: &Policy
     state.items().any(|(item, _)| role(Some(subscription), item, policy).is_some())
 }
 
-/// Whether a subscription that gives access sells something that the policy neither maps nor ignores,
-/// and nothing that it maps.
+/// Whether a subscription that gives access has an item that the policy neither maps nor ignores, and none
+/// that it maps.
 #[must_use]
 pub fn is_unmapped(subscription: Option<&Subscription>, node: &Node, policy: &Policy) -> bool {
     let is_mapped = |item: &Item| role(subscription, item, policy).is_some();
@@ -104,8 +104,8 @@ pub fn purchase<'p>(purchase: &Purchase, policy: &'p Policy) -> Option<(&'p Plan
     Some((plan(&purchase.offer, policy)?, purchase.paid_at_secs()?))
 }
 
-/// The plan of an offer: the one that the session names, else that of its payment link, else the one with
-/// the highest role among its line items.
+/// The plan of an offer: the one that the session's metadata names, else that of its payment link, else
+/// that of the line item with the highest role.
 #[must_use]
 pub fn plan<'p>(offer: &Offer, policy: &'p Policy) -> Option<&'p Plan> {
     let named = [&offer.plan, &offer.payment_link];

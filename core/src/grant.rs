@@ -60,10 +60,10 @@ pub struct Entitlement {
     /// Time until which it is paid for; `None` if there is no end.
     #[serde(rename = "expires", skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<Timestamp>,
-    /// Time until which it gives access: the expiry plus the days of grace; `None` is without end.
+    /// Time until which it gives access: the expiry plus the days of grace; `None` if there is no end.
     #[serde(rename = "until", skip_serializing_if = "Option::is_none", default)]
     pub access_until: Option<Timestamp>,
-    /// What is shown beside the role.
+    /// What is shown of the subscription.
     pub shown: Shown,
 }
 
@@ -74,13 +74,13 @@ impl Entitlement {
         self.access_until.is_none_or(|until| until > now)
     }
 
-    /// Whether it lasts longer than another. Without an end is longest.
+    /// Whether it lasts longer than another one. One without an end lasts longest.
     #[must_use]
     pub fn outlasts(&self, other: &Self) -> bool {
         self.compare_duration(other).is_gt()
     }
 
-    /// Orders entitlements by how long they last, and equally long ones by what they show.
+    /// Orders entitlements by how long they last, then by what they show.
     pub(crate) fn compare_duration(&self, other: &Self) -> Ordering {
         let key = |it: &Self| {
             (it.access_until.is_none(), it.access_until, it.expires_at.is_none(), it.expires_at)
@@ -94,7 +94,7 @@ impl Entitlement {
 pub struct Pass {
     /// Time at which it was paid.
     pub starts_at: Timestamp,
-    /// Days that it lasts by itself.
+    /// Days for which it lasts by itself.
     pub days: u32,
     /// The role.
     pub role: Role,
@@ -106,15 +106,15 @@ pub struct Grant {
     /// The longest-lasting entitlement for each role, lowest role first.
     #[serde(rename = "roles", skip_serializing_if = "Vec::is_empty", default)]
     entitlements: Vec<Entitlement>,
-    /// Purchases of plans for some days, by their start. How they add up is a matter of all grants of the
-    /// user together.
+    /// Purchases of plans for some days, in the order of their start. They add up with those of the user's
+    /// other grants.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     passes: Vec<Pass>,
-    /// Features by Stripe's entitlements.
+    /// Features of Stripe's entitlements.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     features: BTreeSet<Box<str>>,
-    /// A subscription that is not over and that earns nothing, or soon nothing: shown if nothing better
-    /// is.
+    /// A subscription that is not over, and that earns nothing or is past due. It is shown if no
+    /// entitlement is active.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     troubled: Option<Shown>,
 }
@@ -150,7 +150,7 @@ impl Grant {
         grants
     }
 
-    /// Whether it holds nothing.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entitlements.is_empty()
@@ -169,7 +169,7 @@ impl Grant {
         self.passes.iter()
     }
 
-    /// Its features by Stripe's entitlements.
+    /// Its features of Stripe's entitlements.
     pub fn features(&self) -> impl Iterator<Item = &str> {
         self.features.iter().map(|feature| &**feature)
     }

@@ -1,4 +1,4 @@
-//! An invoice: the way from a payment to the subscription that it paid for.
+//! An invoice: it leads from a payment to the subscription that it paid for.
 
 use std::collections::BTreeSet;
 
@@ -17,19 +17,19 @@ pub struct Paid {
     pub created_secs: i64,
     /// Time at which it was paid, in seconds since the epoch.
     pub paid_secs: i64,
-    /// Its subscription; `None` if it has nothing to do with one.
+    /// Its subscription; `None` if it is not of one.
     pub subscription: Option<SubscriptionId>,
 }
 
-/// An invoice, as far as it connects payments to a subscription.
+/// An invoice: its payments, and the subscription that they paid for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invoice {
     /// Stripe's id.
     pub id: InvoiceId,
-    /// Whose it is and what it paid for; `None` until `invoice.paid` says so.
+    /// Its customer and what it paid for; `None` until `invoice.paid` reports them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub paid: Option<(CustomerId, Paid)>,
-    /// The payments that were made on it.
+    /// Its payments.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub payments: BTreeSet<PaymentId>,
     /// The number of times that it was written.

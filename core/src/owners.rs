@@ -1,4 +1,4 @@
-//! Whose a subscription or a purchase is: decided for each of them, never for the customer.
+//! The owner of each subscription and purchase. A customer as a whole has none.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use crate::{
     time::Timestamp,
 };
 
-/// The owners of what a customer has, under a policy: a purchase of something that is no plan names
-/// nobody.
+/// The owners of what a customer has, under a policy. A purchase of something that is no plan has no owner
+/// and names nobody.
 #[derive(Clone, Copy, Debug)]
 pub struct Owners<'a> {
     customer: &'a Customer,
@@ -33,12 +33,11 @@ impl<'a> Owners<'a> {
         Self { customer, policy }
     }
 
-    /// The user that owns a subscription or a purchase: the first source that names somebody counts,
-    /// whenever it did.
+    /// The user that owns a subscription or a purchase: the first source that names one, whenever it did.
     ///
     /// 1. a link by hand for it; 2. one for the customer; 3. its own metadata; 4. the Checkout Session
-    ///    that made it; 5. the customer's metadata; 6. the one user whom everything else of the customer
-    ///    names by its own sources, if there is exactly one.
+    ///    that created it; 5. the customer's metadata; 6. the only user whom everything else of the customer
+    ///    names by its own sources.
     #[must_use]
     pub fn of(self, what: Ownable<'_>) -> Option<&'a UserId> {
         if !self.is_ours(what) {
@@ -57,8 +56,8 @@ impl<'a> Owners<'a> {
         self.customer.ownables().filter_map(|what| self.of(what).cloned()).collect()
     }
 
-    /// The user to whom the customer's features belong: the owner of all that is live. If nothing is, or
-    /// nothing of it has an owner, the user that the customer itself is linked to.
+    /// The user that has the customer's features: the only owner of everything live. If nothing live has an
+    /// owner, the user that the customer itself is linked to.
     #[must_use]
     pub fn of_features(self) -> Option<&'a UserId> {
         let live = self.customer.ownables().filter(|what| self.is_live(*what));
@@ -73,7 +72,7 @@ impl<'a> Owners<'a> {
         }
     }
 
-    /// Time since which something that was paid for, and that the policy maps, belongs to nobody.
+    /// Time since which something that was paid for, and that the policy maps, has no owner.
     #[must_use]
     pub fn waiting_since(self) -> Option<Timestamp> {
         let subscriptions = self.customer.live_states().filter_map(|(id, subscription, state)| {
@@ -132,7 +131,7 @@ impl<'a> Owners<'a> {
         named.all(|user| user == first).then_some(first)
     }
 
-    /// Whether it is a subscription, or a purchase of a plan.
+    /// Whether it is a subscription or a purchase of a plan.
     fn is_ours(self, what: Ownable<'_>) -> bool {
         let is_plan = |known: &Purchase| earned::plan(&known.offer, self.policy).is_some();
         match what {

@@ -1,8 +1,7 @@
-//! Payments: what a checkout reports about one, and the aggregate that leads from a payment to what it
-//! paid for.
+//! A payment: the aggregate that leads from a payment to what it paid for.
 //!
-//! A dispute names a payment and nothing else. So each payment is remembered under its own id, with its
-//! subject and with what was given back of it, in whatever order they became known.
+//! A dispute names a payment and nothing else. Each payment is therefore stored under its own id, with its
+//! subject and what was given back of it, in whatever order events report them.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +17,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
-    /// The checkout completed with `payment_status: unpaid`.
+    /// The checkout is complete, with `payment_status: unpaid`.
     Pending,
     /// It failed.
     Failed,
@@ -36,8 +35,8 @@ pub struct PaymentReport {
 }
 
 impl PaymentReport {
-    /// Whether this report takes precedence over another: a final state over a pending one whenever it was
-    /// sent, and of two final states the later one.
+    /// Whether this report takes precedence over another one: a final state over a pending one, and the later
+    /// one of two final states.
     #[must_use]
     pub fn supersedes(self, other: Self) -> bool {
         self.rank() > other.rank()
@@ -77,7 +76,7 @@ pub struct Payment {
     pub subject: Option<Subject>,
     /// What was given back.
     pub reversal: Reversal,
-    /// Time since which it is refunded or disputed while nobody knows what it paid for.
+    /// Time since which it is refunded or disputed without a known subject.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waiting_since: Option<Timestamp>,
     /// The number of times that it was written.
@@ -98,7 +97,7 @@ impl Payment {
         }
     }
 
-    /// Adds what it paid for. A payment has one subject; of two the greater counts.
+    /// Sets what it paid for. A payment has one subject; the greater of two counts.
     pub(crate) fn link(&mut self, subject: Subject) -> Arrival {
         if self.subject.as_ref().is_some_and(|known| *known >= subject) {
             return Arrival::Stale;

@@ -11,22 +11,22 @@ use crate::{
     subscription::Item,
 };
 
-/// What a Checkout Session says about what it sells. Which plan that is, if any, the policy says.
+/// What a Checkout Session sells, as it says. The policy decides which plan that is, if any.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Offer {
     /// The plan that the session's metadata names.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub plan: Option<Box<str>>,
-    /// The payment link that made the session, `plink_…`.
+    /// The payment link that created the session, `plink_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payment_link: Option<Box<str>>,
-    /// Its line items, where the event has them.
+    /// Its line items, if the event has them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub items: Vec<Item>,
 }
 
 impl Offer {
-    /// Whether it names nothing that a plan could be found by.
+    /// Whether it has nothing to find a plan by.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.plan.is_none() && self.payment_link.is_none() && self.items.is_empty()
@@ -38,7 +38,7 @@ impl Offer {
 pub struct Order {
     /// The purchase.
     pub id: PurchaseId,
-    /// Its payment; `None` where nothing was to pay.
+    /// Its payment; `None` if nothing had to be paid.
     pub payment: Option<PaymentId>,
     /// The user that a paid session names.
     pub user: Option<UserId>,
@@ -48,7 +48,7 @@ pub struct Order {
     pub offer: Offer,
 }
 
-/// A purchase as its customer knows it.
+/// A purchase, as a part of its customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purchase {
     /// The user that it was linked to by hand.
@@ -76,7 +76,7 @@ impl Purchase {
         linked.or(order.report.merge_into(&mut self.report)).or(self.merge_offer(&order.offer))
     }
 
-    /// Events of one session say the same, except that some have no line items.
+    /// Keeps the greater offer. The events of a session agree, except that some have no line items.
     fn merge_offer(&mut self, offer: &Offer) -> Arrival {
         if self.offer >= *offer {
             return Arrival::Stale;

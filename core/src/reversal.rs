@@ -1,5 +1,5 @@
-//! A reversal: what was given back of a payment, by refunds and disputes. Whether that ends access is
-//! the business of the policy.
+//! A reversal: what was given back of a payment, by refunds and disputes. The policy decides whether that
+//! ends access.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::{fold::Arrival, latest::Latest, limits::DISPUTES_PER_PAYMENT_MAX};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DisputeStatus {
-    /// An inquiry, or a dispute that was prevented or that a refund ended: no money moves by it.
+    /// An inquiry, or a dispute that was prevented or that a refund ended. It moves no money.
     Inquiry,
-    /// The bank has taken the money back until it decides.
+    /// The bank has withdrawn the money until it decides.
     Open,
     /// The merchant has won. Final.
     Won,
@@ -22,13 +22,13 @@ pub enum DisputeStatus {
 }
 
 impl DisputeStatus {
-    /// The state by Stripe's name of the status. An unknown one is open: money may be at stake.
+    /// Parses Stripe's name of the status. An unknown one is open, since money may be at stake.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text {
             "won" => Self::Won,
             "lost" => Self::Lost,
-            // `charge_refunded` is a status of old events: the refund has an event of its own.
+            // Old events have `charge_refunded`. The refund has an event of its own.
             "prevented" | "charge_refunded" => Self::Inquiry,
             text if text.starts_with("warning_") => Self::Inquiry,
             _ => Self::Open,
@@ -51,7 +51,7 @@ pub enum Report {
     Refunded {
         /// `created` of the event, in seconds since the epoch.
         at_secs: i64,
-        /// Whether all of it is refunded from then on.
+        /// Whether all of it is refunded now.
         full: bool,
     },
     /// A dispute was opened, changed or decided.
@@ -73,7 +73,7 @@ struct Dispute {
 }
 
 impl Dispute {
-    /// A decision counts over everything before it, however late that arrives.
+    /// The rank of a report: a decision counts over every other status, then the later report.
     const fn rank(self) -> (bool, i64, DisputeStatus) {
         (self.status.is_final(), self.at_secs, self.status)
     }
@@ -122,13 +122,13 @@ impl Reversal {
         self.refunded.as_ref().is_some_and(|refunded| refunded.value)
     }
 
-    /// Whether some dispute is not decided yet.
+    /// Whether a dispute is open.
     #[must_use]
     pub fn is_disputed(&self) -> bool {
         self.has(DisputeStatus::Open)
     }
 
-    /// Whether some dispute is lost.
+    /// Whether a dispute is lost.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.has(DisputeStatus::Lost)
@@ -138,7 +138,7 @@ impl Reversal {
         self.disputes.values().any(|dispute| dispute.status == status)
     }
 
-    /// What of it could end access.
+    /// The parts that can end access.
     #[must_use]
     pub fn summary(&self) -> GivenBack {
         GivenBack {
@@ -148,7 +148,7 @@ impl Reversal {
         }
     }
 
-    /// The second of the earliest report that could end access.
+    /// The second of the earliest report that can end access.
     #[must_use]
     pub fn since_secs(&self) -> Option<i64> {
         let refunded = self.refunded.as_ref().filter(|refunded| refunded.value);
@@ -158,7 +158,7 @@ impl Reversal {
     }
 }
 
-/// What was given back, in short.
+/// The parts of a reversal that can end access.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GivenBack {
     /// All of it is refunded.
@@ -173,7 +173,7 @@ pub struct GivenBack {
 }
 
 impl GivenBack {
-    /// Of several payments for one thing together: refunded when all are, disputed when any is.
+    /// Combines several payments for one thing: refunded if all are, disputed or lost if any is.
     #[must_use]
     pub fn of_all(payments: impl IntoIterator<Item = Self>) -> Self {
         let mut payments = payments.into_iter();

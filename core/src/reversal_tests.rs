@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// Checks a reversal by reports such as `5 refunded`, `5 failed`, `5 dp_1 open`: what it comes to is
-/// a line such as `disputed since 5`.
+/// Applies reports such as `5 refunded`, `5 failed` or `5 dp_1 open`, and compares the reversal with a line
+/// such as `disputed since 5`.
 fn check(reports: &str, expected: &str) {
     let report = |text: &str| {
         let words: Vec<&str> = text.split(' ').collect();
@@ -18,16 +18,16 @@ fn check(reports: &str, expected: &str) {
         }
     };
     let reports: Vec<_> = reports.split(", ").map(report).collect();
-    let told = |reports: &mut dyn Iterator<Item = &Report>| {
+    let apply = |reports: &mut dyn Iterator<Item = &Report>| {
         let mut reversal = Reversal::default();
         for report in reports {
             reversal.apply(report).unwrap();
-            assert_eq!(reversal.apply(report), Ok(Arrival::Stale), "said again");
+            assert_eq!(reversal.apply(report), Ok(Arrival::Stale), "a repeat");
         }
         reversal
     };
-    let reversal = told(&mut reports.iter());
-    assert_eq!(told(&mut reports.iter().rev()), reversal, "backwards: {reports:?}");
+    let reversal = apply(&mut reports.iter());
+    assert_eq!(apply(&mut reports.iter().rev()), reversal, "backwards: {reports:?}");
     let GivenBack { refunded, disputed, lost } = reversal.summary();
     let mut line = String::new();
     for (name, is) in [("refunded ", refunded), ("disputed ", disputed), ("lost ", lost)] {
@@ -55,7 +55,7 @@ fn the_later_report_counts_and_a_decision_is_final() {
         ("5 dp_1 open, 6 dp_1 inquiry", ""),
         ("5 dp_1 won, 6 dp_2 open", "disputed since 6"),
         ("5 dp_1 lost, 6 dp_2 open", "disputed lost since 5"),
-        // Only what could end access says since when.
+        // Only what can end access counts for the second.
         ("5 dp_1 won, 9 refunded", "refunded since 9"),
         ("9 failed, 10 dp_1 lost", "lost since 10"),
     ] {

@@ -1,11 +1,11 @@
-//! A value that several tasks read and that may be replaced while they run.
+//! A value that tasks read, and that can be replaced while they run.
 
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
 
-/// A shared value. Clones share it. Who reads it takes the whole value as it is at that moment.
+/// A shared value. Clones share it, and a reader gets the whole value at one moment.
 pub struct Shared<T>(Arc<RwLock<Arc<T>>>);
 
 impl<T> Shared<T> {
@@ -15,13 +15,13 @@ impl<T> Shared<T> {
         Self(Arc::new(RwLock::new(Arc::new(value))))
     }
 
-    /// The value at this moment.
+    /// The current value.
     #[must_use]
     pub fn current(&self) -> Arc<T> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces the value for everybody.
+    /// Replaces the value in all clones.
     pub fn replace(&self, value: T) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
     }

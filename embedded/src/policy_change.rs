@@ -1,4 +1,4 @@
-//! Applies the policy to what is stored: at start, and whenever it was replaced.
+//! Applies the policy to what is stored: at start, and whenever it is replaced.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,8 +20,8 @@ pub struct Reload {
 }
 
 impl Reload {
-    /// Replaces the policy, and the connected accounts whose events count. Everything that is decided from
-    /// now on follows them, and everything that is stored is decided anew in the background.
+    /// Replaces the policy, and the connected accounts whose events count. They apply to every later
+    /// decision; what is stored is decided again in the background.
     pub fn replace(&self, policy: Policy, connected_accounts: Vec<String>) {
         self.policy.replace(policy);
         self.connected_accounts.replace(connected_accounts);
@@ -40,7 +40,7 @@ pub(crate) async fn run(
     loop {
         let applied = tokio::select! {
             biased;
-            // What is not applied yet is applied after the next start.
+            // The next start continues what is not applied yet.
             () = stopped(&mut stop) => return,
             applied = apply_pending(&db, &sockets, &reload.policy, &clock) => applied,
         };
@@ -68,7 +68,7 @@ async fn apply_pending(
         let preview = preview(db, &policy, clock.now()).await?;
         let accounts = preview.accounts.len();
         for ((from, to), accounts) in preview.by_role() {
-            tracing::info!(from, to, accounts, "the policy changed");
+            tracing::info!(from, to, accounts, "policy changed");
         }
         let push = |change| {
             let (sockets, clock) = (sockets.clone(), clock.clone());
@@ -78,10 +78,11 @@ async fn apply_pending(
         };
         apply(db, &policy, clock, push, None).await?;
         if accounts > 0 {
-            tracing::info!(accounts, "the changed policy is applied");
+            tracing::info!(accounts, "changed policy applied");
         }
         Ok(())
     };
     let applied: Result<(), StoreError> = applied.await;
-    applied.inspect_err(|error| tracing::error!(%error, "the changed policy is not applied yet"))
+    applied
+        .inspect_err(|error| tracing::error!(%error, "changed policy not applied, retry scheduled"))
 }

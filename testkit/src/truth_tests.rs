@@ -1,5 +1,5 @@
-//! Generated histories of a Stripe account, delivered in any order, held to the oracle that never saw an
-//! event.
+//! Delivers generated histories of a Stripe account in any order, and compares the result with the oracle,
+//! which reads no event.
 
 use std::collections::BTreeSet;
 
@@ -20,10 +20,10 @@ use crate::world::{
     Unmapped, World,
 };
 
-/// Histories, each in several orders. More by `TIERLIFT_WORLDS`.
+/// The number of histories, each in several orders. `TIERLIFT_WORLDS` overrides it.
 const WORLDS: u64 = 300;
 
-/// Where the prose is open: what belongs to whom is no matter of the clock.
+/// How core reads what the documents leave open: ownership does not depend on the clock.
 const READINGS: Readings = Readings {
     ended_subscriptions_vouch: true,
     reversed_purchases_vouch: true,
@@ -52,7 +52,7 @@ const fn on_dispute(dispute: DisputePolicy) -> OnDispute {
     }
 }
 
-/// The rules of a world as a host writes them.
+/// The policy of a world.
 fn policy(rules: &Rules) -> Policy {
     let plan = |(key, plan): (&String, &world::Plan)| PlanConfig {
         days: plan.days,
@@ -93,7 +93,7 @@ fn policy(rules: &Rules) -> Policy {
     .unwrap()
 }
 
-/// What a model makes of some events of a world.
+/// The reference model after some events of a world.
 struct Outcome {
     model: ReferenceModel,
     policy: Policy,
@@ -111,14 +111,13 @@ impl Outcome {
         let mut outcome = Self::new(world);
         let mut parked: Vec<&Event> =
             events.iter().copied().filter(|event| !outcome.deliver(event)).collect();
-        // An operator redrives dead letters. What came too early for its price to be known is applied
-        // then.
+        // Redrives the dead letters: an event that arrived before its price was known is applied then.
         parked.retain(|event| !outcome.deliver(event));
         assert!(parked.is_empty(), "{}", parked[0].body);
         outcome
     }
 
-    /// Delivers an event; returns whether it is not a dead letter.
+    /// Delivers an event. Returns whether it was not parked.
     fn deliver(&mut self, event: &Event) -> bool {
         let body = event.body.to_string();
         match self.model.deliver(body.as_bytes(), &self.policy, self.now) {
@@ -138,7 +137,7 @@ impl Outcome {
         let secs = |at: Option<Timestamp>| at.map(Timestamp::as_secs);
         Seen {
             role: effective.role.to_string(),
-            features: features.iter().map(|name| name.to_string()).collect(),
+            features: features.iter().map(ToString::to_string).collect(),
             active: subscription_active,
             shown: Shown {
                 status: shown.status.map(|status| status.as_str().to_owned()),
@@ -150,7 +149,7 @@ impl Outcome {
         }
     }
 
-    /// What is wrong, by the oracle.
+    /// The differences from the oracle.
     fn complaints(&self, oracle: &Oracle<'_>, answer: &Answer) -> Vec<String> {
         let known = self.model.accounts().map(|account| account.user.to_string());
         let users: BTreeSet<String> = answer.users.keys().cloned().chain(known).collect();
@@ -162,7 +161,7 @@ impl Outcome {
         complaints
     }
 
-    /// Everything that must not depend on the order.
+    /// The state that must not depend on the order.
     fn state(&self) -> Vec<String> {
         let customers =
             self.model.customers().map(|customer| serde_json::to_string(&customer).unwrap());

@@ -1,4 +1,4 @@
-//! What was paid for and reaches nobody: reported until somebody does something about it.
+//! Reports what was paid for and has no effect yet: what has no owner, and refunds of unknown payments.
 
 use tierlift_core::{
     limits::{WAITING_LOGGED_AFTER_SECS, WAITING_LOGGED_MAX},
@@ -6,8 +6,8 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-/// Sets the gauges, and logs each thing that has waited for longer than a healthy checkout takes. Meant to
-/// be called about once a minute.
+/// Sets the gauges, and logs each entry that has waited for longer than a healthy checkout takes. Call it
+/// about once a minute.
 pub async fn report_waiting<W: WaitingList>(
     list: &W,
     now: Timestamp,
@@ -19,7 +19,7 @@ pub async fn report_waiting<W: WaitingList>(
             if is_overdue(waiting.since, now) {
                 let (id, code) = (&waiting.id, waiting.cause.as_str());
                 let age_secs = now.since(waiting.since).as_secs();
-                tracing::warn!(id, code, age_secs, "paid for, and reaches nobody");
+                tracing::warn!(id, code, age_secs, "payment waits for its user or subject");
             }
         }
     }
@@ -30,7 +30,7 @@ fn is_overdue(since: Timestamp, now: Timestamp) -> bool {
     since.plus_secs(WAITING_LOGGED_AFTER_SECS) <= now
 }
 
-/// Sets the gauges of what waits.
+/// Sets the gauges of the waiting list.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts are far below 2^52")]
 pub fn set_gauges(totals: &WaitingTotals, now: Timestamp) {
     let oldest_age_secs = totals.oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64());

@@ -1,4 +1,4 @@
-//! The features that a customer has by Stripe's entitlements.
+//! The features of a customer, from Stripe's entitlements.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,19 +16,19 @@ pub struct FeatureList {
     pub truncated: bool,
 }
 
-/// The lists of a customer by their second: the latest complete one and the truncated ones after it.
+/// The lists of a customer by their second: the latest complete one, and the truncated ones after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Features(BTreeMap<i64, FeatureList>);
 
 impl Features {
-    /// Whether no event has listed any.
+    /// Whether there is no list.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The names. A truncated list takes nothing away, and lists of one second count together.
+    /// The names. A truncated list removes nothing, and the lists of one second add up.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.values().flat_map(|list| &list.names).map(|name| &**name)
     }
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_later_list_counts_and_a_truncated_one_takes_nothing_away() {
+    fn the_later_list_counts_and_a_truncated_one_removes_nothing() {
         let full = |at, names: &[&str]| (at, list(names, false));
         let part = |at, names: &[&str]| (at, list(names, true));
         for (mut lists, expected) in [

@@ -1,8 +1,7 @@
 //! A customer: its subscriptions and purchases, and the users that own them.
 //!
 //! Every part merges independently of order, so the customer is a function of the set of its events. An
-//! event that arrives before the link to its user waits here. What the customer earns is the business of
-//! `grant`.
+//! event that arrives before the link to its user waits here. `grant` computes what the customer earns.
 
 mod features;
 mod subscription;
@@ -57,7 +56,7 @@ pub enum Error {
     TooManyPurchases(CustomerId),
 }
 
-/// A customer: the first aggregate. A guest's purchase is a customer of its own, under the purchase's id.
+/// A customer: the first aggregate. A guest's purchase is a customer of its own, with the purchase's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
     /// Stripe's id.
@@ -69,13 +68,13 @@ pub struct Customer {
     /// Its purchases that name a plan.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub purchases: BTreeMap<PurchaseId, Purchase>,
-    /// Its features by Stripe's entitlements.
+    /// Its features of Stripe's entitlements.
     #[serde(skip_serializing_if = "Features::is_empty", default)]
     pub features: Features,
-    /// It was deleted at Stripe. Its subscriptions have ended, and what it bought stays bought.
+    /// Whether it was deleted at Stripe. Its subscriptions have ended; its purchases last.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub deleted: bool,
-    /// Time since which something that was paid for belongs to nobody.
+    /// Time since which something that was paid for has no owner.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waiting_since: Option<Timestamp>,
     /// The number of times that it was written.
@@ -117,7 +116,7 @@ impl Customer {
                 Ok(if known { Arrival::Stale } else { Arrival::Remembered })
             }
             Fact::Features(list) => Ok(self.features.insert(at_secs, list)),
-            // These reach the customer through their payments and invoices.
+            // Payments and invoices lead these to the customer.
             Fact::Invoice { .. }
             | Fact::InvoicePayment { .. }
             | Fact::Reversal { .. }
@@ -125,7 +124,7 @@ impl Customer {
         }
     }
 
-    /// Forgets the oldest purchase that is no plan, if there is no room for a new one.
+    /// Forgets the oldest purchase that is no plan, if a new one would exceed the limit.
     pub fn make_room_for(&mut self, new: &PurchaseId, is_plan: impl Fn(&Offer) -> bool) {
         if self.purchases.len() < PURCHASES_MAX || self.purchases.contains_key(new) {
             return;
@@ -137,7 +136,7 @@ impl Customer {
         }
     }
 
-    /// Notes that an invoice of a subscription was paid, and what was given back of it.
+    /// Records that an invoice of a subscription was paid, and what was given back of it.
     pub fn pay(
         &mut self,
         id: &InvoiceId,
@@ -149,7 +148,7 @@ impl Customer {
         Ok(self.entry(subscription)?.pay(invoice, paid.paid_secs))
     }
 
-    /// Notes what was given back of a purchase.
+    /// Records what was given back of a purchase.
     pub fn give_back(&mut self, id: &PurchaseId, given_back: GivenBack) -> Arrival {
         match self.purchases.get_mut(id) {
             Some(purchase) if purchase.given_back != given_back => {
@@ -177,7 +176,7 @@ impl Customer {
         self.links.customer.as_ref().and_then(|latest| latest.value.as_ref())
     }
 
-    /// Every user that any of its sources names: nobody else can own anything of it, under any policy.
+    /// Every user that any of its sources names. Under any policy, nobody else owns anything of it.
     #[must_use]
     pub fn named_users(&self) -> BTreeSet<UserId> {
         let subscriptions =
@@ -189,14 +188,14 @@ impl Customer {
         subscriptions.chain(purchases).chain(own).cloned().collect()
     }
 
-    /// The only user that is named, if there is exactly one: a hint about which account to load.
+    /// The user that its sources name, if there is only one: a hint about which account to load.
     #[must_use]
     pub fn sole_user(&self) -> Option<UserId> {
         let mut named = self.named_users();
         if named.len() == 1 { named.pop_first() } else { None }
     }
 
-    /// The subscriptions and their states; none once the customer is deleted.
+    /// The subscriptions and their states; none if the customer is deleted.
     pub fn live_states(&self) -> impl Iterator<Item = (&SubscriptionId, &Subscription, State<'_>)> {
         self.states().filter(|_| !self.deleted)
     }

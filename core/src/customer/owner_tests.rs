@@ -6,7 +6,7 @@ use crate::{
     policy::{PlanConfig, Policy, tests::config},
 };
 
-/// A policy that has the plan that is bought.
+/// A policy with the plan `pass`.
 fn policy() -> Policy {
     let mut config = config();
     config.plans.push(PlanConfig::new("pass", "paid"));
@@ -28,15 +28,15 @@ fn owners(customer: &Customer) -> String {
 }
 
 #[test]
-fn each_subscription_and_purchase_belongs_to_the_latest_word_of_its_best_source() {
+fn each_subscription_and_purchase_belongs_to_the_latest_user_of_its_best_source() {
     for (events, expected) in [
-        // Its own metadata, whoever else says what and when.
+        // Its own metadata, over every other source.
         ("10 sub_1 ada", "sub_1:ada"),
         ("10 sub_1 ada, 20 meta bob", "sub_1:ada"),
         ("10 sub_1 ada, 20 checkout sub_1 order-7", "sub_1:ada"),
         ("10 checkout sub_1 bob, 20 sub_1 ada", "sub_1:ada"),
         ("10 sub_1 ada, 20 deleted", "sub_1:ada"),
-        // The checkout that made it, and no other one.
+        // The checkout that created it, and no other one.
         ("10 sub_1 -, 20 checkout sub_1 ada", "sub_1:ada"),
         ("10 sub_1 -, 20 checkout sub_1 ada, 30 meta bob", "sub_1:ada"),
         ("10 checkout sub_1 ada, 20 checkout sub_1 bob", "sub_1:bob"),
@@ -52,7 +52,7 @@ fn each_subscription_and_purchase_belongs_to_the_latest_word_of_its_best_source(
         ("10 sub_1 -, 20 meta ada, 20 meta -", "sub_1:ada"),
         ("10 sub_1 -, 20 meta ada, 20 meta bob", "sub_1:bob"),
         ("10 sub_1 -, 20 sub_2 ada, 30 meta bob", "sub_1:bob sub_2:ada"),
-        // The one user whom everything else names.
+        // The only user whom everything else names.
         ("10 sub_1 ada, 20 sub_2 -", "sub_1:ada sub_2:ada"),
         ("10 !sub_1 ada, 20 sub_2 -", "sub_1:ada sub_2:ada"),
         ("10 sub_1 ada, 20 sub_2 ada, 30 sub_3 -", "sub_1:ada sub_2:ada sub_3:ada"),
@@ -60,7 +60,7 @@ fn each_subscription_and_purchase_belongs_to_the_latest_word_of_its_best_source(
         ("10 sub_1 -, 20 buy pi_1 ada", "sub_1:ada pi_1:ada"),
         ("10 sub_1 ada, 20 buy pi_1 -", "sub_1:ada pi_1:ada"),
         ("10 sub_1 ada, 20 checkout sub_1 bob, 30 sub_2 -", "sub_1:ada sub_2:ada"),
-        // Several users of one customer keep what is theirs.
+        // Several users of one customer.
         ("10 sub_1 ada, 20 sub_2 bob", "sub_1:ada sub_2:bob"),
         ("10 sub_1 ada, 20 buy pi_1 order-1", "sub_1:ada pi_1:order-1"),
         ("10 buy pi_1 ada, 20 buy pi_1 bob", "pi_1:bob"),
@@ -79,7 +79,7 @@ fn each_subscription_and_purchase_belongs_to_the_latest_word_of_its_best_source(
 }
 
 #[test]
-fn features_go_to_the_one_owner_of_all_that_is_not_over() {
+fn features_go_to_the_only_owner_of_what_is_not_over() {
     for (events, owner) in [
         ("10 features a", None),
         ("10 sub_1 ada", Some("ada")),
@@ -88,7 +88,7 @@ fn features_go_to_the_one_owner_of_all_that_is_not_over() {
         ("10 sub_1 ada, 20 !sub_2 bob", Some("ada")),
         ("10 sub_1 ada, 20 buy pi_1 bob", None),
         ("10 !sub_1 ada, 20 buy pi_1 bob", Some("bob")),
-        // Without an owner of anything, the customer's own link.
+        // If nothing has an owner, the customer's own link.
         ("10 !sub_1 ada, 20 meta bob", Some("bob")),
         ("10 !sub_1 ada", None),
         ("10 meta bob", Some("bob")),

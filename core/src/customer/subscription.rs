@@ -1,4 +1,4 @@
-//! One subscription as its customer knows it: the fold of its events, and what outlives that.
+//! A subscription, as a part of its customer: the fold of its events, and what outlives that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::{
     subscription::{Item, Node, Status},
 };
 
-/// One subscription as its customer knows it.
+/// A subscription, as a part of its customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
     /// The fold of its events.
@@ -22,7 +22,7 @@ pub struct Subscription {
     /// The user that it was linked to by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub link: Option<UserId>,
-    /// The user that the latest paid Checkout Session that made it names.
+    /// The user that the latest paid Checkout Session that created it names.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub checkout: Option<Latest<UserId>>,
     /// The first payment, as its Checkout Session reports it.
@@ -37,7 +37,7 @@ pub struct Subscription {
     /// End of its first period, in seconds since the epoch.
     #[serde(rename = "first_ends", skip_serializing_if = "Option::is_none", default)]
     pub first_period_ends_at_secs: Option<i64>,
-    /// The lookup keys that each price had: a key that moved to a newer price still counts here.
+    /// The lookup keys that each price had. A key that moved to a newer price still counts here.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub lookup_keys: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
 }
@@ -54,8 +54,8 @@ pub struct LatestInvoice {
 }
 
 impl Subscription {
-    /// Whether its first payment is still pending, or has failed, and no other payment has succeeded. Such
-    /// a subscription earns nothing, whatever its status.
+    /// Whether its first payment is pending or has failed, and no other payment has succeeded. Such a
+    /// subscription earns nothing, in any status.
     #[must_use]
     pub fn is_unpaid(&self, state: &State<'_>) -> bool {
         match self.payment {
@@ -67,8 +67,8 @@ impl Subscription {
         }
     }
 
-    /// Whether something was paid after that second: an invoice, a good standing that began later, or a
-    /// later period.
+    /// Whether something was paid after that second: an invoice was, or the subscription became active or
+    /// began another period.
     fn is_paid_since(&self, at_secs: i64, state: &State<'_>) -> bool {
         let is_later_invoice = self.paid_secs.is_some_and(|paid_secs| paid_secs > at_secs);
         let is_later_standing = state.since_secs > at_secs;
@@ -109,7 +109,7 @@ impl Subscription {
         linked.or(report.merge_into(&mut self.payment))
     }
 
-    /// Keeps the latest invoice. What was given back of an earlier one is history.
+    /// Keeps the latest invoice. What was given back of an earlier one does not count.
     pub(super) fn pay(&mut self, new: LatestInvoice, paid_secs: i64) -> Arrival {
         let mut arrival = Arrival::Stale;
         if self.paid_secs < Some(paid_secs) {
@@ -126,12 +126,12 @@ impl Subscription {
         }
     }
 
-    /// Notes what outlives the record, of both nodes of an event.
+    /// Records what outlives the record, of both nodes of an event.
     pub(crate) fn note_all(&mut self, edge: &Edge) -> Arrival {
         edge.nodes().fold(Arrival::Stale, |arrival, node| arrival.or(self.note(node)))
     }
 
-    /// Notes what outlives the record: the first period and the lookup keys.
+    /// Records what outlives the record: the first period and the lookup keys.
     fn note(&mut self, node: &Node) -> Arrival {
         let mut arrival = Arrival::Stale;
         if let Some(ends) = node.period_ends_at_secs()

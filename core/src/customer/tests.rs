@@ -75,7 +75,7 @@ fn user(name: &str) -> UserId {
     UserId::new(name).unwrap()
 }
 
-fn told<'a>(events: impl IntoIterator<Item = &'a str>) -> Customer {
+fn customer_after<'a>(events: impl IntoIterator<Item = &'a str>) -> Customer {
     let mut customer = Customer::new(CustomerId::new("cus_1").unwrap());
     for text in events {
         customer.apply(&event(text)).unwrap();
@@ -83,20 +83,24 @@ fn told<'a>(events: impl IntoIterator<Item = &'a str>) -> Customer {
     customer
 }
 
-/// Checks that the customer is the same in order, backwards and in every rotation.
+/// Checks that the customer is the same after every rotation of the events, forwards and backwards.
 fn check(events: &str) -> Customer {
     let events: Vec<&str> = events.split(", ").collect();
-    let expected = told(events.iter().copied());
+    let expected = customer_after(events.iter().copied());
     for start in 0..events.len() {
         let rotated: Vec<&str> = events[start..].iter().chain(&events[..start]).copied().collect();
-        assert_eq!(told(rotated.iter().copied()), expected, "{rotated:?}");
-        assert_eq!(told(rotated.iter().rev().copied()), expected, "{rotated:?} backwards");
+        assert_eq!(customer_after(rotated.iter().copied()), expected, "{rotated:?}");
+        assert_eq!(
+            customer_after(rotated.iter().rev().copied()),
+            expected,
+            "{rotated:?} backwards"
+        );
     }
     expected
 }
 
 #[test]
-fn a_decision_on_a_payment_beats_waiting_and_the_later_of_two_counts() {
+fn a_final_state_of_a_payment_beats_a_pending_one_and_the_later_of_two_counts() {
     for (events, state) in [
         ("10 pay pending", PaymentState::Pending),
         ("10 pay pending, 20 pay paid", PaymentState::Paid),
@@ -113,7 +117,7 @@ fn a_decision_on_a_payment_beats_waiting_and_the_later_of_two_counts() {
 }
 
 #[test]
-fn what_is_said_again_is_stale_and_what_is_stored_is_read_again() {
+fn a_repeat_is_stale_and_a_stored_customer_is_read_back() {
     let all = [
         "10 meta ada",
         "20 checkout sub_1 bob",
@@ -123,7 +127,7 @@ fn what_is_said_again_is_stale_and_what_is_stored_is_read_again() {
         "46 features a,b",
         "50 deleted",
     ];
-    let mut customer = told(all);
+    let mut customer = customer_after(all);
     let text = serde_json::to_string(&customer).unwrap();
     assert_eq!(serde_json::from_str::<Customer>(&text).unwrap(), customer);
     for again in [
@@ -182,7 +186,7 @@ fn the_latest_paid_invoice_counts_and_what_was_given_back_of_it() {
         (&[("in_1", 10, none), ("in_2", 10, refunded)], refunded),
         (&[("in_2", 10, refunded), ("in_1", 10, none)], refunded),
     ] {
-        let mut customer = told(["10 sub_1 ada"]);
+        let mut customer = customer_after(["10 sub_1 ada"]);
         for (id, created_secs, given_back) in invoices {
             let paid = Paid {
                 created_secs: *created_secs,
@@ -200,7 +204,7 @@ fn the_latest_paid_invoice_counts_and_what_was_given_back_of_it() {
 
 #[test]
 fn a_customer_has_its_limit_of_purchases() {
-    let mut customer = told([]);
+    let mut customer = customer_after([]);
     for n in 0..PURCHASES_MAX {
         customer.apply(&event(&format!("10 buy pi_{n} ada"))).unwrap();
     }

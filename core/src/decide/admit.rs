@@ -1,4 +1,4 @@
-//! Whether an event may be applied, and what its ledger row says although it is.
+//! Whether an event may be applied, and what its ledger row notes about it.
 
 use crate::{
     codes::Code,
@@ -15,9 +15,9 @@ use crate::{
 /// An event that may be applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Admitted {
-    /// The reason why it earns less than it could.
+    /// The code of why it earns less than it could.
     pub(super) cause: Option<Code>,
-    /// It bears on no access. It may still say what a payment paid for.
+    /// Whether it is not about access. It may still name what a payment paid for.
     pub(super) is_unrelated: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) fn admit(
         Fact::Subscription { id, edge } => {
             let known = customer.and_then(|customer| customer.subscriptions.get(id));
             if is_unmapped(known, &edge.to, policy) {
-                // A lookup key that its price had before the event counts, too.
+                // A lookup key that its price had before the event counts too.
                 let mut noted = known.cloned().unwrap_or_default();
                 noted.note_all(edge);
                 if !is_unmapped(Some(&noted), &edge.to, policy) {
@@ -59,7 +59,7 @@ pub(super) fn admit(
     }
 }
 
-/// What is no plan is none of tierlift's business, unless the session says that it is one.
+/// A purchase that is no plan is unrelated, unless the session's metadata names it as a plan.
 fn admit_purchase(order: &Order, policy: &Policy) -> Result<Admitted, Failure> {
     if plan(&order.offer, policy).is_some() {
         return Ok(Admitted::default());

@@ -1,4 +1,4 @@
-//! The first payment of a subscription: what its checkout says, and what proves it later.
+//! The first payment of a subscription: what its checkout reports, and what proves it later.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! A commit: what a decision writes, and how it comes about.
+//! A commit: what a decision writes.
 
 use crate::{
     account::{self, Account, Settled},
@@ -13,7 +13,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// What is written together or not at all.
+/// What is written in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// The event's ledger row; it must not exist yet.
@@ -26,14 +26,14 @@ pub struct Commit {
     pub invoices: Vec<Invoice>,
     /// The accounts that changed, each with the version that was loaded.
     pub accounts: Vec<Account>,
-    /// The changes among them that somebody should hear of.
+    /// The changes to push to the users.
     pub changes: Vec<Change>,
     /// The webhook behind the commit, if there is one.
     pub context: Option<DeliveryContext>,
 }
 
 impl Commit {
-    /// A commit of only a ledger row.
+    /// A commit that has only a ledger row.
     pub(super) const fn new(ledger: LedgerEntry) -> Self {
         Self {
             ledger,
@@ -46,7 +46,7 @@ impl Commit {
         }
     }
 
-    /// Settles an account, after replacing what a customer earns for it if a grant is given.
+    /// Replaces what a customer earns for an account, if a grant is given, and settles the account.
     pub(super) fn update(
         &mut self,
         mut account: Account,
@@ -62,8 +62,7 @@ impl Commit {
         Ok(())
     }
 
-    /// Settles an account. Commits it if anything about it changed, and records what its user should hear
-    /// of.
+    /// Settles an account. Adds it if anything about it changed, and the change to push if there is one.
     pub(super) fn settle(
         &mut self,
         mut account: Account,

@@ -1,10 +1,10 @@
-//! What people who do this job reported: stories that other programs got wrong.
+//! Cases that people reported, and that other programs get wrong: who owns a subscription.
 
 use super::*;
 
 const APPLIED: Delivered = Delivered::Committed(Outcome::Applied);
 
-/// Ada's subscription `sub_1` of `cus_1` at the price of pro.
+/// Ada's subscription `sub_1` of `cus_1`, at the price of pro.
 fn adas_pro() -> Sub {
     Sub { price: "pro_monthly", ..adas("sub_1", "active") }
 }
@@ -68,7 +68,7 @@ fn a_purchase_of_something_that_is_no_plan_names_nobody() {
 }
 
 #[test]
-fn the_subscriptions_own_word_beats_the_reference_of_its_checkout() {
+fn the_metadata_of_a_subscription_beats_the_reference_of_its_checkout() {
     let happens = |stripe: &mut Stripe| {
         stripe.create(adas("sub_1", "active"));
         stripe.later(1);
@@ -98,7 +98,7 @@ fn two_users_of_one_customer_have_a_role_each() {
 }
 
 #[test]
-fn metadata_that_support_mends_move_a_subscription_and_both_users_hear_of_it() {
+fn metadata_that_support_corrects_moves_a_subscription_and_the_ledger_has_both_users() {
     let happens = |stripe: &mut Stripe| {
         stripe.create(adas("sub_1", "active"));
         stripe.checkout("completed", "cus_1", "sub_1", Some("ada"), "paid");

@@ -1,8 +1,8 @@
-//! Refunds and disputes of invoices, which end the subscription that was paid for.
+//! Refunds and disputes of the invoices of a subscription, in any order.
 
 use super::*;
 
-/// A policy by what it says about refunds and disputes, of purchases and of subscriptions alike.
+/// A policy with these rules for refunds and disputes, of purchases and subscriptions alike.
 pub(super) fn on(refund: Access, dispute: OnDispute) -> Policy {
     policy_with(|config| {
         let on = OnReversal { refund, dispute };
@@ -14,7 +14,7 @@ pub(super) fn revoke() -> Policy {
     on(Access::Revoke, OnDispute::Revoke)
 }
 
-/// How the events of an API version lead from a payment to a subscription.
+/// The way from a payment to a subscription, by API version.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Shape {
     /// A charge names its invoice, and an invoice its subscription.
@@ -27,7 +27,7 @@ enum Shape {
 
 const SHAPES: [Shape; 3] = [Shape::ChargeNamesInvoice, Shape::InvoiceNamesPayment, Shape::Basil];
 
-/// An invoice of `sub_1` is paid with a payment.
+/// Pays an invoice of `sub_1` with a payment.
 fn pay(stripe: &mut Stripe, shape: Shape, invoice: &str, payment: &str) {
     let parent = json!({"type": "subscription_details",
                         "subscription_details": {"subscription": "sub_1"}});
@@ -69,12 +69,12 @@ fn a_refund_of_the_latest_invoice_ends_a_subscription_by_the_policy() {
         let rows: Vec<_> = store.ledger.values().collect();
         let last = rows.last().unwrap();
         assert_eq!(last.customer.as_ref().map(CustomerId::as_str), Some("cus_1"));
-        assert_eq!(last.owners.len(), 1, "it names whom it concerned");
+        assert_eq!(last.owners.len(), 1, "the row names the owner");
     }
 }
 
 #[test]
-fn a_refund_of_an_earlier_invoice_is_history() {
+fn a_refund_of_an_earlier_invoice_ends_nothing() {
     for shape in [Shape::ChargeNamesInvoice, Shape::InvoiceNamesPayment] {
         let happens = |stripe: &mut Stripe| {
             stripe.create(adas("sub_1", "active"));

@@ -1,10 +1,11 @@
-//! The items of a subscription: their prices, quantities and periods, and items that an event does not show.
+//! Cases that people reported, and that other programs get wrong: the items of a subscription, their prices,
+//! quantities and periods.
 
 use super::*;
 
 const APPLIED: Delivered = Delivered::Committed(Outcome::Applied);
 
-/// A subscription item as it is since Basil.
+/// A subscription item in the shape of Basil.
 fn item(id: &str, price: &str, ends: i64) -> Value {
     json!({"id": id, "quantity": 1, "current_period_end": ends,
            "price": {"id": price, "product": "prod_x", "lookup_key": null}})
@@ -30,7 +31,7 @@ impl Stripe {
 }
 
 #[test]
-fn what_a_truncated_list_does_not_show_is_not_gone() {
+fn a_truncated_list_removes_nothing() {
     let ends = START + 30 * DAY;
     let metered = |n: usize| item(&format!("si_m{n}"), &format!("price_metered_{n}"), ends);
     let (paid, pro) = (item("si_1", "price_paid", ends), item("si_2", "pro_monthly", ends));
@@ -46,14 +47,14 @@ fn what_a_truncated_list_does_not_show_is_not_gone() {
         };
         check_orders("ten of more", &policy, happens, "ada:pro");
         assert!(tell(&policy, happens).0.ledger["evt_1"].ambiguous, "it is flagged");
-        // A complete list says what is gone.
+        // A complete list shows what was removed.
         let (store, _) = tell(&policy, |stripe| {
             happens(stripe);
             stripe.updated(&adas_items(&then, false), &json!({}));
         });
         assert_eq!(store.role("ada").0, "paid");
     }
-    // The plan may stand behind ten others from the start: nobody can know.
+    // The plan may be behind the ten items that the event shows.
     let (store, came) = tell(&policy(), |stripe| {
         let metered: Vec<Value> = (0..10).map(metered).collect();
         stripe.created(&adas_items(&metered, true));
@@ -87,7 +88,7 @@ fn each_item_lasts_by_itself() {
             (account.role.as_str(), account.standing.subscription_expires_at),
             ("paid", expires)
         );
-        // While the monthly one lasted its role counted.
+        // The role of the monthly item counted while it lasted.
         let then = account.effective(&policy(), Timestamp::from_secs(monthly));
         assert_eq!(then.role.as_str(), before);
     }
@@ -108,7 +109,7 @@ fn a_price_keeps_earning_when_its_lookup_key_moves_on() {
     };
     let (store, came) = tell(&policy(), happens);
     assert_eq!((came, store.role("ada").0.as_str()), (Some(APPLIED), "pro"));
-    // If the renewal comes first, what it says about the price before it is enough.
+    // If the renewal arrives first, its previous attributes have the lookup key.
     let mut stripe = Stripe::default();
     happens(&mut stripe);
     let (created, renewed) = (&stripe.sent[0], &stripe.sent[1]);

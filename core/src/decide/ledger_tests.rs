@@ -18,7 +18,7 @@ fn a_relink_moves_the_grant_and_names_both_users() {
     assert_eq!(store.role("bob"), ("paid".to_owned(), 1));
     let ada = store.account(&user("ada")).unwrap();
     assert!(ada.grants.is_empty());
-    // The ledger names both, and what became of them.
+    // The ledger row has both owners and their roles.
     let owner = |name, from: &str, to: &str, id| Owner {
         user: user(name),
         from_role: Role::new(from),
@@ -30,7 +30,7 @@ fn a_relink_moves_the_grant_and_names_both_users() {
 }
 
 #[test]
-fn a_ledger_row_says_what_became_of_its_event() {
+fn a_ledger_row_has_the_outcome_of_its_event() {
     let (mut stripe, mut store, policy) = scene();
     stripe.create(Sub::new("sub_1", "cus_1", "active"));
     stripe.customer("updated", "cus_1", Some("ada"));
@@ -68,7 +68,7 @@ fn a_ledger_row_says_what_became_of_its_event() {
 }
 
 #[test]
-fn a_stale_event_brings_no_older_grant_back() {
+fn a_stale_event_restores_no_older_grant() {
     let (mut stripe, mut store, policy) = scene();
     stripe.later(5);
     stripe.create(adas("sub_1", "active"));
@@ -78,7 +78,7 @@ fn a_stale_event_brings_no_older_grant_back() {
     stripe.customer("updated", "cus_1", Some("ada"));
     store.deliver(stripe.sent[0].as_bytes(), &policy, NOW);
     store.deliver(stripe.sent[1].as_bytes(), &policy, NOW);
-    // The customer as it was read, then somebody else's commit, then the account.
+    // Reads the customer before another commit, and the account after it.
     let customer = store.customer(&CustomerId::new("cus_1").unwrap());
     stripe.later(10);
     stripe.end("sub_1");

@@ -1,4 +1,4 @@
-//! Where a decision meets a limit: of ids, of subscriptions and customers, of time.
+//! Limits of decisions: of ids, subscriptions, customers and time.
 
 use super::*;
 
@@ -48,7 +48,7 @@ fn limits_park_what_is_too_much_and_let_ends_through() {
         stripe.sent.iter().map(|b| store.deliver(b.as_bytes(), &policy, NOW)).collect();
     assert_eq!(came[CUSTOMERS_PER_USER_MAX], Delivered::Parked(Code::AccountTooLarge));
     assert_eq!(came[CUSTOMERS_PER_USER_MAX + 1], Delivered::Committed(Outcome::Applied));
-    // With room again it is applied at its redrive.
+    // After there is room again, a redrive applies it.
     let again = store.deliver(stripe.sent[CUSTOMERS_PER_USER_MAX].as_bytes(), &policy, NOW);
     assert_eq!(again, Delivered::Committed(Outcome::Applied));
 }

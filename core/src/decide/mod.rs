@@ -1,10 +1,9 @@
 //! The decision: what an event changes, as a value. It loads nothing, writes nothing and is total.
 //!
-//! `subscriptions and purchases of a customer → a grant for each user who owns some → (all grants, manual
-//! role) → account`: an event changes the first, and each of the others follows from the one before by a
-//! pure function. What is given back of a payment reaches its customer through the payment and its
-//! invoice. The caller loads what the decision needs, commits what it returns, and after a conflict does
-//! both again.
+//! `subscriptions and purchases of a customer → a grant for each of their owners → (all grants, manual role)
+//! → account`: an event changes the first, and each of the others follows from the one before by a pure
+//! function. What was given back of a payment reaches the customer through the payment and its invoice. The
+//! caller loads what the decision needs, commits what it returns, and does both again after a conflict.
 
 mod admit;
 mod commit;
@@ -41,13 +40,13 @@ pub use system::{assign, expire};
 /// What to load for the decision on an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadKeys {
-    /// The event, which the ledger may have already.
+    /// The event: whether the ledger has it.
     pub event: EventId,
     /// The customer.
     pub customer: Option<CustomerId>,
-    /// Payments.
+    /// The payments.
     pub payments: BTreeSet<PaymentId>,
-    /// Invoices.
+    /// The invoices.
     pub invoices: BTreeSet<InvoiceId>,
     /// Users whose accounts to load in addition to that of the customer's only owner, if it has one.
     pub users: BTreeSet<UserId>,
@@ -100,7 +99,7 @@ pub struct Loaded {
     pub payments: BTreeMap<PaymentId, Payment>,
     /// The requested invoices; new ones if nothing is known about them.
     pub invoices: BTreeMap<InvoiceId, Invoice>,
-    /// The requested accounts and that of the customer's only owner. `None` is an account that is not
+    /// The requested accounts, and that of the customer's only owner. `None` is an account that is not
     /// stored.
     pub accounts: BTreeMap<UserId, Option<Account>>,
 }
@@ -210,8 +209,8 @@ fn attempt(
         commit.ledger.customer = Some(customer.id.clone());
         commit.ledger.ambiguous = is_ambiguous(customer, event);
         commit.ledger.outcome = outcome(money.arrival, !after.owners.is_empty());
-        // A stale event commits no customer, so a newer write by someone else would not conflict: it must
-        // not restore an older grant.
+        // A stale event commits no customer, so a newer write does not conflict with it. It must not restore
+        // an older grant.
         let is_remembered = money.customer_arrival == Arrival::Remembered;
         for user in users {
             let grant = after.grants.remove(&user).unwrap_or_default();
@@ -241,7 +240,7 @@ const fn outcome(arrival: Arrival, is_owned: bool) -> Outcome {
     }
 }
 
-/// Who owns what an event is about, and what the customer earns for whom.
+/// The owners of what an event is about, and what the customer earns for each user.
 #[derive(Default)]
 struct Ownership {
     owners: BTreeSet<UserId>,
@@ -259,7 +258,7 @@ impl Ownership {
             Fact::Purchase(order) => owner(Ownable::Purchase(&order.id)),
             Fact::Customer { .. } | Fact::CustomerDeleted => all.all(),
             Fact::Features(_) => all.of_features().cloned().into_iter().collect(),
-            // What they are about comes out on the way.
+            // `Money` finds out what these are about.
             Fact::Invoice { .. }
             | Fact::InvoicePayment { .. }
             | Fact::Reversal { .. }
@@ -268,8 +267,7 @@ impl Ownership {
         Self { owners, grants: Grant::by_user(customer, policy) }
     }
 
-    /// The users whom an event concerns: the owners of its subject, and those for whom the customer earns
-    /// something else than before.
+    /// The users whom an event concerns: the owners of its subject, and those whose grant it changes.
     fn concerned(&self, after: &Self) -> BTreeSet<UserId> {
         let granted = self.grants.keys().chain(after.grants.keys());
         let changed = granted.filter(|user| self.grants.get(*user) != after.grants.get(*user));

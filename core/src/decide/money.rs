@@ -1,5 +1,5 @@
-//! The way of money: from an event about a payment or an invoice to the customer that it concerns, in
-//! whatever order the events arrive.
+//! Leads an event about a payment or an invoice to the customer that it concerns, in whatever order events
+//! arrive.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ pub(super) struct Money<'p> {
     invoices: BTreeMap<InvoiceId, Invoice>,
     /// The customer that the event names.
     of_event: Option<CustomerId>,
-    /// What a payment paid for, where that was found out.
+    /// What a payment paid for, if the event leads to it.
     subject: Option<Found>,
     keys: LoadKeys,
     policy: &'p Policy,
@@ -42,7 +42,7 @@ enum Found {
 }
 
 impl<'p> Money<'p> {
-    /// Takes what was loaded, apart from the accounts.
+    /// Takes what was loaded, except for the accounts.
     pub(super) fn new(event: &Event, loaded: &mut Loaded, policy: &'p Policy) -> Self {
         let customer = loaded.customer.take();
         let payments = std::mem::take(&mut loaded.payments);
@@ -67,7 +67,7 @@ impl<'p> Money<'p> {
         }
     }
 
-    /// Applies an event, and brings what it says about money to the customer.
+    /// Applies an event, and what it says about payments, to the customer.
     pub(super) fn apply(&mut self, event: &Event) -> Result<(), Stop> {
         match &event.fact {
             Fact::Purchase(order) => {
@@ -113,7 +113,7 @@ impl<'p> Money<'p> {
         Ok(())
     }
 
-    /// What a payment paid for, where this event led to it.
+    /// What a payment paid for, if the event leads to it.
     pub(super) fn subject(&self) -> Option<Ownable<'_>> {
         match self.subject.as_ref()? {
             Found::Subscription(id) => Some(Ownable::Subscription(id)),
@@ -121,21 +121,21 @@ impl<'p> Money<'p> {
         }
     }
 
-    /// The cause if some payment is given back and nobody knows what it paid for.
+    /// The cause, if a payment is given back and has no known subject.
     pub(super) fn unlinked_cause(&self) -> Option<Code> {
         let is_waiting = self.payments.values().any(|payment| payment.waiting_since.is_some());
         is_waiting.then_some(Code::PaymentUnlinked)
     }
 
-    /// What to load for these users as well.
+    /// The request to load these users as well.
     pub(super) fn with_users(&self, users: impl IntoIterator<Item = crate::id::UserId>) -> Stop {
         let mut keys = self.keys.clone();
         keys.users.extend(users);
         Stop::Load(Box::new(keys))
     }
 
-    /// Adds what changed to a commit, and every payment and invoice on the way: of two events that lead
-    /// over one of them at the same time, the second must be decided again.
+    /// Adds what changed to a commit, and every payment and invoice on the way. If two events lead through
+    /// one of them at the same time, the second conflicts and is decided again.
     pub(super) fn commit(self, commit: &mut Commit) {
         commit.customer = self.customer.filter(|_| self.customer_arrival == Arrival::Remembered);
         commit.payments.extend(self.payments.into_values());
@@ -162,7 +162,7 @@ impl<'p> Money<'p> {
         self.link(payment, Subject::Invoice(invoice.clone()))
     }
 
-    /// Brings what was given back of a payment to what it paid for.
+    /// Applies what was given back of a payment to what it paid for.
     fn follow_payment(&mut self, id: &PaymentId) -> Result<(), Stop> {
         let payment = self.payment(id)?;
         let (subject, given_back) = (payment.subject.clone(), payment.reversal.summary());
@@ -184,7 +184,7 @@ impl<'p> Money<'p> {
         }
     }
 
-    /// Brings what was given back of all payments on an invoice to its subscription.
+    /// Applies what was given back of all payments on an invoice to its subscription.
     fn follow_invoice(&mut self, id: &InvoiceId) -> Result<(), Stop> {
         let Invoice { paid, payments, .. } = self.invoice(id)?.clone();
         self.require_payments(&payments)?;
@@ -206,8 +206,8 @@ impl<'p> Money<'p> {
         Ok(())
     }
 
-    /// Notes since when a payment is given back without a known subject, if the policy would do anything
-    /// about it.
+    /// Records since when a payment is given back without a known subject, if the policy would take access
+    /// for it.
     fn await_subject(&mut self, id: &PaymentId, is_known: bool) {
         let policy = self.policy;
         let Some(payment) = self.payments.get_mut(id) else { return };
@@ -222,7 +222,7 @@ impl<'p> Money<'p> {
         self.customer.as_ref().is_some_and(|customer| customer.id == *id)
     }
 
-    /// The customer that a payment leads to. An event that names a customer leads to no other.
+    /// The customer that a payment leads to; `None` if the event names another one.
     fn follow(&mut self, id: &CustomerId) -> Result<Option<&mut Customer>, Stop> {
         if self.of_event.as_ref().is_some_and(|named| named != id) {
             return Ok(None);
@@ -230,7 +230,7 @@ impl<'p> Money<'p> {
         self.customer(Some(id)).map(Some)
     }
 
-    /// The customer, which must be the one that is needed.
+    /// The customer with this id, or the request to load it.
     fn customer(&mut self, id: Option<&CustomerId>) -> Result<&mut Customer, Stop> {
         let is_needed = id.is_none_or(|id| self.is_loaded(id));
         match &mut self.customer {
@@ -251,7 +251,7 @@ impl<'p> Money<'p> {
         Err(Stop::Load(Box::new(keys)))
     }
 
-    /// Asks for all of these at once, if some are not loaded.
+    /// Requests all of these at once, if some are not loaded.
     fn require_payments(&self, ids: &BTreeSet<PaymentId>) -> Result<(), Stop> {
         if ids.iter().all(|id| self.payments.contains_key(id)) {
             return Ok(());

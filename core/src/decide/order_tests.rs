@@ -1,7 +1,7 @@
-//! Order does not matter: whole lives of customers at Stripe, told in any order with any repeats,
-//! always end in what is true, and every step on the way keeps the invariants of `check_step`.
+//! Order does not matter: the webhooks of generated stories, in any order with any repeats, always lead to
+//! what is true, and every step keeps the invariants of `check_step`.
 //!
-//! The truth comes from a second, naive reading of the story in its own order ([`Truth`]).
+//! [`Truth`] derives what is true by reading the story in its own order.
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 
@@ -10,7 +10,7 @@ use super::{
     *,
 };
 
-/// One turn of the story: seconds until it, whom it concerns, what happens, and how.
+/// One turn of a story: seconds until it, whom it concerns, what happens, and how.
 pub(super) type Turn = (i64, usize, u8, usize);
 
 fn story() -> impl Strategy<Value = Vec<Turn>> {
@@ -18,7 +18,7 @@ fn story() -> impl Strategy<Value = Vec<Turn>> {
     vec((pause, 0..SUBS.len(), 0..32_u8, 0..12_usize), 1..36)
 }
 
-/// A link by hand, which stands before the story begins.
+/// A link by hand, from before the story.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum ByHand {
     Nothing,
@@ -31,7 +31,7 @@ impl ByHand {
     /// The user that it names.
     pub(super) const USER: &str = USERS[1];
 
-    /// The first customer, linked.
+    /// The first customer, with its link.
     fn link(self) -> Customer {
         let mut customer = Customer::new(CustomerId::new(CUSTOMERS[0]).unwrap());
         let linked = Some(user(Self::USER));
@@ -74,7 +74,7 @@ fn policies() -> impl Strategy<Value = Policy> {
     })
 }
 
-/// A store in which bob may be an operator, and something may be linked by hand.
+/// A store in which bob may be an operator, with a link by hand.
 fn start(operator: bool, by_hand: ByHand, policy: &Policy, now: Timestamp) -> ReferenceModel {
     let mut store = ReferenceModel::default();
     if operator {
@@ -105,7 +105,7 @@ proptest! {
             ByHand::Nothing, ByHand::Subscription, ByHand::Customer, ByHand::Purchase,
         ]),
     ) {
-        // Late is after the grace of everything past due, and before every period's end.
+        // A late decision is after the grace of what is past due, and before every period's end.
         let now = Timestamp::from_secs(START + if late { 10 * DAY } else { 2 * DAY });
         let truth = Truth::of(&story, by_hand, &policy, now);
         let sent = &truth.stripe.sent;

@@ -40,7 +40,7 @@ fn what_cannot_be_applied_is_parked_with_its_cause() {
         (one(unmapped("active")), &ignore, vec![applied]),
         (one(adas("sub_1", "active")), &live, vec![Delivered::Parked(Code::LivemodeMismatch)]),
         (empty.sent, &park, vec![parked]),
-        // What nobody can map can still end.
+        // A subscription of an unmapped price can end.
         (ends.sent, &park, vec![applied, parked, applied]),
         (odd_end.sent, &park, vec![applied]),
     ] {

@@ -1,5 +1,5 @@
-//! A changed policy: what customers earn and what accounts are under the new one, as commits like those of
-//! webhooks. Nothing waits for a customer's next event.
+//! A changed policy: decides customers and accounts under it, as commits like those of webhooks. Nothing
+//! waits for a customer's next event.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,19 +20,18 @@ use crate::{
 pub enum PolicyChange {
     /// Commit this.
     Commit(Box<Commit>),
-    /// Nothing.
+    /// Nothing changes.
     Nothing,
 }
 
-/// The users whose accounts a customer may concern under any policy.
+/// The users whose accounts a customer may change, under any policy.
 #[must_use]
 pub fn concerned(customer: &Customer) -> BTreeSet<UserId> {
     customer.named_users()
 }
 
-/// Decides what a customer earns under a changed policy. `accounts` are those of all
-/// [`concerned`] users. `generation` counts the changes of the policy, so that each is
-/// applied once.
+/// Decides what a customer earns under a changed policy. `accounts` are those of all [`concerned`] users.
+/// `generation` counts the changes of the policy, so that each is applied once.
 #[must_use]
 pub fn change_policy(
     mut customer: Customer,
@@ -54,7 +53,7 @@ pub fn change_policy(
             continue;
         }
         let account = account.unwrap_or_else(|| Account::new(user, policy));
-        // An account that has too many customers keeps what it has: its events are parked, too.
+        // An account that has too many customers keeps its grants: its events are parked too.
         let known = account.clone();
         if commit.update(account, Some((&customer.id, grant)), policy, now).is_err() {
             commit.settle(known, false, policy, now);
@@ -71,7 +70,7 @@ pub fn change_policy(
     PolicyChange::Commit(Box::new(commit))
 }
 
-/// Settles an account that no customer concerns under a changed policy.
+/// Settles an account that no customer changes, under a changed policy.
 #[must_use]
 pub fn settle_under(
     account: Account,

@@ -1,9 +1,8 @@
-//! A changed policy: what it means for customers and accounts at once, without their next event.
+//! A changed policy: customers and accounts follow it at once, without another event.
 
 use super::*;
 
-/// Applies a policy to every customer, and then to every account that no customer concerns, as an operator
-/// would. Returns the users whose accounts changed.
+/// Applies a policy to every customer, then to every account. Returns the users whose accounts changed.
 fn adopt(store: &mut ReferenceModel, policy: &Policy, generation: u64) -> Vec<String> {
     let mut changed = Vec::new();
     let mut settled = BTreeSet::new();
@@ -27,7 +26,8 @@ fn adopt(store: &mut ReferenceModel, policy: &Policy, generation: u64) -> Vec<St
     changed
 }
 
-/// The stores after a story under the usual policy, and after a story under the new one.
+/// Checks that a story under the usual policy, followed by the new policy, ends like the story under the new
+/// policy.
 fn check_adopted(what: &str, happens: impl Fn(&mut Stripe), policy: &Policy, changed: &[&str]) {
     let (mut store, _) = tell(&super::policy(), &happens);
     let (expected, _) = tell(policy, &happens);
@@ -136,7 +136,7 @@ fn an_account_without_customers_is_settled_too() {
 }
 
 #[test]
-fn accounts_that_nobody_has_and_that_earn_nothing_are_not_made() {
+fn an_account_that_earns_nothing_is_not_created() {
     let (store, _) = tell(&policy(), |stripe| stripe.create(adas("sub_1", "incomplete")));
     let customer = store.customers().next().unwrap();
     let accounts = BTreeMap::from([(user("eve"), None)]);

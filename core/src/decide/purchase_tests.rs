@@ -37,7 +37,7 @@ fn the_plan_is_that_of_the_session_or_of_its_link_or_of_its_items() {
         (json!({"metadata": {"plan": "pass"}}), "paid", Some(30), APPLIED),
         (json!({"payment_link": "plink_1"}), "pro", Some(7), APPLIED),
         (items(std::slice::from_ref(&paid)), "paid", None, APPLIED),
-        // Of several items the best counts, and one of quantity 0 not at all.
+        // The best of several items counts; one of quantity 0 does not.
         (items(&[paid.clone(), pro.clone()]), "pro", None, APPLIED),
         (items(&[paid.clone(), with(pro.clone(), json!({"quantity": 0}))]), "paid", None, APPLIED),
         (items(&[line(json!({"id": "x", "product": "prod_pro"}))]), "pro", None, APPLIED),
@@ -61,7 +61,7 @@ fn the_plan_is_that_of_the_session_or_of_its_link_or_of_its_items() {
             Some(7),
             APPLIED,
         ),
-        // What is no plan is none of our business, unless the session says that it is one.
+        // A purchase that is no plan is unrelated, unless the session's metadata names it as a plan.
         (json!({}), "free", None, UNRELATED),
         (json!({"payment_link": "plink_other"}), "free", None, UNRELATED),
         (items(&[line(json!({"id": "price_book"}))]), "free", None, UNRELATED),
@@ -126,7 +126,7 @@ fn a_purchase_gives_nothing_before_it_is_paid() {
 }
 
 #[test]
-fn a_guests_purchase_belongs_to_whom_its_session_names() {
+fn a_guests_purchase_belongs_to_the_user_of_its_session() {
     let policy = policy_with(plans);
     let guest = |patch: Value| {
         let session = json!({"customer": null, "metadata": {"plan": "gold"}});
@@ -142,7 +142,7 @@ fn a_guests_purchase_belongs_to_whom_its_session_names() {
     let metadata = json!({"metadata": {"plan": "gold", "userId": "ada"}});
     assert_eq!(guest(metadata), (adas(), APPLIED));
     assert_eq!(guest(json!({})), (free(), WAITING));
-    // Free of charge, it has the session's id.
+    // If it is free, its id is that of the session.
     let free_of_charge = json!({"client_reference_id": "ada", "payment_intent": null,
                                 "payment_status": "no_payment_required"});
     assert_eq!(guest(free_of_charge), (adas(), APPLIED));
@@ -182,7 +182,7 @@ fn two_passes(stripe: &mut Stripe, patches: [Value; 2]) {
 }
 
 #[test]
-fn passes_add_up_also_over_two_guests_of_one_user() {
+fn passes_of_two_guests_of_one_user_add_up() {
     for (stack, days) in [(Stack::Extend, 50), (Stack::Longest, 30)] {
         let policy = policy_with(|config| {
             plans(config);
@@ -215,7 +215,7 @@ fn a_purchase_outlives_its_customer() {
 }
 
 #[test]
-fn a_pass_ends_without_grace_and_for_good_is_without_end() {
+fn a_pass_ends_without_grace_and_a_plan_without_days_does_not_end() {
     let policy = policy_with(plans);
     let (store, _) = tell(&policy, |stripe| two_passes(stripe, [json!({}), json!({})]));
     let account = store.account(&user("ada")).unwrap();

@@ -1,4 +1,4 @@
-//! Money that is given back: refunds and disputes of purchases and of subscriptions, in any order.
+//! Refunds and disputes of purchases and of unknown payments, in any order.
 
 use super::{
     invoice::{on, revoke},
@@ -55,7 +55,7 @@ fn a_dispute_ends_a_purchase_by_its_state_and_the_policy() {
         (&["needs_response", "under_review"], true, false, true),
         (&["needs_response", "won"], true, true, true),
         (&["needs_response", "lost"], true, false, false),
-        // A decision is final, whenever anything else arrives.
+        // A decision is final, whatever arrives later.
         (&["needs_response", "won", "under_review"], true, true, true),
         (&["lost", "needs_response"], true, false, false),
         (&["warning_needs_response", "warning_closed"], true, true, true),
@@ -84,7 +84,7 @@ fn a_dispute_ends_a_purchase_by_its_state_and_the_policy() {
 }
 
 #[test]
-fn a_refund_waits_visibly_until_somebody_says_what_it_was_for() {
+fn a_refund_waits_visibly_until_its_subject_is_known() {
     let (mut stripe, mut store) = (Stripe::default(), ReferenceModel::default());
     stripe.later(60);
     stripe.refund("pi_1", json!({}));
@@ -105,7 +105,7 @@ fn a_refund_waits_visibly_until_somebody_says_what_it_was_for() {
     let since = Some(Timestamp::from_secs(START + 60));
     assert_eq!(payment(&store, "pi_1").waiting_since, since);
     assert_eq!(payment(&store, "pi_3").waiting_since, None);
-    // The invoice is known, its subscription not yet.
+    // The invoice is known, but not its subscription.
     stripe.invoice_payment("in_1", "pi_1");
     stripe.invoice("in_1", json!({"subscription": "sub_1"}));
     store.deliver(stripe.sent[3].as_bytes(), &policy, NOW);
@@ -114,7 +114,7 @@ fn a_refund_waits_visibly_until_somebody_says_what_it_was_for() {
     store.deliver(stripe.sent[4].as_bytes(), &policy, NOW);
     assert_eq!(payment(&store, "pi_1").waiting_since, None);
     assert_eq!(row(&store, "evt_4").1, None);
-    // Where the policy would do nothing about it, nothing waits.
+    // If the policy keeps access, nothing waits.
     let keep = on(Access::Keep, OnDispute::Keep);
     let store = after(&stripe.sent[..1], &keep, NOW);
     assert_eq!(payment(&store, "pi_1").waiting_since, None);
@@ -148,7 +148,7 @@ fn a_purchase_with_an_invoice_of_its_own_is_still_a_purchase() {
         };
         check_orders(&format!("basil: {is_basil}"), &policy(), happens, "ada:free");
     }
-    // It waits for nobody, although nobody knows what the invoice was for.
+    // It does not wait, although the subject of the invoice is unknown.
     let (store, _) = tell(&policy(), |stripe| {
         buy(stripe);
         stripe.refund("pi_1", json!({}));

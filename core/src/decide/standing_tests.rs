@@ -1,4 +1,4 @@
-//! What is shown beside the role: the standing, the features, and what waits for its owner.
+//! What a session shows beside the role: the standing and the features.
 
 use super::*;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     subscription::Status,
 };
 
-/// Ada's session as a line: the fields that are neither null nor false nor about the role.
+/// The standing in ada's session as a line, without what is null or false.
 fn shown(store: &ReferenceModel, policy: &Policy) -> String {
     let Some(account) = store.account(&user("ada")) else { return String::new() };
     let standing = Session::new(&account, policy, NOW).standing;
@@ -52,7 +52,7 @@ fn a_session_shows_the_subscription_as_stripe_has_it() {
         (adas("sub_1", "paused"), "paused"),
         (adas("sub_1", "incomplete"), "incomplete"),
         (adas("sub_1", "on_the_moon"), "on_the_moon"),
-        // What is over shows nothing.
+        // A subscription that is over is not shown.
         (adas("sub_1", "canceled"), "-"),
         (adas("sub_1", "incomplete_expired"), "-"),
     ] {
@@ -118,7 +118,7 @@ fn changes(policy: &Policy, happens: impl FnOnce(&mut Stripe)) -> Vec<Vec<Change
 }
 
 #[test]
-fn a_change_of_what_is_shown_is_told_and_counts_no_revocation() {
+fn a_change_of_the_standing_is_pushed_and_keeps_the_revocation_id() {
     let all = changes(&policy(), |stripe| {
         stripe.create(adas("sub_1", "trialing"));
         stripe.update("sub_1", |sub| sub.status = "active");
@@ -158,7 +158,7 @@ fn features(store: &ReferenceModel, name: &str) -> String {
 }
 
 #[test]
-fn stripes_features_go_to_the_one_user_whose_all_is() {
+fn stripes_features_go_to_the_only_owner() {
     let of = |happens: fn(&mut Stripe)| {
         let (store, _) = tell(&policy(), |stripe| {
             happens(stripe);
@@ -203,7 +203,7 @@ fn the_later_list_of_features_counts_in_any_order() {
     let (store, _) = tell(&policy, happens);
     assert_eq!(features(&store, "ada"), "a b c read share", "those of the role are beside them");
     assert!(store.ledger["evt_4"].ambiguous, "a truncated list is flagged");
-    // A customer that was deleted has none.
+    // A deleted customer has none.
     let (store, _) = tell(&policy, |stripe| {
         happens(stripe);
         stripe.customer("deleted", "cus_1", None);

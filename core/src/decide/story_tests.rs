@@ -1,8 +1,8 @@
-//! Stories for the tests of `decide`: told to a store, in one order or in every order.
+//! Delivers the webhooks of a story to a store, in one order or in every order.
 
 use super::*;
 
-/// A policy that differs from the usual one.
+/// The usual policy with a change.
 pub(super) fn policy_with(change: impl FnOnce(&mut PolicyConfig)) -> Policy {
     let mut config = config();
     change(&mut config);
@@ -26,7 +26,7 @@ pub(super) fn after<'a>(
     store
 }
 
-/// Tells a story to a new store, and returns how its last webhook ended as well.
+/// Delivers a story to a new store. Returns the store, and what the last webhook came to.
 pub(super) fn tell(
     policy: &Policy,
     happens: impl FnOnce(&mut Stripe),
@@ -41,8 +41,8 @@ pub(super) fn tell(
     (store, came)
 }
 
-/// Checks the roles of users, such as `ada:paid bob:free`, after a story, in every order of its webhooks.
-/// Everything else that is stored does not depend on the order either.
+/// Checks the roles of users, such as `ada:paid bob:free`, after a story, in every order of its webhooks,
+/// and that everything else that is stored does not depend on the order either.
 pub(super) fn check_orders(
     what: &str,
     policy: &Policy,
@@ -72,7 +72,7 @@ pub(super) fn roles(store: &ReferenceModel, names: &str) -> String {
     roles.collect::<Vec<_>>().join(" ")
 }
 
-/// Every order of the items.
+/// Returns every order of the items.
 pub(super) fn orders<T>(items: &[T]) -> Vec<Vec<&T>> {
     let mut orders = vec![Vec::new()];
     for item in items {
@@ -90,8 +90,8 @@ pub(super) fn orders<T>(items: &[T]) -> Vec<Vec<&T>> {
     orders
 }
 
-/// What must not depend on the order: everything but when and by which event something changed, and how
-/// often on the way.
+/// What must not depend on the order: everything except how often something changed, when, and by which
+/// event.
 pub(super) fn end_of(store: &ReferenceModel, policy: &Policy) -> End {
     let customers =
         store.customers().map(|customer| Customer { version: Version::default(), ..customer });

@@ -1,10 +1,10 @@
-//! A Stripe that sends webhooks, for the tests of `decide`, and what they have in common.
+//! A Stripe that sends webhooks, for the tests of `decide`.
 
 use serde_json::{Value, json};
 
 use super::*;
 
-/// A subscription as Stripe has it.
+/// A subscription at Stripe.
 #[derive(Clone)]
 pub(super) struct Sub {
     pub(super) id: String,
@@ -18,7 +18,7 @@ pub(super) struct Sub {
     pub(super) trial_end: Value,
     pub(super) collection: Value,
     pub(super) user: Value,
-    /// Whether periods stand on items (from 2025-03-31 on) or on top.
+    /// Whether periods are on the items, as since 2025-03-31, or on the subscription.
     pub(super) basil: bool,
 }
 
@@ -62,7 +62,7 @@ impl Sub {
     }
 }
 
-/// The `previous_attributes` of a change: whole fields, but of metadata the keys alone.
+/// The `previous_attributes` of a change: whole fields, but only the changed keys of metadata.
 pub(super) fn previous(before: &Value, after: &Value) -> Value {
     let mut changed = json!({});
     for (key, old) in before.as_object().unwrap() {
@@ -75,7 +75,7 @@ pub(super) fn previous(before: &Value, after: &Value) -> Value {
     changed
 }
 
-/// Stripe: the true state, and every webhook that it sent, in order.
+/// Stripe: its state, and the webhooks that it sent, in order.
 #[derive(Default)]
 pub(super) struct Stripe {
     pub(super) at: i64,
@@ -118,7 +118,7 @@ impl Stripe {
         self.says(id, "customer.subscription.deleted");
     }
 
-    /// A session that makes a subscription.
+    /// A session that creates a subscription.
     pub(super) fn checkout(
         &mut self,
         kind: &str,
@@ -132,15 +132,14 @@ impl Stripe {
         self.send(&format!("checkout.session.{kind}"), &object, &Value::Null);
     }
 
-    /// A session of `cus_1` that sells something once, by default paid with `pi_1`, and nothing that is
-    /// a plan.
+    /// A session of `cus_1` of mode `payment`, by default paid with `pi_1` and for no plan.
     pub(super) fn sell(&mut self, kind: &str, patch: Value) {
         let session = json!({"id": "cs_1", "mode": "payment", "customer": "cus_1",
             "subscription": null, "payment_intent": "pi_1", "payment_status": "paid"});
         self.send(&format!("checkout.session.{kind}"), &with(session, patch), &Value::Null);
     }
 
-    /// An invoice of `cus_1` that was paid, created now.
+    /// A paid invoice of `cus_1`, created now.
     pub(super) fn invoice(&mut self, id: &str, patch: Value) {
         let invoice = json!({"id": id, "customer": "cus_1", "created": START + self.at,
                              "amount_paid": 900});
@@ -153,14 +152,14 @@ impl Stripe {
         self.send("invoice_payment.paid", &object, &Value::Null);
     }
 
-    /// A charge that was refunded as a whole, unless the patch says otherwise.
+    /// A charge that was refunded in full, unless the patch says otherwise.
     pub(super) fn refund(&mut self, payment: &str, patch: Value) {
         let charge = json!({"id": "ch_1", "customer": "cus_1", "payment_intent": payment,
                             "refunded": true});
         self.send("charge.refunded", &with(charge, patch), &Value::Null);
     }
 
-    /// A refund that did not come about after all.
+    /// A refund that failed.
     pub(super) fn refund_failed(&mut self, payment: &str) {
         let refund = json!({"id": "re_1", "payment_intent": payment, "status": "failed"});
         self.send("refund.failed", &refund, &Value::Null);
@@ -172,7 +171,7 @@ impl Stripe {
         self.send(&format!("charge.dispute.{kind}"), &object, &Value::Null);
     }
 
-    /// The features that a customer has by Stripe's entitlements.
+    /// The features that a customer is entitled to.
     pub(super) fn entitlements(&mut self, customer: &str, names: &[&str], has_more: bool) {
         let data: Vec<Value> = names.iter().map(|name| json!({"lookup_key": name})).collect();
         let object = json!({"object": "entitlements.active_entitlement_summary",
@@ -185,13 +184,13 @@ impl Stripe {
         self.send(&format!("customer.{kind}"), &object, &Value::Null);
     }
 
-    /// Some seconds later.
+    /// Advances the clock.
     pub(super) fn later(&mut self, secs: i64) {
         self.at += secs;
     }
 }
 
-/// An object with other values of some fields.
+/// A copy of an object with some fields replaced.
 pub(super) fn with(mut object: Value, patch: Value) -> Value {
     let Value::Object(patch) = patch else { panic!("{patch}") };
     object.as_object_mut().unwrap().extend(patch);

@@ -1,10 +1,10 @@
-//! What no webhook causes: access that expires, and roles by hand.
+//! Changes without a webhook: access that expires, and roles by hand.
 
 use super::*;
 use crate::change::ChangeKind;
 
 #[test]
-fn time_alone_ends_a_role_after_its_grace() {
+fn a_role_expires_after_its_grace() {
     let (mut stripe, mut store, policy) = scene();
     stripe.create(adas("sub_1", "active"));
     store.deliver(stripe.sent[0].as_bytes(), &policy, NOW);
@@ -29,7 +29,7 @@ fn time_alone_ends_a_role_after_its_grace() {
     let mut store = store.clone();
     store.commit(commit, &policy, over);
     assert_eq!(store.role("ada"), ("free".to_owned(), 2));
-    // A renewal that comes late brings it back.
+    // A late renewal restores it.
     stripe.later(1);
     stripe.update("sub_1", |sub| sub.ends += 30 * DAY);
     store.deliver(stripe.sent[1].as_bytes(), &policy, over);
@@ -37,7 +37,7 @@ fn time_alone_ends_a_role_after_its_grace() {
 }
 
 #[test]
-fn a_role_by_hand_is_above_every_webhook() {
+fn a_manual_role_outranks_every_webhook() {
     let (mut stripe, mut store, policy) = scene();
     let ada = UserId::new("ada").unwrap();
     let give = |store: &mut ReferenceModel, role: Option<&str>| {

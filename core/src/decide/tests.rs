@@ -1,4 +1,5 @@
-//! Tests of `decide`, from the webhook's body to the account: rows here, lives in any order beside.
+//! Tests of `decide`, from the webhook's body to the account. Roles and their owners are here, the rest is in
+//! modules by subject.
 
 #[path = "checkout_tests.rs"]
 mod checkout;
@@ -53,7 +54,7 @@ use crate::{
     wire::session::Session,
 };
 
-/// When the story begins, and the time at which all is decided: before every period's end.
+/// The time at which stories begin, and the one at which they are decided: before every period's end.
 const START: i64 = 1_700_000_000;
 const NOW: Timestamp = Timestamp::from_secs(START + DAY);
 const DAY: i64 = 86_400;
@@ -62,7 +63,7 @@ fn scene() -> (Stripe, ReferenceModel, Policy) {
     (Stripe::default(), ReferenceModel::default(), policy())
 }
 
-/// Delivers what Stripe sends in a story, and checks `role` and revocation id of ada after each.
+/// Delivers the webhooks of a story, and checks the role and revocation id of ada after each.
 fn check(what: &str, happens: impl FnOnce(&mut Stripe), expected: &[(&str, u64)]) {
     let mut stripe = Stripe::default();
     happens(&mut stripe);
@@ -79,7 +80,7 @@ fn check(what: &str, happens: impl FnOnce(&mut Stripe), expected: &[(&str, u64)]
     assert_eq!(got, expected, "{what}");
 }
 
-/// A subscription whose metadata name ada.
+/// A subscription whose metadata names ada.
 fn adas(id: &str, status: &'static str) -> Sub {
     Sub { user: "ada".into(), ..Sub::new(id, "cus_1", status) }
 }
@@ -166,7 +167,7 @@ fn a_role_follows_its_subscription() {
 }
 
 #[test]
-fn a_subscription_belongs_to_whom_its_best_source_names() {
+fn a_subscription_belongs_to_the_user_of_its_best_source() {
     check(
         "an event waits for its user, whoever names them",
         |s| {

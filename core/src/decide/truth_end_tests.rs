@@ -2,7 +2,6 @@
 
 use super::*;
 
-/// What is true at the end.
 impl Truth<'_> {
     fn customer_of(id: &str) -> Option<&'static str> {
         match SUBS.iter().position(|sub| *sub == id) {
@@ -11,7 +10,7 @@ impl Truth<'_> {
         }
     }
 
-    /// The user by the link for this thing alone, its metadata, its checkout.
+    /// The user that its own link, its metadata or its checkout names.
     fn own_user(&self, id: &str) -> Option<&str> {
         let linked = match self.by_hand {
             ByHand::Subscription => id == SUBS[0],
@@ -47,12 +46,12 @@ impl Truth<'_> {
     pub(in super::super) fn role(&self, user: &str) -> &'static str {
         let owned = |id: &&str| self.owner(id) == Some(user);
         let subs = self.stripe.subs.values().filter(|sub| owned(&sub.id.as_str()));
-        // What was bought stays bought when the customer is deleted.
+        // Purchases outlast a deleted customer.
         let subs = subs.filter(|sub| !self.is_deleted(&sub.id));
         let subscribed = subs.filter(|sub| self.has_access(sub)).map(|sub| sub.price);
         let bought = PURCHASES.iter().filter(|(id, ..)| owned(id) && self.is_bought(id));
         let plans = subscribed.chain(bought.map(|(.., plan)| *plan));
-        // By luck these sort as they rank.
+        // The names of these roles sort by rank.
         plans.map(|plan| if plan == "pro_monthly" { "pro" } else { "paid" }).max().unwrap_or("free")
     }
 
@@ -85,7 +84,7 @@ impl Truth<'_> {
         }
     }
 
-    /// Since when the status is what it is.
+    /// Time at which the current status began.
     fn since(&self, id: &str) -> i64 {
         let known = &self.known[id];
         let now = self.stripe.subs[id].status;
@@ -118,7 +117,7 @@ impl Truth<'_> {
             }
     }
 
-    /// The features of a role and those by Stripe's entitlements.
+    /// The features of a role, and those of Stripe's entitlements.
     pub(in super::super) fn features(&self, user: &str, role: &str) -> BTreeSet<Box<str>> {
         let mut features = self.policy.features(&Role::new(role));
         for (customer, names) in &self.entitlements {

@@ -1,4 +1,4 @@
-//! The naive reader of a story for the order tests: what is true at its end, told in its own order.
+//! Reads a story in its own order and derives what is true at its end, for the order tests.
 
 #[path = "truth_end_tests.rs"]
 mod end;
@@ -23,30 +23,30 @@ const PRICES: [&str; 2] = ["price_paid", "pro_monthly"];
 const STATUSES: [&str; 6] = ["active", "trialing", "past_due", "unpaid", "paused", "incomplete"];
 const DISPUTES: [&str; 6] =
     ["needs_response", "under_review", "won", "lost", "warning_needs_response", "prevented"];
-/// A subscription remembers 16 events; within that any order is right.
+/// A record has 16 events. Up to that, the order does not matter.
 const EVENTS_OF_ONE_SUB_MAX: usize = 12;
 /// The end of every first period.
 const FIRST_ENDS: i64 = START + 30 * DAY;
 
-/// What a naive reader remembers of a subscription or a purchase besides Stripe's object.
+/// What is known about a subscription or a purchase beside Stripe's object.
 #[derive(Clone, Default)]
 struct Known {
-    /// Status at the end of each second in which anything was said.
+    /// The status at the end of each second that has an event.
     statuses: BTreeMap<i64, &'static str>,
-    /// The first payment, or that of the purchase.
+    /// The first payment of the subscription, or that of the purchase.
     payment: Option<(bool, i64, PaymentState)>,
     /// The user that the latest paid session names.
     checkout: Option<&'static str>,
     events: usize,
     ended_at: Option<i64>,
-    /// When its invoices were created, and their payments.
+    /// The creation times and payments of its invoices.
     invoices: Vec<(i64, Vec<&'static str>)>,
 }
 
 /// What was given back of a payment.
 #[derive(Clone, Default)]
 struct GivenBack {
-    /// Whether anybody said what it paid for.
+    /// Whether an event has named what it paid for.
     is_linked: bool,
     /// The invoice that its charge has to name.
     charge_names: Option<&'static str>,
@@ -62,7 +62,7 @@ pub(super) struct Truth<'p> {
     entitlements: BTreeMap<&'static str, BTreeSet<Box<str>>>,
     deleted: Vec<&'static str>,
     invoices: usize,
-    /// When anything was last said elsewhere than on a subscription.
+    /// The time of the last event that is not about the state of a subscription.
     said_at: i64,
     by_hand: ByHand,
     policy: &'p Policy,
@@ -100,7 +100,7 @@ impl<'p> Truth<'p> {
         match what {
             0..16 if !self.stripe.subs.contains_key(id) => self.create(id, customer, user, how),
             0..16 => self.change(id, what, user, how),
-            // What is said within one second has no order that anybody could know: a second apart.
+            // Events within one second have no known order, so these are a second apart.
             _ => {
                 self.stripe.later(i64::from(self.said_at == self.stripe.at));
                 self.said_at = self.stripe.at;
@@ -144,7 +144,7 @@ impl<'p> Truth<'p> {
             }),
             13 => self.stripe.update(id, |sub| sub.user = user.map_or(Value::Null, Value::from)),
             14 => {
-                // Stripe says it twice: as a change, and under a name of its own.
+                // Stripe sends two events: the update, and one with a name of its own.
                 let (status, name) = [("paused", "paused"), ("active", "resumed")][how % 2];
                 self.stripe.update(id, |sub| sub.status = status);
                 self.stripe.says(id, &format!("customer.subscription.{name}"));

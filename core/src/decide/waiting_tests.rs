@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_was_paid_for_and_is_nobodys_waits_visibly() {
+fn what_was_paid_for_and_has_no_owner_waits_visibly() {
     let waiting = |happens: &dyn Fn(&mut Stripe)| {
         let (store, _) = tell(&policy(), happens);
         let since = store.customers().find_map(|customer| customer.waiting_since);
@@ -20,7 +20,7 @@ fn what_was_paid_for_and_is_nobodys_waits_visibly() {
     assert_eq!(waiting(&late(nobodys("trialing"))), Some(60));
     assert_eq!(waiting(&late(nobodys("past_due"))), Some(60));
     assert_eq!(waiting(&late(adas("sub_1", "active"))), None);
-    // Nothing was paid for, or nothing is earned by it.
+    // Nothing was paid for, or it earns nothing.
     assert_eq!(waiting(&late(nobodys("incomplete"))), None);
     assert_eq!(waiting(&late(nobodys("canceled"))), None);
     assert_eq!(waiting(&late(Sub { quantity: 0, ..nobodys("active") })), None);

@@ -24,7 +24,7 @@ pub struct PlanConfig {
     pub key: String,
     /// Role name.
     pub role: String,
-    /// Days for which a purchase lasts; `None` is for good. A subscription lasts as Stripe says.
+    /// Days for which a purchase lasts; `None` if it has no end. Stripe says how long a subscription lasts.
     pub days: Option<u32>,
 }
 

@@ -20,7 +20,7 @@ pub use words::{Access, OnDispute, OnReversal, PastDue, PauseCollection, Stack, 
 pub struct Plan {
     /// The role.
     pub role: Role,
-    /// Days for which a purchase lasts; `None` is for good.
+    /// Days for which a purchase lasts; `None` if it has no end.
     pub days: Option<u32>,
 }
 
@@ -111,7 +111,7 @@ impl Policy {
         })
     }
 
-    /// A digest of the configuration: another one means that roles may have to be decided anew.
+    /// A digest of the configuration: if it changes, roles may have to be decided again.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint

@@ -74,7 +74,7 @@ words! {
     OnDispute, "\"keep\", \"revoke\" or \"revoke_when_lost\"", [
         /// `keep`: nothing.
         Keep = "keep",
-        /// `revoke`: access ends while a dispute is open, and for good when it is lost.
+        /// `revoke`: access ends while a dispute is open, and permanently if it is lost.
         Revoke = "revoke",
         /// `revoke_when_lost`: access ends when a dispute is lost.
         RevokeWhenLost = "revoke_when_lost",

@@ -1,5 +1,5 @@
 //! Customers, payments, invoices and accounts as rows: JSON beside the version, since no query needs a part
-//! of one. A row that is not what was written is an error and never an absent row.
+//! of it. A row that is not what was written is an error, never an absent row.
 
 use rusqlite::{
     Connection, Error::ToSqlConversionFailure, OptionalExtension, Row, params_from_iter,
@@ -16,7 +16,7 @@ use super::{
     message_rows::limit,
 };
 
-/// A type that is stored as a row: its key, version and JSON, and columns by which rows are found.
+/// A type that is stored as a row: its key, version and JSON, and the columns that queries use.
 pub(super) trait Aggregate: Serialize + DeserializeOwned {
     /// Selects the JSON and the version by the key.
     const SELECT: &str;
@@ -28,7 +28,7 @@ pub(super) trait Aggregate: Serialize + DeserializeOwned {
     fn key(&self) -> &str;
     fn version(&self) -> Version;
     fn set_version(&mut self, version: Version);
-    /// The other columns, of a row that is written at `now`.
+    /// The values of the other columns, for a row that is written at `now`.
     fn columns(&self, now: Timestamp) -> Vec<Value>;
 }
 
@@ -151,8 +151,8 @@ pub(super) fn read<T: Aggregate>(connection: &Connection, key: &str) -> Result<O
         .transpose()
 }
 
-/// At most `max` rows after a key, in the order of keys. A row that cannot be read is left out, and holds up
-/// none of the others.
+/// At most `max` rows after a key, in the order of keys. A corrupt row is left out, so it does not block
+/// the others.
 pub(super) fn page<T: Aggregate>(
     connection: &Connection,
     after: &str,
@@ -183,7 +183,7 @@ pub(super) fn write<T: Aggregate>(
     now: Timestamp,
 ) -> Result<(), Error> {
     let version = i64::try_from(value.version().next().0).unwrap_or(i64::MAX);
-    // A failure to write must undo the whole transaction, unlike a failure to read.
+    // Unlike a failed read, a failed write must undo the whole transaction.
     let state =
         serde_json::to_string(value).map_err(|error| ToSqlConversionFailure(Box::new(error)))?;
     let first = [Value::Text(value.key().to_owned()), Value::Integer(version), Value::Text(state)];
@@ -192,7 +192,7 @@ pub(super) fn write<T: Aggregate>(
     Ok(())
 }
 
-/// An aggregate from its JSON, which must be that of its key.
+/// Parses an aggregate from its JSON, which must have the same key.
 fn aggregate<T: Aggregate>(row: &Row<'_>, key: &str) -> Result<T, Error> {
     let text = row.get_ref(0)?.as_str().map_err(corrupt)?;
     let mut value: T = serde_json::from_str(text)

@@ -1,5 +1,5 @@
-//! Reads of everything that is stored, and of what waits. A [`Snapshot`] can do that beside the process that
-//! has the file open.
+//! Reads everything that is stored, and the waiting list. A [`Snapshot`] does so while another process has
+//! the file open.
 
 use std::{path::Path, sync::Arc};
 
@@ -22,7 +22,7 @@ use super::{
     tables::Tables,
 };
 
-/// A data file that is only read. Another process may have it open.
+/// A data file, opened for reading only. Another process may have it open.
 #[derive(Clone)]
 pub struct Snapshot(Arc<Readers>);
 
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    /// Opens a file that exists, as this version of the program writes it.
+    /// Opens an existing file, whose schema must be the current one.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let readers = Readers::open(path)
             .map_err(|source| OpenError::Sql { path: path.display().to_string(), source })?;

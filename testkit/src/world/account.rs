@@ -1,4 +1,4 @@
-//! The account: its clock, its objects, its customers and the events that tell of them.
+//! The account: its clock, its objects, and the events that report their changes.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::rng::{Rng, mix};
 use super::rules::Rules;
 use super::shape::ApiShape;
 
-/// An event and what the simulation knows of it.
+/// An event, and what the simulation knows about it.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub id: String,
@@ -20,7 +20,7 @@ pub struct Event {
     pub created: i64,
     pub account: Option<String>,
     pub subject: Subject,
-    /// The whole body, as it would be posted.
+    /// The body of the webhook.
     pub body: Value,
 }
 
@@ -28,18 +28,18 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     pub kind: ActionKind,
-    /// How many events had been sent when it was done.
+    /// The number of events that were sent before it.
     pub events: usize,
 }
 
 /// What a generated world may contain.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The most actions of a history.
+    /// The maximum number of actions.
     pub actions_max: usize,
-    /// The most states of a subscription.
+    /// The maximum number of states of a subscription.
     pub changes_max: usize,
-    /// Whether operators link by hand. Tests must apply [`World::links`] themselves.
+    /// Whether operators link by hand. The test applies [`World::links`] itself.
     pub links: bool,
     /// The configuration; `None` generates one.
     pub rules: Option<Rules>,
@@ -57,17 +57,17 @@ pub struct World {
     pub seed: u64,
     pub rules: Rules,
     pub shape: ApiShape,
-    /// The clock; once the history is over, the present.
+    /// The clock; after generation, the time at which the oracle judges.
     pub now: i64,
     pub prices: BTreeMap<String, Price>,
     pub customers: BTreeMap<String, Customer>,
     pub subscriptions: BTreeMap<String, Subscription>,
     pub sessions: BTreeMap<String, Session>,
     pub invoices: BTreeMap<String, Invoice>,
-    /// By charge.
+    /// Payments by their charge.
     pub payments: BTreeMap<String, Payment>,
     pub links: Vec<Link>,
-    /// In true order.
+    /// Events in the order in which they happened.
     pub events: Vec<Event>,
     pub log: Vec<Dated<Action>>,
     pub(super) rng: Rng,
@@ -76,7 +76,7 @@ pub struct World {
 }
 
 impl World {
-    /// An account with prices and nothing else, for histories written by hand.
+    /// An account that has prices and nothing else, for histories written by hand.
     pub fn empty(rules: Rules, shape: ApiShape, now: i64) -> Self {
         Self {
             seed: 0,
@@ -98,18 +98,18 @@ impl World {
         }
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn advance(&mut self, seconds: i64) {
         self.now += seconds.max(0);
     }
 
-    /// An id that sorts by age, such as `sub_0007`.
+    /// Returns a new id, such as `sub_0007`. Ids sort by age.
     pub(super) fn new_id(&mut self, prefix: &str) -> String {
         self.ids += 1;
         format!("{prefix}_{:04}", self.ids)
     }
 
-    /// Sends an event about an object. Ids of events do not sort by age.
+    /// Emits an event about an object. Event ids do not sort by age.
     pub(super) fn emit(
         &mut self,
         kind: &str,
@@ -141,7 +141,7 @@ impl World {
         customer.and_then(|id| self.customers.get(id)).and_then(|customer| customer.account.clone())
     }
 
-    /// Links an object to a user by hand, in a second of its own for the object.
+    /// Links an object to a user by hand. Each link of an object has a second of its own.
     pub fn link(&mut self, target: LinkTarget, user: &str) {
         let same = |link: &Link| link.at == self.now && link.target == target;
         let taken = self.links.iter().any(same);

@@ -31,7 +31,7 @@ impl ActionKind {
         ]
     };
 
-    /// How often an action that was picked is tried at all.
+    /// The percentage of picks that are tried.
     pub(super) fn percent(self) -> usize {
         use ActionKind::*;
         match self {

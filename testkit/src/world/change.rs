@@ -1,4 +1,4 @@
-//! How subscriptions begin, change and end. Whatever a second cannot bear without ambiguity gets a
+//! How subscriptions begin, change and end. A change that would make a second ambiguous gets a
 //! second of its own.
 
 use serde_json::Value;
@@ -7,14 +7,14 @@ use super::account::World;
 use super::objects::{Dated, Item, Metadata, Node, Status, Subject, Subscription};
 use super::render;
 
-/// What a subscription begins with.
+/// A subscription to create.
 #[derive(Clone, Debug)]
 pub struct NewSubscription {
     pub status: Status,
-    /// Prices, quantities and the seconds that the first periods last.
+    /// Prices, quantities and the lengths of the first periods, in seconds.
     pub items: Vec<(String, Option<u32>, i64)>,
     pub metadata: Metadata,
-    /// For how many seconds it is on trial.
+    /// Length of its trial, in seconds.
     pub trial: Option<i64>,
 }
 
@@ -46,15 +46,15 @@ impl World {
         id
     }
 
-    /// An item of a price, as it would be added now.
+    /// A new item, with the lookup key that its price has now.
     pub fn item(&mut self, price: &str, quantity: Option<u32>, start: i64, end: i64) -> Item {
         let id = self.new_id("si");
         let lookup_key = self.prices.get(price).and_then(|price| price.lookup_key.clone());
         Item { id, price: price.to_owned(), lookup_key, quantity, start, end }
     }
 
-    /// Changes a subscription and tells of it. Returns whether anything changed. Nothing changes
-    /// after the end.
+    /// Changes a subscription and emits an event. Returns whether anything changed. A subscription
+    /// that has ended does not change.
     pub fn change(&mut self, id: &str, edit: impl FnOnce(&mut Node)) -> bool {
         let Some(subscription) = self.subscriptions.get(id) else {
             return false;
@@ -115,8 +115,8 @@ impl World {
         }
     }
 
-    /// Whether a subscription may become `new` within the present second: no field returns to what
-    /// it was in this second, and no name is taken back.
+    /// Whether a subscription may become `new` within the current second: no field returns to a
+    /// value that it had in this second, and no name is replaced by a smaller one.
     fn fits_second(&self, id: &str, old: &Node, new: &Node) -> bool {
         let Some(subscription) = self.subscriptions.get(id) else {
             return false;
@@ -124,7 +124,7 @@ impl World {
         let history = &subscription.history;
         let first = history.iter().position(|state| state.at == self.now);
         let Some(first) = first else { return true };
-        // The state in which the second began is one that it had.
+        // The state before the second counts as one of its states.
         let had = history[first.saturating_sub(1)..].iter().map(|state| &state.value);
         let had = had.collect::<Vec<_>>();
         let said = history[first..].iter().map(|state| &state.value.metadata).collect::<Vec<_>>();
@@ -141,7 +141,7 @@ impl World {
 }
 
 impl World {
-    /// Whether an `active` that could prove a first payment would begin and end within the present
+    /// Whether an `active` that could prove a first payment would begin and end within the current
     /// second.
     fn hides_proof(&self, id: &str, had: &[&Node], old: &Node, new: &Node) -> bool {
         let leaves = old.status == Status::Active && new.status != Status::Active;

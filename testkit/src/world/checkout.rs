@@ -4,7 +4,7 @@ use super::account::World;
 use super::objects::{Dated, Metadata, Mode, Purpose, Report, Session, Subject};
 use super::render_money;
 
-/// What a session is when it completes.
+/// A session to complete.
 #[derive(Clone, Debug)]
 pub struct NewSession {
     pub mode: Mode,
@@ -12,19 +12,19 @@ pub struct NewSession {
     pub customer: Option<String>,
     /// The connected account of a guest's session.
     pub account: Option<String>,
-    /// The subscription that it made.
+    /// The subscription that it created.
     pub subscription: Option<String>,
     pub client_reference_id: Option<String>,
     pub metadata: Metadata,
     pub payment_link: Option<String>,
     /// Prices of expanded line items.
     pub line_items: Vec<String>,
-    /// What `checkout.session.completed` says of the payment.
+    /// The payment as `checkout.session.completed` reports it.
     pub report: Report,
 }
 
 impl NewSession {
-    /// A paid session of nobody and for nothing.
+    /// A paid session that names no user and sells nothing.
     pub fn new(mode: Mode) -> Self {
         Self {
             mode,
@@ -41,7 +41,7 @@ impl NewSession {
 }
 
 impl World {
-    /// Completes a session. One that is paid for a purchase has a charge.
+    /// Completes a session. A paid purchase has a charge.
     pub fn complete_session(&mut self, new: NewSession) -> String {
         let id = self.new_id("cs_test");
         let free = new.report == Report::NoPaymentRequired;
@@ -68,8 +68,8 @@ impl World {
         id
     }
 
-    /// Decides a pending session: its payment came, or failed. The first invoice of a subscription
-    /// is paid with it.
+    /// Decides the payment of a pending session. If it succeeded, the first invoice of the
+    /// subscription is paid too.
     pub fn finish_payment(&mut self, id: &str, succeeded: bool) {
         if !succeeded {
             self.report(id, Report::AsyncFailed, "checkout.session.async_payment_failed");
@@ -111,7 +111,7 @@ impl World {
         self.emit(kind, subject.unwrap_or(Subject::Nothing), session.account, object, None);
     }
 
-    /// Whether a subscription's first payment is pending or failed, as far as its session says.
+    /// Whether a subscription's first payment is pending or failed, by its session.
     pub fn first_payment_open(&self, subscription: &str) -> bool {
         let made = |session: &&Session| session.subscription.as_deref() == Some(subscription);
         self.sessions

@@ -1,4 +1,4 @@
-//! Whom an event may concern at all, so that a test can check that nobody else notices it.
+//! The users whom an event may concern. A test checks that it changes nobody else.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +9,18 @@ use super::oracle::Oracle;
 /// The users whom an event may concern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Concern {
-    /// Every user whom any source ever names, or named, for the subject itself. Only these may gain
-    /// or lose what the subject earns.
+    /// Every user whom any source ever names for the subject itself. Only these may gain or lose
+    /// what the subject earns.
     pub own: BTreeSet<String>,
-    /// Besides, every user of the customer: of a subject without a word of its own (source 6), and
-    /// wherever entitlements go to the one owner of all that is live, an event about one subject
-    /// may move something of another.
+    /// In addition, every user of the customer. An event about one subject may move another one that
+    /// has no source of its own (source 6), or the entitlements, which go to the one owner of
+    /// everything live.
     pub customer: BTreeSet<String>,
 }
 
 impl World {
-    /// Whom an event may concern. Nobody, if it is of an account that does not count or bears on
-    /// nothing.
+    /// The users whom an event may concern: none if its account does not count, or if it is not
+    /// about access.
     pub fn concern(&self, event: &Event) -> Concern {
         if !self.rules.counts(event.account.as_deref()) {
             return Concern::default();
@@ -54,7 +54,7 @@ impl World {
         }
     }
 
-    /// Everybody who is ever named for anything of a customer, or for the customer itself.
+    /// Every user who is ever named for a customer or for anything that it has.
     fn users_of(&self, customer: &str) -> BTreeSet<String> {
         let subjects = self.subjects_of(customer).into_iter();
         let named = subjects.flat_map(|subject| self.named_for(&subject));
@@ -71,13 +71,13 @@ impl World {
         subscriptions.chain(sessions.map(|it| Subject::Purchase(it.id.clone()))).collect()
     }
 
-    /// Whether something of the customer has no word of its own, or the customer has entitlements.
+    /// Whether the customer has entitlements, or a subject without a source of its own.
     fn is_indirect(&self, customer: &str) -> bool {
         let entitled = self.customers.get(customer).is_some_and(|it| !it.summaries.is_empty());
         entitled || self.subjects_of(customer).iter().any(|subject| self.late_word(subject))
     }
 
-    /// Whether a subject has no name of its own from its first event on.
+    /// Whether a subject does not name a user from its first event on.
     fn late_word(&self, subject: &Subject) -> bool {
         match subject {
             Subject::Subscription(id) => self
@@ -102,7 +102,7 @@ impl World {
         names
     }
 
-    /// Users whom the subject itself names, by metadata or by its session, paid or not.
+    /// The users whom the subject itself names: by metadata, or by its session, paid or not.
     fn names(&self, subject: &Subject) -> BTreeSet<String> {
         let named = |metadata: &Metadata| self.rules.named(metadata);
         match subject {

@@ -48,13 +48,13 @@ impl World {
         self.tell_customer("customer.updated", id, object.unwrap_or_default(), Some(previous));
     }
 
-    /// Whether metadata may become `new` in a second that said `said` of it already.
+    /// Whether metadata may become `new` in a second in which it already was each of `said`.
     pub(super) fn may_rename(&self, said: &[&Metadata], old: &Metadata, new: &Metadata) -> bool {
         let name = self.rules.named(new);
         name == self.rules.named(old) || said.iter().all(|other| self.rules.named(other) < name)
     }
 
-    /// Deletes a customer: its subscriptions end, and its entitlements with them.
+    /// Deletes a customer. Its entitlements and subscriptions end first.
     pub fn delete_customer(&mut self, id: &str) {
         let last = self.customers.get(id).and_then(|customer| customer.summaries.last().cloned());
         if let Some(last) = last.filter(|last| !last.value.lookup_keys.is_empty()) {
@@ -73,7 +73,7 @@ impl World {
         self.tell_customer("customer.deleted", id, object.unwrap_or_default(), None);
     }
 
-    /// Says what a customer is entitled to. A summary that is cut short has a second of its own.
+    /// Reports what a customer is entitled to. A truncated summary has a second of its own.
     pub fn summarize(&mut self, id: &str, lookup_keys: &[&str], has_more: bool) {
         let Some(customer) = self.customers.get(id) else {
             return;

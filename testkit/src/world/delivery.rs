@@ -1,4 +1,4 @@
-//! Orders in which events may arrive.
+//! Orders in which events arrive.
 
 use super::account::{Event, World};
 use super::rng::Rng;
@@ -8,12 +8,12 @@ use super::rng::Rng;
 pub struct Delivery;
 
 impl Delivery {
-    /// Each event once, in the order in which things happened.
+    /// Each event once, in the order in which they happened.
     pub fn in_order(world: &World) -> Vec<&Event> {
         world.events.iter().collect()
     }
 
-    /// Any order, each event at least once and some several times.
+    /// A random order, in which some events are repeated.
     pub fn shuffle(world: &World, seed: u64) -> Vec<&Event> {
         let mut rng = Rng::new(seed);
         let mut events = Self::in_order(world);
@@ -24,7 +24,7 @@ impl Delivery {
         events
     }
 
-    /// The true order, but for some events that come late by up to `late_max` places.
+    /// The order in which they happened, except that some are late by up to `late_max` places.
     pub fn nearly_in_order(world: &World, seed: u64, late_max: usize) -> Vec<&Event> {
         let mut rng = Rng::new(seed);
         let events = world.events.iter().enumerate();

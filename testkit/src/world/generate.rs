@@ -1,4 +1,4 @@
-//! Worlds from seeds.
+//! Generates worlds from seeds.
 
 use super::account::{Action, Options, World};
 use super::action_kind::ActionKind;
@@ -12,12 +12,12 @@ const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;
 
 impl World {
-    /// The world of a seed.
+    /// Generates the world of a seed.
     pub fn generate(seed: u64) -> Self {
         Self::generate_with(seed, Options::default())
     }
 
-    /// The world of a seed under options.
+    /// Generates the world of a seed, with options.
     pub fn generate_with(seed: u64, options: Options) -> Self {
         let mut rng = Rng::new(seed);
         let rules = options.rules.clone().unwrap_or_else(|| Rules::generate(&mut rng));
@@ -37,7 +37,7 @@ impl World {
         world
     }
 
-    /// Lets some time pass, often none.
+    /// Advances the clock by a random time, often 0.
     pub(super) fn tick(&mut self) {
         let seconds = match self.rng.below(100) {
             0..=44 => 0,
@@ -49,7 +49,7 @@ impl World {
         self.advance(seconds);
     }
 
-    /// Does one of the kinds of action that is possible; several tries.
+    /// Does a random action of these kinds. Tries until one is possible, up to 40 times.
     fn do_one(&mut self, kinds: &[ActionKind]) {
         for _ in 0..40 {
             let Some(kind) = self.rng.pick(kinds) else {
@@ -66,7 +66,7 @@ impl World {
         }
     }
 
-    /// Ends the history at a second in which nothing happens and nothing ends.
+    /// Ends the history at a second in which nothing happens or ends.
     fn reach_present(&mut self) {
         self.tick();
         self.advance(1);
@@ -87,7 +87,7 @@ impl World {
             || Oracle::new(self).purchase_ends().contains(&second)
     }
 
-    /// The actions in words, for a failing test to print.
+    /// The actions and their events as text, for the message of a failed test.
     pub fn story(&self) -> String {
         let lines = self.log.iter().map(|action| {
             let after = self.log.iter().find(|next| next.value.events > action.value.events);

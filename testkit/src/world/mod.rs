@@ -1,21 +1,21 @@
-//! An independent oracle for roles that are earned at Stripe.
+//! An independent oracle for the roles that users earn at Stripe.
 //!
-//! [`World`] simulates an account: its objects change, the clock goes on, and each change is told
-//! by an event as Stripe would tell it. [`Oracle`] says from the objects and their histories, never
-//! from the events, who should have what. Whoever feeds the events to a real implementation, in any
-//! order, can compare.
+//! [`World`] simulates a Stripe account: its objects change, its clock advances, and each change
+//! emits the event that Stripe would send. [`Oracle`] derives who should have what from the objects
+//! and their histories, never from the events. A test delivers the events to an implementation, in
+//! any order, and compares the results.
 //!
 //! Histories leave out what Stripe's own data cannot decide:
 //! - Within one second, no field of a subscription or of one of its items returns to a value that
-//!   it had in that second. So the changes of a second are a path, and its end is the state.
-//! - Within one second, metadata moves only to a user whose name is greater than all that it named
-//!   in that second, so that "the later counts" and "the greater string counts" agree.
+//!   it had in that second. The changes of a second are a path, and its end is the state.
+//! - Within one second, metadata moves only to a user whose name is greater than every name that it
+//!   had in that second, so "the later counts" and "the greater string counts" agree.
 //! - No `active` that could prove a first payment begins and ends within one second.
 //! - Metadata that once named a user always names one.
-//! - A subscription has at most [`Options::changes_max`] states, so that nothing need be forgotten.
+//! - A subscription has at most [`Options::changes_max`] states, so no record has to drop any.
 //! - An item that an event does not show was shown in an earlier second, and does not change until
 //!   it is shown again.
-//! - Nothing ends in exactly the second of the present.
+//! - Nothing ends in exactly the current second.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

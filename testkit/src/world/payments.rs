@@ -5,7 +5,7 @@ use super::objects::{Dated, Dispute, Invoice, Payment, Purpose, Refund, Subject}
 use super::render_money;
 use super::shape::ApiShape;
 
-/// How Stripe tells that a refund came to nothing.
+/// How Stripe reports that a refund did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefundEnd {
     Failed,
@@ -14,7 +14,7 @@ pub enum RefundEnd {
 }
 
 impl World {
-    /// Issues and pays an invoice of a subscription. Only the newer shapes know several payments of
+    /// Issues and pays an invoice of a subscription. Only newer shapes allow several payments on
     /// one invoice.
     pub fn pay_invoice(&mut self, subscription: &str, amount: i64, parts: usize) -> String {
         let id = self.issue_invoice(subscription, amount);
@@ -22,7 +22,7 @@ impl World {
         id
     }
 
-    /// Issues an invoice that is not paid yet.
+    /// Issues an unpaid invoice.
     pub fn issue_invoice(&mut self, subscription: &str, amount: i64) -> String {
         let id = self.new_id("in");
         let subscription = subscription.to_owned();
@@ -40,7 +40,7 @@ impl World {
         id
     }
 
-    /// Pays an invoice in so many parts.
+    /// Pays an invoice in `parts` payments.
     pub fn settle_invoice(&mut self, id: &str, parts: usize) {
         let Some(invoice) = self.invoices.get(id).cloned() else {
             return;
@@ -97,7 +97,7 @@ impl World {
         }
     }
 
-    /// Records a successful charge and tells of it.
+    /// Records a successful charge and emits its event.
     pub(super) fn add_payment(
         &mut self,
         purpose: Purpose,
@@ -124,7 +124,7 @@ impl World {
         charge
     }
 
-    /// What a charge is about in the end.
+    /// The subscription or purchase that a charge paid for.
     pub fn subject_of(&self, payment: &Payment) -> Subject {
         match &payment.purpose {
             Purpose::Session(id) => Subject::Purchase(id.clone()),
@@ -143,7 +143,7 @@ impl World {
         self.emit(kind, self.subject_of(&payment), payment.account, object, None);
     }
 
-    /// Refunds so much of a charge, and no more than is left. Returns the refund.
+    /// Refunds `amount` of a charge, or what is left of it. Returns the id of the refund.
     pub fn refund(&mut self, charge: &str, amount: i64) -> Option<String> {
         let left = self.payments.get(charge).map(|p| p.amount - p.refunded_amount())?;
         let amount = amount.min(left);
@@ -161,7 +161,7 @@ impl World {
         Some(id)
     }
 
-    /// Lets a refund fail that once succeeded.
+    /// Fails a refund that succeeded before.
     pub fn fail_refund(&mut self, charge: &str, refund: &str, end: RefundEnd) {
         let at = self.now;
         let Some(payment) = self.payments.get_mut(charge) else {
@@ -183,7 +183,7 @@ impl World {
         self.emit(kind, self.subject_of(&payment), payment.account, object, None);
     }
 
-    /// Opens a dispute or moves it, each time in a second of its own.
+    /// Opens a dispute or changes its status, each time in a second of its own.
     pub fn dispute(&mut self, charge: &str, status: &'static str) {
         let Some(payment) = self.payments.get(charge) else {
             return;

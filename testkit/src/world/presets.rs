@@ -1,17 +1,17 @@
-//! Configurations worth a test, a generator of others, and the text of a configuration file.
+//! Preset and random configurations, and their text as a configuration file.
 
 use super::rng::Rng;
 use super::rules::{DisputePolicy, Keep, PausePolicy, Rules, Stack, Unmapped, plans};
 
 impl Rules {
-    /// Two roles and nothing else out of the ordinary.
+    /// Two roles, and the defaults.
     pub fn two_roles() -> Self {
         let roles = ["free", "paid"].map(String::from).to_vec();
         let features = [("paid".into(), vec!["export".into()])].into();
         Self { plans: plans(&roles), roles, features, ..Self::default() }
     }
 
-    /// Everything that may take access takes it, at once.
+    /// Every policy takes access, at once.
     pub fn strict() -> Self {
         Self {
             past_due: Keep::Revoke,
@@ -30,7 +30,7 @@ impl Rules {
         }
     }
 
-    /// Nothing that may leave access takes it.
+    /// Every policy keeps access.
     pub fn lenient() -> Self {
         Self {
             grace_days: 14,
@@ -42,7 +42,7 @@ impl Rules {
         }
     }
 
-    /// A platform that trusts one of the shops connected to it.
+    /// A platform on which one connected account counts.
     pub fn platform() -> Self {
         Self {
             connected_accounts: vec!["acct_good".into()],
@@ -58,7 +58,7 @@ impl Rules {
         vec![Self::default(), Self::two_roles(), Self::strict(), Self::lenient(), Self::platform()]
     }
 
-    /// A preset (one time in three) or a random configuration.
+    /// Returns a preset, in one of three cases, or a random configuration.
     pub fn generate(rng: &mut Rng) -> Self {
         let base = rng.pick_or(&Self::presets(), Self::default());
         if rng.chance(33) {
@@ -86,7 +86,7 @@ impl Rules {
         }
     }
 
-    /// The configuration file that says the same.
+    /// The text of the configuration file.
     pub fn toml(&self) -> String {
         let mut text = format!(
             "roles = {:?}\nlivemode = {}\nuser_id_keys = {:?}\nconnected_accounts = {:?}\n\n[plans]\n",

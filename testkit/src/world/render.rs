@@ -1,4 +1,4 @@
-//! Subscriptions and customers as Stripe writes them.
+//! Renders customers and subscriptions as Stripe's JSON.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::account::World;
 use super::objects::{Customer, Item, Metadata, Node, Status, Subscription, Summary};
 use super::shape::ApiShape;
 
-/// A customer as it is now.
+/// A customer in its current state.
 pub(super) fn customer(world: &World, customer: &Customer) -> Value {
     let metadata = customer.metadata.last().map(|said| said.value.clone()).unwrap_or_default();
     json!({
@@ -90,7 +90,7 @@ fn plan(world: &World, item: &Item) -> Value {
         "interval": "month", "interval_count": 1 })
 }
 
-/// `previous_attributes` of an update: exactly what changed, as it was. A list is there as a whole.
+/// The `previous_attributes` of an update: the old values of what changed, lists as a whole.
 pub(super) fn difference(old: &Value, new: &Value) -> Value {
     let mut previous = Map::new();
     for (key, before) in old.as_object().into_iter().flatten() {
@@ -108,7 +108,7 @@ pub(super) fn difference(old: &Value, new: &Value) -> Value {
     Value::Object(previous)
 }
 
-/// The previous values of the entries of metadata that changed; `null` for those that are new.
+/// The previous values of the metadata entries that changed; `null` for new ones.
 pub(super) fn previous_metadata(old: &Metadata, new: &Metadata) -> Value {
     changed_entries(&json!(old), &json!(new))
 }

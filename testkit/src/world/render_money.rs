@@ -1,4 +1,4 @@
-//! Sessions, invoices, charges, refunds and disputes as Stripe writes them.
+//! Renders sessions, invoices, charges, refunds and disputes as Stripe's JSON.
 
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ fn line(world: &World, number: usize, id: &str) -> Value {
     })
 }
 
-/// An invoice as it is now.
+/// An invoice in its current state.
 pub(super) fn invoice(world: &World, invoice: &Invoice) -> Value {
     let customer = world.subscriptions.get(&invoice.subscription).map(|s| s.customer.clone());
     let paid = invoice.paid_at.is_some();
@@ -85,7 +85,7 @@ pub(super) fn invoice_payment(world: &World, invoice: &Invoice, payment: &Paymen
     })
 }
 
-/// A charge as it is now.
+/// A charge in its current state.
 pub(super) fn charge(world: &World, payment: &Payment) -> Value {
     let refunded = payment.refunded_amount();
     let mut object = json!({

@@ -1,12 +1,11 @@
-//! A small seeded generator of random numbers (splitmix64), so that a world is a function of its
-//! seed alone.
+//! A seeded random number generator (splitmix64). A world is a function of its seed alone.
 
 /// The state of the generator.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
 impl Rng {
-    /// A generator whose whole sequence follows from `seed`.
+    /// A generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed ^ 0x5DEE_CE66_D1CE_4E5B)
     }
@@ -22,7 +21,7 @@ impl Rng {
         (self.bits() % limit.max(1) as u64) as usize
     }
 
-    /// A number of seconds in the closed range.
+    /// A number from `low` to `high`, both included.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         low + self.below((high - low + 1).max(1) as usize) as i64
     }
@@ -42,7 +41,7 @@ impl Rng {
         self.pick(choices).unwrap_or(otherwise)
     }
 
-    /// Puts the values in a random order.
+    /// Shuffles the values.
     pub fn shuffle<T>(&mut self, values: &mut [T]) {
         for last in (1..values.len()).rev() {
             values.swap(last, self.below(last + 1));
@@ -50,7 +49,7 @@ impl Rng {
     }
 }
 
-/// Scatters the bits of a number; equal numbers give equal results.
+/// Hashes a number.
 pub fn mix(number: u64) -> u64 {
     let mut z = number;
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

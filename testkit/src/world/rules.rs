@@ -1,4 +1,4 @@
-//! The configuration under which a world is judged, as plain types. It parses nothing.
+//! The configuration of a world, as plain types.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,18 @@ use std::collections::BTreeMap;
 pub struct Plan {
     /// One of [`Rules::roles`].
     pub role: String,
-    /// How many days a purchase lasts. Subscriptions disregard it.
+    /// Days for which a purchase lasts. It does not apply to subscriptions.
     pub days: Option<u32>,
 }
 
-/// Whether something that happens to a payment or a status leaves access or takes it.
+/// Whether access is kept or taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     Keep,
     Revoke,
 }
 
-/// What a dispute does.
+/// What a dispute does to access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisputePolicy {
     Keep,
@@ -26,7 +26,7 @@ pub enum DisputePolicy {
     RevokeWhenLost,
 }
 
-/// What becomes of a subscription item whose price is not in the plans.
+/// What to do with a subscription item whose price is not in the plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmapped {
     Park,
@@ -51,10 +51,10 @@ pub struct PausePolicy {
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Lowest first.
+    /// The roles, lowest first.
     pub roles: Vec<String>,
     pub livemode: bool,
-    /// Metadata keys that name the host's user, best first.
+    /// Metadata keys that name a user, best first.
     pub user_id_keys: Vec<String>,
     /// Connected accounts whose events count.
     pub connected_accounts: Vec<String>,
@@ -74,7 +74,7 @@ pub struct Rules {
 }
 
 impl Default for Rules {
-    /// The defaults of every policy, three roles, and a plan of each sort.
+    /// The default of every policy, three roles, and a plan of each kind.
     fn default() -> Self {
         let roles = ["free", "paid", "pro"].map(String::from).to_vec();
         Self {
@@ -105,8 +105,7 @@ impl Default for Rules {
     }
 }
 
-/// The plans of every world: each left side of the configuration occurs, and roles are spread over
-/// them.
+/// The plans of every world: each kind of key occurs, and the roles are spread over them.
 pub(super) fn plans(roles: &[String]) -> BTreeMap<String, Plan> {
     let top = roles.len().saturating_sub(1);
     let plan = |rank: usize, days| Plan {
@@ -137,7 +136,7 @@ impl Rules {
         self.roles.iter().position(|known| known == role).unwrap_or(0)
     }
 
-    /// The user whom metadata names: the value of the best key that is there and not empty.
+    /// The user whom metadata names: the value of the best key that is present and not empty.
     pub fn named(&self, metadata: &BTreeMap<String, String>) -> Option<String> {
         self.user_id_keys
             .iter()
@@ -146,7 +145,7 @@ impl Rules {
             .cloned()
     }
 
-    /// Whether events of this account count; `None` is the account itself.
+    /// Whether events of an account count; `None` is the account itself.
     pub fn counts(&self, account: Option<&str>) -> bool {
         account.is_none_or(|id| self.connected_accounts.iter().any(|known| known == id))
     }

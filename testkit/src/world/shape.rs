@@ -1,11 +1,11 @@
 //! The API version whose shapes events have.
 
-/// The generation of Stripe's shapes.
+/// The generation of Stripe's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiShape {
-    /// Periods stand on the subscription; invoices and charges name each other.
+    /// Periods are on the subscription; invoices and charges name each other.
     Old,
-    /// Periods stand on the items; payments of invoices are objects of their own.
+    /// Periods are on the items; the payments of an invoice are objects of their own.
     Basil,
 }
 

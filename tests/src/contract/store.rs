@@ -262,7 +262,7 @@ pub async fn reads_back_payments_and_invoices<B: StoreBackend>(backend: &B) {
     assert_eq!(loaded.invoices.into_values().collect::<Vec<_>>(), [invoice]);
 }
 
-/// Of two decisions on one payment the second is refused, and nothing of it is written.
+/// Of two decisions on one payment the second is refused, and none of its rows is written.
 pub async fn refuses_a_payment_that_somebody_else_wrote<B: StoreBackend>(backend: &B) {
     let paid = invoice_payment("evt_1", "in_1", "pi_1", AT);
     let late = decided(backend, &paid).await;

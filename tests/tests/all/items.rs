@@ -32,7 +32,7 @@ async fn cancel_at_bounds_what_is_paid_for_and_is_shown() {
 }
 
 #[tokio::test]
-async fn a_list_with_more_items_takes_nothing_away() {
+async fn a_truncated_list_removes_nothing() {
     for unmapped_price in UnmappedPrice::ALL {
         let shop = Shop::with(|config| config.unmapped_price = *unmapped_price).await;
         let names: Vec<String> = (0..8).map(|n| format!("price_extra_{n}")).collect();
@@ -65,7 +65,7 @@ async fn an_item_of_quantity_0_earns_nothing() {
 }
 
 #[tokio::test]
-async fn a_first_payment_whose_decision_never_came_is_proven_by_what_follows() {
+async fn a_first_payment_without_a_decision_is_proven_by_what_follows() {
     let unpaid = json!({
         "subscription": "sub_1", "client_reference_id": "ada", "payment_status": "unpaid",
     });

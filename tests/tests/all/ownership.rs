@@ -1,5 +1,5 @@
-//! Whose a subscription is, and what else its status does not say: reports of people who do this job,
-//! as webhooks over HTTP.
+//! Who owns a subscription, and which events concern one: webhooks over HTTP, from cases that people
+//! reported.
 
 use serde_json::json;
 use tierlift_core::{
@@ -37,7 +37,7 @@ async fn buying_credits_saving_a_card_or_not_paying_moves_no_subscription() {
 }
 
 #[tokio::test]
-async fn a_referral_id_on_the_checkout_takes_nothing_from_whom_the_subscription_names() {
+async fn a_referral_id_on_the_checkout_takes_nothing_from_the_user_of_the_subscription() {
     let shop = Shop::open().await;
     shop.post(CREATED, 0, subscription("sub_1", Some("ada"), &["price_pro"])).await;
     let reference = json!({ "subscription": "sub_1", "client_reference_id": "7d9a-uuid" });
@@ -62,7 +62,7 @@ async fn one_customer_grants_to_several_users() {
 }
 
 #[tokio::test]
-async fn support_moves_a_purchase_and_both_users_are_told() {
+async fn support_moves_a_subscription_and_both_users_are_notified() {
     let shop = Shop::open().await;
     let bought = subscription("sub_1", Some("old"), &["price_pro"]);
     shop.post(CREATED, 0, bought.clone()).await;
@@ -125,7 +125,7 @@ async fn a_user_is_found_in_the_sessions_metadata_under_any_configured_key() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_nobody_is_listed_until_somebody_is_named() {
+async fn what_has_no_owner_is_listed_until_an_event_names_one() {
     let shop = Shop::open().await;
     shop.post(CREATED, 0, subscription("sub_1", None, &["price_pro"])).await;
     let waiting = shop.server.db.waiting(10).await.unwrap();

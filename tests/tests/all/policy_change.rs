@@ -1,4 +1,4 @@
-//! A changed policy: previewed, applied to everybody whom it concerns, once, whatever happens meanwhile.
+//! Previews and applies changed policies: each account that changes does so once, even through kills.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,7 +29,7 @@ fn policy(price_max: &str) -> Policy {
 }
 
 #[tokio::test]
-async fn a_reload_changes_who_is_concerned_at_once_and_says_so() {
+async fn a_reload_changes_accounts_at_once_and_notifies_their_users() {
     let mut reload = None;
     let server = TestServer::start_with(
         |settings| settings.policy = policy("paid").into(),
@@ -83,7 +83,7 @@ async fn features_alone_change_nobodys_role() {
     assert_eq!(shop.session("ada").await["revocationId"], 1);
 }
 
-/// Where this many accounts are, some of them on `price_max`: copies of two that a server made.
+/// A home with this many accounts, `on_max` of them on `price_max`: copies of two that a server wrote.
 async fn crowded(config: &str, accounts: usize, on_max: usize) -> Home {
     let home = Home::new(config);
     let server = home.serve();
@@ -118,7 +118,7 @@ fn copy(home: &Home, copies: usize, of_bob: usize) {
     Connection::open(home.data()).unwrap().execute_batch(&insert).unwrap();
 }
 
-/// A number that a query finds, beside the server.
+/// Runs a query for a number, beside the server.
 fn count(home: &Home, query: &str) -> usize {
     let connection = Connection::open(home.data()).unwrap();
     connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();

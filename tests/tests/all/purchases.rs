@@ -1,4 +1,4 @@
-//! What is paid once, what is given back, and which features go with it: as webhooks over HTTP.
+//! Purchases, refunds and disputes: webhooks over HTTP.
 
 use serde_json::{Value, json};
 use tierlift_core::{
@@ -72,7 +72,7 @@ async fn a_delayed_payment_earns_when_it_succeeds() {
 }
 
 #[tokio::test]
-async fn passes_add_up_as_the_policy_says_also_those_of_guests() {
+async fn passes_add_up_as_the_policy_says_including_those_of_guests() {
     for (stack, days) in [(Stack::Extend, 60), (Stack::Longest, 31)] {
         let shop = Shop::with(|config| {
             plans(config);
@@ -89,7 +89,7 @@ async fn passes_add_up_as_the_policy_says_also_those_of_guests() {
 }
 
 #[tokio::test]
-async fn a_plan_that_the_session_names_and_nobody_knows_is_a_dead_letter() {
+async fn an_unknown_plan_in_the_metadata_of_a_session_is_a_dead_letter() {
     let shop = Shop::with(plans).await;
     shop.post(COMPLETED, 0, bought("ada", "pi_1", "liftime")).await;
     let letters = shop.server.db.list(10).await.unwrap();
@@ -155,7 +155,7 @@ async fn a_dispute_ends_a_purchase_when_the_policy_says() {
         shop.post("charge.dispute.updated", 90, dispute("needs_response")).await;
         shop.assert_roles(&[("ada", open)]).await;
         shop.post("charge.dispute.closed", 120, dispute("lost")).await;
-        // An update that is late changes no decision.
+        // A late update does not change a decision.
         shop.post("charge.dispute.updated", 110, dispute("under_review")).await;
         shop.assert_roles(&[("ada", lost)]).await;
     }

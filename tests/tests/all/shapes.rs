@@ -1,11 +1,10 @@
-//! Events in the shapes of Stripe's API versions, through the real endpoint: each is read or parked
-//! with its cause, and none that bears on access is ignored.
+//! Posts events in the shapes of Stripe's API versions: each is read, or parked with its cause, and none that
+//! concerns access is ignored.
 //!
-//! A fixture is one event, or the events of a story in the order in which they are delivered. Its folder
-//! is the API version that has its shape, or the year. Field names, nesting, nulls and types are Stripe's;
-//! the ids are made up. An event alone has the fields of its version, one of a story only those that it
-//! is about. The sources are the pages that are cited below, the versions of the API reference, and the
-//! types of Stripe's SDKs.
+//! A fixture is one event, or the events of a story in the order of delivery. Its folder is the API version
+//! that has its shape, or the year. Field names, nesting, nulls and types are Stripe's; the ids are made up.
+//! A single event has all fields of its version, one of a story only those that matter. The sources are the
+//! pages cited below, the versions of the API reference, and the types of Stripe's SDKs.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -24,8 +23,8 @@ use crate::{
     server::{START, TestServer},
 };
 
-/// Each fixture, and what it leaves: the role of `ada`, the days for which it is paid and the features;
-/// without an account of hers, the outcome of the last event; the cause of a dead letter; or why the event
+/// Each fixture and its result: the role of `ada`, the days for which it is paid, and the features; the
+/// outcome of the last event, if she has no account; the cause of a dead letter; or the reason why the event
 /// is ignored.
 const SHAPES: &[(&str, &str)] = &[
     // A plan, no items, and `request` is an id.
@@ -35,7 +34,7 @@ const SHAPES: &[(&str, &str)] = &[
     ("2015/subscription_deleted", "free"),
     ("2015/plan_renamed", "pro, 30 days"),
     ("2015/customer_deleted", "free"),
-    // A dispute names a charge: there are no PaymentIntents yet.
+    // A dispute names a charge, since there are no PaymentIntents yet.
     ("2015/dispute_lost", "free"),
     ("2015/dispute_charge_refunded", "pro, 30 days"),
     // Before 2017-05-25 a connected account is the `user_id`
@@ -114,7 +113,7 @@ const SHAPES: &[(&str, &str)] = &[
     ("2025-09-30.clover/migrated_to_flexible", "pro, 30 days"),
     ("2025-09-30.clover/item_added", "pro, 30 days"),
     ("2025-09-30.clover/cancels_at_the_latest_period", "pro, 30 days"),
-    // An Account may stand for the customer; more items than the twenty of before
+    // An Account can be the customer; more than twenty items
     // (<https://docs.stripe.com/changelog/dahlia/2026-08-26/flexible-subscription-item-limits>).
     ("2026-08-26.dahlia/subscription_created", "pro, 30 days"),
     ("2026-08-26.dahlia/account_is_the_customer", "pro, 30 days"),
@@ -144,7 +143,7 @@ const SHAPES: &[(&str, &str)] = &[
     ("thin/subscription_active", "ignored: echo"),
     ("thin/account_updated", "ignored: connect"),
     ("thin/balance", "ignored: balance"),
-    // What no version sends by itself, and replays and other tools do.
+    // Shapes that no version sends, but replays and other tools do.
     ("odd/no_livemode_no_api_version", "pro, 30 days"),
     ("odd/api_version_is_null", "pro, 30 days"),
     ("odd/connected_account_is_null", "pro, 30 days"),
@@ -175,7 +174,7 @@ fn events(name: &str) -> Vec<Value> {
     }
 }
 
-/// `free < basic < pro`. What is given back ends access, and so does paused collection.
+/// `free < basic < pro`. Refunds, disputes and paused collection end access.
 fn policy() -> Policy {
     let plan = |key: &&str, role| PlanConfig::new(key, role);
     let pro = ["pro", "prod_pro", "price_pro", "pro_monthly", "lifetime", "plink_1", "price_once"];
@@ -192,7 +191,7 @@ fn policy() -> Policy {
     .unwrap()
 }
 
-/// What these events leave on a new server, in the words of the table.
+/// The result of these events on a new server, as in the table.
 async fn left_by(name: &str, events: &[Value]) -> String {
     let change = |settings: &mut Settings| {
         settings.policy = policy().into();
@@ -242,7 +241,7 @@ async fn every_shape_of_every_era_is_read_or_parked_with_its_cause() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Backwards and within one second, only the previous attributes tell what was first.
+/// In reverse and within one second, only the previous attributes show which event was first.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_previous_attributes_of_every_era_order_the_events_of_a_subscription() {
     let is_one = |events: &[Value]| {

@@ -1,4 +1,4 @@
-//! A shop with Stripe behind it: events by hand over HTTP, and what its users have afterwards.
+//! A shop: posts events over HTTP, and reads the sessions of its users.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,7 +18,7 @@ pub(crate) const COMPLETED: &str = "checkout.session.completed";
 /// A day in seconds.
 pub(crate) const DAY: i64 = 86_400;
 
-/// A server with three roles, to which events are posted. Its clock is 1,000 s after the first second.
+/// A server with three roles. Its clock is 1,000 s after the first second.
 pub(crate) struct Shop {
     pub(crate) server: TestServer,
     events: AtomicU64,
@@ -57,13 +57,13 @@ impl Shop {
         Self::on(server)
     }
 
-    /// On a server that has just started.
+    /// A shop on a server that has just started.
     pub(crate) fn on(server: TestServer) -> Self {
         server.pass_secs(1_000);
         Self { server, events: AtomicU64::default() }
     }
 
-    /// Posts an event of the second `at`; returns the answer.
+    /// Posts an event of the second `at`. Returns the answer.
     pub(crate) async fn post(&self, kind: &str, at: i64, object: Value) -> Value {
         self.post_event(kind, at, object, json!({})).await
     }
@@ -87,7 +87,7 @@ impl Shop {
         answer.json()
     }
 
-    /// Posts `customer.subscription.updated` with what was there before.
+    /// Posts `customer.subscription.updated` with its previous attributes.
     pub(crate) async fn update(&self, at: i64, object: Value, previous: Value) {
         let data = json!({ "data": { "object": object, "previous_attributes": previous } });
         self.post_event("customer.subscription.updated", at, Value::Null, data).await;

@@ -1,4 +1,4 @@
-//! What a session shows beside the role: features and the subscription's state.
+//! What a session shows beside the role: features, and the state of the subscription.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ async fn features_come_from_the_role_and_from_stripes_entitlements() {
     shop.post(kind, 70, summary(&["api"], true)).await;
     shop.post(kind, 50, summary(&["old"], false)).await;
     let ada = shop.session("ada").await;
-    assert_eq!(ada["features"], json!(["api", "export", "team"]), "nothing is taken away");
+    assert_eq!(ada["features"], json!(["api", "export", "team"]), "nothing is removed");
     shop.post(kind, 80, summary(&["api"], false)).await;
     assert_eq!(shop.session("ada").await["features"], json!(["api", "export"]));
     assert_eq!(shop.session("ada").await["revocationId"], 1);

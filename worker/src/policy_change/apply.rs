@@ -1,4 +1,4 @@
-//! Applies a changed policy.
+//! Applies a changed policy to what is stored.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::by_user;
 use crate::conflict_delay_ms;
 
-/// The change to a policy that is not applied yet, or not to everything.
+/// Returns the change to `policy` if it is not applied to everything yet.
 pub async fn pending<S: PolicyRecord>(
     store: &S,
     policy: &Policy,
@@ -34,7 +34,7 @@ pub async fn pending<S: PolicyRecord>(
     Ok(Some(known).filter(|state| state.progress.is_some()))
 }
 
-/// Notes the policy of a store in which nothing is stored yet: nothing has to be decided anew.
+/// Records the policy of an empty store, in which there is nothing to decide again.
 pub async fn note_first<S: Scan + PolicyRecord>(
     store: &S,
     policy: &Policy,
@@ -50,8 +50,8 @@ pub async fn note_first<S: Scan + PolicyRecord>(
     store.set_policy_state(PolicyState { generation: 0, fingerprint, progress: None }).await
 }
 
-/// Applies a changed policy to everything, or goes on with it, until it is done or `deadline` has passed.
-/// Hands each committed change to `notify`. Returns whether it is done.
+/// Applies a changed policy to everything, or continues to, until it is done or `deadline` has passed.
+/// Passes each committed change to `notify`. Returns whether it is done.
 pub async fn apply<S: Store + Scan + PolicyRecord, F: Future<Output = ()> + Send>(
     store: &S,
     policy: &Policy,
@@ -97,7 +97,7 @@ pub async fn apply<S: Store + Scan + PolicyRecord, F: Future<Output = ()> + Send
     Ok(true)
 }
 
-/// Runs some commits at once, and notifies of each as soon as it is durable.
+/// Runs commits concurrently. Notifies of the changes of each as soon as it is durable.
 async fn run<F: Future<Output = ()> + Send>(
     commits: impl Iterator<Item = impl Future<Output = Result<Vec<Change>, StoreError>>>,
     notify: &(impl Fn(Change) -> F + Sync),
@@ -122,10 +122,10 @@ async fn apply_to_customer<S: Store + Scan>(
     for conflicts in 1..=CONFLICT_RETRIES_MAX {
         let users = concerned(&customer);
         let stored = match store.accounts_of(users.iter().cloned().collect()).await {
-            // What cannot be read holds up nobody else.
+            // A corrupt row does not block the others.
             Err(error @ StoreError::Corrupt(_)) => {
                 let customer = customer.id.as_str();
-                tracing::error!(customer, %error, "not decided under the new policy");
+                tracing::error!(customer, %error, "customer not decided under the changed policy");
                 return Ok(Vec::new());
             }
             stored => stored?,
@@ -172,7 +172,7 @@ async fn apply_to_account<S: Store + Scan>(
     Err(StoreError::Conflict)
 }
 
-/// Commits; returns the changes, or `None` if another writer came first.
+/// Commits. Returns the changes, or `None` if another writer committed first.
 async fn try_commit<S: Store>(
     store: &S,
     commit: Commit,
@@ -180,11 +180,11 @@ async fn try_commit<S: Store>(
     let changes = commit.changes.clone();
     match store.commit(commit).await {
         Ok(()) => Ok(Some(changes)),
-        // It was committed before the process was killed, and its notices went out or are in snapshots.
+        // A process that was killed committed it before. Its notices were pushed, or snapshots have them.
         Err(StoreError::Duplicate) => Ok(Some(Vec::new())),
         Err(StoreError::Conflict) => Ok(None),
         Err(error @ (StoreError::TooLarge(_) | StoreError::Corrupt(_))) => {
-            tracing::error!(%error, "not decided under the new policy");
+            tracing::error!(%error, "commit refused, not decided under the changed policy");
             Ok(Some(Vec::new()))
         }
         Err(error @ StoreError::Unavailable(_)) => Err(error),

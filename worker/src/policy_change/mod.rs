@@ -1,8 +1,8 @@
-//! A changed policy: previewed, and applied to everything that is stored, page by page.
+//! Previews a changed policy, and applies it to everything that is stored, page by page.
 //!
-//! Each customer and account is decided anew and committed like an event, with a ledger row of its own and
-//! the same notices. A commit that was made before is found in the ledger, and progress is noted after each
-//! page, so that a process that was killed goes on where it was.
+//! Each customer and account is decided again and committed like an event, with its own ledger row and
+//! notices. Progress is stored after each page, and the ledger rejects a commit that was made before, so a
+//! process that was killed continues where it stopped.
 
 mod apply;
 mod preview;

@@ -1,4 +1,4 @@
-//! Says what a changed policy would do, and writes nothing.
+//! Computes what a changed policy would do. It writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -33,7 +33,7 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// How many accounts would go from one role to another, by both.
+    /// The number of accounts that would go from one role to another, by both roles.
     #[must_use]
     pub fn by_role(&self) -> BTreeMap<(&str, &str), usize> {
         let mut counts = BTreeMap::new();
@@ -44,7 +44,7 @@ impl Preview {
     }
 }
 
-/// What a policy would change. It takes memory for the accounts that change, and for a page of the others.
+/// Computes what a policy would change. Only a page of accounts and those that change are in memory.
 pub async fn preview<S: Scan>(
     store: &S,
     policy: &Policy,
@@ -63,7 +63,7 @@ pub async fn preview<S: Scan>(
     Ok(Preview { accounts })
 }
 
-/// The accounts of some users, without those that cannot be read.
+/// The accounts of some users, without the corrupt ones.
 async fn readable<S: Scan>(store: &S, users: Vec<UserId>) -> Result<Vec<Account>, StoreError> {
     match store.accounts_of(users.clone()).await {
         Err(StoreError::Corrupt(_)) => {}
@@ -73,7 +73,7 @@ async fn readable<S: Scan>(store: &S, users: Vec<UserId>) -> Result<Vec<Account>
     for user in users {
         match store.accounts_of(vec![user]).await {
             Err(error @ StoreError::Corrupt(_)) => {
-                tracing::error!(%error, "left out of the preview");
+                tracing::error!(%error, "account left out of the preview");
             }
             stored => accounts.extend(stored?),
         }
@@ -81,7 +81,7 @@ async fn readable<S: Scan>(store: &S, users: Vec<UserId>) -> Result<Vec<Account>
     Ok(accounts)
 }
 
-/// The accounts that change, each with its role before. Several customers of one user add up.
+/// The accounts that change, each with its role before. The customers of one user add up.
 #[derive(Default)]
 struct Changed(HashMap<UserId, (Role, Account)>);
 

@@ -1,4 +1,4 @@
-//! Customers, what they are entitled to, links by hand, and what is none of our business.
+//! Actions on customers: metadata, entitlements and links; and events that concern no role.
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ impl World {
         let Some(id) = self.a_customer() else {
             return false;
         };
-        let all = ["export", "seats", "audit-log"];
+        let all = ["export", "team", "audit-log"];
         let keys = all.into_iter().filter(|_| self.rng.chance(50)).collect::<Vec<_>>();
         self.summarize(&id, &keys, has_more);
         true
@@ -61,7 +61,7 @@ impl World {
         true
     }
 
-    /// A shop connected to ours, which does not count, says things about our own objects.
+    /// A connected account that does not count sends an event about the account's own objects.
     pub(super) fn act_foreign_twin(&mut self) -> bool {
         let told = match self.rng.below(4) {
             0 => self.twin_customer("customer.updated"),
@@ -98,7 +98,7 @@ impl World {
         Some((kind, object))
     }
 
-    /// Something that bears on nobody's access.
+    /// An event that concerns nobody's access.
     pub(super) fn act_noise(&mut self) -> bool {
         let kinds = ["product.updated", "setup_intent.succeeded", "billing_portal.session.created"];
         let kind = self.rng.pick_or(&kinds, kinds[0]);

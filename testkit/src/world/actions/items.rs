@@ -1,4 +1,4 @@
-//! What a subscription consists of: items, periods, quantities, and how it is going to end.
+//! Actions on a subscription's items, periods and planned end.
 
 use super::super::account::World;
 use super::super::objects::{Behavior, Node};
@@ -8,7 +8,8 @@ use super::shows_all;
 const DAY: i64 = 86_400;
 
 impl World {
-    /// Prices of subscriptions that are mapped at present, and one that is not.
+    /// A price that the subscription does not have yet: one of those that are mapped now, or one
+    /// that is not mapped.
     pub(super) fn a_price(&mut self, taken: &Node) -> Option<String> {
         let key = self.prices.iter().find(|(_, price)| price.lookup_key.is_some());
         let key = key.map_or("price_key", |(id, _)| id.as_str()).to_owned();
@@ -19,7 +20,8 @@ impl World {
         self.rng.pick(&free)
     }
 
-    /// Moves all periods that are over (or are let run out) on by one, up to a month ahead.
+    /// Advances the clock to the end of the earliest period, up to 40 days ahead. Returns whether
+    /// a renewal can follow.
     pub(super) fn next_periods(&mut self, id: &str) -> bool {
         let Some(node) = self.node_of(id) else {
             return false;
@@ -87,7 +89,7 @@ impl World {
         let Some(first) = node.items.first() else {
             return false;
         };
-        // Only the newer shapes tell periods of items, and a first payment is judged by them.
+        // Only newer shapes have periods on items, and a first payment is judged by the periods.
         let own = self.shape == ApiShape::Basil
             && !node.cancel_at_period_end
             && node.trial_end.is_none()
@@ -129,7 +131,7 @@ impl World {
         self.change(&id, |node| node.items[place].quantity = quantity)
     }
 
-    /// Items without a plan push some of those that were known out of what events show.
+    /// Adds items without a plan, so that events no longer show some of the known items.
     pub(super) fn act_grow(&mut self) -> bool {
         let fits = |node: &Node| shows_all(node) && node.trial_end.is_none();
         let Some(id) = self.a_subscription(fits) else {
@@ -230,7 +232,7 @@ impl World {
     }
 }
 
-/// All periods that end first go on by a month.
+/// Renews the items whose period ends first, for 30 days.
 pub(super) fn renew(node: &mut Node, invoice: &str) {
     let due = node.items.iter().map(|item| item.end).min();
     for item in node.items.iter_mut().filter(|item| Some(item.end) == due) {

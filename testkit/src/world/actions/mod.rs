@@ -1,4 +1,4 @@
-//! What may happen in an account. Each action says whether it was possible.
+//! What may happen in an account. Each action returns whether it was possible.
 
 mod customers;
 mod items;
@@ -14,7 +14,7 @@ use super::shape::ApiShape;
 const USERS: [&str; 4] = ["ada", "bob", "org-7", "zoe"];
 
 impl World {
-    /// Does an action with random objects, if it is possible.
+    /// Does an action on random objects. Returns whether it was possible.
     pub(super) fn act(&mut self, kind: ActionKind) -> bool {
         use ActionKind::*;
         match kind {
@@ -77,12 +77,12 @@ impl World {
         self.rng.pick_or(&USERS, USERS[0]).to_owned()
     }
 
-    /// A key that names a user under some configuration.
+    /// A metadata key that names a user under some configuration.
     fn a_key(&mut self) -> &'static str {
         self.rng.pick_or(&["user_id", "userId"], "user_id")
     }
 
-    /// Metadata that names a user in so many of a hundred cases, and otherwise says something else.
+    /// Metadata that names a user with this probability, and otherwise has nothing or another key.
     fn some_metadata(&mut self, percent: usize) -> Metadata {
         let (key, user) = (self.a_key(), self.a_user());
         if self.rng.chance(percent) {
@@ -98,7 +98,7 @@ impl World {
         self.rng.pick(&ids)
     }
 
-    /// A subscription that is not over, may change once more, and is as wanted.
+    /// A subscription that is not over, can still change, and meets the condition.
     fn a_subscription(&mut self, wanted: impl Fn(&Node) -> bool) -> Option<String> {
         let max = self.options.changes_max;
         let all = self.subscriptions.values().filter(|subscription| {

@@ -1,4 +1,4 @@
-//! Invoices, refunds and disputes.
+//! Actions on invoices, refunds and disputes.
 
 use super::super::account::World;
 use super::super::objects::Payment;
@@ -11,7 +11,7 @@ impl World {
         self.rng.pick(&all)
     }
 
-    /// An invoice besides the renewals, or one that is free.
+    /// Pays an invoice outside of the renewals, or one of amount 0.
     pub(super) fn act_pay_invoice(&mut self) -> bool {
         let Some(id) = self.a_subscription(|_| true) else {
             return false;
@@ -74,7 +74,7 @@ impl World {
     }
 }
 
-/// What a dispute may become.
+/// The statuses that may follow.
 fn next(status: &str) -> &'static [&'static str] {
     match status {
         "warning_needs_response" => &["warning_under_review", "warning_closed", "needs_response"],

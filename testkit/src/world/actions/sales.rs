@@ -1,5 +1,4 @@
-//! Sales: subscriptions by the API and by checkout, purchases, and sessions that sell nothing of
-//! ours.
+//! Sales: subscriptions by the API and by checkout, purchases, and sessions that sell no plan.
 
 use super::super::account::World;
 use super::super::change::NewSubscription;
@@ -71,7 +70,7 @@ impl World {
             self.change(&id, |node| node.status = Status::Active);
         }
         let user = self.a_user();
-        // A foreign id is only there where the subscription says itself whose it is.
+        // An id that is not a user's occurs only if the metadata of the subscription names a user.
         let reference = match (named, self.rng.below(100)) {
             (Some(_), 0..=39) => Some("ref-5f3a".to_owned()),
             (Some(named), 40..=69) => Some(named),
@@ -90,7 +89,7 @@ impl World {
         true
     }
 
-    /// A purchase that is mapped.
+    /// Sells a plan.
     pub(super) fn act_purchase(&mut self, guest: bool) -> bool {
         let customer = if guest { None } else { self.a_customer() };
         if customer.is_none() && !guest {
@@ -113,7 +112,7 @@ impl World {
         true
     }
 
-    /// One or several of the ways to say what was bought, at least one of which is mapped.
+    /// Names what was bought in one or several ways, at least one of which is mapped.
     fn choose_plan(&mut self, new: &mut NewSession) {
         let text = |text: &str| text.to_owned();
         let ways = self.rng.below(7) + 1;
@@ -131,7 +130,7 @@ impl World {
             }
         }
         if ways & 4 != 0 {
-            // Two mapped lines of one role would leave open which of them decides.
+            // Two mapped lines of one role would be ambiguous.
             let both: &[&str] = &["price_pass", "price_book"];
             let distinct = self.rules.roles.len() > 2;
             let credits = &["price_credits", "price_pass"];
@@ -142,7 +141,7 @@ impl World {
         }
     }
 
-    /// A purchase of something that has no plan, with the shop's own order number.
+    /// Sells something that is no plan, with the shop's own order number.
     pub(super) fn act_buy_credits(&mut self) -> bool {
         let customer = if self.rng.chance(70) { self.a_customer() } else { None };
         let number = self.rng.between(1, 3);
@@ -161,7 +160,7 @@ impl World {
         true
     }
 
-    /// A new card.
+    /// Saves a card.
     pub(super) fn act_set_up_card(&mut self) -> bool {
         let customer = self.a_customer();
         let (order, user) = ("order-9".to_owned(), self.a_user());
@@ -177,7 +176,7 @@ impl World {
         true
     }
 
-    /// A pending payment is decided; rarely, one that failed succeeds after all.
+    /// Decides a pending payment; rarely, a failed one succeeds later.
     pub(super) fn act_finish_payment(&mut self, succeeded: bool) -> bool {
         let mut open = self.pending_sessions();
         if succeeded && self.rng.chance(20) {

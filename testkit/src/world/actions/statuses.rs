@@ -1,4 +1,4 @@
-//! How the status of a subscription changes, and to whom it belongs.
+//! Actions on a subscription's status and owner.
 
 use super::super::account::World;
 use super::super::objects::{Node, Status};
@@ -24,7 +24,7 @@ impl World {
         self.a_subscription(|node| statuses.contains(&node.status))
     }
 
-    /// The trial ends when it should or, by hand, before.
+    /// Ends a trial at its date, or earlier by hand.
     pub(super) fn act_end_trial(&mut self) -> bool {
         let fits = |node: &Node| node.status == Status::Trialing && shows_all(node);
         let Some(id) = self.a_subscription(fits) else {
@@ -61,7 +61,7 @@ impl World {
         self.change(&id, |node| node.status = Status::Paused)
     }
 
-    /// Either the renewal was not paid, or an invoice in between.
+    /// Fails the payment of the renewal, or of an invoice between renewals.
     pub(super) fn act_become_past_due(&mut self) -> bool {
         let Some(id) = self.a_subscription_in(&[Status::Active]) else {
             return false;
@@ -83,7 +83,7 @@ impl World {
         self.change(&id, |node| node.status = Status::Unpaid)
     }
 
-    /// The latest open invoice is paid after all.
+    /// Pays the latest open invoice.
     pub(super) fn act_recover(&mut self) -> bool {
         let owing = [Status::PastDue, Status::Unpaid];
         let Some(id) = self.a_subscription_in(&owing) else {

@@ -1,5 +1,5 @@
-//! The objects of the simulated account. Each keeps its whole history, dated in seconds; the last
-//! entry is what it is now.
+//! The objects of the simulated account. Each has its whole history, dated in seconds; the last
+//! entry is its current state.
 
 mod money;
 mod subscription;
@@ -12,7 +12,7 @@ pub use subscription::{Behavior, Item, Node, Status, Subscription};
 /// Metadata of any object.
 pub type Metadata = BTreeMap<String, String>;
 
-/// A value and the second since which it holds, or in which it was said.
+/// A value, and the second in which it was set or reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dated<T> {
     pub at: i64,
@@ -26,18 +26,18 @@ pub struct Price {
     pub lookup_key: Option<String>,
 }
 
-/// What Stripe says the customer is entitled to.
+/// The features that a customer is entitled to at Stripe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     pub lookup_keys: Vec<String>,
     pub has_more: bool,
 }
 
-/// A customer and what was said of it.
+/// A customer, and what was reported about it.
 #[derive(Clone, Debug)]
 pub struct Customer {
     pub id: String,
-    /// The connected account that it belongs to; `None` is our own.
+    /// The connected account that it belongs to; `None` is the account itself.
     pub account: Option<String>,
     pub metadata: Vec<Dated<Metadata>>,
     pub deleted_at: Option<i64>,
@@ -51,7 +51,7 @@ pub enum LinkTarget {
     Customer(String),
 }
 
-/// A link by hand; no event tells of it.
+/// A link by hand. It has no event.
 #[derive(Clone, Debug)]
 pub struct Link {
     pub at: i64,
@@ -66,6 +66,6 @@ pub enum Subject {
     /// The id of a session of mode payment.
     Purchase(String),
     Customer(String),
-    /// Nothing that could bear on anybody's access.
+    /// Nothing that concerns anybody's access.
     Nothing,
 }

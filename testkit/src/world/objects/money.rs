@@ -10,7 +10,7 @@ pub enum Mode {
     Setup,
 }
 
-/// What an event says of a session's payment.
+/// What an event reports about a session's payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
     Paid,
@@ -21,7 +21,7 @@ pub enum Report {
 }
 
 impl Report {
-    /// Whether the session is paid by this report.
+    /// Whether the report says that the session is paid.
     pub fn is_paid(self) -> bool {
         matches!(self, Self::Paid | Self::NoPaymentRequired | Self::AsyncSucceeded)
     }
@@ -39,7 +39,7 @@ pub struct Session {
     pub client_reference_id: Option<String>,
     pub metadata: Metadata,
     pub payment_link: Option<String>,
-    /// Prices of the line items; empty where they are not expanded.
+    /// Prices of the line items; empty if they are not expanded.
     pub line_items: Vec<String>,
     pub reports: Vec<Dated<Report>>,
 }
@@ -52,7 +52,7 @@ pub struct Invoice {
     pub created: i64,
     pub amount: i64,
     pub paid_at: Option<i64>,
-    /// Charges that paid it.
+    /// The charges that paid it.
     pub charges: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ pub enum Purpose {
     Invoice(String),
 }
 
-/// A refund of a part or of all of a charge.
+/// A refund of a charge, in part or in full.
 #[derive(Clone, Debug)]
 pub struct Refund {
     pub id: String,
@@ -71,7 +71,7 @@ pub struct Refund {
     pub failed: bool,
 }
 
-/// A dispute of a charge and its statuses, by Stripe's words.
+/// A dispute of a charge, and its statuses by Stripe's names.
 #[derive(Clone, Debug)]
 pub struct Dispute {
     pub id: String,
@@ -88,7 +88,7 @@ pub struct Payment {
     pub amount: i64,
     pub purpose: Purpose,
     pub refunds: Vec<Refund>,
-    /// Seconds in which the charge was said to be refunded in full.
+    /// Seconds in which an event reported a full refund.
     pub refunded: Vec<i64>,
     /// Seconds in which a refund failed or was canceled.
     pub undone: Vec<i64>,
@@ -96,7 +96,7 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// How much of it is refunded at present.
+    /// The amount that is refunded now.
     pub fn refunded_amount(&self) -> i64 {
         self.refunds.iter().filter(|refund| !refund.failed).map(|refund| refund.amount).sum()
     }

@@ -2,7 +2,7 @@
 
 use super::{Dated, Metadata};
 
-/// A status of a subscription, by Stripe's names.
+/// The status of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     Incomplete,
@@ -16,7 +16,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Stripe's word.
+    /// Stripe's name.
     pub fn word(self) -> &'static str {
         match self {
             Self::Incomplete => "incomplete",
@@ -30,12 +30,12 @@ impl Status {
         }
     }
 
-    /// Whether nothing follows.
+    /// Whether no other status can follow.
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Canceled | Self::IncompleteExpired)
     }
 
-    /// Whether a customer would call it running.
+    /// Whether the subscription is active, trialing or past due.
     pub fn is_live(self) -> bool {
         matches!(self, Self::Active | Self::Trialing | Self::PastDue)
     }
@@ -50,7 +50,7 @@ pub enum Behavior {
 }
 
 impl Behavior {
-    /// Stripe's word.
+    /// Stripe's name.
     pub fn word(self) -> &'static str {
         match self {
             Self::KeepAsDraft => "keep_as_draft",
@@ -65,7 +65,7 @@ impl Behavior {
 pub struct Item {
     pub id: String,
     pub price: String,
-    /// The key that the price had when this state of the subscription began.
+    /// The lookup key that the price had when this state began.
     pub lookup_key: Option<String>,
     /// `None` for a metered price.
     pub quantity: Option<u32>,
@@ -73,12 +73,12 @@ pub struct Item {
     pub end: i64,
 }
 
-/// All that a subscription may change.
+/// Every field of a subscription that can change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     pub status: Status,
     pub items: Vec<Item>,
-    /// How many of the items an event shows.
+    /// The number of items that an event shows.
     pub shown: usize,
     pub cancel_at: Option<i64>,
     pub cancel_at_period_end: bool,
@@ -88,7 +88,7 @@ pub struct Node {
     pub latest_invoice: Option<String>,
 }
 
-/// A subscription; each state began in its second, and an event told of each.
+/// A subscription. Each state is dated with the second in which it began, and has an event.
 #[derive(Clone, Debug)]
 pub struct Subscription {
     pub id: String,
@@ -98,9 +98,9 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// What it is now.
+    /// Its current state.
     pub fn node(&self) -> &Node {
-        // A subscription is made with its first state and only ever gains others.
+        // A subscription has its first state from the beginning, and never loses one.
         &self.history[self.history.len() - 1].value
     }
 }

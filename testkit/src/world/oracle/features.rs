@@ -1,12 +1,12 @@
-//! Features: those of the role, and those that Stripe says a customer is entitled to.
+//! Features: those of the role, and those of Stripe's entitlements.
 
 use std::collections::BTreeSet;
 
 use super::{Oracle, Thing};
 
 impl Oracle<'_> {
-    /// Features of the role and of all roles below it, and of the customers whose entitlements go
-    /// to this user.
+    /// The features of the role and of all lower roles, and those of the customers whose
+    /// entitlements go to this user.
     pub(super) fn features(&self, user: &str, rank: usize) -> BTreeSet<String> {
         let rules = &self.world.rules;
         let roles = rules.roles.iter().take(rank + 1);
@@ -20,15 +20,15 @@ impl Oracle<'_> {
         features
     }
 
-    /// Users to whom the entitlements of some customer go.
+    /// The users to whom the entitlements of some customer go.
     pub(super) fn entitled_users(&self) -> BTreeSet<String> {
         let customers = self.world.customers.keys();
         let entitled = customers.filter(|customer| !self.entitlements(customer).is_empty());
         entitled.filter_map(|customer| self.entitled_user(customer)).collect()
     }
 
-    /// The later second counts, equal seconds together; a list that is cut short takes nothing
-    /// away.
+    /// The entitlements of a customer: the lists of its latest second together. A truncated list
+    /// removes nothing.
     fn entitlements(&self, customer: &str) -> BTreeSet<String> {
         let Some(customer) = self.world.customers.get(customer) else {
             return BTreeSet::new();
@@ -51,8 +51,8 @@ impl Oracle<'_> {
         keys
     }
 
-    /// The one owner of all that is live; if there is none, the customer's own link; if there are
-    /// several, nobody.
+    /// The one owner of everything live. If nothing live has an owner, the user of the customer
+    /// itself; if there are several owners, nobody.
     fn entitled_user(&self, customer: &str) -> Option<String> {
         if !self.world.rules.counts(self.world.account_of(Some(customer)).as_deref()) {
             return None;

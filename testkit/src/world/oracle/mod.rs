@@ -1,5 +1,5 @@
-//! Who should have what, straight from the rules in prose. It looks at objects and their histories
-//! alone, and would rather be slow than clever.
+//! Derives who should have what from objects and their histories, by the rules as documented. It
+//! is simple rather than fast.
 
 mod features;
 mod owner;
@@ -14,20 +14,20 @@ use super::account::World;
 
 pub(super) use owner::Thing;
 
-/// How the oracle reads what the prose leaves open.
+/// How the oracle reads what the documents leave open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readings {
-    /// Subscriptions that ended still name users for others of the customer (source 6).
+    /// An ended subscription still names a user for the others of its customer (source 6).
     pub ended_subscriptions_vouch: bool,
-    /// So do purchases that were refunded or lost in a dispute.
+    /// So does a purchase that was refunded or lost in a dispute.
     pub reversed_purchases_vouch: bool,
-    /// Subscriptions without any mapped item count for source 6 and for the owners of features.
+    /// A subscription without a mapped item counts for source 6 and for the owner of features.
     pub unmapped_subscriptions_count: bool,
-    /// A purchase whose days are over still counts among the live ones, for the owners of features.
+    /// A purchase whose days are over still counts as live, for the owner of features.
     pub run_out_purchases_are_live: bool,
-    /// A live subscription that earns nothing at present still counts among the live ones.
+    /// A subscription that earns nothing now still counts as live, for the owner of features.
     pub idle_subscriptions_are_live: bool,
-    /// A customer that was deleted keeps its entitlements until a summary takes them away.
+    /// A deleted customer keeps its entitlements until a summary removes them.
     pub deleted_customers_keep_entitlements: bool,
 }
 
@@ -44,7 +44,7 @@ impl Default for Readings {
     }
 }
 
-/// What a session shows of the subscription that matters most.
+/// What a session shows of the best subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shown {
     pub status: Option<String>,
@@ -59,13 +59,13 @@ pub struct Shown {
 pub struct Expected {
     pub role: String,
     pub features: BTreeSet<String>,
-    /// Whether anything earns a role at present.
+    /// Whether anything earns a role now.
     pub active: bool,
-    /// Everything that may be shown; more than one where the prose leaves a choice. Never empty.
+    /// What may be shown: several alternatives if the documents leave a choice. Never empty.
     pub shown: BTreeSet<Shown>,
 }
 
-/// What an implementation says of a user.
+/// What an implementation reports about a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     pub role: String,
@@ -75,7 +75,7 @@ pub struct Seen {
 }
 
 impl Expected {
-    /// What is wrong with what was seen; empty if nothing is.
+    /// The differences from what was seen.
     pub fn complaints(&self, seen: &Seen) -> Vec<String> {
         let mut complaints = vec![];
         if self.role != seen.role {
@@ -98,52 +98,51 @@ impl Expected {
         self.shown.iter().map(|shown| shown.status.clone()).collect()
     }
 
-    /// The status, where there is no choice.
+    /// The status, if there is no choice.
     pub fn status(&self) -> Option<String> {
         self.shown.first().and_then(|shown| shown.status.clone())
     }
 }
 
-/// The whole truth at a time.
+/// What is true at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// Every user who owns something or once did.
+    /// Every user who owns something, or owned something before.
     pub users: BTreeMap<String, Expected>,
-    /// Live subscriptions, and purchases that are paid, mapped and not reversed, that belong to
-    /// nobody.
+    /// Live subscriptions, and paid, mapped purchases that are not reversed, without an owner.
     pub unowned: BTreeSet<String>,
-    /// Such of which the prose does not say whether they count: without a mapped item, or with
+    /// Those for which the documents leave open whether they count: without a mapped item, or with
     /// their days over.
     pub perhaps_unowned: BTreeSet<String>,
 }
 
-/// Judges a world at a time.
+/// Judges a world at one time.
 #[derive(Clone, Copy, Debug)]
 pub struct Oracle<'w> {
     pub(super) world: &'w World,
     pub(super) readings: Readings,
-    /// Only what was said by then is known, and it is this late.
+    /// The time at which the oracle judges. It ignores everything later.
     pub(super) at: i64,
 }
 
 impl<'w> Oracle<'w> {
-    /// Judges the world at its present.
+    /// Judges the world at its current time.
     pub fn new(world: &'w World) -> Self {
         Self { world, readings: Readings::default(), at: world.now }
     }
 
-    /// Judges it at the end of an earlier second, or later than its present if nothing more
+    /// Judges it at the end of another second: an earlier one, or a later one until which nothing
     /// happens.
     pub fn at(self, at: i64) -> Self {
         Self { at, ..self }
     }
 
-    /// Judges it under other readings of what the prose leaves open.
+    /// Judges it under other readings.
     pub fn reading(self, readings: Readings) -> Self {
         Self { readings, ..self }
     }
 
-    /// Who has what.
+    /// What every user has.
     pub fn answer(&self) -> Answer {
         let users = self.everybody().into_iter().map(|user| {
             let expected = self.expected(&user);
@@ -154,7 +153,7 @@ impl<'w> Oracle<'w> {
         Answer { users, unowned, perhaps_unowned }
     }
 
-    /// What one user has; a stranger has the lowest role.
+    /// What one user has. An unknown user has the lowest role.
     pub fn expected(&self, user: &str) -> Expected {
         let earned = self.earned_by(user);
         let running =

@@ -1,5 +1,5 @@
-//! Whose is it? The first source that names somebody counts, whenever it was said; within a source,
-//! the later.
+//! The owner of a thing: the first source that names a user counts, whenever it did; within a
+//! source, the latest name.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ pub(crate) enum Thing {
     Purchase(String),
 }
 
-/// A name and the second in which it was said. The greatest of several counts.
+/// A name, and the second in which it was reported. The greatest of several counts.
 type Said = (i64, String);
 
 impl Oracle<'_> {
-    /// All subscriptions and all paid purchases of a plan.
+    /// All subscriptions, and all paid purchases of a plan.
     pub(crate) fn things(&self) -> Vec<Thing> {
         let subscriptions = self.world.subscriptions.values().filter(|subscription| {
             subscription.created <= self.at && self.counts(Some(&subscription.customer))
@@ -28,12 +28,12 @@ impl Oracle<'_> {
         subscriptions.chain(purchases.map(|it| Thing::Purchase(it.id.clone()))).collect()
     }
 
-    /// Whether a customer's account is our own or one that counts.
+    /// Whether a customer's account counts.
     fn counts(&self, customer: Option<&str>) -> bool {
         self.world.rules.counts(self.world.account_of(customer).as_deref())
     }
 
-    /// The customer of a thing; none of a guest's purchase.
+    /// The customer of a thing; `None` for a guest's purchase.
     pub(crate) fn customer_of(&self, thing: &Thing) -> Option<String> {
         match thing {
             Thing::Subscription(id) => {
@@ -43,7 +43,7 @@ impl Oracle<'_> {
         }
     }
 
-    /// The user to whom it belongs.
+    /// The user who owns a thing.
     pub(crate) fn owner(&self, thing: &Thing) -> Option<String> {
         let customer = self.customer_of(thing);
         let customer = customer.as_deref();
@@ -55,7 +55,7 @@ impl Oracle<'_> {
             .or_else(|| self.only_name_of_others(customer?, thing))
     }
 
-    /// Source 1.
+    /// Source 1: a link by hand for the thing.
     fn linked_by_hand(&self, thing: &Thing) -> Option<String> {
         match thing {
             Thing::Subscription(id) => self.link(&LinkTarget::Subscription(id.clone())),
@@ -63,7 +63,7 @@ impl Oracle<'_> {
         }
     }
 
-    /// Source 2.
+    /// Source 2: a link by hand for the customer.
     pub(super) fn customer_linked_by_hand(&self, customer: &str) -> Option<String> {
         self.link(&LinkTarget::Customer(customer.to_owned()))
     }
@@ -88,7 +88,7 @@ impl Oracle<'_> {
         )
     }
 
-    /// Source 4: the session that made it, once that is paid.
+    /// Source 4: the session that created it, if it is paid.
     fn own_session(&self, thing: &Thing) -> Option<String> {
         let made = self.world.sessions.values().filter(|session| match thing {
             Thing::Subscription(id) => {
@@ -109,14 +109,14 @@ impl Oracle<'_> {
         reference.or_else(|| self.world.rules.named(&session.metadata))
     }
 
-    /// Source 5.
+    /// Source 5: the customer's metadata.
     pub(super) fn customer_metadata(&self, customer: &str) -> Option<String> {
         let said = self.world.customers.get(customer)?.metadata.iter();
         let known = said.filter(|said| said.at <= self.at);
         later(known.filter_map(|said| Some((said.at, self.world.rules.named(&said.value)?))))
     }
 
-    /// Source 6: all other things of the customer name this one user and no other.
+    /// Source 6: the only user whom the other things of the customer name.
     fn only_name_of_others(&self, customer: &str, thing: &Thing) -> Option<String> {
         let others = self.things().into_iter().filter(|other| other != thing);
         let others = others.filter(|other| self.customer_of(other).as_deref() == Some(customer));

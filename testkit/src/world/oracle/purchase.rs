@@ -10,8 +10,8 @@ use super::{Oracle, Thing};
 const DAY: i64 = 86_400;
 
 impl Oracle<'_> {
-    /// Whether a session is a purchase: of mode payment, paid, of something that is mapped, of an
-    /// account that counts.
+    /// Whether a session is a purchase: of mode payment, paid, mapped, and of an account that
+    /// counts.
     pub(super) fn is_purchase(&self, session: &Session) -> bool {
         session.mode == Mode::Payment
             && self.world.rules.counts(session.account.as_deref())
@@ -19,8 +19,7 @@ impl Oracle<'_> {
             && self.paid_since(session).is_some()
     }
 
-    /// The last word on its payment: a final report counts over a pending one; of two final the
-    /// later.
+    /// The report that counts: a final one over a pending one, and the later of two final ones.
     fn last_report(&self, session: &Session) -> Option<Dated<Report>> {
         let known = session.reports.iter().filter(|report| report.at <= self.at);
         known.max_by_key(|report| (report.value != Report::Unpaid, report.at)).cloned()
@@ -30,8 +29,8 @@ impl Oracle<'_> {
         self.last_report(session).filter(|report| report.value.is_paid()).map(|report| report.at)
     }
 
-    /// The first that is mapped of: the plan in the metadata, the payment link, the best of the
-    /// line items.
+    /// The plan: the first one that is mapped of the metadata, the payment link, and the best of
+    /// the line items.
     pub(crate) fn plan_of(&self, session: &Session) -> Option<Plan> {
         let plans = &self.world.rules.plans;
         let named = session.metadata.get("plan").and_then(|name| plans.get(name));
@@ -45,7 +44,7 @@ impl Oracle<'_> {
         named.or(linked).or(best).cloned()
     }
 
-    /// `pi_…`, or `cs_…` where nothing had to be paid.
+    /// `sub_…`, `pi_…`, or `cs_…` if nothing had to be paid.
     pub(super) fn public_id(&self, thing: &Thing) -> String {
         match thing {
             Thing::Subscription(id) => id.clone(),
@@ -68,7 +67,7 @@ impl Oracle<'_> {
         self.own_end(id).is_some_and(|end| end <= self.at)
     }
 
-    /// The seconds in which purchases end, by themselves or one after the other, for whomever.
+    /// The seconds in which purchases end, by themselves or stacked, for any user.
     pub(crate) fn purchase_ends(&self) -> Vec<i64> {
         let things = self.things();
         let ids = things.iter().filter_map(|thing| match thing {
@@ -82,7 +81,7 @@ impl Oracle<'_> {
         own.into_iter().chain(earned.filter_map(|earned| earned.until)).collect()
     }
 
-    /// All that a user earns, whether or not it is over by now.
+    /// Everything that a user earns, including what is over.
     pub(super) fn earned_by(&self, user: &str) -> Vec<Earned> {
         let own = self.things().into_iter().filter(|it| self.owner(it).as_deref() == Some(user));
         let own = own.collect::<Vec<_>>();
@@ -98,7 +97,7 @@ impl Oracle<'_> {
 
     fn earned_by_purchases(&self, own: &[Thing]) -> Vec<Earned> {
         let mut earned = vec![];
-        // Start and days of each purchase, by role.
+        // Start and length of each purchase, by role.
         let mut passes: BTreeMap<usize, Vec<(i64, i64, Thing)>> = BTreeMap::new();
         for thing in own {
             let Thing::Purchase(id) = thing else { continue };

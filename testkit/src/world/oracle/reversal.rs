@@ -5,7 +5,7 @@ use super::super::rules::{DisputePolicy, Keep};
 use super::Oracle;
 
 impl Oracle<'_> {
-    /// Whether refunds or disputes took a purchase.
+    /// Whether a refund or a dispute ends a purchase.
     pub(super) fn is_purchase_reversed(&self, session: &str) -> bool {
         let purpose = Purpose::Session(session.to_owned());
         let rules = &self.world.rules;
@@ -15,7 +15,7 @@ impl Oracle<'_> {
         })
     }
 
-    /// Whether refunds or disputes of the latest paid invoice took a subscription.
+    /// Whether a refund or a dispute of the latest paid invoice ends a subscription.
     pub(super) fn is_subscription_reversed(&self, id: &str) -> bool {
         let invoices = self.world.invoices.values().filter(|invoice| {
             invoice.subscription == id
@@ -32,8 +32,8 @@ impl Oracle<'_> {
         (rules.refund == Keep::Revoke && refunded) || disputed
     }
 
-    /// Refunded in full, and no refund failed at a later second. At the same second the refund
-    /// counts.
+    /// Whether a payment is refunded in full, and no refund failed in a later second. Within one
+    /// second the refund counts.
     fn is_refunded(&self, payment: &Payment) -> bool {
         let last = |seconds: &[i64]| seconds.iter().filter(|at| **at <= self.at).max().copied();
         last(&payment.refunded)

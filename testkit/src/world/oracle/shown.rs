@@ -1,4 +1,4 @@
-//! Which subscription is shown, and what of it.
+//! What is shown: which subscription, and which of its fields.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,12 @@ use super::subscription::Earned;
 use super::{Oracle, Shown, Thing};
 
 impl Oracle<'_> {
-    /// What may be shown to a user who earns `running` at present.
+    /// What may be shown to a user who earns `running` now.
     pub(super) fn shown(&self, user: &str, running: &[Earned]) -> BTreeSet<Shown> {
         if running.is_empty() { self.shown_idle(user) } else { self.shown_best(running) }
     }
 
-    /// The best entitlement: the highest role, then the longest access. Access may be taken with
-    /// grace or without.
+    /// The best entitlement: the highest role, then the longest access, with or without grace.
     fn shown_best(&self, running: &[Earned]) -> BTreeSet<Shown> {
         let key = |end: Option<i64>| end.unwrap_or(i64::MAX);
         let with_grace = running.iter().map(|it| (it.rank, key(it.until))).max();
@@ -24,7 +23,7 @@ impl Oracle<'_> {
         best.map(|it| self.face(&it.by, it.end)).collect()
     }
 
-    /// Nothing is earned: a subscription that is not over yet, else nothing.
+    /// Without an entitlement: a subscription that is not over, or nothing.
     fn shown_idle(&self, user: &str) -> BTreeSet<Shown> {
         let mut shown = BTreeSet::new();
         let mut certain = false;
@@ -36,7 +35,7 @@ impl Oracle<'_> {
             let Some(node) = self.node(id).filter(|_| not_over) else {
                 continue;
             };
-            // Whether one that ran out or has no plan is "not over yet" is left open.
+            // The documents leave open whether one that ran out, or has no plan, is not over.
             let ran_out = !self.earned_by_subscription(id).is_empty();
             certain |= self.is_mapped(id) && !ran_out;
             shown.insert(self.face(&thing, None));

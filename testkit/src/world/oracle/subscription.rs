@@ -8,9 +8,9 @@ use super::{Oracle, Thing};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Earned {
     pub(crate) rank: usize,
-    /// When it ends; `None` for good.
+    /// When it ends; `None` if it never does.
     pub(crate) end: Option<i64>,
-    /// When access ends, which may be later by the days of grace.
+    /// When access ends: the end plus the days of grace.
     pub(crate) until: Option<i64>,
     pub(crate) by: Thing,
 }
@@ -21,7 +21,7 @@ impl<'w> Oracle<'w> {
         states.filter(|state| state.at <= self.at).collect()
     }
 
-    /// The state that is known.
+    /// The current state.
     pub(super) fn node(&self, id: &str) -> Option<&'w Node> {
         self.states(id).last().map(|state| &state.value)
     }
@@ -30,7 +30,7 @@ impl<'w> Oracle<'w> {
         self.node(id).is_none_or(|node| node.status.is_terminal())
     }
 
-    /// Active, trialing or past due.
+    /// Whether a subscription is active, trialing or past due.
     pub(super) fn is_live(&self, id: &str) -> bool {
         self.node(id).is_some_and(|node| node.status.is_live()) && !self.is_customer_deleted(id)
     }
@@ -41,13 +41,13 @@ impl<'w> Oracle<'w> {
         customer.and_then(|it| it.deleted_at).is_some_and(|at| at <= self.at)
     }
 
-    /// Whether any of its items has a plan, whatever the quantity.
+    /// Whether any of its items has a plan, at any quantity.
     pub(super) fn is_mapped(&self, id: &str) -> bool {
         let items = self.node(id).into_iter().flat_map(|node| &node.items);
         items.into_iter().any(|item| self.rank_of_item(id, item).is_some())
     }
 
-    /// All that it earns, item by item, whether or not it is over by now.
+    /// Everything that it earns, item by item, including what is over.
     pub(super) fn earned_by_subscription(&self, id: &str) -> Vec<Earned> {
         let Some(node) = self.node(id) else {
             return vec![];
@@ -103,7 +103,7 @@ impl<'w> Oracle<'w> {
         keep == Keep::Revoke
     }
 
-    /// The second in which it became past due, if it is.
+    /// The second in which it became past due, while it is.
     pub(super) fn past_due_since(&self, id: &str) -> Option<i64> {
         let began = self.began(id);
         began.last().filter(|(_, status)| *status == Status::PastDue).map(|(at, _)| *at)
@@ -120,7 +120,7 @@ impl<'w> Oracle<'w> {
         began
     }
 
-    /// Whether its first payment came, is none of our concern, or is proven by what followed.
+    /// Whether its first payment succeeded, is not reported, or is proven by later events.
     fn is_first_payment_fine(&self, id: &str) -> bool {
         match self.first_payment_report(id) {
             None => true,
@@ -135,7 +135,7 @@ impl<'w> Oracle<'w> {
         }
     }
 
-    /// A final report counts over a pending one; of two final the later.
+    /// The report that counts: a final one over a pending one, and the later of two final ones.
     fn first_payment_report(&self, id: &str) -> Option<Dated<Report>> {
         let sessions = self.world.sessions.values().filter(|session| {
             session.mode == Mode::Subscription && session.subscription.as_deref() == Some(id)
@@ -159,8 +159,8 @@ impl<'w> Oracle<'w> {
             .any(|it| it.amount > 0 && it.paid_at.is_some_and(|at| at > report && at <= self.at))
     }
 
-    /// The rank of the role that an item's price stands for: by price, else product, else lookup
-    /// key, else a lookup key that this price ever had on this subscription.
+    /// The rank of an item's role: by its price, its product, its lookup key, or a lookup key that
+    /// the price had on this subscription before.
     fn rank_of_item(&self, id: &str, item: &Item) -> Option<usize> {
         let product = self.world.prices.get(&item.price).map(|price| price.product.clone());
         let states = self.states(id).into_iter().rev();

@@ -1,4 +1,4 @@
-//! That worlds keep their promises: no history is ambiguous, and events tell exactly what happened.
+//! Worlds keep their promises: no history is ambiguous, and events report exactly what happened.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ fn chain(world: &World, id: &str) -> Vec<(i64, Value, Option<Value>)> {
     told.collect()
 }
 
-/// Lays previous attributes over an object, list by list.
+/// An object with its previous attributes restored.
 fn before(object: &Value, previous: &Value) -> Value {
     let mut object = object.clone();
     for (key, value) in previous.as_object().into_iter().flatten() {
@@ -42,7 +42,7 @@ fn without_noise(object: &Value) -> Value {
         metadata.retain(|_, value| !value.is_null());
     }
     for item in object["items"]["data"].as_array_mut().into_iter().flatten() {
-        // A key may move between two events, and shapes may be renewed.
+        // A lookup key may move, and the API version may change, between two events.
         item["price"]["lookup_key"] = Value::Null;
         item.as_object_mut().unwrap().retain(|key, _| !key.starts_with("current_period"));
     }
@@ -86,8 +86,8 @@ fn the_objects_are_what_the_last_events_show() {
     }
 }
 
-/// The end of a second follows from its events alone, whatever their order: each state but the last
-/// is left.
+/// The state at the end of a second follows from its events in any order: every other state has a
+/// successor.
 #[test]
 fn no_second_returns_to_a_state_that_it_had() {
     for seed in 0..SEEDS {
@@ -130,7 +130,7 @@ fn names_of_a_second_never_decrease() {
     }
 }
 
-/// Whoever owns something is named by an event that counts.
+/// Every owner is named by an event that counts.
 #[test]
 fn every_owner_is_named_by_some_event() {
     for seed in 0..SEEDS {
@@ -143,8 +143,7 @@ fn every_owner_is_named_by_some_event() {
     }
 }
 
-/// Users outside of an event's concern have the same before and after it, as far as seconds can
-/// tell.
+/// Users whom an event does not concern have the same before and after it.
 #[test]
 fn events_change_nobody_whom_they_do_not_concern() {
     for seed in 0..200 {
@@ -161,7 +160,7 @@ fn events_change_nobody_whom_they_do_not_concern() {
             }
             let after = Oracle::new(&world).at(second).answer();
             for (user, expected) in &after.users {
-                // The same clock without the events of the second: facts of the second before.
+                // The facts of the second before, at the same time.
                 let before = Oracle::new(&world).at(second - 1).expected(user);
                 let ends = (second - 1..=second).any(|it| world.is_boundary(it));
                 let same = before.role == expected.role && before.features == expected.features;

@@ -112,7 +112,7 @@ fn a_shuffle_keeps_every_event_and_repeats_some() {
 }
 
 #[test]
-fn configurations_can_be_written_down() {
+fn configurations_have_a_toml_text() {
     let mut rng = Rng::new(7);
     for rules in Rules::presets().into_iter().chain((0..20).map(|_| Rules::generate(&mut rng))) {
         let text = rules.toml();

@@ -21,7 +21,7 @@ fn user(name: &str) -> Metadata {
     BTreeMap::from([("user_id".to_owned(), name.to_owned())])
 }
 
-/// An active subscription of monthly items of these prices.
+/// An active subscription with a monthly item for each price.
 fn active(prices: &[&str], metadata: Metadata) -> NewSubscription {
     let items = prices.iter().map(|price| ((*price).to_owned(), Some(1), 30 * DAY));
     NewSubscription { status: Status::Active, items: items.collect(), metadata, trial: None }
@@ -58,7 +58,7 @@ fn role(world: &World, name: &str) -> String {
     role_in(world, name, 0)
 }
 
-/// The role after some more seconds.
+/// The role some seconds later.
 fn role_in(world: &World, name: &str, seconds: i64) -> String {
     Oracle::new(world).at(world.now + seconds).expected(name).role
 }

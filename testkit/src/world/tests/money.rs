@@ -16,7 +16,7 @@ fn last_charge(world: &World) -> String {
 }
 
 #[test]
-fn a_purchase_lasts_for_good_or_for_its_days() {
+fn a_purchase_lasts_forever_or_for_its_days() {
     let mut world = world(Rules::default());
     buy(&mut world, "week_pass", Report::Paid);
     assert_eq!(

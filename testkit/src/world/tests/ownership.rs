@@ -1,4 +1,4 @@
-//! Whose is it: each source, and what does not count.
+//! Owners: each source, and what does not count.
 
 use std::collections::BTreeSet;
 
@@ -27,8 +27,7 @@ fn sources_count_in_their_order_whenever_they_were_said() {
     world.link(LinkTarget::Subscription(sub), "ann");
     assert_eq!((role(&world, "ben"), role(&world, "ann")), ("free".into(), "paid".into()));
     let users = Oracle::new(&world).answer().users.into_keys().collect::<Vec<_>>();
-    // All that happened in the last second is one state, so `ben` never was an owner; nor was
-    // `fay`.
+    // The changes of one second are one state, so neither `ben` nor `fay` was ever an owner.
     assert_eq!(users, ["ann", "cat", "dan", "eve"]);
 }
 
@@ -162,8 +161,8 @@ fn entitlements_go_to_the_one_owner() {
     let mut world = world(Rules::default());
     let customer = world.add_customer(user("zoe"), None);
     let has =
-        |world: &World, name: &str| Oracle::new(world).expected(name).features.contains("seats");
-    world.summarize(&customer, &["seats"], false);
+        |world: &World, name: &str| Oracle::new(world).expected(name).features.contains("team");
+    world.summarize(&customer, &["team"], false);
     assert!(has(&world, "zoe"));
     let sub = subscribe(&mut world, &customer, "price_pro", "ada");
     assert!(has(&world, "ada") && !has(&world, "zoe"));
@@ -178,7 +177,7 @@ fn entitlements_go_to_the_one_owner() {
     world.advance(5);
     world.summarize(&customer, &["export"], false);
     assert!(!has(&world, "ada"));
-    world.summarize(&customer, &["seats"], false);
+    world.summarize(&customer, &["team"], false);
     assert!(has(&world, "ada") && Oracle::new(&world).expected("ada").features.contains("export"));
     world.delete_customer(&customer);
     assert!(!has(&world, "ada"));
