@@ -88,6 +88,8 @@ codes! {
     LivemodeMismatch = "livemode.mismatch", Cause;
     /// None of a live subscription's prices is in the plan map.
     PlanUnmapped = "plan.unmapped", Cause;
+    /// An event shows only some items of a subscription, and the plan map has none of those.
+    ItemsTruncated = "items.truncated", Cause;
     /// The customer has more subscriptions than are kept.
     CustomerTooLarge = "customer.too_large", Cause;
     /// The user has more customers than are kept.

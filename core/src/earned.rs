@@ -90,7 +90,6 @@ pub fn is_mapped(subscription: &Subscription, state: &State<'_>, policy: &Policy
 pub fn is_unmapped(subscription: Option<&Subscription>, node: &Node, policy: &Policy) -> bool {
     let is_mapped = |item: &Item| role(subscription, item, policy).is_some();
     gives_access(&node.status, policy)
-        && !node.truncated
         && !node.items.iter().any(is_mapped)
         && (node.items.is_empty() || !node.items.iter().all(|item| policy.is_ignored(item)))
 }

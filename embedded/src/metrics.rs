@@ -76,7 +76,7 @@ fn describe() {
         ("tierlift_dead_letters", "Messages that could not be applied"),
         ("tierlift_queue_oldest_age_seconds", "Age of the oldest message that is not applied yet"),
         ("tierlift_sockets", "Live sockets"),
-        ("tierlift_waiting", "Things that were paid for and reach nobody"),
+        ("tierlift_waiting", "Things that were paid for and have no owner"),
         ("tierlift_waiting_oldest_age_seconds", "Age of the oldest of them"),
     ] {
         describe_gauge!(name, description);

@@ -121,7 +121,7 @@ impl Outcome {
     fn deliver(&mut self, event: &Event) -> bool {
         let body = event.body.to_string();
         match self.model.deliver(body.as_bytes(), &self.policy, self.now) {
-            Delivered::Parked(Code::PlanUnmapped) => false,
+            Delivered::Parked(Code::PlanUnmapped | Code::ItemsTruncated) => false,
             Delivered::Parked(other) => panic!("{other}: {body}"),
             Delivered::Committed(_) | Delivered::Duplicate | Delivered::Ignored => true,
         }

@@ -1,13 +1,14 @@
-//! Reports what was paid for and has no effect yet: what has no owner, and refunds of unknown payments.
+//! Reports what was paid for and has no owner yet.
 
 use tierlift_core::{
+    codes::Code,
     limits::{WAITING_LOGGED_AFTER_SECS, WAITING_LOGGED_MAX},
-    ports::{StoreError, WaitingList, WaitingTotals},
+    ports::{StoreError, Waiting, WaitingList, WaitingTotals},
     time::Timestamp,
 };
 
-/// Sets the gauges, and logs each entry that has waited for longer than a healthy checkout takes. Call it
-/// about once a minute.
+/// Sets the gauges, and logs what has waited for an owner for longer than a healthy checkout takes, in one
+/// line. Call it about once a minute.
 pub async fn report_waiting<W: WaitingList>(
     list: &W,
     now: Timestamp,
@@ -15,13 +16,14 @@ pub async fn report_waiting<W: WaitingList>(
     let totals = list.waiting_totals().await?;
     set_gauges(&totals, now);
     if totals.oldest.is_some_and(|oldest| is_overdue(oldest, now)) {
-        for waiting in list.waiting(WAITING_LOGGED_MAX).await? {
-            if is_overdue(waiting.since, now) {
-                let (id, code) = (&waiting.id, waiting.cause.as_str());
-                let age_secs = now.since(waiting.since).as_secs();
-                tracing::warn!(id, code, age_secs, "payment waits for its user or subject");
-            }
-        }
+        let waiting = list.waiting(WAITING_LOGGED_MAX).await?;
+        let overdue = |waiting: &&Waiting| {
+            waiting.cause == Code::OwnerUnknown && is_overdue(waiting.since, now)
+        };
+        let oldest: Vec<&str> =
+            waiting.iter().filter(overdue).map(|waiting| waiting.id.as_str()).collect();
+        let (code, count) = (Code::OwnerUnknown.as_str(), totals.count);
+        tracing::warn!(code, count, ?oldest, "paid for, and no user owns it");
     }
     Ok(totals)
 }

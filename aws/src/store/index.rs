@@ -3,6 +3,8 @@
 //!
 //! Both are eventually consistent: an entry may be of an item that changed a moment ago.
 
+use std::ops::Range;
+
 use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::Select};
 use futures_util::future::try_join_all;
 use tierlift_core::{
@@ -39,21 +41,22 @@ impl Store {
         now: Timestamp,
         max: usize,
     ) -> Result<Vec<UserId>, StoreError> {
-        let expired = self.entries(EXPIRY, now.as_secs(), max, parse_expiry).await?;
+        let expired =
+            self.entries(EXPIRY, 0..item::SHARDS, now.as_secs(), max, parse_expiry).await?;
         Ok(expired.into_iter().map(|(_, user)| user).collect())
     }
 
-    /// At most `max` entries of an index up to a time, the earliest first.
+    /// At most `max` entries of some shards of an index up to a time, the earliest first.
     async fn entries<T: Ord>(
         &self,
         index: Index,
+        shards: Range<u8>,
         until: i64,
         max: usize,
         parse: impl Fn(&Item) -> Option<T>,
     ) -> Result<Vec<T>, StoreError> {
         let parse = &parse;
-        let shards =
-            (0..item::SHARDS).map(|shard| self.shard_entries(index, shard, until, max, parse));
+        let shards = shards.map(|shard| self.shard_entries(index, shard, until, max, parse));
         let mut entries: Vec<T> = try_join_all(shards).await?.into_iter().flatten().collect();
         entries.sort();
         entries.truncate(max);
@@ -122,7 +125,14 @@ impl Store {
 
 impl WaitingList for Store {
     async fn waiting(&self, max: usize) -> Result<Vec<Waiting>, StoreError> {
-        self.entries(WAITING, i64::MAX, max, parse_waiting).await
+        let customers = 0..item::SHARDS;
+        let payments = item::SHARDS..2 * item::SHARDS;
+        let mut waiting = self.entries(WAITING, customers, i64::MAX, max, parse_waiting).await?;
+        if waiting.len() < max {
+            let max = max - waiting.len();
+            waiting.extend(self.entries(WAITING, payments, i64::MAX, max, parse_waiting).await?);
+        }
+        Ok(waiting)
     }
 
     async fn waiting_totals(&self) -> Result<WaitingTotals, StoreError> {

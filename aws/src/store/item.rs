@@ -200,14 +200,14 @@ pub(super) fn waiting_from_key(key: &str) -> Option<(&str, Code)> {
 /// The item that a commit writes for a customer.
 pub(super) fn customer_item(customer: &Customer) -> Result<Item, Error> {
     let mut item = versioned_item(customer, customer.version)?;
-    insert_waiting_shard(&mut item, customer.id.as_str());
+    insert_waiting_shard(&mut item, shard(customer.id.as_str()));
     Ok(item)
 }
 
 /// The item that a commit writes for a payment at a time.
 pub(super) fn payment_item(payment: &Payment, now: Timestamp) -> Result<Item, Error> {
     let mut item = versioned_item(payment, payment.version)?;
-    insert_waiting_shard(&mut item, payment.id.as_str());
+    insert_waiting_shard(&mut item, SHARDS + shard(payment.id.as_str()));
     item.insert(TTL.to_owned(), number(now.plus_days(PAYMENT_KEPT_DAYS).as_secs()));
     Ok(item)
 }
@@ -255,10 +255,11 @@ fn versioned_item<T: Aggregate>(value: &T, version: Version) -> Result<Item, Err
     Ok(item)
 }
 
-/// Puts what waits into the waiting index.
-fn insert_waiting_shard(item: &mut Item, id: &str) {
+/// Puts what waits into the waiting index: customers into its first shards, and payments into as many
+/// more.
+fn insert_waiting_shard(item: &mut Item, shard: u8) {
     if item.contains_key(WAITING_SINCE) {
-        item.insert(WAITING_SHARD.to_owned(), number(shard(id)));
+        item.insert(WAITING_SHARD.to_owned(), number(shard));
     }
 }
 

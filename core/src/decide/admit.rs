@@ -2,9 +2,10 @@
 
 use crate::{
     codes::Code,
-    customer::Customer,
-    earned::{is_unmapped, plan},
+    customer::{Customer, Subscription},
+    earned::{is_mapped, is_unmapped, plan},
     failure::Failure,
+    fold::{Before, Edge},
     payment::PaymentState,
     policy::{Policy, UnmappedPrice},
     purchase::Order,
@@ -34,16 +35,7 @@ pub(super) fn admit(
     match &event.fact {
         Fact::Subscription { id, edge } => {
             let known = customer.and_then(|customer| customer.subscriptions.get(id));
-            if is_unmapped(known, &edge.to, policy) {
-                // A lookup key that its price had before the event counts too.
-                let mut noted = known.cloned().unwrap_or_default();
-                noted.note_all(edge);
-                if !is_unmapped(Some(&noted), &edge.to, policy) {
-                    return Ok(Admitted::default());
-                }
-                return unmapped(&prices(&edge.to), policy);
-            }
-            Ok(Admitted::default())
+            admit_subscription(edge, known, policy)
         }
         Fact::Purchase(order) => admit_purchase(order, policy),
         Fact::Invoice { paid, .. } => {
@@ -59,26 +51,55 @@ pub(super) fn admit(
     }
 }
 
+fn admit_subscription(
+    edge: &Edge,
+    known: Option<&Subscription>,
+    policy: &Policy,
+) -> Result<Admitted, Failure> {
+    let node = &*edge.to;
+    if !is_unmapped(known, node, policy) {
+        return Ok(Admitted::default());
+    }
+    // A lookup key that its price had before the event counts, too.
+    let mut noted = known.cloned().unwrap_or_default();
+    noted.note_all(edge);
+    if !is_unmapped(Some(&noted), node, policy) {
+        return Ok(Admitted::default());
+    }
+    let prices = prices(node);
+    if !node.truncated {
+        return unmapped(Code::PlanUnmapped, &format!("no role for {prices} in [plans]"), policy);
+    }
+    // An item that was known and is not shown stays.
+    let was_mapped = match (&edge.before, known.and_then(|known| known.record.state())) {
+        (_, Some(state)) if is_mapped(&noted, &state, policy) => true,
+        (Before::Node(before), _) => !is_unmapped(Some(&noted), before, policy),
+        (Before::Created | Before::Unknown, _) => false,
+    };
+    if was_mapped {
+        return Ok(Admitted::default());
+    }
+    let error = format!("the event shows only some items (has_more): no role for {prices}");
+    unmapped(Code::ItemsTruncated, &error, policy)
+}
+
 /// A purchase that is no plan is unrelated, unless the session's metadata names it as a plan.
 fn admit_purchase(order: &Order, policy: &Policy) -> Result<Admitted, Failure> {
     if plan(&order.offer, policy).is_some() {
         return Ok(Admitted::default());
     }
     match &order.offer.plan {
-        Some(plan) if order.report.state == PaymentState::Paid => unmapped(plan, policy),
+        Some(plan) if order.report.state == PaymentState::Paid => {
+            unmapped(Code::PlanUnmapped, &format!("no role for plan {plan} in [plans]"), policy)
+        }
         _ => Ok(Admitted { cause: None, is_unrelated: true }),
     }
 }
 
-fn unmapped(names: &str, policy: &Policy) -> Result<Admitted, Failure> {
+fn unmapped(cause: Code, error: &str, policy: &Policy) -> Result<Admitted, Failure> {
     match policy.unmapped_price {
-        UnmappedPrice::Ignore => {
-            Ok(Admitted { cause: Some(Code::PlanUnmapped), is_unrelated: false })
-        }
-        UnmappedPrice::Park => {
-            let error = format!("no role for {names} in [plans]");
-            Err(Failure::new(Code::PlanUnmapped, &error))
-        }
+        UnmappedPrice::Ignore => Ok(Admitted { cause: Some(cause), is_unrelated: false }),
+        UnmappedPrice::Park => Err(Failure::new(cause, &error)),
     }
 }
 

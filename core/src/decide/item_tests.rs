@@ -54,13 +54,16 @@ fn a_truncated_list_removes_nothing() {
         });
         assert_eq!(store.role("ada").0, "paid");
     }
-    // The plan may be behind the ten items that the event shows.
-    let (store, came) = tell(&policy(), |stripe| {
+    // The plan may be behind the ten items that the event shows: nobody is to blame [plans] for that.
+    let behind = |stripe: &mut Stripe| {
         let metered: Vec<Value> = (0..10).map(metered).collect();
         stripe.created(&adas_items(&metered, true));
-    });
-    assert_eq!(came, Some(APPLIED));
-    assert!(store.ledger["evt_0"].ambiguous);
+    };
+    let (_, came) = tell(&policy(), behind);
+    assert_eq!(came, Some(Delivered::Parked(Code::ItemsTruncated)));
+    let ignore = policy_with(|config| config.unmapped_price = UnmappedPrice::Ignore);
+    let row = &tell(&ignore, behind).0.ledger["evt_0"];
+    assert_eq!((row.cause, row.ambiguous), (Some(Code::ItemsTruncated), true));
 }
 
 #[test]

@@ -16,7 +16,8 @@ pub struct Waiting {
     pub cause: Code,
 }
 
-/// How much waits.
+/// How much waits for an owner. A refund of an unknown payment is often of something else that the
+/// merchant sells, and does not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WaitingTotals {
     /// The number of things that wait.
@@ -27,9 +28,9 @@ pub struct WaitingTotals {
 
 /// Lists what waits.
 pub trait WaitingList: Send + Sync {
-    /// At most `max` things that wait, the oldest first.
+    /// At most `max` things that wait: those without an owner first, and of each kind the oldest first.
     fn waiting(&self, max: usize) -> impl Future<Output = Result<Vec<Waiting>, StoreError>> + Send;
 
-    /// How much waits.
+    /// How much waits for an owner.
     fn waiting_totals(&self) -> impl Future<Output = Result<WaitingTotals, StoreError>> + Send;
 }

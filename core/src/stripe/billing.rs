@@ -240,7 +240,7 @@ fn parse<T>(
     new(id).map_err(|error| Error::Malformed(format!("{field}: {error}")))
 }
 
-/// The payment: its `PaymentIntent`, or the charge where there is none (before 2019).
+/// The payment: its `PaymentIntent`, or the charge if there is none (before 2019).
 fn payment(
     payment_intent: &Expandable<'_>,
     charge: &Expandable<'_>,

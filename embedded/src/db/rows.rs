@@ -115,13 +115,13 @@ fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Error> {
     })
 }
 
-/// What waits, the oldest first.
+/// What waits: what has no owner first, and of each kind the oldest first.
 pub(super) fn waiting(connection: &Connection, max: usize) -> Result<Vec<Waiting>, Error> {
     let mut statement = connection.prepare_cached(
         "SELECT waiting_since, id, 0 FROM customers WHERE waiting_since IS NOT NULL
          UNION ALL
          SELECT waiting_since, id, 1 FROM payments WHERE waiting_since IS NOT NULL
-         ORDER BY 1, 2 LIMIT ?1",
+         ORDER BY 3, 1, 2 LIMIT ?1",
     )?;
     let mut rows = statement.query((limit(max),))?;
     let mut waiting = Vec::new();
@@ -138,10 +138,7 @@ pub(super) fn waiting(connection: &Connection, max: usize) -> Result<Vec<Waiting
 
 pub(super) fn waiting_totals(connection: &Connection) -> Result<WaitingTotals, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT count(*), min(waiting_since) FROM (
-             SELECT waiting_since FROM customers WHERE waiting_since IS NOT NULL
-             UNION ALL
-             SELECT waiting_since FROM payments WHERE waiting_since IS NOT NULL)",
+        "SELECT count(*), min(waiting_since) FROM customers WHERE waiting_since IS NOT NULL",
     )?;
     let (count, oldest): (i64, Option<i64>) =
         statement.query_one((), |row| Ok((row.get(0)?, row.get(1)?)))?;

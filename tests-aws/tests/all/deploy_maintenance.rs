@@ -27,7 +27,8 @@ async fn what_was_paid_for_and_reaches_nobody_is_reported() {
     eventually("it is logged and counted", async || {
         let lines = stack.log("expiry").await;
         let warned = lines.iter().any(|line| {
-            line["level"] == "WARN" && line["id"] == "cus_ada" && line["code"] == "owner.unknown"
+            let oldest = line["oldest"].to_string();
+            line["level"] == "WARN" && line["code"] == "owner.unknown" && oldest.contains("cus_ada")
         });
         let has = |name: &str, min: f64| {
             lines.iter().any(|line| line[name].as_f64().is_some_and(|value| value >= min))

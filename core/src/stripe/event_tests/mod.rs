@@ -5,7 +5,13 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::subscription::{Node, PauseBehavior};
+use crate::{
+    customer::FeatureList,
+    id::{InvoiceId, PaymentId, UserId},
+    payment::PaymentReport,
+    reversal::Report,
+    subscription::{Node, PauseBehavior},
+};
 
 mod billing;
 mod checkout;
