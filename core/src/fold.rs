@@ -27,6 +27,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    id::UserId,
     limits::{EVENTS_OF_ONE_SECOND_MAX, EVENTS_REMEMBERED_MAX, SUBSCRIPTION_ITEMS_MAX},
     subscription::{Item, Node},
 };
@@ -179,6 +180,14 @@ impl Record {
             state = resolve(second, state);
         }
         state
+    }
+
+    /// The users that its nodes name, of all that is remembered.
+    pub fn users(&self) -> impl Iterator<Item = &UserId> {
+        let settled = self.settled.iter().filter_map(|settled| settled.node.user.as_ref());
+        let ended = self.ended.iter().filter_map(|ended| ended.node.user.as_ref());
+        let edges = self.edges.iter().filter_map(|edge| edge.to.user.as_ref());
+        settled.chain(ended).chain(edges)
     }
 
     /// Whether the subscription has ended.

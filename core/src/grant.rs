@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    customer::{Customer, Ownable, Subscription},
+    customer::{Ownable, Subscription},
     earned::{self, is_earning},
     fold::State,
     id::UserId,
@@ -122,13 +122,13 @@ pub struct Grant {
 impl Grant {
     /// What a customer earns for each user that owns something of it.
     #[must_use]
-    pub fn by_user(customer: &Customer, policy: &Policy) -> BTreeMap<UserId, Self> {
+    pub fn by_user(owners: &Owners<'_>, policy: &Policy) -> BTreeMap<UserId, Self> {
         let mut grants: BTreeMap<UserId, Self> = BTreeMap::new();
-        let owners = Owners::new(customer, policy);
-        for (id, subscription, state) in customer.live_states() {
+        let customer = owners.customer();
+        for (id, subscription, state) in owners.live_states() {
             if let Some(user) = owners.of(Ownable::Subscription(id)) {
                 let grant = grants.entry(user.clone()).or_default();
-                grant.add_subscription(subscription, &state, policy);
+                grant.add_subscription(subscription, state, policy);
             }
         }
         for (id, purchase) in &customer.purchases {

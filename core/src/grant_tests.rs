@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    customer::LatestInvoice,
+    customer::{Customer, LatestInvoice},
     earned::is_unmapped,
     fold::{Before, Edge, Record},
     id::{CustomerId, InvoiceId, PurchaseId, SubscriptionId},
@@ -85,7 +85,7 @@ fn show(grant: &Grant) -> String {
 
 /// What ada is granted. Nobody else is granted anything.
 fn granted(customer: &Customer, policy: &Policy) -> Grant {
-    let mut grants = Grant::by_user(customer, policy);
+    let mut grants = Grant::by_user(&Owners::new(customer, policy), policy);
     let grant = grants.remove("ada").unwrap_or_default();
     assert!(grants.is_empty(), "{grants:?}");
     grant
@@ -139,7 +139,10 @@ fn a_customer_earns_the_best_of_each_role() {
         let policy = policy(PastDue::Keep, 3);
         assert_eq!(earned(&customer, &policy), expected, "{subscriptions:?}");
         customer.deleted = true;
-        assert!(Grant::by_user(&customer, &policy).is_empty(), "deleted: {subscriptions:?}");
+        assert!(
+            Grant::by_user(&Owners::new(&customer, &policy), &policy).is_empty(),
+            "deleted: {subscriptions:?}"
+        );
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    customer::{Customer, Ownable},
+    customer::{Customer, Ownable, Subscription},
     earned,
-    id::UserId,
+    fold::State,
+    id::{SubscriptionId, UserId},
     policy::Policy,
     purchase::Purchase,
     subscription::Status,
@@ -14,10 +15,12 @@ use crate::{
 
 /// The owners of what a customer has, under a policy. A purchase of something that is no plan has no owner
 /// and names nobody.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Owners<'a> {
     customer: &'a Customer,
     policy: &'a Policy,
+    /// The subscriptions with their states, in the order of their ids.
+    states: Vec<(&'a SubscriptionId, &'a Subscription, State<'a>)>,
 }
 
 /// The users that the sources of one thing name.
@@ -29,8 +32,28 @@ struct Sources<'a> {
 impl<'a> Owners<'a> {
     /// The owners of what a customer has.
     #[must_use]
-    pub const fn new(customer: &'a Customer, policy: &'a Policy) -> Self {
-        Self { customer, policy }
+    pub fn new(customer: &'a Customer, policy: &'a Policy) -> Self {
+        Self { customer, policy, states: customer.states().collect() }
+    }
+
+    /// The customer.
+    #[must_use]
+    pub const fn customer(&self) -> &'a Customer {
+        self.customer
+    }
+
+    /// The subscriptions with their states; none once the customer is deleted.
+    pub fn live_states(
+        &self,
+    ) -> impl Iterator<Item = &(&'a SubscriptionId, &'a Subscription, State<'a>)> {
+        self.states.iter().filter(|_| !self.customer.deleted)
+    }
+
+    /// The state of a subscription.
+    #[must_use]
+    pub fn state(&self, id: &SubscriptionId) -> Option<&State<'a>> {
+        let found = self.states.binary_search_by(|(known, ..)| (*known).cmp(id)).ok()?;
+        self.states.get(found).map(|(.., state)| state)
     }
 
     /// The user that owns a subscription or a purchase: the first source that names one, whenever it did.
@@ -39,7 +62,7 @@ impl<'a> Owners<'a> {
     ///    that created it; 5. the customer's metadata; 6. the only user whom everything else of the customer
     ///    names by its own sources.
     #[must_use]
-    pub fn of(self, what: Ownable<'_>) -> Option<&'a UserId> {
+    pub fn of(&self, what: Ownable<'_>) -> Option<&'a UserId> {
         if !self.is_ours(what) {
             return None;
         }
@@ -52,14 +75,14 @@ impl<'a> Owners<'a> {
 
     /// All users that own something.
     #[must_use]
-    pub fn all(self) -> BTreeSet<UserId> {
+    pub fn all(&self) -> BTreeSet<UserId> {
         self.customer.ownables().filter_map(|what| self.of(what).cloned()).collect()
     }
 
     /// The user that has the customer's features: the only owner of everything live. If nothing live has an
     /// owner, the user that the customer itself is linked to.
     #[must_use]
-    pub fn of_features(self) -> Option<&'a UserId> {
+    pub fn of_features(&self) -> Option<&'a UserId> {
         let live = self.customer.ownables().filter(|what| self.is_live(*what));
         let owners: BTreeSet<&UserId> = live.filter_map(|what| self.of(what)).collect();
         match owners.len() {
@@ -74,14 +97,14 @@ impl<'a> Owners<'a> {
 
     /// Time since which something that was paid for, and that the policy maps, has no owner.
     #[must_use]
-    pub fn waiting_since(self) -> Option<Timestamp> {
-        let subscriptions = self.customer.live_states().filter_map(|(id, subscription, state)| {
+    pub fn waiting_since(&self) -> Option<Timestamp> {
+        let subscriptions = self.live_states().filter_map(|(id, subscription, state)| {
             let is_live =
                 matches!(state.node.status, Status::Active | Status::Trialing | Status::PastDue);
             let waits = is_live
-                && !subscription.is_unpaid(&state)
+                && !subscription.is_unpaid(state)
                 && self.of(Ownable::Subscription(id)).is_none()
-                && !earned::items(subscription, &state, self.policy).is_empty();
+                && !earned::items(subscription, state, self.policy).is_empty();
             waits.then_some(state.since_secs)
         });
         let purchases = self.customer.purchases.iter().filter_map(|(id, bought)| {
@@ -91,14 +114,11 @@ impl<'a> Owners<'a> {
         subscriptions.chain(purchases).min().map(Timestamp::from_secs)
     }
 
-    fn is_live(self, what: Ownable<'_>) -> bool {
+    fn is_live(&self, what: Ownable<'_>) -> bool {
         match what {
-            Ownable::Subscription(id) => {
-                let known = self.customer.subscriptions.get(id);
-                known.and_then(|known| known.record.state()).is_some_and(|state| {
-                    matches!(state.node.status, Status::Active | Status::Trialing | Status::PastDue)
-                })
-            }
+            Ownable::Subscription(id) => self.state(id).is_some_and(|state| {
+                matches!(state.node.status, Status::Active | Status::Trialing | Status::PastDue)
+            }),
             Ownable::Purchase(id) => {
                 let known = self.customer.purchases.get(id);
                 known.and_then(|known| earned::purchase(known, self.policy)).is_some()
@@ -106,11 +126,13 @@ impl<'a> Owners<'a> {
         }
     }
 
-    fn sources(self, what: Ownable<'_>) -> Option<Sources<'a>> {
+    fn sources(&self, what: Ownable<'_>) -> Option<Sources<'a>> {
         match what {
             Ownable::Subscription(id) => {
                 let known = self.customer.subscriptions.get(id)?;
-                Some(Sources { link: known.link.as_ref(), own: known.user() })
+                let metadata = self.state(id).and_then(|state| state.node.user.as_ref());
+                let checkout = || known.checkout.as_ref().map(|latest| &latest.value);
+                Some(Sources { link: known.link.as_ref(), own: metadata.or_else(checkout) })
             }
             Ownable::Purchase(id) => {
                 let known = self.customer.purchases.get(id)?;
@@ -120,7 +142,7 @@ impl<'a> Owners<'a> {
         }
     }
 
-    fn sole_user_beside(self, what: Ownable<'_>) -> Option<&'a UserId> {
+    fn sole_user_beside(&self, what: Ownable<'_>) -> Option<&'a UserId> {
         let others =
             self.customer.ownables().filter(|other| *other != what && self.is_ours(*other));
         let mut named = others.filter_map(|other| {
@@ -132,7 +154,7 @@ impl<'a> Owners<'a> {
     }
 
     /// Whether it is a subscription or a purchase of a plan.
-    fn is_ours(self, what: Ownable<'_>) -> bool {
+    fn is_ours(&self, what: Ownable<'_>) -> bool {
         let is_plan = |known: &Purchase| earned::plan(&known.offer, self.policy).is_some();
         match what {
             Ownable::Subscription(_) => true,

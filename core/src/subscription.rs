@@ -133,12 +133,14 @@ impl Item {
 }
 
 /// The tracked fields of a subscription at one moment.
+///
+/// A record that is stored has each item once, so its nodes have the places of their items instead.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Node {
+pub struct Node<I = Item> {
     /// The status.
     pub status: Status,
     /// The items, sorted.
-    pub items: Vec<Item>,
+    pub items: Vec<I>,
     /// Whether the event did not show all items (`has_more`).
     #[serde(skip_serializing_if = "is_false", default)]
     pub truncated: bool,
@@ -183,6 +185,22 @@ impl PauseBehavior {
             "mark_uncollectible" => Self::MarkUncollectible,
             "void" => Self::Void,
             _ => Self::Other,
+        }
+    }
+}
+
+impl<I> Node<I> {
+    /// The same with other items.
+    pub(crate) fn with_items<J>(&self, items: Vec<J>) -> Node<J> {
+        Node {
+            status: self.status.clone(),
+            items,
+            truncated: self.truncated,
+            cancel_at_period_end: self.cancel_at_period_end,
+            cancel_at_secs: self.cancel_at_secs,
+            trial_ends_at_secs: self.trial_ends_at_secs,
+            pause_collection: self.pause_collection,
+            user: self.user.clone(),
         }
     }
 }

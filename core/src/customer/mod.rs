@@ -34,6 +34,17 @@ pub enum Ownable<'a> {
     Purchase(&'a PurchaseId),
 }
 
+/// The users that the sources of a customer name, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named<'a> {
+    /// None.
+    Nobody,
+    /// Only this one.
+    One(&'a UserId),
+    /// More than one.
+    Several,
+}
+
 /// The users that a customer is linked to as a whole, by source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Links {
@@ -188,16 +199,32 @@ impl Customer {
         subscriptions.chain(purchases).chain(own).cloned().collect()
     }
 
+    /// How many users its sources name or once named, whatever the order of its events.
+    #[must_use]
+    pub fn named(&self) -> Named<'_> {
+        let subscriptions = self.subscriptions.values().flat_map(|known| {
+            let checkout = known.checkout.as_ref().map(|latest| &latest.value);
+            known.record.users().chain(&known.link).chain(checkout)
+        });
+        let purchases = self.purchases.values().flat_map(|known| {
+            known.link.iter().chain(known.checkout.as_ref().map(|latest| &latest.value))
+        });
+        let own = self.links.manual.iter().chain(self.user_by_metadata());
+        let mut users = subscriptions.chain(purchases).chain(own);
+        match users.next() {
+            None => Named::Nobody,
+            Some(first) if users.all(|user| user == first) => Named::One(first),
+            Some(_) => Named::Several,
+        }
+    }
+
     /// The user that its sources name, if there is only one: a hint about which account to load.
     #[must_use]
     pub fn sole_user(&self) -> Option<UserId> {
-        let mut named = self.named_users();
-        if named.len() == 1 { named.pop_first() } else { None }
-    }
-
-    /// The subscriptions and their states; none if the customer is deleted.
-    pub fn live_states(&self) -> impl Iterator<Item = (&SubscriptionId, &Subscription, State<'_>)> {
-        self.states().filter(|_| !self.deleted)
+        match self.named() {
+            Named::One(user) => Some(user.clone()),
+            Named::Nobody | Named::Several => None,
+        }
     }
 
     fn purchase(&mut self, order: &Order) -> Result<Arrival, Error> {

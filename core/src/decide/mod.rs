@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     account::Account,
     codes::Code,
-    customer::{Customer, Ownable},
+    customer::{Customer, Named, Ownable},
     failure::Failure,
     fold::Arrival,
     grant::Grant,
@@ -192,22 +192,23 @@ fn attempt(
 ) -> Result<Commit, Stop> {
     let admitted = admit(event, loaded.customer.as_ref(), policy)?;
     let mut money = Money::new(event, &mut loaded, policy);
-    let customer = money.customer.as_ref();
-    let before = customer.map(|customer| Ownership::new(customer, event, policy));
+    let before = money.customer.as_ref().map(|customer| before(customer, event, policy));
     money.apply(event)?;
     let mut commit = Commit::new(LedgerEntry::for_event(event, now));
     commit.ledger.cause = admitted.cause.or_else(|| money.unlinked_cause());
     commit.ledger.outcome = outcome(money.arrival, false);
+    let mut waiting_since = None;
     if let (Some(customer), Some(before)) = (money.customer.as_ref(), before) {
         let owners = Owners::new(customer, policy);
-        let mut after = Ownership::new(customer, event, policy);
+        waiting_since = owners.waiting_since();
+        let mut after = Ownership::new(&owners, event, policy);
         after.owners.extend(money.subject().and_then(|what| owners.of(what)).cloned());
         let users = before.concerned(&after);
         if users.iter().any(|user| !loaded.accounts.contains_key(user)) {
             return Err(money.with_users(users));
         }
         commit.ledger.customer = Some(customer.id.clone());
-        commit.ledger.ambiguous = is_ambiguous(customer, event);
+        commit.ledger.ambiguous = is_ambiguous(&owners, event);
         commit.ledger.outcome = outcome(money.arrival, !after.owners.is_empty());
         // A stale event commits no customer, so a newer write does not conflict with it. It must not restore
         // an older grant.
@@ -226,7 +227,7 @@ fn attempt(
         commit.ledger.outcome = Outcome::Unrelated;
     }
     if let Some(customer) = &mut money.customer {
-        customer.waiting_since = Owners::new(customer, policy).waiting_since();
+        customer.waiting_since = waiting_since;
     }
     money.commit(&mut commit);
     Ok(commit)
@@ -247,9 +248,32 @@ struct Ownership {
     grants: BTreeMap<UserId, Grant>,
 }
 
+/// Who owned what before the event. An event that names the only user whom the customer names concerns
+/// that user alone, and nothing before it matters.
+fn before(customer: &Customer, event: &Event, policy: &Policy) -> Ownership {
+    let named = match &event.fact {
+        Fact::Subscription { edge, .. } => edge.to.user.as_ref(),
+        Fact::Checkout { .. }
+        | Fact::Purchase(_)
+        | Fact::Customer { .. }
+        | Fact::CustomerDeleted
+        | Fact::Features(_)
+        | Fact::Invoice { .. }
+        | Fact::InvoicePayment { .. }
+        | Fact::Reversal { .. }
+        | Fact::Unrelated => None,
+    };
+    match customer.named() {
+        Named::Nobody => Ownership::default(),
+        Named::One(user) if Some(user) == named => Ownership::default(),
+        Named::One(_) | Named::Several => {
+            Ownership::new(&Owners::new(customer, policy), event, policy)
+        }
+    }
+}
+
 impl Ownership {
-    fn new(customer: &Customer, event: &Event, policy: &Policy) -> Self {
-        let all = Owners::new(customer, policy);
+    fn new(all: &Owners<'_>, event: &Event, policy: &Policy) -> Self {
         let owner = |what| all.of(what).cloned().into_iter().collect();
         let owners = match &event.fact {
             Fact::Subscription { id, .. } | Fact::Checkout { id, .. } => {
@@ -264,7 +288,7 @@ impl Ownership {
             | Fact::Reversal { .. }
             | Fact::Unrelated => BTreeSet::new(),
         };
-        Self { owners, grants: Grant::by_user(customer, policy) }
+        Self { owners, grants: Grant::by_user(all, policy) }
     }
 
     /// The users whom an event concerns: the owners of its subject, and those whose grant it changes.
@@ -275,13 +299,10 @@ impl Ownership {
     }
 }
 
-fn is_ambiguous(customer: &Customer, event: &Event) -> bool {
+fn is_ambiguous(owners: &Owners<'_>, event: &Event) -> bool {
     match &event.fact {
-        Fact::Subscription { id, .. } => {
-            let state = customer.subscriptions.get(id).and_then(|sub| sub.record.state());
-            state.is_some_and(|state| state.ambiguous)
-        }
-        Fact::Features(_) => customer.features.is_truncated(),
+        Fact::Subscription { id, .. } => owners.state(id).is_some_and(|state| state.ambiguous),
+        Fact::Features(_) => owners.customer().features.is_truncated(),
         Fact::Checkout { .. }
         | Fact::Purchase(_)
         | Fact::Customer { .. }

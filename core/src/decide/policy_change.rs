@@ -46,7 +46,8 @@ pub fn change_policy(
         return PolicyChange::Nothing;
     };
     let mut commit = Commit::new(LedgerEntry { customer: Some(customer.id.clone()), ..ledger });
-    let mut grants = Grant::by_user(&customer, policy);
+    let owners = Owners::new(&customer, policy);
+    let (waiting, mut grants) = (owners.waiting_since(), Grant::by_user(&owners, policy));
     for (user, account) in accounts {
         let grant = grants.remove(&user).unwrap_or_default();
         if account.is_none() && grant.is_empty() {
@@ -59,7 +60,6 @@ pub fn change_policy(
             commit.settle(known, false, policy, now);
         }
     }
-    let waiting = Owners::new(&customer, policy).waiting_since();
     if waiting != customer.waiting_since {
         customer.waiting_since = waiting;
         commit.customer = Some(customer);

@@ -1,4 +1,5 @@
-//! A record as it is stored: each node once, in a table that edges refer to by index.
+//! A record as it is stored: each item and each node once, in tables that nodes and edges refer to by
+//! index.
 //!
 //! Reading checks what `insert` guarantees, so that a damaged record is an error that operators see, and
 //! never a subscription about which nothing is known.
@@ -8,13 +9,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{Before, Edge, Ended, Record, Settled};
-use crate::{limits::EVENTS_OF_ONE_SECOND_MAX, subscription::Node};
+use crate::{
+    limits::EVENTS_OF_ONE_SECOND_MAX,
+    subscription::{Item, Node},
+};
 
 /// Why a stored record is refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 enum Corrupt {
     #[error("edge names node {0}, and there are {1}")]
     NodeIndex(i32, usize),
+    #[error("node names item {0}, and there are {1}")]
+    ItemIndex(u32, usize),
     #[error("edges are not in order")]
     Order,
     #[error("{0} edges are remembered, at most {EVENTS_OF_ONE_SECOND_MAX} are")]
@@ -36,7 +42,9 @@ const UNKNOWN: i32 = -2;
 #[derive(Serialize)]
 struct StoredRef<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    nodes: Vec<&'a Node>,
+    items: Vec<&'a Item>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nodes: Vec<Node<u32>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     edges: Vec<(i64, i32, i32)>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +56,9 @@ struct StoredRef<'a> {
 #[derive(Deserialize)]
 struct Stored {
     #[serde(default)]
-    nodes: Vec<Node>,
+    items: Vec<Item>,
+    #[serde(default)]
+    nodes: Vec<Node<u32>>,
     #[serde(default)]
     edges: Vec<(i64, i32, i32)>,
     #[serde(default)]
@@ -74,9 +84,21 @@ impl Serialize for Record {
         };
         let edges =
             self.edges.iter().map(|edge| (edge.at_secs, before(edge), index(&edge.to))).collect();
+        let mut items: Vec<&Item> = nodes.iter().flat_map(|node| &node.items).collect();
+        items.sort_unstable();
+        items.dedup();
+        let nodes = nodes.iter().map(|node| indexed(node, &items)).collect();
         let (settled, ended) = (self.settled.as_ref(), self.ended.as_ref());
-        StoredRef { nodes, edges, settled, ended }.serialize(to)
+        StoredRef { items, nodes, edges, settled, ended }.serialize(to)
     }
+}
+
+/// A node with the places of its items.
+fn indexed(node: &Node, items: &[&Item]) -> Node<u32> {
+    // Every item was collected before.
+    let index = |item: &Item| items.binary_search(&item).unwrap_or_default();
+    let indexes = node.items.iter().map(|item| u32::try_from(index(item)).unwrap_or_default());
+    node.with_items(indexes.collect())
 }
 
 impl<'de> Deserialize<'de> for Record {
@@ -90,7 +112,9 @@ impl Stored {
         if self.edges.len() > EVENTS_OF_ONE_SECOND_MAX {
             return Err(Corrupt::TooManyEdges(self.edges.len()));
         }
-        let nodes = self.nodes.into_iter().map(Arc::new).collect::<Vec<_>>();
+        let items = &self.items;
+        let nodes = self.nodes.iter().map(|stored| node(items, stored).map(Arc::new));
+        let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
         let edges = self.edges.iter().map(|stored| edge(&nodes, *stored));
         let edges = edges.collect::<Result<Vec<_>, _>>()?;
         let record = Record { edges, settled: self.settled, ended: self.ended };
@@ -98,6 +122,14 @@ impl Stored {
         check_ended(&record)?;
         Ok(record)
     }
+}
+
+fn node(items: &[Item], stored: &Node<u32>) -> Result<Node, Corrupt> {
+    let item = |index: &u32| {
+        let item = usize::try_from(*index).ok().and_then(|index| items.get(index));
+        item.cloned().ok_or(Corrupt::ItemIndex(*index, items.len()))
+    };
+    Ok(stored.with_items(stored.items.iter().map(item).collect::<Result<_, _>>()?))
 }
 
 fn edge(nodes: &[Arc<Node>], (at_secs, before, to): (i64, i32, i32)) -> Result<Edge, Corrupt> {

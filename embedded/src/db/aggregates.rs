@@ -1,10 +1,7 @@
 //! Customers, payments, invoices and accounts as rows: JSON beside the version, since no query needs a part
 //! of it. A row that is not what was written is an error, never an absent row.
 
-use rusqlite::{
-    Connection, Error::ToSqlConversionFailure, OptionalExtension, Row, params_from_iter,
-    types::Value,
-};
+use rusqlite::{Connection, Error::ToSqlConversionFailure, OptionalExtension, Row, Statement};
 use serde::{Serialize, de::DeserializeOwned};
 use tierlift_core::{
     account::Account, customer::Customer, id::Version, invoice::Invoice, limits::PAYMENT_KEPT_DAYS,
@@ -20,7 +17,7 @@ use super::{
 pub(super) trait Aggregate: Serialize + DeserializeOwned {
     /// Selects the JSON and the version by the key.
     const SELECT: &str;
-    /// Selects the JSON and the version of the rows after a key, in the order of keys.
+    /// Selects the JSON, the version and the key of the rows after a key, in the order of keys.
     const PAGE: &str;
     /// Writes the key, the version, the JSON, and the other columns.
     const WRITE: &str;
@@ -28,16 +25,19 @@ pub(super) trait Aggregate: Serialize + DeserializeOwned {
     fn key(&self) -> &str;
     fn version(&self) -> Version;
     fn set_version(&mut self, version: Version);
-    /// The values of the other columns, for a row that is written at `now`.
-    fn columns(&self, now: Timestamp) -> Vec<Value>;
+    /// Executes [`WRITE`](Self::WRITE) at `now`.
+    fn execute(
+        &self,
+        write: &mut Statement<'_>,
+        version: i64,
+        state: &str,
+        now: Timestamp,
+    ) -> rusqlite::Result<usize>;
 }
 
-fn micros(at: Option<Timestamp>) -> Value {
-    at.map_or(Value::Null, |at| Value::Integer(at.as_micros()))
-}
-
-macro_rules! aggregate {
-    ($type:ty, $table:literal, $key_column:literal, $key:ident, $columns:literal, $values:literal, $update:literal) => {
+/// What all aggregates have in common: their statements by table and key column, and their version.
+macro_rules! columns {
+    ($table:literal, $key_column:literal, $key:ident) => {
         const SELECT: &str =
             concat!("SELECT state, version FROM ", $table, " WHERE ", $key_column, " = ?1");
         const PAGE: &str = concat!(
@@ -50,20 +50,6 @@ macro_rules! aggregate {
             " > ?1 ORDER BY ",
             $key_column,
             " LIMIT ?2"
-        );
-        const WRITE: &str = concat!(
-            "INSERT INTO ",
-            $table,
-            " (",
-            $key_column,
-            ", version, state",
-            $columns,
-            ") VALUES (?1, ?2, ?3",
-            $values,
-            ") ON CONFLICT (",
-            $key_column,
-            ") DO UPDATE SET version = excluded.version, state = excluded.state",
-            $update
         );
 
         fn key(&self) -> &str {
@@ -78,67 +64,84 @@ macro_rules! aggregate {
     };
 }
 
-impl Aggregate for Customer {
-    aggregate!(
-        Customer,
-        "customers",
-        "id",
-        id,
-        ", waiting_since",
-        ", ?4",
-        ", waiting_since = excluded.waiting_since"
-    );
+fn micros(at: Option<Timestamp>) -> Option<i64> {
+    at.map(Timestamp::as_micros)
+}
 
-    fn columns(&self, _: Timestamp) -> Vec<Value> {
-        vec![micros(self.waiting_since)]
+fn payment_expiry(now: Timestamp) -> i64 {
+    now.plus_days(PAYMENT_KEPT_DAYS).as_micros()
+}
+
+impl Aggregate for Customer {
+    columns!("customers", "id", id);
+    const WRITE: &str = "INSERT INTO customers (id, version, state, waiting_since)
+        VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state,
+            waiting_since = excluded.waiting_since";
+
+    fn execute(
+        &self,
+        write: &mut Statement<'_>,
+        version: i64,
+        state: &str,
+        _: Timestamp,
+    ) -> rusqlite::Result<usize> {
+        write.execute((self.key(), version, state, micros(self.waiting_since)))
     }
 }
 
 impl Aggregate for Account {
-    aggregate!(
-        Account,
-        "accounts",
-        "user",
-        user,
-        ", next_expiry_at",
-        ", ?4",
-        ", next_expiry_at = excluded.next_expiry_at"
-    );
+    columns!("accounts", "user", user);
+    const WRITE: &str = "INSERT INTO accounts (user, version, state, next_expiry_at)
+        VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (user) DO UPDATE SET version = excluded.version, state = excluded.state,
+            next_expiry_at = excluded.next_expiry_at";
 
-    fn columns(&self, _: Timestamp) -> Vec<Value> {
-        vec![micros(self.next_expiry_at)]
+    fn execute(
+        &self,
+        write: &mut Statement<'_>,
+        version: i64,
+        state: &str,
+        _: Timestamp,
+    ) -> rusqlite::Result<usize> {
+        write.execute((self.key(), version, state, micros(self.next_expiry_at)))
     }
 }
 
 impl Aggregate for Payment {
-    aggregate!(
-        Payment,
-        "payments",
-        "id",
-        id,
-        ", expires_at, waiting_since",
-        ", ?4, ?5",
-        ", expires_at = excluded.expires_at, waiting_since = excluded.waiting_since"
-    );
+    columns!("payments", "id", id);
+    const WRITE: &str = "INSERT INTO payments (id, version, state, waiting_since, expires_at)
+        VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state,
+            waiting_since = excluded.waiting_since, expires_at = excluded.expires_at";
 
-    fn columns(&self, now: Timestamp) -> Vec<Value> {
-        vec![micros(Some(now.plus_days(PAYMENT_KEPT_DAYS))), micros(self.waiting_since)]
+    fn execute(
+        &self,
+        write: &mut Statement<'_>,
+        version: i64,
+        state: &str,
+        now: Timestamp,
+    ) -> rusqlite::Result<usize> {
+        let waiting_since = micros(self.waiting_since);
+        write.execute((self.key(), version, state, waiting_since, payment_expiry(now)))
     }
 }
 
 impl Aggregate for Invoice {
-    aggregate!(
-        Invoice,
-        "invoices",
-        "id",
-        id,
-        ", expires_at",
-        ", ?4",
-        ", expires_at = excluded.expires_at"
-    );
+    columns!("invoices", "id", id);
+    const WRITE: &str = "INSERT INTO invoices (id, version, state, expires_at)
+        VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state,
+            expires_at = excluded.expires_at";
 
-    fn columns(&self, now: Timestamp) -> Vec<Value> {
-        vec![micros(Some(now.plus_days(PAYMENT_KEPT_DAYS)))]
+    fn execute(
+        &self,
+        write: &mut Statement<'_>,
+        version: i64,
+        state: &str,
+        now: Timestamp,
+    ) -> rusqlite::Result<usize> {
+        write.execute((self.key(), version, state, payment_expiry(now)))
     }
 }
 
@@ -183,12 +186,10 @@ pub(super) fn write<T: Aggregate>(
     now: Timestamp,
 ) -> Result<(), Error> {
     let version = i64::try_from(value.version().next().0).unwrap_or(i64::MAX);
-    // Unlike a failed read, a failed write must undo the whole transaction.
+    // A failure to write must undo the whole transaction, unlike a failure to read.
     let state =
         serde_json::to_string(value).map_err(|error| ToSqlConversionFailure(Box::new(error)))?;
-    let first = [Value::Text(value.key().to_owned()), Value::Integer(version), Value::Text(state)];
-    let columns = first.into_iter().chain(value.columns(now));
-    connection.prepare_cached(T::WRITE)?.execute(params_from_iter(columns))?;
+    value.execute(&mut *connection.prepare_cached(T::WRITE)?, version, &state, now)?;
     Ok(())
 }
 
