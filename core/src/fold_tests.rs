@@ -290,6 +290,19 @@ fn what_a_truncated_list_does_not_show_stays_until_a_complete_one_comes() {
 }
 
 #[test]
+fn an_item_that_one_second_shows_and_hides_stays() {
+    let (before, after) = (listed("a@5 b@5"), listed("a@5.."));
+    let edges = [
+        Edge { at_secs: 1, before: Before::Created, to: before.clone().into() },
+        Edge { at_secs: 1, before: Before::Node(before.into()), to: after.into() },
+    ];
+    for order in orders(&edges) {
+        let record = record(&order);
+        assert_eq!(record.state().unwrap().items().count(), 2);
+    }
+}
+
+#[test]
 fn a_hidden_item_survives_settling() {
     let mut long = Record::default();
     let mut at_secs = 0;

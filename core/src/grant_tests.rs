@@ -328,6 +328,11 @@ fn a_purchase_is_for_good_or_a_pass_of_some_days() {
     let expected = Pass { starts_at, days: 30, role: Role::new("paid") };
     assert_eq!(pass.passes().collect::<Vec<_>>(), [&expected]);
     assert_eq!(show(&buy("pi_2", "pro_monthly")), "pro@-");
+    // Passes are in the order of their start.
+    customer.purchases.insert(PurchaseId::new("pi_3").unwrap(), purchase("month_pass", 5));
+    let grant = granted(&customer, &policy);
+    let starts: Vec<i64> = grant.passes().map(|pass| pass.starts_at.as_secs()).collect();
+    assert_eq!(starts, [5, 9]);
 }
 
 #[test]

@@ -53,6 +53,8 @@ fn the_later_report_counts_and_a_decision_is_final() {
         ("5 dp_1 inquiry", ""),
         ("5 dp_1 inquiry, 6 dp_1 open", "disputed since 6"),
         ("5 dp_1 open, 6 dp_1 inquiry", ""),
+        ("5 dp_1 open, 5 dp_1 inquiry", "disputed since 5"),
+        ("5 dp_1 lost, 5 dp_1 won", "lost since 5"),
         ("5 dp_1 won, 6 dp_2 open", "disputed since 6"),
         ("5 dp_1 lost, 6 dp_2 open", "disputed lost since 5"),
         // Only what can end access counts for the second.

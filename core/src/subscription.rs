@@ -242,4 +242,30 @@ mod tests {
             assert_eq!(status.is_terminal(), ["canceled", "incomplete_expired"].contains(&name));
         }
     }
+
+    #[test]
+    fn the_period_ends_with_the_latest_of_its_items() {
+        let item = |ends_at_secs| Item { ends_at_secs, ..Item::default() };
+        let items = [Some(5), Some(9), None, Some(7)].map(item).to_vec();
+        assert_eq!(Node { items, ..Node::default() }.period_ends_at_secs(), Some(9));
+        assert_eq!(Node::default().period_ends_at_secs(), None);
+    }
+
+    #[test]
+    fn an_item_is_the_same_by_its_id_or_else_by_its_price() {
+        let item = |id: &str, price: &str| Item {
+            id: (id != "-").then(|| id.into()),
+            price: Some(price.into()),
+            ..Item::default()
+        };
+        for (a, b, is_same) in [
+            (item("si_1", "a"), item("si_1", "b"), true),
+            (item("si_1", "a"), item("si_2", "a"), false),
+            (item("-", "a"), item("-", "a"), true),
+            (item("-", "a"), item("si_1", "a"), true),
+            (item("-", "a"), item("-", "b"), false),
+        ] {
+            assert_eq!((a.is_same(&b), b.is_same(&a)), (is_same, is_same), "{a:?} {b:?}");
+        }
+    }
 }

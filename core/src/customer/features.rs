@@ -93,6 +93,7 @@ mod tests {
             (vec![full(1, &["a"]), full(1, &["b"])], "a b"),
             (vec![full(1, &["a"]), full(2, &[])], ""),
             (vec![full(1, &["a"]), part(2, &["b"])], "a b"),
+            (vec![full(1, &["a"]), full(2, &["b"]), part(2, &["c"])], "b c"),
             (vec![part(1, &["a"]), full(2, &["b"])], "b"),
             (vec![part(1, &["a"]), full(2, &["b"]), part(3, &["c"])], "b c"),
         ] {
@@ -100,5 +101,16 @@ mod tests {
             lists.reverse();
             assert_eq!(names(&lists).join(" "), expected, "in the other order");
         }
+    }
+
+    #[test]
+    fn truncated_lists_have_their_limit_and_lose_no_name() {
+        let mut features = Features::default();
+        for at_secs in 0..=FEATURE_LISTS_MAX {
+            let at_secs = i64::try_from(at_secs).unwrap();
+            features.insert(at_secs, &list(&[&format!("feature_{at_secs}")], true));
+        }
+        assert_eq!(features.0.len(), FEATURE_LISTS_MAX);
+        assert_eq!(features.names().count(), FEATURE_LISTS_MAX + 1);
     }
 }

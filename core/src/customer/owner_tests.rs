@@ -102,3 +102,28 @@ fn features_go_to_the_only_owner_of_what_is_not_over() {
         assert_eq!(features.map(UserId::as_str), Some("eve"), "{events}");
     }
 }
+
+#[test]
+fn a_link_by_hand_of_one_thing_names_the_user_of_the_rest() {
+    let mut customer = check("10 sub_1 ada, 20 sub_2 -, 30 buy pi_1 -");
+    customer.subscriptions.get_mut("sub_1").unwrap().link = Some(user("max"));
+    assert_eq!(owners(&customer), "sub_1:max sub_2:max pi_1:max");
+}
+
+#[test]
+fn everybody_whom_a_source_names_may_own_something() {
+    let named = |customer: &Customer| {
+        let users = customer.named_users();
+        let names: Vec<&str> = users.iter().map(UserId::as_str).collect();
+        (names.join(" "), customer.sole_user())
+    };
+    let mut customer = check("10 sub_1 ada, 20 checkout sub_2 bob, 30 buy pi_1 cat, 40 meta dan");
+    assert_eq!(named(&customer), ("ada bob cat dan".to_owned(), None));
+    customer.subscriptions.get_mut("sub_1").unwrap().link = Some(user("eve"));
+    customer.purchases.get_mut("pi_1").unwrap().link = Some(user("fay"));
+    customer.links.manual = Some(user("gus"));
+    assert_eq!(named(&customer), ("ada bob cat dan eve fay gus".to_owned(), None));
+    let customer = check("10 sub_1 ada, 20 sub_2 -, 30 buy pi_1 ada");
+    assert_eq!(named(&customer), ("ada".to_owned(), Some(user("ada"))));
+    assert_eq!(named(&check("10 sub_1 -")), (String::new(), None));
+}

@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     fold::{Before, Edge},
     id::EventId,
+    limits::LOOKUP_KEYS_PER_PRICE_MAX,
     payment::{PaymentReport, PaymentState},
     purchase::Offer,
     stripe::event::Type,
@@ -14,7 +15,8 @@ use crate::{
 };
 
 /// One event: `10 meta ada`, `10 meta -`, `10 sub_1 ada`, `10 !sub_1 ada` (it ended), `10 checkout sub_1
-/// ada`, `10 pay paid|pending|failed` (of `sub_1`), `10 buy pi_1 ada`, `10 deleted`, `10 features a,b`.
+/// ada`, `10 pay paid|pending|failed` (of `sub_1`), `10 buy pi_1 ada` (a plan), `10 book pi_1 ada` (none),
+/// `10 deleted`, `10 features a,b`.
 fn event(text: &str) -> Event {
     let words: Vec<&str> = text.split(' ').collect();
     let (at_secs, what) = (words[0].parse().unwrap(), words[1]);
@@ -33,8 +35,9 @@ fn event(text: &str) -> Event {
             let report = PaymentReport { at_secs, state };
             (Type::CheckoutCompleted, Fact::Checkout { id: sub("sub_1"), user: None, report })
         }
-        "buy" => {
-            let offer = Offer { plan: Some("pass".into()), ..Offer::default() };
+        "buy" | "book" => {
+            let plan = (what == "buy").then(|| "pass".into());
+            let offer = Offer { plan, payment_link: Some("plink_1".into()), items: Vec::new() };
             let (id, payment) = (PurchaseId::new(words[2]).unwrap(), None);
             let order = Order { id, payment, user: user(), report: paid, offer };
             (Type::CheckoutCompleted, Fact::Purchase(Box::new(order)))
@@ -145,20 +148,37 @@ fn a_repeat_is_stale_and_a_stored_customer_is_read_back() {
     assert_eq!(serde_json::to_string(&customer).unwrap(), text);
 }
 
+/// `sub_1` with `price_1` under a lookup key.
+fn seen(at_secs: i64, key: Option<&str>, ends: i64) -> Event {
+    let item = Item {
+        price: Some("price_1".into()),
+        lookup_key: key.map(Box::from),
+        ends_at_secs: Some(ends),
+        ..Item::default()
+    };
+    let to = Node { status: Status::Active, items: vec![item], ..Node::default() };
+    let edge = Edge { at_secs, before: Before::Unknown, to: to.into() };
+    of(Type::SubscriptionUpdated, at_secs, Fact::Subscription { id: sub("sub_1"), edge })
+}
+
+#[test]
+fn a_report_is_news_if_any_part_of_it_is() {
+    for (first, then) in [
+        ("20 pay paid", "10 checkout sub_1 ada"),
+        ("20 buy pi_1 -", "10 buy pi_1 ada"),
+        ("20 book pi_1 -", "10 buy pi_1 -"),
+    ] {
+        let mut customer = customer_after([first]);
+        assert_eq!(customer.apply(&event(then)), Ok(Arrival::Remembered), "{then}");
+        check(&format!("{first}, {then}"));
+    }
+    let mut ended = customer_after(["20 !sub_1 ada"]);
+    assert_eq!(ended.apply(&seen(10, Some("pro"), 100)), Ok(Arrival::Remembered));
+    assert_eq!(ended.apply(&seen(10, Some("pro"), 100)), Ok(Arrival::Stale));
+}
+
 #[test]
 fn a_price_keeps_every_lookup_key_that_it_had_and_the_first_period_is_the_earliest() {
-    let seen = |at_secs, key: Option<&str>, ends| {
-        let item = Item {
-            price: Some("price_1".into()),
-            lookup_key: key.map(Box::from),
-            ends_at_secs: Some(ends),
-            ..Item::default()
-        };
-        let to = Node { status: Status::Active, items: vec![item], ..Node::default() };
-        let edge = Edge { at_secs, before: Before::Unknown, to: to.into() };
-        let fact = Fact::Subscription { id: sub("sub_1"), edge };
-        of(Type::SubscriptionUpdated, at_secs, fact)
-    };
     let events = [seen(10, Some("pro"), 100), seen(20, None, 200), seen(30, Some("max"), 300)];
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let mut customer = Customer::new(CustomerId::new("cus_1").unwrap());
@@ -169,7 +189,15 @@ fn a_price_keeps_every_lookup_key_that_it_had_and_the_first_period_is_the_earlie
         let item = &known.record.state().unwrap().node.items[0];
         assert_eq!(known.known_lookup_keys(item).collect::<Vec<_>>(), ["max", "pro"]);
         assert_eq!(known.first_period_ends_at_secs, Some(100));
+        let other = Item { price: Some("price_2".into()), ..Item::default() };
+        assert_eq!(known.known_lookup_keys(&other).count(), 0, "each price has its own");
     }
+    let mut customer = Customer::new(CustomerId::new("cus_1").unwrap());
+    for n in 0..=LOOKUP_KEYS_PER_PRICE_MAX {
+        customer.apply(&seen(10, Some(&format!("key_{n}")), 100)).unwrap();
+    }
+    let known = &customer.subscriptions["sub_1"].lookup_keys["price_1"];
+    assert_eq!(known.len(), LOOKUP_KEYS_PER_PRICE_MAX);
 }
 
 #[test]
@@ -185,6 +213,7 @@ fn the_latest_paid_invoice_counts_and_what_was_given_back_of_it() {
         (&[("in_2", 20, none), ("in_1", 10, refunded)], none),
         (&[("in_1", 10, none), ("in_2", 10, refunded)], refunded),
         (&[("in_2", 10, refunded), ("in_1", 10, none)], refunded),
+        (&[("in_2", 10, refunded), ("in_1", 20, none)], none),
     ] {
         let mut customer = customer_after(["10 sub_1 ada"]);
         for (id, created_secs, given_back) in invoices {
@@ -203,6 +232,18 @@ fn the_latest_paid_invoice_counts_and_what_was_given_back_of_it() {
 }
 
 #[test]
+fn an_earlier_invoice_that_is_paid_late_is_news() {
+    let mut customer = customer_after(["10 sub_1 ada"]);
+    for (id, created_secs, paid_secs) in [("in_2", 20, 20), ("in_1", 10, 30)] {
+        let id = InvoiceId::new(id).unwrap();
+        let paid = Paid { created_secs, paid_secs, subscription: Some(sub("sub_1")) };
+        let arrival = customer.pay(&id, &sub("sub_1"), &paid, GivenBack::default());
+        assert_eq!(arrival, Ok(Arrival::Remembered), "{id}");
+    }
+    assert_eq!(customer.subscriptions["sub_1"].paid_secs, Some(30));
+}
+
+#[test]
 fn a_customer_has_its_limit_of_purchases() {
     let mut customer = customer_after([]);
     for n in 0..PURCHASES_MAX {
@@ -211,4 +252,36 @@ fn a_customer_has_its_limit_of_purchases() {
     let full = Err(Error::TooManyPurchases(customer.id.clone()));
     assert_eq!(customer.apply(&event("10 buy pi_more ada")), full);
     assert_eq!(customer.apply(&event("20 buy pi_7 ada")), Ok(Arrival::Remembered));
+}
+
+#[test]
+fn the_oldest_purchase_that_is_no_plan_makes_room() {
+    let is_plan = |offer: &Offer| offer.plan.is_some();
+    let id = |id: &str| PurchaseId::new(id).unwrap();
+    let books = ["30 book pi_a ada", "10 book pi_b ada", "20 book pi_c ada", "5 buy pi_d ada"];
+    let mut customer = customer_after(books);
+    for n in customer.purchases.len()..PURCHASES_MAX {
+        customer.apply(&event(&format!("40 buy pi_{n} ada"))).unwrap();
+    }
+    customer.make_room_for(&id("pi_c"), is_plan);
+    assert_eq!(customer.purchases.len(), PURCHASES_MAX, "a known one needs none");
+    for oldest in ["pi_b", "pi_c", "pi_a"] {
+        assert!(customer.purchases.contains_key(oldest), "{oldest}");
+        customer.make_room_for(&id("pi_new"), is_plan);
+        assert!(!customer.purchases.contains_key(oldest), "{oldest}");
+        assert_eq!(customer.purchases.len(), PURCHASES_MAX - 1);
+        customer.apply(&event(&format!("50 buy pi_for_{oldest} ada"))).unwrap();
+    }
+    customer.make_room_for(&id("pi_new"), is_plan);
+    assert_eq!(customer.purchases.len(), PURCHASES_MAX, "plans stay");
+}
+
+#[test]
+fn the_subscription_that_ended_first_makes_room() {
+    let mut customer = customer_after(["20 !sub_a ada", "10 !sub_b ada"]);
+    for n in customer.subscriptions.len()..=SUBSCRIPTIONS_MAX {
+        customer.apply(&event(&format!("30 sub_{n} ada"))).unwrap();
+    }
+    let kept = ["sub_a", "sub_b"].map(|id| customer.subscriptions.contains_key(id));
+    assert_eq!(kept, [true, false]);
 }

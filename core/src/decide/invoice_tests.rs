@@ -131,3 +131,66 @@ fn an_invoice_of_several_payments_is_refunded_when_all_are_and_disputed_when_any
     };
     check_orders("one disputed", &revoke(), disputed, "ada:free");
 }
+
+#[test]
+fn an_invoice_that_is_reported_twice_is_what_the_later_report_says() {
+    let twice = |stripe: &mut Stripe| {
+        stripe.create(adas("sub_1", "active"));
+        for _ in 0..2 {
+            stripe.invoice("in_1", json!({"subscription": "sub_1", "created": START}));
+            stripe.later(60);
+        }
+    };
+    check_orders("twice", &policy(), twice, "ada:paid");
+    let invoice = tell(&policy(), twice).0.invoice(&InvoiceId::new("in_1").unwrap());
+    assert_eq!(invoice.paid.map(|(_, paid)| paid.paid_secs), Some(START + 60));
+}
+
+#[test]
+fn the_row_of_a_payment_has_its_outcome_and_the_owner_of_what_it_paid_for() {
+    let row = |happens: &dyn Fn(&mut Stripe)| {
+        let (store, came) = tell(&policy(), happens);
+        let last = format!("evt_{}", store.ledger.len() - 1);
+        let owners = &store.ledger[last.as_str()].owners;
+        (came.unwrap(), owners.iter().map(|owner| owner.user.to_string()).collect::<String>())
+    };
+    let of = |outcome, owner: &str| (Delivered::Committed(outcome), owner.to_owned());
+    let subscribed = |stripe: &mut Stripe| {
+        stripe.create(adas("sub_1", "active"));
+        pay(stripe, Shape::InvoiceNamesPayment, "in_2", "pi_2");
+    };
+    let refunded = |stripe: &mut Stripe| {
+        subscribed(stripe);
+        stripe.refund("pi_2", json!({}));
+    };
+    assert_eq!(row(&refunded), of(Outcome::Applied, "ada"), "the policy keeps access");
+    // An earlier invoice is recorded, too, although the subscription stays as it is.
+    let earlier = |stripe: &mut Stripe| {
+        subscribed(stripe);
+        stripe.later(-DAY);
+        pay(stripe, Shape::InvoiceNamesPayment, "in_1", "pi_1");
+    };
+    assert_eq!(row(&earlier), of(Outcome::Applied, "ada"));
+    let earlier_without_payment = |stripe: &mut Stripe| {
+        subscribed(stripe);
+        stripe.later(-DAY);
+        stripe.invoice("in_1", json!({"subscription": "sub_1"}));
+    };
+    assert_eq!(row(&earlier_without_payment), of(Outcome::Applied, "ada"));
+    let earlier_refunded = |stripe: &mut Stripe| {
+        earlier(stripe);
+        stripe.refund("pi_1", json!({}));
+    };
+    assert_eq!(row(&earlier_refunded), of(Outcome::Applied, "ada"));
+    let other = |stripe: &mut Stripe| {
+        stripe.create(adas("sub_1", "active"));
+        stripe.invoice("in_3", json!({}));
+    };
+    assert_eq!(row(&other), of(Outcome::Unrelated, ""), "an invoice of no subscription");
+    let bought = |stripe: &mut Stripe| {
+        let session = json!({"client_reference_id": "ada", "metadata": {"plan": "price_paid"}});
+        stripe.sell("completed", session);
+        stripe.invoice_payment("in_1", "pi_1");
+    };
+    assert_eq!(row(&bought), of(Outcome::Applied, "ada"), "the invoice of a purchase");
+}

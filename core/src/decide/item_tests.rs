@@ -54,6 +54,17 @@ fn a_truncated_list_removes_nothing() {
         });
         assert_eq!(store.role("ada").0, "paid");
     }
+    // The plan is among the items that were known, or among those before the event.
+    let others: Vec<Value> = (8..18).map(metered).collect();
+    let (store, came) = tell(&policy(), |stripe| {
+        stripe.created(&adas_items(&first, false));
+        stripe.updated(&adas_items(&others, true), &json!({}));
+    });
+    assert_eq!((came, store.role("ada").0.as_str()), (Some(APPLIED), "pro"));
+    let (_, came) = tell(&policy(), |stripe| {
+        stripe.updated(&adas_items(&others, true), &json!({"items": {"data": first}}));
+    });
+    assert_eq!(came, Some(APPLIED));
     // The plan may be behind the ten items that the event shows: nobody is to blame [plans] for that.
     let behind = |stripe: &mut Stripe| {
         let metered: Vec<Value> = (0..10).map(metered).collect();
@@ -120,6 +131,11 @@ fn a_price_keeps_earning_when_its_lookup_key_moves_on() {
     assert_eq!(end_of(&late, &policy()), end_of(&store, &policy()));
     let expires = store.account(&user("ada")).unwrap().standing.subscription_expires_at;
     assert_eq!(expires, Some(Timestamp::from_secs(START + 60 * DAY)));
+    // A price that is mapped itself earns what it is mapped to, whatever its key.
+    let mut mapped = item("si_1", "price_paid", START + 30 * DAY);
+    mapped["price"]["lookup_key"] = json!("pro_monthly");
+    let (store, _) = tell(&policy(), |stripe| stripe.created(&adas_items(&[mapped], false)));
+    assert_eq!(store.role("ada").0, "paid");
     // Another price that lost its key on another subscription earns nothing.
     let (_, came) = tell(&policy(), |stripe| {
         stripe.created(&adas_items(&first, false));

@@ -27,6 +27,12 @@ fn a_relink_moves_the_grant_and_names_both_users() {
     };
     let both = [owner("ada", "paid", "free", 2), owner("bob", "free", "paid", 1)];
     assert_eq!(store.ledger["evt_1"].owners, both);
+    // Its role changes if that of any of them does.
+    let mut row = store.ledger["evt_1"].clone();
+    row.owners[0].to_role = row.owners[0].from_role.clone();
+    assert!(row.changes_role());
+    row.owners.truncate(1);
+    assert!(!row.changes_role());
 }
 
 #[test]
@@ -95,4 +101,100 @@ fn a_stale_event_restores_no_older_grant() {
     let loaded = Loaded { customer: Some(customer), accounts, ..Loaded::default() };
     let Decision::Commit(commit) = decide(loaded, &event, &policy, NOW) else { panic!() };
     assert_eq!((commit.customer, commit.accounts), (None, Vec::new()));
+}
+
+#[test]
+fn a_refund_that_concerns_nothing_now_restores_no_older_grant() {
+    let (mut stripe, mut store, policy) = scene();
+    stripe.create(adas("sub_1", "active"));
+    for n in 1..=2 {
+        let payment = format!("pi_{n}");
+        let paid = json!({"subscription": "sub_1", "payment_intent": payment});
+        stripe.invoice(&format!("in_{n}"), paid);
+        stripe.later(60);
+    }
+    stripe.refund("pi_1", json!({}));
+    stripe.end("sub_1");
+    for event in 0..3 {
+        store.deliver(stripe.sent[event].as_bytes(), &policy, NOW);
+    }
+    // Reads the customer before another commit, and the account after it.
+    let customer = store.customer(&CustomerId::new("cus_1").unwrap());
+    store.deliver(stripe.sent[4].as_bytes(), &policy, NOW);
+    let id = EventId::new("evt_3").unwrap();
+    let kind = crate::stripe::event::Type::ChargeRefunded;
+    let event = Event::parse(id, kind, stripe.sent[3].as_bytes(), &policy.user_id_keys).unwrap();
+    let mut keys = LoadKeys::new(&event);
+    keys.invoices.insert(InvoiceId::new("in_1").unwrap());
+    keys.users.insert(user("ada"));
+    let loaded = Loaded { customer: Some(customer), ..store.load(&keys) };
+    let Decision::Commit(commit) = decide(loaded, &event, &policy, NOW) else { panic!() };
+    assert_eq!((commit.customer, commit.accounts), (None, Vec::new()));
+    assert_eq!(commit.payments.len(), 1);
+}
+
+#[test]
+fn a_row_names_the_owner_before_although_nothing_was_earned() {
+    let (store, _) = tell(&policy(), |stripe| {
+        stripe.create(Sub { price: "price_unknown", ..adas("sub_1", "unpaid") });
+        stripe.later(1);
+        stripe.update("sub_1", |sub| sub.user = "bob".into());
+    });
+    let users: Vec<_> = store.ledger["evt_1"].owners.iter().map(|it| it.user.as_str()).collect();
+    assert_eq!(users, ["ada", "bob"]);
+}
+
+#[test]
+fn an_event_reaches_everybody_whose_grant_it_changes() {
+    // The subscription without a user is ada's as long as nobody else is named.
+    for (status, role) in [("canceled", "free"), ("active", "paid")] {
+        let happens = |stripe: &mut Stripe| {
+            stripe.create(adas("sub_1", status));
+            stripe.create(Sub { price: "pro_monthly", ..Sub::new("sub_2", "cus_1", "active") });
+            stripe.create(Sub { user: "bob".into(), ..Sub::new("sub_3", "cus_1", "incomplete") });
+        };
+        check_orders(status, &policy(), happens, &format!("ada:{role} bob:free"));
+    }
+    // The features are ada's once bob's subscription has ended, although ada earned nothing before.
+    let ignore = policy_with(|config| config.unmapped_price = UnmappedPrice::Ignore);
+    let happens = |stripe: &mut Stripe| {
+        stripe.create(Sub { price: "price_unknown", ..adas("sub_1", "active") });
+        stripe.create(Sub { user: "bob".into(), ..Sub::new("sub_2", "cus_1", "active") });
+        stripe.entitlements("cus_1", &["export"], false);
+        stripe.later(1);
+        stripe.end("sub_2");
+    };
+    check_orders("features", &ignore, happens, "ada:free bob:free");
+    let ada = tell(&ignore, happens).0.account(&user("ada")).unwrap();
+    assert_eq!(ada.standing.features.len(), 1);
+}
+
+#[test]
+fn what_an_event_names_is_loaded_at_once() {
+    let mut stripe = Stripe::default();
+    stripe.create(adas("sub_1", "active"));
+    stripe.sell("completed", json!({"client_reference_id": "ada", "payment_link": "plink_1"}));
+    stripe.invoice("in_1", json!({"subscription": "sub_1", "payment_intent": "pi_1"}));
+    stripe.invoice_payment("in_1", "pi_1");
+    stripe.refund("pi_1", json!({"invoice": "in_1"}));
+    let keys = |body: &String| {
+        let head = crate::stripe::event::Head::parse(body.as_bytes(), &[]);
+        let Ok(crate::stripe::event::Head::Wanted { id, kind, .. }) = head else { panic!() };
+        let event = Event::parse(id, kind, body.as_bytes(), &policy().user_id_keys).unwrap();
+        let LoadKeys { customer, payments, invoices, users, .. } = LoadKeys::new(&event);
+        [customer.is_some().into(), payments.len(), invoices.len(), users.len()]
+    };
+    let expected = [[1, 0, 0, 1], [1, 1, 0, 1], [1, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]];
+    assert_eq!(stripe.sent.iter().map(keys).collect::<Vec<[usize; 4]>>(), expected);
+}
+
+#[test]
+fn the_row_of_a_customer_names_every_owner() {
+    let (store, _) = tell(&policy(), |stripe| {
+        stripe.create(adas("sub_1", "active"));
+        stripe.create(Sub { user: "bob".into(), ..Sub::new("sub_2", "cus_1", "active") });
+        stripe.customer("updated", "cus_1", Some("bob"));
+    });
+    let users: Vec<_> = store.ledger["evt_2"].owners.iter().map(|it| it.user.as_str()).collect();
+    assert_eq!(users, ["ada", "bob"]);
 }

@@ -54,6 +54,21 @@ fn limits_park_what_is_too_much_and_let_ends_through() {
 }
 
 #[test]
+fn a_purchase_of_a_plan_takes_the_room_of_one_that_is_none() {
+    let (store, came) = tell(&policy(), |stripe| {
+        for n in 0..PURCHASES_MAX {
+            let book = json!({"payment_intent": format!("pi_{n}"), "payment_link": "plink_book"});
+            stripe.sell("completed", book);
+        }
+        let plan = json!({"payment_intent": "pi_new", "client_reference_id": "ada",
+                          "metadata": {"plan": "price_paid"}});
+        stripe.sell("completed", plan);
+    });
+    assert_eq!(came, Some(Delivered::Committed(Outcome::Applied)));
+    assert_eq!(store.role("ada").0, "paid");
+}
+
+#[test]
 fn the_ends_of_time_are_no_panic() {
     for created in [i64::MIN, -1, 0, i64::MAX] {
         for ends in [i64::MIN, 0, i64::MAX] {

@@ -56,6 +56,26 @@ fn what_cannot_be_applied_is_parked_with_its_cause() {
 }
 
 #[test]
+fn a_deployment_takes_events_of_its_own_mode_alone() {
+    let mut stripe = Stripe::default();
+    stripe.create(adas("sub_1", "active"));
+    let test = stripe.sent[0].clone();
+    let live = test.replace("\"livemode\":false", "\"livemode\":true");
+    for livemode in [false, true] {
+        let policy = policy_with(|config| config.livemode = livemode);
+        for (body, is_live) in [(&test, false), (&live, true)] {
+            let came = ReferenceModel::default().deliver(body.as_bytes(), &policy, NOW);
+            let expected = if is_live == livemode {
+                Delivered::Committed(Outcome::Applied)
+            } else {
+                Delivered::Parked(Code::LivemodeMismatch)
+            };
+            assert_eq!(came, expected, "{body} at livemode = {livemode}");
+        }
+    }
+}
+
+#[test]
 fn a_parked_event_is_applied_once_the_plan_map_is_fixed() {
     let (mut stripe, mut store) = (Stripe::default(), ReferenceModel::default());
     stripe.create(Sub { price: "price_new", ..adas("sub_1", "active") });

@@ -102,6 +102,8 @@ fn a_payment_link_that_becomes_a_plan_gives_its_buyers_what_they_bought() {
     assert_eq!(waiting(&store), None);
     adopt(&mut store, &mapped, 1);
     assert_eq!(waiting(&store), Some(START), "somebody paid for it");
+    adopt(&mut store, &policy(), 2);
+    assert_eq!(waiting(&store), None, "it is no plan any more");
 }
 
 #[test]
@@ -142,4 +144,31 @@ fn an_account_that_earns_nothing_is_not_created() {
     let accounts = BTreeMap::from([(user("eve"), None)]);
     let change = change_policy(customer, accounts, 1, &policy(), NOW);
     assert_eq!(change, PolicyChange::Nothing);
+}
+
+#[test]
+fn a_full_account_is_settled_under_the_new_policy_and_keeps_its_grants() {
+    let ignore = policy_with(|config| config.unmapped_price = UnmappedPrice::Ignore);
+    let (store, _) = tell(&ignore, |stripe| {
+        for n in 0..CUSTOMERS_PER_USER_MAX {
+            let customer = format!("cus_{n}");
+            stripe.create(Sub { customer, ..adas(&format!("sub_{n}"), "active") });
+        }
+        stripe.create(Sub {
+            customer: "cus_more".to_owned(),
+            price: "price_unknown",
+            ..adas("sub_more", "active")
+        });
+    });
+    let mapped = policy_with(|config| {
+        config.plans.push(PlanConfig::new("price_unknown", "pro"));
+        config.features.push(("paid".to_owned(), vec!["export".to_owned()]));
+    });
+    let customer = store.customer(&CustomerId::new("cus_more").unwrap());
+    let accounts = BTreeMap::from([(user("ada"), store.account(&user("ada")))]);
+    let change = change_policy(customer, accounts, 1, &mapped, NOW);
+    let PolicyChange::Commit(commit) = change else { panic!("{change:?}") };
+    let [account] = commit.accounts.as_slice() else { panic!("{commit:?}") };
+    assert_eq!((account.role.as_str(), account.grants.len()), ("paid", CUSTOMERS_PER_USER_MAX));
+    assert_eq!(account.standing.features.len(), 1);
 }

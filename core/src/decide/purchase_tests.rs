@@ -42,7 +42,21 @@ fn the_plan_is_that_of_the_session_or_of_its_link_or_of_its_items() {
         (items(&[paid.clone(), with(pro.clone(), json!({"quantity": 0}))]), "paid", None, APPLIED),
         (items(&[line(json!({"id": "x", "product": "prod_pro"}))]), "pro", None, APPLIED),
         (items(&[line(json!({"id": "x", "lookup_key": "pass"}))]), "paid", Some(30), APPLIED),
+        // Of several plans of one role the longest counts, and the role counts more.
+        (
+            items(&[line(json!({"id": "x", "lookup_key": "pass"})), paid.clone()]),
+            "paid",
+            None,
+            APPLIED,
+        ),
+        (items(&[paid.clone(), line(json!({"id": "plink_1"}))]), "pro", Some(7), APPLIED),
         // The first of them that is mapped decides.
+        (
+            with(items(std::slice::from_ref(&pro)), json!({"metadata": {"plan": "pass"}})),
+            "paid",
+            Some(30),
+            APPLIED,
+        ),
         (
             json!({"metadata": {"plan": "pass"}, "payment_link": "plink_1"}),
             "paid",

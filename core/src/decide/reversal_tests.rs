@@ -21,7 +21,9 @@ fn a_full_refund_ends_a_purchase_and_a_failed_one_brings_it_back() {
         stripe.refund("pi_1", json!({}));
     };
     check_orders("refunded", &policy(), refunded, "ada:free");
-    check_orders("kept", &on(Access::Keep, OnDispute::Keep), refunded, "ada:paid");
+    let keep = on(Access::Keep, OnDispute::Keep);
+    check_orders("kept", &keep, refunded, "ada:paid");
+    assert_eq!(tell(&keep, refunded).0.ledger["evt_1"].owners.len(), 1, "the row names the owner");
     let partly = |stripe: &mut Stripe| {
         buy(stripe);
         stripe.refund("pi_1", json!({"refunded": false, "amount_refunded": 5}));
@@ -114,6 +116,16 @@ fn a_refund_waits_visibly_until_its_subject_is_known() {
     store.deliver(stripe.sent[4].as_bytes(), &policy, NOW);
     assert_eq!(payment(&store, "pi_1").waiting_since, None);
     assert_eq!(row(&store, "evt_4").1, None);
+    // It waits if the policy takes access for a subscription or for a purchase.
+    let refund = OnReversal { refund: Access::Revoke, dispute: OnDispute::Keep };
+    let keep = OnReversal { refund: Access::Keep, ..refund };
+    for (subscription_reversal, purchase_reversal) in [(refund, keep), (keep, refund)] {
+        let policy = policy_with(|config| {
+            config.subscription_reversal = subscription_reversal;
+            config.purchase_reversal = purchase_reversal;
+        });
+        assert_eq!(payment(&after(&stripe.sent[..1], &policy, NOW), "pi_1").waiting_since, since);
+    }
     // If the policy keeps access, nothing waits.
     let keep = on(Access::Keep, OnDispute::Keep);
     let store = after(&stripe.sent[..1], &keep, NOW);
@@ -159,6 +171,17 @@ fn a_purchase_with_an_invoice_of_its_own_is_still_a_purchase() {
 }
 
 #[test]
+fn a_payment_that_two_customers_name_leads_to_one_of_them() {
+    let happens = |stripe: &mut Stripe| {
+        buy(stripe);
+        let guest = json!({"client_reference_id": "bob", "customer": null,
+                           "metadata": {"plan": "price_paid"}});
+        stripe.sell("completed", guest);
+    };
+    check_orders("a guest that became a customer", &policy(), happens, "ada:paid bob:paid");
+}
+
+#[test]
 fn a_payment_has_its_limit_of_disputes_and_an_invoice_of_payments() {
     use crate::limits::{DISPUTES_PER_PAYMENT_MAX, PAYMENTS_PER_INVOICE_MAX};
     let too_large = Some(Delivered::Parked(Code::PaymentTooLarge));
@@ -171,6 +194,13 @@ fn a_payment_has_its_limit_of_disputes_and_an_invoice_of_payments() {
     };
     assert_ne!(disputes(DISPUTES_PER_PAYMENT_MAX).1, too_large);
     assert_eq!(disputes(DISPUTES_PER_PAYMENT_MAX + 1).1, too_large);
+    let again = tell(&policy(), |stripe| {
+        for n in (0..DISPUTES_PER_PAYMENT_MAX).chain([0]) {
+            stripe.dispute("updated", &format!("dp_{n}"), "pi_1", "needs_response");
+            stripe.later(1);
+        }
+    });
+    assert_ne!(again.1, too_large, "a known one needs no room");
     let payments = |count: usize| {
         tell(&policy(), |stripe| {
             for n in 0..count {
@@ -180,4 +210,10 @@ fn a_payment_has_its_limit_of_disputes_and_an_invoice_of_payments() {
     };
     assert_ne!(payments(PAYMENTS_PER_INVOICE_MAX).1, too_large);
     assert_eq!(payments(PAYMENTS_PER_INVOICE_MAX + 1).1, too_large);
+    let again = tell(&policy(), |stripe| {
+        for n in (0..PAYMENTS_PER_INVOICE_MAX).chain([0]) {
+            stripe.invoice_payment("in_1", &format!("pi_{n}"));
+        }
+    });
+    assert_ne!(again.1, too_large, "a known one needs no room");
 }

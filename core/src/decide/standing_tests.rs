@@ -47,6 +47,12 @@ fn a_session_shows_the_subscription_as_stripe_has_it() {
             Sub { cancel_at: (START + 9 * DAY).into(), ..adas("sub_1", "active") },
             "active active expires@9 cancels@9",
         ),
+        (
+            Sub { cancels: true, cancel_at: (START + 9 * DAY).into(), ..adas("sub_1", "active") },
+            "active active expires@9 cancels@9",
+        ),
+        // None of it is sold.
+        (Sub { quantity: 0, ..adas("sub_1", "active") }, "active"),
         (adas("sub_1", "past_due"), "past_due active expires@0 late@0"),
         (adas("sub_1", "unpaid"), "unpaid"),
         (adas("sub_1", "paused"), "paused"),
@@ -74,6 +80,15 @@ fn of_several_the_best_is_shown_and_without_one_what_is_not_over() {
     assert_eq!(two(active(), pro()), "trialing active expires@30");
     assert_eq!(two(active(), adas("sub_1", "unpaid")), "active active expires@30");
     assert_eq!(two(adas("sub_1", "canceled"), adas("sub_1", "unpaid")), "unpaid");
+    // Which of two equal ones is shown does not depend on their ids.
+    let trial = || adas("sub_1", "trialing");
+    assert_eq!(two(active(), trial()), two(trial(), active()));
+    let (unpaid, paused) = (|| adas("sub_1", "unpaid"), || adas("sub_1", "paused"));
+    assert_eq!(two(unpaid(), paused()), two(paused(), unpaid()));
+    // What is sold for something else is not shown.
+    let ignore = policy_with(|config| config.unmapped_price = UnmappedPrice::Ignore);
+    let other = Sub { price: "price_unknown", ..adas("sub_1", "active") };
+    assert_eq!(shown_after(&ignore, |stripe| stripe.create(other)), "-");
     let bought = shown_after(&policy(), |stripe| {
         let gold = json!({"client_reference_id": "ada", "metadata": {"plan": "price_paid"}});
         stripe.sell("completed", gold);
@@ -148,6 +163,7 @@ fn a_change_of_the_standing_is_pushed_and_keeps_the_revocation_id() {
         assert_eq!(change.revocation_id.0, if step < 7 { 1 } else { 2 });
         assert_eq!(change.previous_role == change.role, kind == Some(Subscription));
         assert_eq!(change.standing.subscription_active, step < 7);
+        assert_eq!(change.role_assigned_at, Some(NOW));
     }
 }
 
@@ -160,11 +176,14 @@ fn features(store: &ReferenceModel, name: &str) -> String {
 #[test]
 fn stripes_features_go_to_the_only_owner() {
     let of = |happens: fn(&mut Stripe)| {
-        let (store, _) = tell(&policy(), |stripe| {
+        let (store, came) = tell(&policy(), |stripe| {
             happens(stripe);
             stripe.later(1);
             stripe.entitlements("cus_1", &["export", "audit"], false);
         });
+        let is_owned = ["ada", "bob"].iter().any(|name| !features(&store, name).is_empty());
+        let outcome = if is_owned { Outcome::Applied } else { Outcome::Waiting };
+        assert_eq!(came, Some(Delivered::Committed(outcome)));
         (features(&store, "ada"), features(&store, "bob"))
     };
     let (all, none) = (|| "audit export".to_owned(), String::new);
@@ -181,6 +200,18 @@ fn stripes_features_go_to_the_only_owner() {
         s.end("sub_1");
     };
     assert_eq!(of(one_left), (none(), all()));
+    let late = |s: &mut Stripe| {
+        s.customer("updated", "cus_1", Some("bob"));
+        s.create(adas("sub_1", "past_due"));
+    };
+    assert_eq!(of(late), (all(), none()), "it is not over");
+    let refunded = |s: &mut Stripe| {
+        s.create(adas("sub_1", "active"));
+        let plan = json!({"client_reference_id": "bob", "metadata": {"plan": "price_paid"}});
+        s.sell("completed", plan);
+        s.refund("pi_1", json!({}));
+    };
+    assert_eq!(of(refunded), (all(), none()), "what was given back is over");
 }
 
 #[test]

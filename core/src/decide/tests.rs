@@ -44,7 +44,7 @@ use super::*;
 use crate::{
     id::Version,
     ledger::{Owner, SystemEvent},
-    limits::{CUSTOMERS_PER_USER_MAX, ID_BYTES_MAX, SUBSCRIPTIONS_MAX},
+    limits::{CUSTOMERS_PER_USER_MAX, ID_BYTES_MAX, PURCHASES_MAX, SUBSCRIPTIONS_MAX},
     model::{Delivered, ReferenceModel},
     policy::{
         Access, OnDispute, OnReversal, PastDue, PauseCollection, PlanConfig, PolicyConfig, Role,

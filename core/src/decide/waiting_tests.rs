@@ -29,6 +29,11 @@ fn what_was_paid_for_and_has_no_owner_waits_visibly() {
         stripe.checkout("completed", "cus_1", "sub_1", None, "unpaid");
     };
     assert_eq!(waiting(&unpaid), None);
+    let two = |stripe: &mut Stripe| {
+        late(nobodys("active"))(stripe);
+        late(Sub::new("sub_2", "cus_1", "active"))(stripe);
+    };
+    assert_eq!(waiting(&two), Some(60), "since the first");
     let linked = |stripe: &mut Stripe| {
         late(nobodys("active"))(stripe);
         stripe.later(5);

@@ -241,6 +241,38 @@ pub(crate) mod tests {
         assert_eq!(earned(item("price_paid", "prod_pro", "pro_monthly")).unwrap(), "paid");
         assert_eq!(earned(item("price_x", "prod_pro", "x")).unwrap(), "pro");
         assert_eq!(earned(item("price_x", "prod_x", "pro_monthly")).unwrap(), "pro");
+        assert_eq!(earned(item("price_x", "prod_pro", "price_paid")).unwrap(), "pro");
         assert_eq!(earned(item("price_x", "prod_x", "x")), None);
+    }
+
+    #[test]
+    fn everything_that_a_role_depends_on_is_part_of_the_fingerprint() {
+        let keep = OnReversal { refund: Access::Keep, dispute: OnDispute::Keep };
+        let changes: [fn(&mut PolicyConfig); 14] = [
+            |_| {},
+            |c| c.roles.push("max".to_owned()),
+            |c| c.plans[0].role = "pro".to_owned(),
+            |c| c.plans[0].days = Some(30),
+            |c| c.features.push(("pro".to_owned(), vec!["export".to_owned()])),
+            |c| c.user_id_keys.reverse(),
+            |c| c.livemode = true,
+            |c| c.past_due = PastDue::Revoke,
+            |c| c.grace_days = 0,
+            |c| c.unmapped_price = UnmappedPrice::Ignore,
+            |c| c.ignore_prices.push("price_book".to_owned()),
+            |c| c.pause_collection.void = Access::Revoke,
+            |c| c.subscription_reversal.refund = Access::Revoke,
+            |c| c.stack = Stack::Longest,
+        ];
+        let fingerprint = |change: fn(&mut PolicyConfig)| {
+            let mut config = config();
+            change(&mut config);
+            Policy::new(config).unwrap().fingerprint().to_owned()
+        };
+        let mut all: BTreeSet<_> = changes.into_iter().map(fingerprint).collect();
+        let purchases = PolicyConfig { purchase_reversal: keep, ..config() };
+        all.insert(Policy::new(purchases).unwrap().fingerprint().to_owned());
+        assert_eq!(all.len(), 15);
+        assert_eq!(fingerprint(|_| {}), policy().fingerprint(), "and nothing else");
     }
 }

@@ -22,6 +22,7 @@ fn show(kind: Type, object: &Value) -> String {
         Fact::Invoice { id, paid, payment } => {
             let subscription = optional(paid.subscription.as_ref().map(SubscriptionId::as_str));
             let payment = optional(payment.as_ref().map(PaymentId::as_str));
+            assert_eq!(paid.paid_secs, 7, "it is paid when the event happens");
             format!("{id}@{} {subscription} {payment}", paid.created_secs)
         }
         Fact::InvoicePayment { invoice, payment } => format!("{invoice} {payment}"),

@@ -19,6 +19,7 @@ fn a_session_of_a_subscription_names_its_user_once_it_is_paid() {
         (completed, json!({"mode": "subscription"}), Some("ada"), Paid),
         (completed, json!({"payment_status": "no_payment_required"}), Some("ada"), Paid),
         (succeeded, json!({}), Some("ada"), Paid),
+        (succeeded, json!({"payment_status": "unpaid"}), Some("ada"), Paid),
         // Until it is paid it may be anybody's.
         (completed, json!({"payment_status": "unpaid"}), None, Pending),
         (failed, json!({"payment_status": "unpaid"}), None, Failed),

@@ -159,6 +159,11 @@ fn a_session_that_only_saves_a_card_is_ignored() {
     ] {
         let session = json!({"id": "cs_1", "mode": mode, "customer": "cus_1"});
         assert_eq!(show(&body("checkout.session.completed", &session), &[]), expected);
+        for kind in ["async_payment_succeeded", "async_payment_failed"] {
+            let (kind, expected) = (format!("checkout.session.{kind}"), expected.to_owned());
+            let expected = expected.replace("checkout.session.completed", &kind);
+            assert_eq!(show(&body(&kind, &session), &[]), expected);
+        }
     }
     // The mode of anything else says nothing.
     let odd = body("invoice.paid", &json!({"id": "in_1", "mode": "setup", "customer": "cus_1"}));
@@ -219,6 +224,9 @@ fn an_account_may_stand_for_a_customer() {
         let body = body("customer.subscription.updated", &object);
         assert_eq!(show(&body, &[]), format!("customer.subscription.updated {customer}"));
     }
+    let both = patched(subscription(), json!({"customer_account": "acct_1"}));
+    let both = event(Type::SubscriptionCreated, 7, &json!({"object": both})).unwrap();
+    assert_eq!(both.customer.unwrap().as_str(), "cus_1");
     let (subscription, none) = (subscription(), json!({"customer": null}));
     let object = patched(patched(subscription, none), json!({"customer_account": "acct_1"}));
     let event = event(Type::SubscriptionCreated, 7, &json!({"object": object})).unwrap();

@@ -77,6 +77,11 @@ fn an_update_goes_from_what_was_to_what_is() {
             "active ax1@100 voided ada -> active ax1@100 ada",
         ),
         (
+            json!({"pause_collection": {"resumes_at": 9}}),
+            json!({"pause_collection": null}),
+            "active ax1@100 ada -> active ax1@100 paused somehow ada",
+        ),
+        (
             json!({"pause_collection": {"behavior": "keep_as_draft"}}),
             json!({"pause_collection": {"behavior": "mark_uncollectible"}}),
             "active ax1@100 uncollectible ada -> active ax1@100 kept as drafts ada",
@@ -155,6 +160,24 @@ fn an_update_goes_from_what_was_to_what_is() {
             ]),
             items(&[json!({"current_period_end": 5})]),
             "active a/p/k@5 ada -> active a/p/k ada",
+        ),
+        (
+            items(&[
+                json!({"id": "si_1", "price": {"id": "a", "product": "p", "lookup_key": "k"}}),
+            ]),
+            items(&[json!({"id": "si_1", "price": {"id": "a"}, "quantity": 2})]),
+            "active a/p/kx2 ada -> active a/p/k ada",
+        ),
+        // Beside items, the plan says nothing.
+        (
+            json!({"plan": {"id": "y"}}),
+            json!({"plan": {"id": "x"}}),
+            "active ax1@100 ada -> active ax1@100 ada",
+        ),
+        (
+            json!({"items": {"data": [b()], "has_more": false}}),
+            json!({"items": {"data": [item("si_1", "a", 100)], "has_more": true}}),
+            "active ax1@100 and more ada -> active bx1@100 ada",
         ),
         // Metadata: only the keys that changed.
         (
