@@ -57,11 +57,15 @@ pub struct Edge {
 impl Edge {
     /// Its nodes.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.shared_nodes().map(|node| &**node)
+    }
+
+    fn shared_nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
         let before = match &self.before {
-            Before::Node(node) => Some(&**node),
+            Before::Node(node) => Some(node),
             Before::Created | Before::Unknown => None,
         };
-        before.into_iter().chain([&*self.to])
+        before.into_iter().chain([&self.to])
     }
 }
 
@@ -162,6 +166,7 @@ impl Record {
         if matches!(&edge.before, Before::Node(before) if *before == edge.to) {
             edge.before = Before::Unknown;
         }
+        self.share_nodes(&mut edge);
         let index = self.edges.partition_point(|known| *known < edge);
         self.edges.insert(index, edge);
         while self.settle_oldest() {}
@@ -203,6 +208,20 @@ impl Record {
         let remembered = self.edges.last().map(|last| last.at_secs);
         let settled = self.settled.as_ref().map(|settled| settled.at_secs);
         ended.or(remembered).or(settled)
+    }
+
+    /// Takes the nodes that the record has already, so that each is kept once.
+    fn share_nodes(&self, edge: &mut Edge) {
+        let share = |node: &mut Arc<Node>| {
+            let mut known = self.edges.iter().flat_map(Edge::shared_nodes);
+            if let Some(known) = known.find(|known| *known == node) {
+                *node = Arc::clone(known);
+            }
+        };
+        share(&mut edge.to);
+        if let Before::Node(before) = &mut edge.before {
+            share(before);
+        }
     }
 
     /// Ends the record. Of two ends the later one counts, and then the greater node.

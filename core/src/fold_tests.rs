@@ -334,6 +334,10 @@ fn a_damaged_record_is_refused() {
     for (json, error) in [
         (r#"{"edges":[[1,-1,7]]}"#.to_owned(), "edge names node 7, and there are 0"),
         (format!(r#"{{"nodes":[{live}],"edges":[[1,9,0]]}}"#), "edge names node 9"),
+        (
+            r#"{"nodes":[{"status":"active","items":[2]}],"edges":[[1,-1,0]]}"#.to_owned(),
+            "node names item 2, and there are 0",
+        ),
         (format!(r#"{{"nodes":[{live}],"edges":[[1,-3,0]]}}"#), "edge names node -3"),
         (format!(r#"{{"nodes":[{live}],"edges":[[1,0,-1]]}}"#), "edge names node -1"),
         (format!(r#"{{"nodes":[{live}],"edges":[[2,-1,0],[1,-1,0]]}}"#), "not in order"),

@@ -69,13 +69,20 @@ struct Stored {
 
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut nodes: Vec<&Node> = self.edges.iter().flat_map(Edge::nodes).collect();
+        // Most edges share their nodes, and comparing addresses first finds that quickly.
+        let mut nodes: Vec<&Node> = Vec::new();
+        for node in self.edges.iter().flat_map(Edge::nodes) {
+            if !nodes.iter().any(|known| std::ptr::eq(*known, node)) {
+                nodes.push(node);
+            }
+        }
         nodes.sort_unstable();
         nodes.dedup();
         let index = |node: &Node| {
+            let same = nodes.iter().position(|known| std::ptr::eq(*known, node));
             // Every node was collected above, and 2 × EVENTS_OF_ONE_SECOND_MAX fit by far.
-            let index = nodes.binary_search(&node).unwrap_or_default();
-            i32::try_from(index).unwrap_or_default()
+            let index = same.or_else(|| nodes.binary_search(&node).ok());
+            i32::try_from(index.unwrap_or_default()).unwrap_or_default()
         };
         let before = |edge: &Edge| match &edge.before {
             Before::Created => CREATED,
