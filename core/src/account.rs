@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     grant::{Entitlement, Grant, Pass, Shown},
-    id::{CustomerId, EventId, RevocationId, UserId, Version},
+    id::{CustomerId, Epoch, EventId, RevocationId, UserId, Version},
     limits::CUSTOMERS_PER_USER_MAX,
     policy::{Policy, Role, Stack},
     time::Timestamp,
@@ -55,6 +55,9 @@ pub struct Account {
     pub user: UserId,
     /// The effective role at the last commit.
     pub role: Role,
+    /// The epoch of the revocation id and the version.
+    #[serde(skip_serializing_if = "Epoch::is_first", default)]
+    pub epoch: Epoch,
     /// The number of changes of the role.
     pub revocation_id: RevocationId,
     /// Tokens with a smaller revocation id cannot be refreshed.
@@ -91,6 +94,7 @@ impl Account {
         Self {
             user,
             role: policy.lowest().clone(),
+            epoch: Epoch::default(),
             revocation_id: RevocationId::default(),
             revoked_before: RevocationId::default(),
             grants: BTreeMap::new(),

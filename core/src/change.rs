@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::Standing,
-    id::{EventId, RevocationId, UserId, Version},
+    id::{Epoch, EventId, RevocationId, UserId, Version},
     policy::Role,
     time::Timestamp,
 };
@@ -33,6 +33,9 @@ pub struct Change {
     pub previous_role: Role,
     /// The role after.
     pub role: Role,
+    /// The account's epoch.
+    #[serde(skip_serializing_if = "Epoch::is_first", default)]
+    pub epoch: Epoch,
     /// The account's revocation id.
     pub revocation_id: RevocationId,
     /// The account's version.

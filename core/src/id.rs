@@ -146,6 +146,23 @@ impl fmt::Display for RevocationId {
     }
 }
 
+/// The time, in Unix seconds, at which the revocation id and the version of an account restarted; 0
+/// until a store is restored from a backup and somebody has seen more of an account than is left of it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Epoch(pub i64);
+
+impl Epoch {
+    /// Whether this is the first epoch, which no restore began.
+    #[must_use]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub const fn is_first(&self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// The number of times that a customer or an account was written; 0 means that it is not stored yet. A
 /// commit names the version that its decision was based on.
 #[derive(

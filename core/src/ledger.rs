@@ -75,6 +75,8 @@ system_events! {
     AccessExpired = "tierlift.access.expired",
     /// An operator granted or removed a manual role.
     RoleAssigned = "tierlift.role.assigned",
+    /// The store was behind what somebody had seen of it: it was restored from a backup.
+    EpochBegun = "tierlift.epoch.begun",
     /// The policy changed, and with it what a customer earns or what an account is.
     PolicyChanged = "tierlift.policy.changed",
 }

@@ -31,6 +31,7 @@ pub mod grant;
 pub mod owners;
 
 pub mod account;
+pub mod epoch;
 
 pub mod change;
 pub mod decide;

@@ -107,6 +107,10 @@ pub const RETRY_DELAY_MS_MIN: u64 = 1_000;
 pub const RETRY_DELAY_MS_MAX: u64 = 60_000;
 /// Times that a decision is repeated because another writer committed first.
 pub const CONFLICT_RETRIES_MAX: u32 = 8;
+/// Shortest time between two epochs of one account, in seconds.
+pub const EPOCH_INTERVAL_SECS: i64 = 60;
+/// How far the epoch that somebody has seen may be ahead of this machine's clock, in seconds.
+pub const EPOCH_SKEW_SECS: i64 = 60;
 /// Times that one decision asks for more to be loaded: from a payment over its invoice to the customer and
 /// its users, and as often again while others write.
 pub const DECISION_LOADS_MAX: u32 = 16;

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::Account,
     codes::Code,
-    id::{RevocationId, UserId},
+    epoch::Seen,
+    id::{Epoch, RevocationId, UserId},
     limits::{JWT_SECRET_BYTES_MIN, TOKEN_BYTES_MAX, TOKEN_NOT_BEFORE_SKEW_SECS, TOKEN_TTL_SECS},
     time::Timestamp,
 };
@@ -76,8 +77,22 @@ pub struct Claims {
     /// `rev`: the revocation id at the time of issue. A token from another issuer has none and is never
     /// stale.
     pub revocation_id: Option<RevocationId>,
+    /// `epoch`: the epoch of the revocation id, in the tokens that tierlift issues.
+    pub epoch: Option<Epoch>,
     /// `exp`.
     pub expires_at: Timestamp,
+}
+
+impl Claims {
+    /// How much of the account whoever issued the token had seen.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        Seen {
+            epoch: self.epoch,
+            revocation_id: self.revocation_id.unwrap_or_default(),
+            ..Seen::default()
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -86,6 +101,7 @@ struct RawClaims {
     exp: f64,
     nbf: Option<f64>,
     rev: Option<u64>,
+    epoch: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -94,6 +110,8 @@ struct NewClaims<'a> {
     iat: i64,
     exp: i64,
     rev: RevocationId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<Epoch>,
 }
 
 /// A shared secret that both issues and verifies.
@@ -113,12 +131,28 @@ impl Secret {
         Ok(Self { verify: DecodingKey::from_secret(bytes), sign: EncodingKey::from_secret(bytes) })
     }
 
-    /// Issues a token for a user whose account has that revocation id.
+    /// Issues a token for the user of an account.
+    #[must_use]
+    pub fn issue(&self, account: &Account, now: Timestamp) -> String {
+        self.sign(&account.user, account.revocation_id, Some(account.epoch), now)
+    }
+
+    /// Issues a token as a host would, which knows a revocation id and no epoch.
     #[must_use]
     pub fn mint(&self, user: &UserId, revocation_id: RevocationId, now: Timestamp) -> String {
+        self.sign(user, revocation_id, None, now)
+    }
+
+    fn sign(
+        &self,
+        user: &UserId,
+        rev: RevocationId,
+        epoch: Option<Epoch>,
+        now: Timestamp,
+    ) -> String {
         let iat = now.as_secs();
         let exp = iat.saturating_add(TOKEN_TTL_SECS);
-        let claims = NewClaims { sub: user.as_str(), iat, exp, rev: revocation_id };
+        let claims = NewClaims { sub: user.as_str(), iat, exp, rev, epoch };
         // HMAC takes a key of any length, and these claims always have a JSON text.
         encode(&Header::new(Algorithm::HS256), &claims, &self.sign).unwrap_or_default()
     }
@@ -259,7 +293,8 @@ fn check_times(raw: &RawClaims, now: Timestamp) -> Result<Claims, Error> {
         return Err(Error::Invalid);
     }
     let user = UserId::new(&raw.sub).map_err(|_| Error::Invalid)?;
-    Ok(Claims { user, revocation_id: raw.rev.map(RevocationId), expires_at })
+    let (revocation_id, epoch) = (raw.rev.map(RevocationId), raw.epoch.map(Epoch));
+    Ok(Claims { user, revocation_id, epoch, expires_at })
 }
 
 /// RFC 7519's `NumericDate` may have a fraction.
@@ -268,12 +303,15 @@ fn numeric_date(secs: f64) -> Option<Timestamp> {
     (0.0..=253_402_300_799.0).contains(&secs).then(|| Timestamp::from_secs(secs as i64))
 }
 
-/// Checks that no role change of the account followed the issue of a valid token.
+/// Checks that no role change of the account followed the issue of a valid token, and that the account
+/// has not lost one since.
 pub fn check_fresh(claims: &Claims, account: &Account) -> Result<(), Error> {
-    match claims.revocation_id {
-        Some(rev) if rev < account.revocation_id => Err(Error::Stale),
-        _ => Ok(()),
+    let is_of_epoch = claims.epoch.is_none_or(|epoch| epoch == account.epoch);
+    let is_behind = claims.revocation_id.is_some_and(|rev| rev < account.revocation_id);
+    if is_behind || !is_of_epoch || claims.seen().is_ahead_of(account) {
+        return Err(Error::Stale);
     }
+    Ok(())
 }
 
 /// Checks that a token, stale or not, may be exchanged for a new one.

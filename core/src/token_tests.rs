@@ -169,7 +169,7 @@ fn a_minted_token_says_who_and_at_which_revocation_id() {
     let user = UserId::new("ada \"ü\"").unwrap();
     let token = keys().secret().unwrap().mint(&user, RevocationId(7), NOW);
     let expires_at = NOW.plus_secs(TOKEN_TTL_SECS);
-    let claims = Claims { user, revocation_id: Some(RevocationId(7)), expires_at };
+    let claims = Claims { user, revocation_id: Some(RevocationId(7)), epoch: None, expires_at };
     assert_eq!(keys().verify(&token, NOW), Ok(claims));
     assert!(!format!("{:?}", keys()).contains(SECRET));
 }
@@ -191,10 +191,36 @@ fn a_token_is_stale_below_the_revocation_id_and_revoked_below_its_floor() {
         (Some(4), Err(Error::Stale), Err(Error::Revoked)),
     ] {
         let revocation_id = rev.map(RevocationId);
-        let claims = Claims { user: user.clone(), revocation_id, expires_at: NOW };
+        let claims = Claims { user: user.clone(), revocation_id, epoch: None, expires_at: NOW };
         assert_eq!(check_fresh(&claims, &account), fresh, "{rev:?}");
         assert_eq!(check_refreshable(&claims, &account), refreshable, "{rev:?}");
     }
+}
+
+#[test]
+fn a_token_of_another_epoch_is_stale_and_so_is_one_that_knows_more_than_the_account() {
+    let user = UserId::new("ada").unwrap();
+    let account = Account {
+        epoch: Epoch(100),
+        revocation_id: RevocationId(7),
+        ..Account::new(user.clone(), &policy())
+    };
+    for (epoch, rev, fresh) in [
+        (100, 7, Ok(())),
+        (100, 6, Err(Error::Stale)),
+        (100, 8, Err(Error::Stale)),
+        (99, 7, Err(Error::Stale)),
+        (99, 8, Err(Error::Stale)),
+        (101, 7, Err(Error::Stale)),
+        (0, 7, Err(Error::Stale)),
+    ] {
+        let (epoch, revocation_id) = (Some(Epoch(epoch)), Some(RevocationId(rev)));
+        let claims = Claims { user: user.clone(), revocation_id, epoch, expires_at: NOW };
+        assert_eq!(check_fresh(&claims, &account), fresh, "{claims:?}");
+    }
+    let issued = keys().secret().unwrap().issue(&account, NOW);
+    let claims = keys().verify(&issued, NOW).unwrap();
+    assert_eq!((claims.epoch, claims.revocation_id), (Some(Epoch(100)), Some(RevocationId(7))));
 }
 
 proptest! {

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use tierlift_core::{
     account::Standing,
     change::{Change, ChangeKind},
-    id::{EventId, RevocationId, UserId, Version},
+    id::{Epoch, EventId, RevocationId, UserId, Version},
     policy::Role,
     ports::{Pushed, SocketsError},
     time::Timestamp,
@@ -48,6 +48,7 @@ fn record(user: &str, revocation_id: u64) -> ChangeRecord {
         kind: ChangeKind::Upgraded,
         account_version: Version(1),
         role_assigned_at: None,
+        epoch: Epoch::default(),
         revocation_id: RevocationId(revocation_id),
         standing: Standing { subscription_active: true, ..Standing::default() },
         event: EventId::new("evt_1").unwrap(),

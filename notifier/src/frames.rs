@@ -4,16 +4,19 @@ use std::borrow::Cow;
 
 use tierlift_core::{
     account::Account,
+    epoch::Seen,
     id::UserId,
     limits::SOCKET_FRAME_BYTES_MAX,
     policy::Policy,
-    ports::Store,
+    ports::{Store, StoreError},
     time::Timestamp,
     wire::{
         frame::{self, ClientFrame},
         session::Session,
     },
 };
+
+use tierlift_session::epoch;
 
 use crate::Close;
 
@@ -38,7 +41,7 @@ pub async fn reply<S: Store>(
 ) -> Result<Cow<'static, str>, Close> {
     match frame {
         ClientFrame::Ping => Ok(Cow::Borrowed(frame::pong())),
-        ClientFrame::Sync { .. } => snapshot(store, policy, user, now).await.map(Cow::Owned),
+        ClientFrame::Sync(seen) => snapshot(store, policy, user, seen, now).await.map(Cow::Owned),
     }
 }
 
@@ -46,13 +49,18 @@ async fn snapshot<S: Store>(
     store: &S,
     policy: &Policy,
     user: &UserId,
+    seen: Seen,
     now: Timestamp,
 ) -> Result<String, Close> {
-    let account = store.account(user).await.map_err(|error| {
+    let account = async {
+        let account = store.account(user).await?;
+        let account = account.unwrap_or_else(|| Account::new(user.clone(), policy));
+        epoch::current(store, policy, account, seen, now).await
+    };
+    let account = account.await.map_err(|error: StoreError| {
         tracing::error!(user = user.as_str(), %error, "could not read the account for a snapshot");
         Close::StoreUnavailable
     })?;
-    let account = account.unwrap_or_else(|| Account::new(user.clone(), policy));
     Ok(frame::snapshot(&Session::new(&account, policy, now)))
 }
 

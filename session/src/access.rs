@@ -3,17 +3,18 @@
 use serde::Serialize;
 use tierlift_core::{
     account::Account,
+    epoch::Seen,
     id::UserId,
     limits::TOKEN_TTL_SECS,
     policy::{Policy, Role},
-    ports::Store,
+    ports::{Store, StoreError},
     shared::Shared,
     time::Clock,
     token::{self, Claims, check_fresh, check_refreshable},
     wire::session::Session,
 };
 
-use crate::{Error, Keyring};
+use crate::{Error, Keyring, epoch};
 
 /// Checks tokens and reads accounts.
 pub struct Access<S> {
@@ -38,9 +39,11 @@ pub struct Issued {
 }
 
 impl<S: Store> Access<S> {
-    /// The session of a token that is valid, fresh and not revoked.
-    pub async fn session(&self, token: &str) -> Result<Session, Error> {
+    /// The session of a token that is valid, fresh and not revoked, for a client that has seen so much of
+    /// it already.
+    pub async fn session(&self, token: &str, seen: Seen) -> Result<Session, Error> {
         let account = self.authenticate(token).await?;
+        let account = self.current_epoch(account, seen).await?;
         Ok(self.session_of(&account))
     }
 
@@ -53,7 +56,8 @@ impl<S: Store> Access<S> {
 
     /// Exchanges a token that may be stale for a new one; returns it with the session.
     pub async fn refresh(&self, token: &str) -> Result<(Issued, Session), Error> {
-        let (_, account) = self.identify(token).await?;
+        let (claims, account) = self.identify(token).await?;
+        let account = self.current_epoch(account, claims.seen()).await?;
         Ok((self.mint(&account)?, self.session_of(&account)))
     }
 
@@ -86,6 +90,10 @@ impl<S: Store> Access<S> {
         Ok((claims, account))
     }
 
+    async fn current_epoch(&self, account: Account, seen: Seen) -> Result<Account, StoreError> {
+        epoch::current(&self.store, &self.policy.current(), account, seen, self.clock.now()).await
+    }
+
     async fn account(&self, user: &UserId) -> Result<Account, Error> {
         let known = self.store.account(user).await?;
         Ok(known.unwrap_or_else(|| Account::new(user.clone(), &self.policy.current())))
@@ -94,7 +102,7 @@ impl<S: Store> Access<S> {
     fn mint(&self, account: &Account) -> Result<Issued, Error> {
         let keys = self.keyring.keys();
         let secret: &token::Secret = keys.secret().ok_or(Error::RefreshUnavailable)?;
-        let access_token = secret.mint(&account.user, account.revocation_id, self.clock.now());
+        let access_token = secret.issue(account, self.clock.now());
         Ok(Issued { access_token, expires_in: TOKEN_TTL_SECS })
     }
 }

@@ -7,6 +7,7 @@
 mod access;
 mod bearer;
 pub mod codes;
+pub mod epoch;
 mod error;
 mod guard;
 pub mod jwks;

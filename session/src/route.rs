@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderName, header::CACHE_CONTROL},
     routing::{get, post},
 };
 use serde::Serialize;
-use tierlift_core::{ports::Store, wire::session::Session};
+use tierlift_core::{epoch::Seen, ports::Store, wire::session::Session};
 
 use crate::{Access, Error, Issued, bearer};
 
@@ -40,9 +40,12 @@ pub fn router<S: Store + 'static>(access: Arc<Access<S>>) -> Router {
 
 async fn session<S: Store>(
     State(access): State<Arc<Access<S>>>,
+    seen: Result<Query<Seen>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Uncached<Session>, Error> {
-    access.session(bearer(&headers)).await.map(uncached)
+    // What a client has seen is optional, and so is that it can be read.
+    let seen = seen.map(|Query(seen)| seen).unwrap_or_default();
+    access.session(bearer(&headers), seen).await.map(uncached)
 }
 
 async fn refresh<S: Store>(

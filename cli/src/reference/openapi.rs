@@ -140,7 +140,16 @@ fn webhook() -> Value {
 fn session() -> Value {
     let success = response("The session", "application/json", &reference("Session"));
     let summary = "Get the role and subscription of the token's user";
-    bearer(operation("getSession", summary, (200, success), TOKEN))
+    let seen = |name: &str| {
+        json!({
+            "name": name,
+            "in": "query",
+            "description": "What the client has seen already, if an answer was behind that",
+            "schema": { "type": "integer", "minimum": 0 },
+        })
+    };
+    let seen = json!(["epoch", "revocationId", "accountVersion"].map(seen));
+    with(bearer(operation("getSession", summary, (200, success), TOKEN)), "parameters", seen)
 }
 
 fn refresh() -> Value {

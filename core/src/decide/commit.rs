@@ -108,6 +108,7 @@ fn change(
         user: account.user.clone(),
         previous_role: previous_role.unwrap_or_else(|| account.role.clone()),
         role: account.role.clone(),
+        epoch: account.epoch,
         revocation_id: account.revocation_id,
         account_version: account.version.next(),
         standing: account.standing.clone(),

@@ -3,6 +3,7 @@
 use super::Commit;
 use crate::{
     account::Account,
+    epoch::Seen,
     ledger::{LedgerEntry, SystemEvent},
     policy::{Policy, Role},
     time::Timestamp,
@@ -28,6 +29,21 @@ pub fn assign(
     }
     account.manual_role = role;
     system_commit(account, SystemEvent::RoleAssigned, policy, now)
+}
+
+/// Begins a new epoch for an account of which somebody has seen more than is stored. Returns `None` if
+/// that is not due.
+#[must_use]
+pub fn begin_epoch(
+    mut account: Account,
+    seen: Seen,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Commit> {
+    account.epoch = seen.epoch_after(&account, now)?;
+    // A socket that opens meanwhile must not miss it.
+    account.changed_at = Some(now);
+    system_commit(account, SystemEvent::EpochBegun, policy, now)
 }
 
 fn system_commit(

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::session::{Session, StandingView};
 use crate::{
     change::{Change, ChangeKind},
-    id::{RevocationId, Version},
+    epoch::Seen,
+    id::{Epoch, RevocationId, Version},
     time::{Timestamp, rfc3339, rfc3339_option},
 };
 
@@ -22,11 +23,7 @@ const V: u8 = 1;
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum ClientFrame {
     /// Requests a snapshot.
-    Sync {
-        /// The revocation id that the client shows.
-        #[serde(rename = "revocationId", default)]
-        revocation_id: RevocationId,
-    },
+    Sync(Seen),
     /// Requests a `PONG`.
     Ping,
 }
@@ -63,6 +60,7 @@ struct Notice<'a> {
     user_id: &'a str,
     role: &'a str,
     previous_role: &'a str,
+    epoch: Epoch,
     revocation_id: RevocationId,
     account_version: Version,
     #[serde(flatten)]
@@ -87,6 +85,7 @@ pub fn notice(change: &Change) -> String {
         user_id: change.user.as_str(),
         role: change.role.as_str(),
         previous_role: change.previous_role.as_str(),
+        epoch: change.epoch,
         revocation_id: change.revocation_id,
         account_version: change.account_version,
         standing: StandingView::from(&change.standing),
@@ -122,10 +121,17 @@ mod tests {
 
     #[test]
     fn a_client_says_sync_or_ping_and_nothing_else() {
-        let sync = |id| Some(ClientFrame::Sync { revocation_id: RevocationId(id) });
+        let seen = Seen {
+            epoch: Some(Epoch(5)),
+            revocation_id: RevocationId(7),
+            account_version: Version(9),
+        };
+        let sync = |seen| Some(ClientFrame::Sync(seen));
+        let older = Seen { revocation_id: RevocationId(7), ..Seen::default() };
         for (text, frame) in [
-            (r#"{"action":"sync","revocationId":7}"#, sync(7)),
-            (r#"{"action":"sync","more":[1]}"#, sync(0)),
+            (r#"{"action":"sync","epoch":5,"revocationId":7,"accountVersion":9}"#, sync(seen)),
+            (r#"{"action":"sync","revocationId":7}"#, sync(older)),
+            (r#"{"action":"sync","more":[1]}"#, sync(Seen::default())),
             (r#"{"action":"ping"}"#, Some(ClientFrame::Ping)),
             (r#"{"action":"sync","revocationId":-1}"#, None),
             (r#"{"action":"shout"}"#, None),
@@ -148,6 +154,7 @@ mod tests {
             user: UserId::new("ada").unwrap(),
             previous_role: Role::new("free"),
             role: Role::new("paid"),
+            epoch: Epoch(0),
             revocation_id: RevocationId(3),
             account_version: Version(7),
             standing: Standing {
@@ -165,7 +172,7 @@ mod tests {
     #[test]
     fn a_notice_has_the_documented_fields() {
         let change = change();
-        let role_changed = r#""previousRole":"free","revocationId":3,"accountVersion":7,"features":["audit","export"],"status":"past_due","subscriptionActive":true,"subscriptionExpiresAt":null,"trialEndsAt":null,"cancelAt":"1970-01-01T00:00:00.003Z","pastDueSince":"1970-01-01T00:00:00.002Z","roleAssignedAt":"1970-01-01T00:00:00.001Z","eventId":"evt_1","at":"1970-01-01T00:00:00.004Z"}"#;
+        let role_changed = r#""previousRole":"free","epoch":0,"revocationId":3,"accountVersion":7,"features":["audit","export"],"status":"past_due","subscriptionActive":true,"subscriptionExpiresAt":null,"trialEndsAt":null,"cancelAt":"1970-01-01T00:00:00.003Z","pastDueSince":"1970-01-01T00:00:00.002Z","roleAssignedAt":"1970-01-01T00:00:00.001Z","eventId":"evt_1","at":"1970-01-01T00:00:00.004Z"}"#;
         let head = r#"{"v":1,"type":"ROLE_UPGRADED","userId":"ada","role":"paid","#;
         assert_eq!(notice(&change), format!("{head}{role_changed}"));
         for (kind, name) in [
@@ -185,12 +192,14 @@ mod tests {
             role: role.to_string(),
             standing: StandingView::from(&standing),
             role_assigned_at: None,
+            roles: vec![Role::new("free"), Role::new("paid")],
+            epoch: Epoch(9),
             revocation_id,
             account_version,
         };
         assert_eq!(
             snapshot(&session),
-            r#"{"v":1,"type":"SNAPSHOT","userId":"ada","role":"paid","features":["audit","export"],"status":"past_due","subscriptionActive":true,"subscriptionExpiresAt":null,"trialEndsAt":null,"cancelAt":"1970-01-01T00:00:00.003Z","pastDueSince":"1970-01-01T00:00:00.002Z","roleAssignedAt":null,"revocationId":3,"accountVersion":7}"#
+            r#"{"v":1,"type":"SNAPSHOT","userId":"ada","role":"paid","features":["audit","export"],"status":"past_due","subscriptionActive":true,"subscriptionExpiresAt":null,"trialEndsAt":null,"cancelAt":"1970-01-01T00:00:00.003Z","pastDueSince":"1970-01-01T00:00:00.002Z","roleAssignedAt":null,"roles":["free","paid"],"epoch":9,"revocationId":3,"accountVersion":7}"#
         );
         let fields = |text: &str| {
             let json: serde_json::Map<String, serde_json::Value> =
@@ -200,6 +209,7 @@ mod tests {
         let (snapshot, notice) = (fields(&snapshot(&session)), fields(&notice(&change())));
         let more: Vec<_> = notice.difference(&snapshot).map(String::as_str).collect();
         assert_eq!(more, ["at", "eventId", "previousRole"]);
-        assert!(snapshot.is_subset(&notice));
+        let fewer: Vec<_> = snapshot.difference(&notice).map(String::as_str).collect();
+        assert_eq!(fewer, ["roles"]);
     }
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::{
     account::{Account, Standing},
     grant::Shown,
-    id::{RevocationId, Version},
-    policy::Policy,
+    id::{Epoch, RevocationId, Version},
+    policy::{Policy, Role},
     subscription::Status,
     time::{Timestamp, rfc3339_option},
 };
@@ -27,6 +27,10 @@ pub struct Session {
     /// Time of the latest role change.
     #[serde(serialize_with = "rfc3339_option")]
     pub role_assigned_at: Option<Timestamp>,
+    /// The roles of the policy, lowest first.
+    pub roles: Vec<Role>,
+    /// The epoch of the two counters below.
+    pub epoch: Epoch,
     /// Number of role changes so far.
     pub revocation_id: RevocationId,
     /// Number of commits of the account so far.
@@ -82,6 +86,8 @@ impl Session {
             role: effective.role.to_string(),
             standing: StandingView::from(&effective.standing),
             role_assigned_at: account.role_assigned_at,
+            roles: policy.roles().cloned().collect(),
+            epoch: account.epoch,
             revocation_id: account.revocation_id,
             account_version: account.version,
         }
@@ -113,7 +119,7 @@ mod tests {
         let session = Session::new(&account, &policy(), now);
         assert_eq!(
             serde_json::to_string(&session).unwrap(),
-            r#"{"userId":"ada","role":"free","features":[],"status":null,"subscriptionActive":false,"subscriptionExpiresAt":null,"trialEndsAt":null,"cancelAt":null,"pastDueSince":null,"roleAssignedAt":"1970-01-01T00:00:00.001Z","revocationId":3,"accountVersion":0}"#
+            r#"{"userId":"ada","role":"free","features":[],"status":null,"subscriptionActive":false,"subscriptionExpiresAt":null,"trialEndsAt":null,"cancelAt":null,"pastDueSince":null,"roleAssignedAt":"1970-01-01T00:00:00.001Z","roles":["free","paid","pro","operator"],"epoch":0,"revocationId":3,"accountVersion":0}"#
         );
     }
 }

@@ -13,6 +13,7 @@ mod ownership;
 mod pipeline;
 mod policy_change;
 mod purchases;
+mod restore;
 mod server;
 mod session;
 mod shapes;

@@ -135,6 +135,11 @@ impl TestServer {
         event.to_string()
     }
 
+    /// Counts on from there: the store knows the events before.
+    pub(crate) fn skip_events(&self, number: u64) {
+        self.events.fetch_add(number, Ordering::SeqCst);
+    }
+
     /// Gives the user's subscription this status, a second later, by an accepted webhook.
     pub(crate) async fn subscription(&self, user: &str, status: &str) {
         self.pass_secs(1);

@@ -42,7 +42,8 @@ async fn a_session_says_who_one_is_and_until_when() {
         json!({
             "userId": "ada", "role": "free", "features": [], "status": null,
             "subscriptionActive": false, "subscriptionExpiresAt": null, "trialEndsAt": null,
-            "cancelAt": null, "pastDueSince": null, "roleAssignedAt": null, "revocationId": 0,
+            "cancelAt": null, "pastDueSince": null, "roleAssignedAt": null,
+            "roles": ["free", "paid", "operator"], "epoch": 0, "revocationId": 0,
             "accountVersion": 0,
         })
     );

@@ -86,7 +86,8 @@ async fn every_tab_is_told_of_every_change_in_order() {
             "v": 1, "type": "SNAPSHOT", "userId": user, "role": "free", "revocationId": 0,
             "accountVersion": 0, "features": [], "status": null, "subscriptionActive": false,
             "subscriptionExpiresAt": null, "trialEndsAt": null, "cancelAt": null,
-            "pastDueSince": null, "roleAssignedAt": null,
+            "pastDueSince": null, "roleAssignedAt": null, "roles": ["free", "paid", "operator"],
+            "epoch": 0,
         });
         assert_eq!(tab.sync().await, snapshot);
     }

@@ -81,6 +81,13 @@ fn session() -> Value {
         "cancelAt": time("Time at which the subscription will be canceled"),
         "pastDueSince": time("Time at which the subscription became past due, while it is"),
         "roleAssignedAt": time("Time of the latest role change"),
+        "roles": {
+            "type": "array",
+            "items": { "type": "string" },
+            "uniqueItems": true,
+            "description": "Roles of the policy, lowest first",
+        },
+        "epoch": count("Unix seconds at which the two counters below restarted; 0 at first"),
         "revocationId": count("Number of role changes so far"),
         "accountVersion": count("Number of commits of the account so far"),
     })
