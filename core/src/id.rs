@@ -157,7 +157,6 @@ pub struct Epoch(pub i64);
 impl Epoch {
     /// Whether this is the first epoch, which no restore began.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub const fn is_first(&self) -> bool {
         self.0 == 0
     }

@@ -12,7 +12,7 @@ async fn restored<const N: usize>(users: [&str; N]) -> (TestServer, [String; N])
     let folder = tempfile::tempdir().unwrap();
     let (data, backup) = (folder.path().join("data.db"), folder.path().join("backup.db"));
     let lost =
-        TestServer::start_with(|settings| settings.data = data.clone(), |server| server).await;
+        TestServer::start_with(|settings| settings.data.clone_from(&data), |server| server).await;
     for user in users {
         lost.subscription(user, "active").await;
         has_revocation_id(&lost, user, 1).await;
