@@ -72,7 +72,8 @@ ALLOWED_ACTIONS = {
         "dynamodb:Query",
         "execute-api:ManageConnections",
     },
-    "Session": {"dynamodb:GetItem"},
+    # A client that has seen more than a restored table begins a new epoch: an account and a ledger row.
+    "Session": {"dynamodb:GetItem", "dynamodb:PutItem"},
     "Expiry": {
         "dynamodb:Query",
         "dynamodb:Scan",
