@@ -89,7 +89,7 @@ where
             // Small steps are followed, so that they never add up to a jump.
             self.origin.store(candidate, Relaxed);
         } else if state.behind.is_some_and(|latest| wall >= latest.as_micros() - JUMP_MICROS) {
-            // What is stored has been later than the clock: this jump is the mend.
+            // What is stored has been later than the clock: this jump is the fix.
             self.follow(state, candidate, ticks);
         } else {
             let doubt = state.doubt.filter(|known| !is_jump(candidate, known.origin));
@@ -144,9 +144,8 @@ where
 
     fn witness(&self, signed_at: Timestamp) -> bool {
         let (wall, ticks) = self.read();
-        let agrees = |time: i64| {
-            time.abs_diff(signed_at.as_micros()) <= TOLERANCE_MICROS.unsigned_abs()
-        };
+        let agrees =
+            |time: i64| time.abs_diff(signed_at.as_micros()) <= TOLERANCE_MICROS.unsigned_abs();
         if self.settled.load(Relaxed) && agrees(wall) {
             return false;
         }

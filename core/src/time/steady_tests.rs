@@ -149,7 +149,7 @@ fn what_was_stored_in_the_future_is_decided_again_once_the_clock_is_confirmed() 
 }
 
 proptest! {
-    /// Whatever the system's clock does for less than an hour at a time, as long as Stripe is heard of or
+    /// Whatever the system's clock does for less than an hour at a time, as long as Stripe delivers or
     /// it is right in between, the time stays the right one.
     #[test]
     fn the_time_stays_right_under_short_errors(

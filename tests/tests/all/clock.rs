@@ -108,7 +108,8 @@ async fn a_clock_that_is_60_days_ahead_for_seconds_ends_nobodys_role_and_deletes
 }
 
 #[tokio::test]
-async fn what_was_ended_by_a_clock_that_was_wrong_at_the_start_is_given_back_and_ends_when_it_is_due() {
+async fn what_was_ended_by_a_clock_that_was_wrong_at_the_start_is_given_back_and_ends_when_it_is_due()
+ {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data.db");
     let error = ClockError::default();
@@ -141,7 +142,7 @@ async fn what_was_ended_by_a_clock_that_was_wrong_at_the_start_is_given_back_and
         state["role"] == "paid"
     })
     .await;
-    assert_eq!(state["revocationId"], 3, "everybody hears of it");
+    assert_eq!(state["revocationId"], 3, "her tabs are told");
 
     server.pass_secs(31 * DAY);
     let mut later = server.socket(&server.token("ada", NEVER_STALE)).await;
