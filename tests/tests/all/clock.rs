@@ -142,7 +142,7 @@ async fn what_was_ended_by_a_clock_that_was_wrong_at_the_start_is_given_back_and
         state["role"] == "paid"
     })
     .await;
-    assert_eq!(state["revocationId"], 3, "her tabs are told");
+    assert_eq!(state["revocationId"], 3, "her tabs are notified");
 
     server.pass_secs(31 * DAY);
     let mut later = server.socket(&server.token("ada", NEVER_STALE)).await;
