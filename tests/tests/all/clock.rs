@@ -96,8 +96,8 @@ async fn a_clock_that_is_60_days_ahead_for_seconds_ends_nobodys_role_and_deletes
     let after = ada.sync().await;
     assert_eq!(after["role"], "paid");
     assert_eq!(after["revocationId"], before["revocationId"], "nobody was logged out");
-    let known = server.webhook(&webhook::subscription("evt_0", "ada", "active", START).to_string());
-    known.await.assert(200, "");
+    let first = webhook::subscription("evt_0", "ada", "active", START).to_string();
+    server.webhook(&first).await.assert(200, "");
     eventually("the ledger knows the first event", async || {
         let metrics = server.get("/metrics", "").await.body;
         metrics.lines().any(|line| {
@@ -136,15 +136,13 @@ async fn what_was_ended_by_a_clock_that_was_wrong_at_the_start_is_given_back_and
     error.set(0);
     server.skip_events(10);
     server.subscription("bob", "active").await;
-    let mut state = Value::Null;
     eventually("her role is given back", async || {
-        state = ada.sync().await;
-        state["role"] == "paid"
+        let state = ada.sync().await;
+        state["role"] == "paid" && state["revocationId"] == 3
     })
     .await;
-    assert_eq!(state["revocationId"], 3, "her tabs are notified");
 
-    server.pass_secs(31 * DAY);
+    server.pass_secs(59 * DAY);
     let mut later = server.socket(&server.token("ada", NEVER_STALE)).await;
     eventually("it ends when it is due", async || {
         let state = later.sync().await;

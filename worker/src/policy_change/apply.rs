@@ -64,11 +64,11 @@ pub async fn apply<S: Store + Scan + PolicyRecord, F: Future<Output = ()> + Send
 ) -> Result<bool, StoreError> {
     let Some(mut state) = pending(store, policy).await? else { return Ok(true) };
     store.set_policy_state(state.clone()).await?;
+    let pass = state.pass();
     while let Some(progress) = state.progress {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Ok(false);
         }
-        let pass = state.pass();
         let next = match progress {
             Progress::Customers(after) => {
                 let page = store.customers(after.as_deref(), POLICY_PAGE_ROWS_MAX).await?;
