@@ -16,7 +16,6 @@ use tierlift_core::{
     fold::{self, Edge},
     id::{CustomerId, EventId, InvoiceId, PaymentId, PurchaseId, SubscriptionId, UserId, Version},
     invoice::{Invoice, Paid},
-    ledger::SystemEvent,
     limits::ID_BYTES_MAX,
     model::decide_with,
     payment::{Payment, PaymentReport, PaymentState},
