@@ -60,6 +60,12 @@ impl Program {
         Self { child, address }
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it in the middle of whatever it does.
     pub fn kill(self) {
         self.child.kill().unwrap();

@@ -2,6 +2,7 @@
 #![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
 mod bad_input;
+mod chaos;
 mod clock;
 mod contract;
 mod crash;
@@ -21,4 +22,5 @@ mod shapes;
 mod shop;
 mod sockets;
 mod standing;
+mod stories;
 mod tierlift;

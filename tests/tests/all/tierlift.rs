@@ -85,6 +85,16 @@ impl Tierlift {
         self.program.address
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.program.id()
+    }
+
+    /// Asks it to end, and waits: it must end well.
+    pub(crate) fn terminate(self) {
+        self.program.terminate();
+    }
+
     pub(crate) fn kill(self) {
         self.program.kill();
     }
