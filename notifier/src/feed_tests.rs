@@ -48,6 +48,7 @@ fn record(user: &str, revocation_id: u64) -> ChangeRecord {
         kind: ChangeKind::Upgraded,
         account_version: Version(1),
         role_assigned_at: None,
+        revoked_before: None,
         epoch: Epoch::default(),
         revocation_id: RevocationId(revocation_id),
         standing: Standing { subscription_active: true, ..Standing::default() },

@@ -165,6 +165,7 @@ mod tests {
             },
             event: EventId::new("evt_1").unwrap(),
             role_assigned_at: Some(Timestamp::from_millis(1)),
+            revoked_before: None,
             at: Timestamp::from_millis(4),
         }
     }

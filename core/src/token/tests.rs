@@ -1,0 +1,433 @@
+//! Tests of `token`: shared secrets as rows, public keys with tokens that node:crypto signed.
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    limits::{TOKEN_CLOCK_SKEW_SECS, TOKEN_TTL_SECS},
+    policy::tests::policy,
+};
+
+const SECRET: &str = "a secret that is only for these tests";
+const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+const EXP: i64 = 1_700_000_100;
+
+fn keys() -> TokenKeys {
+    TokenKeys::new(Some(Secret::new(SECRET).unwrap()))
+}
+
+fn rules(issuer: &[&str], audience: &[&str]) -> Rules {
+    let list = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
+    let (issuer, audience) = (list(issuer), list(audience));
+    TokenConfig { issuer, audience, ..TokenConfig::default() }.rules()
+}
+
+fn issuers_keys() -> TokenKeys {
+    let keys = TokenKeys::new(None).with_rules(rules(&["https://issuer.example.com/"], &["app"]));
+    keys.with_jwks(vectors().jwks.to_string().as_bytes()).unwrap()
+}
+
+fn account() -> Account {
+    Account::new(UserId::new("ada").unwrap(), &policy())
+}
+
+fn signed(secret: &[u8], algorithm: Algorithm, claims: &Value) -> String {
+    encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap()
+}
+
+fn good() -> String {
+    signed(SECRET.as_bytes(), Algorithm::HS256, &json!({"sub": "ada", "exp": EXP}))
+}
+
+#[derive(Deserialize)]
+struct Vectors {
+    jwks: Value,
+    vectors: Vec<Vector>,
+}
+
+#[derive(Deserialize)]
+struct Vector {
+    what: String,
+    expected: String,
+    token: String,
+}
+
+fn vectors() -> Vectors {
+    serde_json::from_str(include_str!("../../testdata/token_vectors.json")).unwrap()
+}
+
+fn word(got: &Result<Claims, Error>) -> &'static str {
+    match got {
+        Ok(_) => "ok",
+        Err(Error::Expired) => "expired",
+        Err(Error::UnknownKey) => "unknown key",
+        Err(Error::Invalid) => "invalid",
+        Err(Error::TooLong(_)) => "too long",
+        Err(Error::Critical) => "critical",
+        Err(Error::Type) => "type",
+        Err(Error::Subject) => "subject",
+        Err(Error::Issuer) => "issuer",
+        Err(Error::Audience) => "audience",
+        Err(Error::NotYetValid) => "not yet",
+        Err(Error::SessionExpired) => "session",
+        Err(Error::Missing | Error::Stale | Error::Revoked | Error::Foreign) => "not of verify",
+    }
+}
+
+#[test]
+fn claims_of_a_shared_secret() {
+    let now = NOW.as_secs();
+    for (claims, expected) in [
+        (json!({"sub": "ada", "exp": EXP}), "ok"),
+        (json!({"sub": "ada", "exp": EXP, "rev": 7, "iat": now, "aud": "x", "more": [1]}), "ok"),
+        (json!({"sub": "ada", "exp": EXP, "rev": null, "nbf": null}), "ok"),
+        (json!({"sub": "ada", "exp": 1_700_000_100.75}), "ok"),
+        (json!({"sub": "ada", "exp": now - 60}), "expired"),
+        (json!({"sub": "ada", "exp": now - 59}), "ok"),
+        (json!({"sub": "ada", "exp": 0}), "expired"),
+        (json!({"sub": "ada", "exp": EXP, "nbf": now + 60}), "ok"),
+        (json!({"sub": "ada", "exp": EXP, "nbf": now + 61}), "not yet"),
+        (json!({"sub": "ada", "exp": EXP, "nbf": -1}), "invalid"),
+        (json!({"sub": "ada"}), "invalid"),
+        (json!({"sub": "ada", "exp": null}), "invalid"),
+        (json!({"sub": "ada", "exp": "1700000100"}), "invalid"),
+        (json!({"sub": "ada", "exp": -1}), "invalid"),
+        (json!({"sub": "ada", "exp": 1e300}), "invalid"),
+        (json!({"exp": EXP}), "subject"),
+        (json!({"sub": "", "exp": EXP}), "subject"),
+        (json!({"sub": "a\nb", "exp": EXP}), "subject"),
+        (json!({"sub": "x".repeat(256), "exp": EXP}), "subject"),
+        (json!({"sub": 7, "exp": EXP}), "subject"),
+        (json!({"sub": "ada", "exp": EXP, "rev": -1}), "invalid"),
+        (json!({"sub": "ada", "exp": EXP, "rev": "7"}), "invalid"),
+        (json!([]), "invalid"),
+    ] {
+        let token = signed(SECRET.as_bytes(), Algorithm::HS256, &claims);
+        assert_eq!(word(&keys().verify(&token, NOW)), expected, "{claims}");
+    }
+}
+
+#[test]
+fn only_our_secret_and_our_algorithm_count() {
+    let claims = json!({"sub": "ada", "exp": EXP});
+    let hs = |secret: &str, algorithm| signed(secret.as_bytes(), algorithm, &claims);
+    let good = good();
+    let body = good.split('.').nth(1).unwrap();
+    let modulus = vectors().jwks["keys"][0]["n"].as_str().unwrap().to_owned();
+    let both = keys().with_public_keys_of(issuers_keys());
+    let public = issuers_keys();
+    for (what, keys, token, expected) in [
+        ("ours", &keys(), good.clone(), "ok"),
+        ("ours, beside public keys", &both, good.clone(), "ok"),
+        ("another secret", &keys(), hs(&"y".repeat(32), Algorithm::HS256), "invalid"),
+        ("another length", &keys(), hs(SECRET, Algorithm::HS512), "invalid"),
+        ("none", &keys(), format!("eyJhbGciOiJub25lIn0.{body}."), "invalid"),
+        ("None", &keys(), format!("eyJhbGciOiJOb25lIn0.{body}."), "invalid"),
+        ("no signature", &keys(), format!("{}.", good.rsplit_once('.').unwrap().0), "invalid"),
+        ("a public key as the secret", &both, hs(&modulus, Algorithm::HS256), "invalid"),
+        ("the same without a secret", &public, hs(&modulus, Algorithm::HS256), "unknown key"),
+        (
+            "a key set's symmetric key",
+            &public,
+            hs(&"x".repeat(32), Algorithm::HS256),
+            "unknown key",
+        ),
+        ("no keys at all", &TokenKeys::default(), good.clone(), "invalid"),
+        ("two parts", &keys(), "a.b".to_owned(), "invalid"),
+        ("four parts", &keys(), format!("{good}.x"), "invalid"),
+        ("blank around", &keys(), format!(" {good}"), "invalid"),
+        ("too long", &keys(), "x".repeat(TOKEN_BYTES_MAX + 1), "too long"),
+    ] {
+        assert_eq!(word(&keys.verify(&token, NOW)), expected, "{what}");
+    }
+    assert_eq!(keys().verify("", NOW), Err(Error::Missing));
+    let long = json!({"sub": "ada", "exp": EXP, "pad": "x".repeat(TOKEN_BYTES_MAX)});
+    let long = signed(SECRET.as_bytes(), Algorithm::HS256, &long);
+    assert_eq!(keys().verify(&long, NOW), Err(Error::TooLong(long.len())));
+}
+
+/// `testdata/make_token_vectors.mjs` made these.
+#[test]
+fn tokens_of_an_issuer_with_a_key_set() {
+    let Vectors { vectors, .. } = vectors();
+    let keys = issuers_keys();
+    assert_eq!(format!("{keys:?}"), "TokenKeys(secret: false, public: 3)");
+    for Vector { what, expected, token } in vectors {
+        let got = keys.verify(&token, NOW);
+        assert_eq!(word(&got), expected, "{what}");
+        if let Ok(claims) = got {
+            assert_eq!((claims.user.as_str(), claims.revocation_id), ("ada", None), "{what}");
+            assert_eq!(claims.expires_at, Timestamp::from_secs(4_102_444_800));
+            let later = claims.valid_until;
+            assert_eq!(later, claims.expires_at.plus_secs(TOKEN_CLOCK_SKEW_SECS));
+            assert!(!claims.is_own());
+            assert_eq!(keys.verify(&token, later), Err(Error::Expired), "{what}");
+        }
+    }
+}
+
+#[test]
+fn key_sets_without_a_usable_key_are_refused() {
+    let all = vectors().jwks;
+    let only = |kid: &str| {
+        let keys = all["keys"].as_array().unwrap().iter().filter(|key| key["kid"] == kid);
+        json!({"keys": keys.collect::<Vec<_>>()}).to_string()
+    };
+    for (jwks, usable) in [
+        (only("rsa"), true),
+        (only("p256"), true),
+        (only("ed25519"), true),
+        (only("weak"), false),
+        (only("p384"), false),
+        (only("encryption"), false),
+        (only("shared"), false),
+        (r#"{"keys":[]}"#.to_owned(), false),
+        ("{}".to_owned(), false),
+        ("<html>".to_owned(), false),
+        (String::new(), false),
+    ] {
+        let got = TokenKeys::default().with_jwks(jwks.as_bytes());
+        assert_eq!(got.is_ok(), usable, "{jwks}: {:?}", got.err());
+    }
+}
+
+#[test]
+fn a_minted_token_says_who_and_at_which_revocation_id() {
+    let user = UserId::new("ada \"ü\"").unwrap();
+    let token = keys().secret().unwrap().mint(&user, RevocationId(7), NOW);
+    let claims = keys().verify(&token, NOW).unwrap();
+    assert_eq!((&claims.user, claims.epoch), (&user, None));
+    assert_eq!(claims.revocation_id, Some(RevocationId(7)));
+    assert_eq!(claims.expires_at, NOW.plus_secs(TOKEN_TTL_SECS));
+    assert!(claims.is_own());
+    assert!(!format!("{:?}", keys()).contains(SECRET));
+}
+
+fn claims(revocation_id: Option<u64>, epoch: Option<i64>) -> Claims {
+    Claims {
+        user: UserId::new("ada").unwrap(),
+        revocation_id: revocation_id.map(RevocationId),
+        epoch: epoch.map(Epoch),
+        issued_at: None,
+        expires_at: NOW,
+        valid_until: NOW,
+        own: None,
+    }
+}
+
+#[test]
+fn a_token_is_stale_below_the_revocation_id() {
+    let account = Account { revocation_id: RevocationId(7), ..account() };
+    for (rev, fresh) in [
+        (None, Ok(())),
+        (Some(8), Ok(())),
+        (Some(7), Ok(())),
+        (Some(6), Err(Error::Stale)),
+        (Some(0), Err(Error::Stale)),
+    ] {
+        assert_eq!(check_fresh(&claims(rev, None), &account), fresh, "{rev:?}");
+    }
+}
+
+#[test]
+fn a_token_that_was_issued_before_a_revocation_counts_no_more() {
+    let account = Account { revoked_before: Some(NOW), ..account() };
+    for (issued_at, expected) in [
+        (Some(NOW), Ok(())),
+        (Some(NOW.plus_secs(5)), Ok(())),
+        (Some(NOW.plus_secs(-1)), Err(Error::Revoked)),
+        (None, Err(Error::Revoked)),
+    ] {
+        assert_eq!(check_not_revoked(issued_at, &account), expected, "{issued_at:?}");
+    }
+    assert_eq!(check_not_revoked(None, &self::account()), Ok(()));
+}
+
+#[test]
+fn a_token_of_another_epoch_is_stale_and_so_is_one_that_knows_more_than_the_account() {
+    let account = Account { epoch: Epoch(100), revocation_id: RevocationId(7), ..account() };
+    for (epoch, rev, fresh) in [
+        (100, 7, Ok(())),
+        (100, 6, Err(Error::Stale)),
+        (100, 8, Err(Error::Stale)),
+        (99, 7, Err(Error::Stale)),
+        (99, 8, Err(Error::Stale)),
+        (101, 7, Err(Error::Stale)),
+        (0, 7, Err(Error::Stale)),
+    ] {
+        let claims = claims(Some(rev), Some(epoch));
+        assert_eq!(check_fresh(&claims, &account), fresh, "{claims:?}");
+    }
+    let issued = keys().secret().unwrap().issue(&account, NOW);
+    assert_eq!(issued.lifetime_secs, TOKEN_TTL_SECS);
+    let claims = keys().verify(&issued.token, NOW).unwrap();
+    assert_eq!((claims.epoch, claims.revocation_id), (Some(Epoch(100)), Some(RevocationId(7))));
+}
+
+#[test]
+fn whoever_knows_the_secret_may_leave_out_issuer_and_audience_but_not_name_others() {
+    let keys = keys().with_rules(rules(&["us"], &["app"]));
+    for (more, expected) in [
+        (json!({}), "ok"),
+        (json!({"iss": "us", "aud": "app"}), "ok"),
+        (json!({"iss": null, "aud": ["x", "app"]}), "ok"),
+        (json!({"iss": "them"}), "issuer"),
+        (json!({"aud": "other"}), "audience"),
+        // Only an issuer with a key set leaves these out of `aud`.
+        (json!({"azp": "other"}), "ok"),
+    ] {
+        let mut claims = json!({"sub": "ada", "exp": EXP});
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let token = signed(SECRET.as_bytes(), Algorithm::HS256, &claims);
+        assert_eq!(word(&keys.verify(&token, NOW)), expected, "{claims}");
+        assert_eq!(word(&self::keys().verify(&token, NOW)), "ok", "nothing is listed");
+    }
+}
+
+#[test]
+fn a_key_set_without_rules_lets_nobody_in() {
+    let keys = TokenKeys::default().with_public_keys_of(issuers_keys());
+    let ok = vectors().vectors.into_iter().filter(|vector| vector.expected == "ok");
+    assert!(ok.map(|vector| keys.verify(&vector.token, NOW)).all(|got| got == Err(Error::Issuer)));
+}
+
+/// The claims of a token of ours.
+fn payload(token: &str) -> Value {
+    let claims = keys().verify(token, NOW).unwrap();
+    Value::Object(claims.own.unwrap())
+}
+
+#[test]
+fn a_refreshed_token_says_all_that_the_old_one_said_and_lives_as_long() {
+    let account = Account { revocation_id: RevocationId(3), ..account() };
+    let refreshed = |claims: &Value, now: Timestamp| {
+        let token = signed(SECRET.as_bytes(), Algorithm::HS256, claims);
+        let claims = keys().verify(&token, NOW).unwrap();
+        keys().reissue(&claims, &account, now)
+    };
+    let (now, week) = (NOW.as_secs(), 7 * 86_400);
+    let host = json!({
+        "sub": "ada", "iat": now - 100, "exp": now - 100 + week, "rev": 2, "nbf": now - 100,
+        "email": "ada@example.com", "tenant": {"id": 7}, "aud": ["app"], "iss": "us",
+        "scope": "read write", "jti": "1",
+    });
+    let issued = refreshed(&host, NOW).unwrap();
+    assert_eq!(issued.lifetime_secs, week);
+    let mut expected = host;
+    for (name, value) in [
+        ("iat", json!(now)),
+        ("exp", json!(now + week)),
+        ("rev", json!(3)),
+        ("epoch", json!(0)),
+        ("auth_time", json!(now - 100)),
+    ] {
+        expected[name] = value;
+    }
+    assert_eq!(payload(&issued.token), expected);
+    // Without `iat` nobody knows how long it lived, nor when the session began.
+    let issued = refreshed(&json!({"sub": "ada", "exp": EXP}), NOW).unwrap();
+    assert_eq!(issued.lifetime_secs, TOKEN_TTL_SECS);
+    assert_eq!(payload(&issued.token)["auth_time"], now);
+}
+
+#[test]
+fn no_refresh_goes_beyond_the_age_of_the_session() {
+    let days = |days: i64| days * 86_400;
+    let now = NOW.as_secs();
+    let verified = |auth_time: Option<i64>, iat: i64| {
+        let claims = json!({"sub": "ada", "exp": EXP, "iat": iat, "auth_time": auth_time});
+        keys().verify(&signed(SECRET.as_bytes(), Algorithm::HS256, &claims), NOW)
+    };
+    let lifetime = |auth_time, iat| {
+        let claims = verified(auth_time, iat)?;
+        keys().reissue(&claims, &account(), NOW).map(|issued| issued.lifetime_secs)
+    };
+    let minute_ago = now - 60;
+    for (auth_time, iat, expected) in [
+        (None, minute_ago, Ok(EXP - minute_ago)),
+        (Some(now - days(29)), minute_ago, Ok(EXP - minute_ago)),
+        (Some(now - days(30) + 5), minute_ago, Ok(5)),
+        (Some(now - days(30)), minute_ago, Err(Error::SessionExpired)),
+        (None, now - days(30), Err(Error::SessionExpired)),
+        // Nobody signs in tomorrow.
+        (Some(now + days(300)), minute_ago, Ok(EXP - minute_ago)),
+    ] {
+        assert_eq!(lifetime(auth_time, iat), expected, "{auth_time:?} {iat}");
+    }
+    assert!(verified(None, now - days(30)).is_ok(), "a host's own token lives as long as it says");
+    let short = verified(Some(now - days(30) + 5), minute_ago).unwrap();
+    assert_eq!(short.valid_until, NOW.plus_secs(5));
+}
+
+#[test]
+fn a_token_of_another_issuer_is_never_refreshed_into_ours() {
+    let both = keys()
+        .with_public_keys_of(issuers_keys())
+        .with_rules(rules(&["https://issuer.example.com/"], &["app"]));
+    for Vector { what, token, .. } in
+        vectors().vectors.into_iter().filter(|vector| vector.expected == "ok")
+    {
+        let claims = both.verify(&token, NOW).unwrap();
+        assert_eq!(both.reissue(&claims, &account(), NOW), Err(Error::Foreign), "{what}");
+    }
+    let ours = both.verify(&good(), NOW).unwrap();
+    assert!(both.reissue(&ours, &account(), NOW).is_ok());
+    assert_eq!(issuers_keys().reissue(&ours, &account(), NOW), Err(Error::Foreign));
+}
+
+#[test]
+fn while_a_secret_is_rotated_the_new_one_signs_and_both_verify() {
+    let [old, new] = ["the old secret of thirty-two bytes", "the new secret of thirty-two bytes"];
+    let keys = |list: &str| TokenKeys::new(Some(Secret::new(list).unwrap()));
+    let token = |keys: &TokenKeys| keys.secret().unwrap().issue(&account(), NOW).token;
+    let rotating = keys(&format!("{new}, {old}"));
+    for (signer, [by_old, by_both, by_new]) in
+        [(old, [true, true, false]), (new, [false, true, true])]
+    {
+        let token = token(&keys(signer));
+        for (verifier, expected) in
+            [(&keys(old), by_old), (&rotating, by_both), (&keys(new), by_new)]
+        {
+            assert_eq!(verifier.verify(&token, NOW).is_ok(), expected, "{signer}");
+        }
+    }
+    assert!(keys(new).verify(&token(&rotating), NOW).is_ok());
+    assert!(keys(old).verify(&token(&rotating), NOW).is_err());
+}
+
+#[test]
+fn a_weak_secret_is_refused() {
+    let long = "a secret of at least thirty-two bytes";
+    let error = |list: &str| Secret::new(list).map(|_| ()).unwrap_err().to_string();
+    for (list, part) in [
+        ("", "this one has 0"),
+        (" , ", "this one has 0"),
+        (&long[..31], "this one has 31"),
+        (&format!("{long},short"), "this one has 5"),
+        (&format!("{long},{long},{long}"), "at most 2 JWT secrets"),
+        (&"x".repeat(64), "is a placeholder"),
+        ("changeme-changeme-changeme-changeme", "is a placeholder"),
+    ] {
+        assert!(error(list).contains(part), "{list}: {}", error(list));
+    }
+}
+
+proptest! {
+    #[test]
+    fn garbage_is_no_panic_and_no_token(text in "\\PC*", parts in "[A-Za-z0-9_-]{0,99}(\\.[A-Za-z0-9_-]{0,99}){0,4}") {
+        prop_assert!(keys().verify(&text, NOW).is_err());
+        prop_assert!(keys().verify(&parts, NOW).is_err());
+    }
+
+    #[test]
+    fn every_character_of_a_token_counts(place: proptest::sample::Index, with in "[A-Za-z0-9_.-]") {
+        let good = good();
+        let place = place.index(good.len());
+        let mut changed = good.clone();
+        changed.replace_range(place..=place, &with);
+        prop_assert_eq!(keys().verify(&changed, NOW).is_ok(), changed == good);
+    }
+}
