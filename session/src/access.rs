@@ -126,7 +126,7 @@ impl<S: Store> Access<S> {
     async fn identify(&self, token: &str) -> Result<Authenticated, Error> {
         let claims = self.keyring.verify(token, self.clock.now()).await?;
         let account = self.account(&claims.user).await?;
-        check_not_revoked(claims.issued_at, &account)?;
+        check_not_revoked(claims.times(), &account)?;
         Ok(Authenticated { claims, account })
     }
 

@@ -145,7 +145,31 @@ pub struct Claims {
     own: Option<Map<String, Value>>,
 }
 
+/// The times of a token with which a socket was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenTimes {
+    /// `iat`.
+    pub issued_at: Option<Timestamp>,
+    /// Time from which the token is refused.
+    pub valid_until: Timestamp,
+}
+
+impl TokenTimes {
+    /// Whether the token was issued before its user's tokens were revoked at that time. One that does not say
+    /// when it was issued may be older.
+    #[must_use]
+    pub fn is_revoked(&self, revoked_before: Timestamp) -> bool {
+        self.issued_at.is_none_or(|at| at < revoked_before)
+    }
+}
+
 impl Claims {
+    /// What a socket remembers of its token.
+    #[must_use]
+    pub const fn times(&self) -> TokenTimes {
+        TokenTimes { issued_at: self.issued_at, valid_until: self.valid_until }
+    }
+
     /// Whether the shared secret signed the token.
     #[must_use]
     pub const fn is_own(&self) -> bool {
@@ -174,11 +198,12 @@ pub fn check_fresh(claims: &Claims, account: &Account) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks that a token was issued after the last revocation of its user's tokens. One that does not say when
-/// it was issued may be older.
-pub fn check_not_revoked(issued_at: Option<Timestamp>, account: &Account) -> Result<(), Error> {
-    let Some(revoked_before) = account.revoked_before else { return Ok(()) };
-    if issued_at.is_some_and(|at| at >= revoked_before) { Ok(()) } else { Err(Error::Revoked) }
+/// Checks that a token was issued after the last revocation of its user's tokens.
+pub fn check_not_revoked(token: TokenTimes, account: &Account) -> Result<(), Error> {
+    match account.revoked_before {
+        Some(revoked_before) if token.is_revoked(revoked_before) => Err(Error::Revoked),
+        Some(_) | None => Ok(()),
+    }
 }
 
 #[cfg(test)]

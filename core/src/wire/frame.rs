@@ -95,6 +95,21 @@ pub fn notice(change: &Change) -> String {
     })
 }
 
+/// Why a socket is about to end, where no close frame with a code can be sent.
+#[derive(Serialize)]
+struct CloseNotice<'a> {
+    v: u8,
+    r#type: &'static str,
+    code: u16,
+    reason: &'a str,
+}
+
+/// The text of a `CLOSE` frame, for a gateway that ends sockets with a code of its own.
+#[must_use]
+pub fn close(code: u16, reason: &str) -> String {
+    text(&CloseNotice { v: V, r#type: "CLOSE", code, reason })
+}
+
 /// The text of a `PONG` frame.
 #[must_use]
 pub const fn pong() -> &'static str {
@@ -140,6 +155,12 @@ mod tests {
         ] {
             assert_eq!(ClientFrame::parse(text), frame, "{text}");
         }
+    }
+
+    #[test]
+    fn a_close_is_announced_with_its_code() {
+        let expected = r#"{"v":1,"type":"CLOSE","code":4001,"reason":"token_expired"}"#;
+        assert_eq!(close(4001, "token_expired"), expected);
     }
 
     fn change() -> Change {
