@@ -68,6 +68,7 @@ use crate::{
 pub struct Server {
     db: Db,
     access: Arc<Access<Db>>,
+    sockets: Registry,
     reload: Reload,
     secrets: Secrets,
     origins: Origins,
@@ -100,7 +101,8 @@ impl Server {
         let reload =
             Reload { policy: policy.clone(), connected_accounts, replaced: Arc::default() };
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
-        Ok(Self { db, access, reload, secrets, origins, timeouts, host: Router::new() })
+        let (sockets, host) = (Registry::default(), Router::new());
+        Ok(Self { db, access, sockets, reload, secrets, origins, timeouts, host })
     }
 
     /// The queue and the store.
@@ -113,6 +115,12 @@ impl Server {
     #[must_use]
     pub const fn access(&self) -> &Arc<Access<Db>> {
         &self.access
+    }
+
+    /// The live sockets.
+    #[must_use]
+    pub const fn sockets(&self) -> &Registry {
+        &self.sockets
     }
 
     /// Replaces the rules while the server runs.
@@ -140,7 +148,7 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let (db, sockets, timeouts) = (self.db.clone(), Registry::default(), self.timeouts);
+        let (db, sockets, timeouts) = (self.db.clone(), self.sockets.clone(), self.timeouts);
         let (stop, stopping) = watch::channel(false);
         let mut consumers = self.spawn_consumers(&sockets, &stopping);
         let mut background_tasks = self.spawn_background_tasks(&sockets, &stopping);
@@ -205,7 +213,7 @@ impl Server {
     }
 
     fn into_router(self, sockets: &Registry) -> Router {
-        let Self { db, access, reload, secrets, origins, timeouts, host } = self;
+        let Self { db, access, sockets: _, reload, secrets, origins, timeouts, host } = self;
         let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
             store: db.clone(),

@@ -3,6 +3,7 @@ use tierlift_core::{
     policy::{
         Access, OnDispute, OnReversal, PastDue, PauseCollection, PlanConfig, Stack, UnmappedPrice,
     },
+    token::TokenConfig,
 };
 
 use super::*;
