@@ -22,6 +22,8 @@ use tierlift_core::{
 };
 use tierlift_session::{Access, Keyring};
 
+use crate::Close;
+
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_795_000_000);
 
 pub(crate) fn user(id: &str) -> UserId {
@@ -145,6 +147,7 @@ impl Sockets for HeldSockets {
         let holder = self.holder(socket).await?;
         let is_revoked = holder.is_some_and(|holder| holder.token.is_revoked(revoked_before));
         if is_revoked {
+            self.push(socket, &Close::Revoked.frame()).await?;
             self.close(socket).await?;
         }
         Ok(is_revoked)

@@ -121,7 +121,7 @@ enum Reason {
     /// There is none, or it is old.
     Age,
     /// A token names a key that is not in the set of that time.
-    UnknownKey(Option<Instant>),
+    UnknownKey(Instant),
 }
 
 impl Keyring {
@@ -158,10 +158,12 @@ impl Keyring {
         if !keys.needs_key_set(token) {
             return Ok(keys.verify(token, now)?);
         }
+        let before = source.current();
         let current = self.current(source, now).await?;
+        let was_known = before.is_some_and(|before| before.at == current.at);
         match self.keys().verify(token, now) {
-            Err(token::Error::UnknownKey) => {
-                self.fetch(source, Reason::UnknownKey(Some(current.at)), now).await;
+            Err(token::Error::UnknownKey) if was_known => {
+                self.fetch(source, Reason::UnknownKey(current.at), now).await;
                 Ok(self.keys().verify(token, now)?)
             }
             other => Ok(other?),
@@ -191,8 +193,8 @@ impl Keyring {
         let is_due = match reason {
             Reason::Age => !current.is_some_and(|current| current.is_fresh(now)),
             Reason::UnknownKey(at) => {
-                let is_newer = current.map(|current| current.at) != at;
-                !is_newer && attempts.take_for_unknown_key()
+                let is_newest = current.is_some_and(|current| current.at == at);
+                is_newest && attempts.take_for_unknown_key()
             }
         };
         if !is_due || attempts.retry_at.is_some_and(|at| Instant::now() < at) {
