@@ -36,7 +36,7 @@ fn the_example_is_accepted_and_shows_the_defaults() {
 #[test]
 fn what_the_example_shows_in_comments_is_accepted() {
     let mut text = include_str!("../../../tierlift.example.toml").to_owned();
-    for key in ["jwks_url", "month_pass", "paid", "pause_collection"] {
+    for key in ["jwks_url", "issuer", "audience", "month_pass", "paid", "pause_collection"] {
         let (set, shown) = (format!("\n{key} = "), format!("\n# {key} = "));
         text = text.replace(&set, &format!("\n# was {key} = "));
         assert_eq!(text.matches(&shown).count(), 1, "{key}");
@@ -187,7 +187,7 @@ const WRONG_VALUES: &[&str] = &[
     "jwks_url = 7",
     "jwks_url = \"issuer\"",
     "jwks_url = \"http://ada:password@issuer.example.com/keys\"",
-    "livemode = false\njwks_url = \"https://issuer.example.com/keys\"",
+    "livemode = false\njwks_url = \"https://issuer.example.com/keys\"\naudience = [\"a\"]",
     "jwks_url = \"https://issuer.example.com/keys\"\nissuer = [\"a\"]",
     "jwks_url = \"https://issuer.example.com/keys\"\nissuer = []\naudience = [\"a\"]",
     "issuer = \"https://issuer.example.com/\"",
