@@ -243,9 +243,9 @@ pub const JWKS_AGE_SECS_MIN: u64 = 60;
 /// Age at which it is fetched again if the issuer allows it to be kept for longer, or says nothing, in
 /// seconds.
 pub const JWKS_AGE_SECS_DEFAULT: u64 = 10 * 60;
-/// Age from which it is used only while the issuer is away, in seconds: a withdrawn key counts no longer.
+/// Age from which it is used only while the issuer is unavailable, in seconds: a withdrawn key counts no longer.
 pub const JWKS_AGE_SECS_MAX: u64 = 15 * 60;
-/// Time for which a key set is used while the issuer is away, in seconds.
+/// Time for which a key set is used while the issuer is unavailable, in seconds.
 pub const JWKS_KEPT_SECS: u64 = 60 * 60;
 /// Time after which a failed fetch of a key set is repeated, in seconds.
 pub const JWKS_RETRY_SECS: u64 = 10;

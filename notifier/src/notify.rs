@@ -77,7 +77,7 @@ async fn push<S: Sockets>(sockets: &S, user: &UserId, socket: &S::Id, text: &str
     }
 }
 
-/// Ends a socket whose token is revoked by the change; the others are told of it.
+/// Ends a socket whose token is revoked by the change; the others are notified.
 async fn revoke<S: Sockets>(
     sockets: &S,
     change: &Change,

@@ -5,7 +5,7 @@
 //!   ▲                      └──issuer away for too long──▶ none
 //! ```
 //!
-//! A key set is fetched when a token first needs it, so that an issuer that is away stops nothing else. One
+//! A key set is fetched when a token first needs it, so that an issuer that is unavailable stops nothing else. One
 //! request at a time fetches it; for forged tokens with unknown keys that happens once a minute on average.
 //! Ages are measured by the monotonic clock, and by the wall clock where that says more: a function may have
 //! been frozen.

@@ -42,17 +42,14 @@ impl TokenConfig {
         if !(1..=SESSION_DAYS_MAX).contains(&days) {
             faults.push(ValueError::SessionDays(days.to_string()).at(Key::SessionMaxAgeDays));
         }
-        let lists: [(&[String], Key, fn(usize) -> Key, ValueError); 2] = [
-            (&self.issuer, Key::Issuers, Key::Issuer, ValueError::IssuerMissing),
-            (&self.audience, Key::Audiences, Key::Audience, ValueError::AudienceMissing),
-        ];
-        for (list, key, element, missing) in lists {
-            if self.jwks_url.is_some() && list.is_empty() {
-                faults.push(missing.at(key));
-            }
-            let blank = list.iter().enumerate().filter(|(_, text)| text.trim().is_empty());
-            faults.extend(blank.map(|(index, _)| ValueError::Blank.at(element(index))));
+        if self.jwks_url.is_some() && self.issuer.is_empty() {
+            faults.push(ValueError::IssuerMissing.at(Key::Issuers));
         }
+        if self.jwks_url.is_some() && self.audience.is_empty() {
+            faults.push(ValueError::AudienceMissing.at(Key::Audiences));
+        }
+        faults.extend(blank(&self.issuer, Key::Issuer));
+        faults.extend(blank(&self.audience, Key::Audience));
         faults
     }
 
@@ -65,6 +62,12 @@ impl TokenConfig {
             session_days_max: self.session_max_age_days,
         }
     }
+}
+
+/// The elements of a list that say nothing.
+fn blank(list: &[String], key: fn(usize) -> Key) -> impl Iterator<Item = Fault> {
+    let blank = list.iter().enumerate().filter(|(_, text)| text.trim().is_empty());
+    blank.map(move |(index, _)| ValueError::Blank.at(key(index)))
 }
 
 /// What tokens must say.

@@ -116,3 +116,7 @@ impl Secret {
         encode(&Header::new(Algorithm::HS256), claims, &self.sign).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+#[path = "secret_tests.rs"]
+mod tests;

@@ -11,51 +11,51 @@ use crate::{
     policy::tests::policy,
 };
 
-const SECRET: &str = "a secret that is only for these tests";
-const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
-const EXP: i64 = 1_700_000_100;
+pub(super) const SECRET: &str = "a secret that is only for these tests";
+pub(super) const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+pub(super) const EXP: i64 = 1_700_000_100;
 
-fn keys() -> TokenKeys {
+pub(super) fn keys() -> TokenKeys {
     TokenKeys::new(Some(Secret::new(SECRET).unwrap()))
 }
 
-fn rules(issuer: &[&str], audience: &[&str]) -> Rules {
+pub(super) fn rules(issuer: &[&str], audience: &[&str]) -> Rules {
     let list = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
     let (issuer, audience) = (list(issuer), list(audience));
     TokenConfig { issuer, audience, ..TokenConfig::default() }.rules()
 }
 
-fn issuers_keys() -> TokenKeys {
+pub(super) fn issuers_keys() -> TokenKeys {
     let keys = TokenKeys::new(None).with_rules(rules(&["https://issuer.example.com/"], &["app"]));
     keys.with_jwks(vectors().jwks.to_string().as_bytes()).unwrap()
 }
 
-fn account() -> Account {
+pub(super) fn account() -> Account {
     Account::new(UserId::new("ada").unwrap(), &policy())
 }
 
-fn signed(secret: &[u8], algorithm: Algorithm, claims: &Value) -> String {
+pub(super) fn signed(secret: &[u8], algorithm: Algorithm, claims: &Value) -> String {
     encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap()
 }
 
-fn good() -> String {
+pub(super) fn good() -> String {
     signed(SECRET.as_bytes(), Algorithm::HS256, &json!({"sub": "ada", "exp": EXP}))
 }
 
 #[derive(Deserialize)]
-struct Vectors {
+pub(super) struct Vectors {
     jwks: Value,
-    vectors: Vec<Vector>,
+    pub(super) vectors: Vec<Vector>,
 }
 
 #[derive(Deserialize)]
-struct Vector {
-    what: String,
-    expected: String,
-    token: String,
+pub(super) struct Vector {
+    pub(super) what: String,
+    pub(super) expected: String,
+    pub(super) token: String,
 }
 
-fn vectors() -> Vectors {
+pub(super) fn vectors() -> Vectors {
     serde_json::from_str(include_str!("../../testdata/token_vectors.json")).unwrap()
 }
 
@@ -293,127 +293,6 @@ fn a_key_set_without_rules_lets_nobody_in() {
     let keys = TokenKeys::default().with_public_keys_of(issuers_keys());
     let ok = vectors().vectors.into_iter().filter(|vector| vector.expected == "ok");
     assert!(ok.map(|vector| keys.verify(&vector.token, NOW)).all(|got| got == Err(Error::Issuer)));
-}
-
-/// The claims of a token of ours.
-fn payload(token: &str) -> Value {
-    let claims = keys().verify(token, NOW).unwrap();
-    Value::Object(claims.own.unwrap())
-}
-
-#[test]
-fn a_refreshed_token_says_all_that_the_old_one_said_and_lives_as_long() {
-    let account = Account { revocation_id: RevocationId(3), ..account() };
-    let refreshed = |claims: &Value, now: Timestamp| {
-        let token = signed(SECRET.as_bytes(), Algorithm::HS256, claims);
-        let claims = keys().verify(&token, NOW).unwrap();
-        keys().reissue(&claims, &account, now)
-    };
-    let (now, week) = (NOW.as_secs(), 7 * 86_400);
-    let host = json!({
-        "sub": "ada", "iat": now - 100, "exp": now - 100 + week, "rev": 2, "nbf": now - 100,
-        "email": "ada@example.com", "tenant": {"id": 7}, "aud": ["app"], "iss": "us",
-        "scope": "read write", "jti": "1",
-    });
-    let issued = refreshed(&host, NOW).unwrap();
-    assert_eq!(issued.lifetime_secs, week);
-    let mut expected = host;
-    for (name, value) in [
-        ("iat", json!(now)),
-        ("exp", json!(now + week)),
-        ("rev", json!(3)),
-        ("epoch", json!(0)),
-        ("auth_time", json!(now - 100)),
-    ] {
-        expected[name] = value;
-    }
-    assert_eq!(payload(&issued.token), expected);
-    // Without `iat` nobody knows how long it lived, nor when the session began.
-    let issued = refreshed(&json!({"sub": "ada", "exp": EXP}), NOW).unwrap();
-    assert_eq!(issued.lifetime_secs, TOKEN_TTL_SECS);
-    assert_eq!(payload(&issued.token)["auth_time"], now);
-}
-
-#[test]
-fn no_refresh_goes_beyond_the_age_of_the_session() {
-    let days = |days: i64| days * 86_400;
-    let now = NOW.as_secs();
-    let verified = |auth_time: Option<i64>, iat: i64| {
-        let claims = json!({"sub": "ada", "exp": EXP, "iat": iat, "auth_time": auth_time});
-        keys().verify(&signed(SECRET.as_bytes(), Algorithm::HS256, &claims), NOW)
-    };
-    let lifetime = |auth_time, iat| {
-        let claims = verified(auth_time, iat)?;
-        keys().reissue(&claims, &account(), NOW).map(|issued| issued.lifetime_secs)
-    };
-    let minute_ago = now - 60;
-    for (auth_time, iat, expected) in [
-        (None, minute_ago, Ok(EXP - minute_ago)),
-        (Some(now - days(29)), minute_ago, Ok(EXP - minute_ago)),
-        (Some(now - days(30) + 5), minute_ago, Ok(5)),
-        (Some(now - days(30)), minute_ago, Err(Error::SessionExpired)),
-        (None, now - days(30), Err(Error::SessionExpired)),
-        // Nobody signs in tomorrow.
-        (Some(now + days(300)), minute_ago, Ok(EXP - minute_ago)),
-    ] {
-        assert_eq!(lifetime(auth_time, iat), expected, "{auth_time:?} {iat}");
-    }
-    assert!(verified(None, now - days(30)).is_ok(), "a host's own token lives as long as it says");
-    let short = verified(Some(now - days(30) + 5), minute_ago).unwrap();
-    assert_eq!(short.valid_until, NOW.plus_secs(5));
-}
-
-#[test]
-fn a_token_of_another_issuer_is_never_refreshed_into_ours() {
-    let both = keys()
-        .with_public_keys_of(issuers_keys())
-        .with_rules(rules(&["https://issuer.example.com/"], &["app"]));
-    for Vector { what, token, .. } in
-        vectors().vectors.into_iter().filter(|vector| vector.expected == "ok")
-    {
-        let claims = both.verify(&token, NOW).unwrap();
-        assert_eq!(both.reissue(&claims, &account(), NOW), Err(Error::Foreign), "{what}");
-    }
-    let ours = both.verify(&good(), NOW).unwrap();
-    assert!(both.reissue(&ours, &account(), NOW).is_ok());
-    assert_eq!(issuers_keys().reissue(&ours, &account(), NOW), Err(Error::Foreign));
-}
-
-#[test]
-fn while_a_secret_is_rotated_the_new_one_signs_and_both_verify() {
-    let [old, new] = ["the old secret of thirty-two bytes", "the new secret of thirty-two bytes"];
-    let keys = |list: &str| TokenKeys::new(Some(Secret::new(list).unwrap()));
-    let token = |keys: &TokenKeys| keys.secret().unwrap().issue(&account(), NOW).token;
-    let rotating = keys(&format!("{new}, {old}"));
-    for (signer, [by_old, by_both, by_new]) in
-        [(old, [true, true, false]), (new, [false, true, true])]
-    {
-        let token = token(&keys(signer));
-        for (verifier, expected) in
-            [(&keys(old), by_old), (&rotating, by_both), (&keys(new), by_new)]
-        {
-            assert_eq!(verifier.verify(&token, NOW).is_ok(), expected, "{signer}");
-        }
-    }
-    assert!(keys(new).verify(&token(&rotating), NOW).is_ok());
-    assert!(keys(old).verify(&token(&rotating), NOW).is_err());
-}
-
-#[test]
-fn a_weak_secret_is_refused() {
-    let long = "a secret of at least thirty-two bytes";
-    let error = |list: &str| Secret::new(list).map(|_| ()).unwrap_err().to_string();
-    for (list, part) in [
-        ("", "this one has 0"),
-        (" , ", "this one has 0"),
-        (&long[..31], "this one has 31"),
-        (&format!("{long},short"), "this one has 5"),
-        (&format!("{long},{long},{long}"), "at most 2 JWT secrets"),
-        (&"x".repeat(64), "is a placeholder"),
-        ("changeme-changeme-changeme-changeme", "is a placeholder"),
-    ] {
-        assert!(error(list).contains(part), "{list}: {}", error(list));
-    }
 }
 
 proptest! {

@@ -339,7 +339,7 @@ async fn a_token_for_somebody_else_opens_nothing() {
         server.send(upgrade).await.assert(401, "token.invalid");
     }
     server.get("/session", &key.token(&server)).await.assert(200, "");
-    // With a secret of ours beside the key set, the issuer's token is still not replaced by one of ours.
+    // With our secret beside the key set, the issuer's token is still not replaced by our own.
     let refresh = Request::new("POST", "/session/refresh");
     let (theirs, ours) = (key.token(&server), server.token("ada", 0));
     server.send(refresh.bearer(&theirs)).await.assert(409, "refresh.unavailable");
