@@ -74,14 +74,7 @@ fn schema() -> Value {
                 "Values of `aud`, one of which a token must have; `azp` or `client_id` of a token without \
                  `aud`.",
             ),
-            "session_max_age_days": {
-                "description": "Days after the sign-in at which a session ends, however often its token is \
-                                refreshed.",
-                "type": "integer",
-                "minimum": 1,
-                "maximum": SESSION_DAYS_MAX,
-                "default": SESSION_DAYS_DEFAULT,
-            },
+            "session_max_age_days": session_max_age_days(),
             "plans": plans(),
             "features": features(),
             "policy": policy(&default),
@@ -93,6 +86,16 @@ fn schema() -> Value {
 
 /// Addresses with TLS, or on this machine.
 const JWKS_URL: &str = "^https://[^/]|^http://(localhost|127\\.[0-9.]+|\\[::1\\])(:[0-9]+)?(/|$)";
+
+fn session_max_age_days() -> Value {
+    json!({
+        "description": "Days after the sign-in at which a session ends, however often its token is refreshed.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": SESSION_DAYS_MAX,
+        "default": SESSION_DAYS_DEFAULT,
+    })
+}
 
 fn texts(description: &str) -> Value {
     json!({

@@ -110,6 +110,9 @@ pub fn close(code: u16, reason: &str) -> String {
     text(&CloseNotice { v: V, r#type: "CLOSE", code, reason })
 }
 
+/// The code and the reason of a socket whose token was revoked.
+pub const REVOKED: (u16, &str) = (4003, "revoked");
+
 /// The text of a `PONG` frame.
 #[must_use]
 pub const fn pong() -> &'static str {
