@@ -18,6 +18,11 @@ pub const SIGNATURES_MAX: usize = 16;
 pub const SIGNATURE_TOLERANCE_SECS: i64 = 300;
 /// Length of a signing secret, in bytes. Stripe's have 38: `whsec_` and 32 characters.
 pub const SIGNING_SECRET_BYTES_MIN: usize = 24;
+/// Step of the system's clock that is followed at once, in seconds. Adjustments are far smaller, and a
+/// wrong clock is mostly wrong by more.
+pub const CLOCK_JUMP_SECS_MAX: i64 = 3_600;
+/// Time after which a clock that nothing speaks against counts as right, in seconds.
+pub const CLOCK_CONFIRMED_SECS: i64 = 3_600;
 /// Active signing secrets: the current one, one that is being rotated out, and room for error.
 pub const SECRETS_MAX: usize = 8;
 /// Length of a `traceparent` header, in bytes; a longer one is dropped. Version 00 has 55
