@@ -31,7 +31,7 @@ POLICY = {
     "PURCHASE_DISPUTE",
     "PURCHASE_STACK",
 }
-TOKENS = {"JWT_SECRET_ARN", "JWKS_URL"}
+TOKENS = {"JWT_SECRET_ARN", "JWKS_URL", "ISSUER", "AUDIENCE", "SESSION_MAX_AGE_DAYS"}
 VARIABLES = {
     "Ingest": {"QUEUE_URL", "CONNECTED_ACCOUNTS"},
     "Worker": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | POLICY,
@@ -61,6 +61,7 @@ ALLOWED_ACTIONS = {
         "dynamodb:DescribeStream",
         "dynamodb:ListStreams",
         "dynamodb:Query",
+        "dynamodb:GetItem",
         "dynamodb:DeleteItem",
         "execute-api:ManageConnections",
         "sqs:SendMessage",
@@ -392,6 +393,9 @@ class Parameters(Template):
 
     def test_the_grace_limit_is_that_of_core(self):
         self.assertEqual(self.template["Parameters"]["GraceDays"]["MaxValue"], limit("GRACE_DAYS_MAX"))
+        session = self.template["Parameters"]["SessionMaxAgeDays"]
+        self.assertEqual(session["MaxValue"], limit("SESSION_DAYS_MAX"))
+        self.assertEqual(session["Default"], limit("SESSION_DAYS_DEFAULT"))
 
 
 if __name__ == "__main__":

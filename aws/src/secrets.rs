@@ -74,8 +74,8 @@ impl CachedSecret<Secrets> {
 }
 
 impl CachedSecret<token::Secret> {
-    /// The secret of the access tokens (HS256) that the environment names; `None` where another issuer
-    /// signs them.
+    /// The secret of the access tokens (HS256) that the environment names, or two while it is rotated;
+    /// `None` where another issuer signs them.
     pub fn token_secret(
         environment: &Environment,
         sdk: &Sdk,

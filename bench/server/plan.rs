@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn every_built_webhook_verifies_and_a_users_events_take_turns() {
         let plan = Plan::new(10, 4, "whsec_bench").unwrap();
-        let secrets = Secrets::parse("whsec_bench").unwrap();
+        let secrets = Secrets::parse_unchecked("whsec_bench").unwrap();
         let now = Timestamp::from_secs(i64::try_from(now_secs()).unwrap());
         let mut seen = 0;
         for (index, (header, body)) in plan.webhooks().enumerate() {

@@ -5,6 +5,7 @@
 //! its owner only.
 
 use std::{
+    fmt::Display,
     fs, io,
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
@@ -28,8 +29,18 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
+/// Parses the webhook secrets of a demo, of which one is public, so that the others need not be strong.
+pub(crate) fn demo_webhook_secrets(more: Option<&str>) -> Result<Secrets, Problem> {
+    let list = format!("{DEMO_WEBHOOK_SECRET},{}", more.unwrap_or_default());
+    Secrets::parse_unchecked(&list).map_err(unusable)
+}
+
+fn unusable(error: impl Display) -> Problem {
+    Problem::new(Code::SecretInvalid, format!("{WEBHOOK_SECRET_VAR}: {error}"))
+}
+
 /// Parses a comma-separated list of webhook secrets.
-pub(crate) fn webhook_secrets(list: Option<&str>) -> Result<Secrets, Problem> {
+fn webhook_secrets(list: Option<&str>) -> Result<Secrets, Problem> {
     let Some(list) = list else {
         let message = format!(
             "{WEBHOOK_SECRET_VAR} is not set; set it to the signing secret of your webhook endpoint, \
@@ -37,9 +48,7 @@ pub(crate) fn webhook_secrets(list: Option<&str>) -> Result<Secrets, Problem> {
         );
         return Err(Problem::new(Code::SecretMissing, message));
     };
-    Secrets::parse(list).map_err(|error| {
-        Problem::new(Code::SecretInvalid, format!("{WEBHOOK_SECRET_VAR}: {error}"))
-    })
+    Secrets::parse(list).map_err(unusable)
 }
 
 /// Parses the webhook secrets of a deployment, where the demo's secret would let anybody sign.
@@ -54,7 +63,26 @@ pub(crate) fn deployment_webhook_secrets(list: Option<&str>) -> Result<Secrets, 
     webhook_secrets(list)
 }
 
-/// The token secret. It is optional with a key set.
+/// Refuses one secret for both: Stripe knows the webhook secret, and whoever does could sign tokens with it.
+pub(crate) fn check_different(
+    webhook_secrets: Option<&str>,
+    jwt_secrets: Option<&str>,
+) -> Result<(), Problem> {
+    let parts =
+        |list: &'_ str| list.split(',').map(str::trim).map(str::to_owned).collect::<Vec<_>>();
+    let webhook_secrets = parts(webhook_secrets.unwrap_or_default());
+    let is_shared = |secret: &String| !secret.is_empty() && webhook_secrets.contains(secret);
+    if parts(jwt_secrets.unwrap_or_default()).iter().any(is_shared) {
+        let message = format!(
+            "{JWT_SECRET_VAR} and {WEBHOOK_SECRET_VAR} have a secret in common; use one of its own for \
+             tokens: `openssl rand -hex 32`"
+        );
+        return Err(Problem::new(Code::SecretInvalid, message));
+    }
+    Ok(())
+}
+
+/// The token secret, or two while it is rotated. It is optional with a key set.
 pub(crate) fn jwt_secret(
     secret: Option<&str>,
     has_jwks: bool,
@@ -119,14 +147,40 @@ mod tests {
         assert!(error.message.contains("STRIPE_WEBHOOK_SECRET is not set"));
         let error = webhook_secrets(Some(" , ")).unwrap_err();
         assert!(error.message.contains("no signing secret given"));
-        assert!(webhook_secrets(Some("whsec_a,whsec_b")).is_ok());
-        assert!(deployment_webhook_secrets(Some("whsec_a, whsec_demo")).is_err());
-        assert!(deployment_webhook_secrets(Some("whsec_a,whsec_b")).is_ok());
+        let [a, b] = ["whsec_9JfZ3kWq7mXbT1vRyD5c", "whsec_4GhNs8LpE2uAoC6xBiQz"];
+        let list =
+            |list: &str| deployment_webhook_secrets(Some(list)).map_err(|error| error.message);
+        assert!(list(&format!("{a}, whsec_demo")).is_err());
+        assert!(list(&format!("{a},{b}")).is_ok());
+        assert!(list("whsec_…").unwrap_err().contains("is a placeholder"));
+        assert!(list("whsec_").unwrap_err().contains("at least 24 bytes, this one has 6"));
+        assert!(demo_webhook_secrets(None).is_ok());
+        assert!(demo_webhook_secrets(Some("whsec_cli")).is_ok());
         let error = |secret, jwks| jwt_secret(secret, jwks).map(|_| ()).unwrap_err().message;
         assert!(error(None, false).contains("TIERLIFT_JWT_SECRET is not set"));
         assert!(error(Some("short"), true).contains("at least 32 bytes, this one has 5"));
         assert!(jwt_secret(None, true).unwrap().is_none());
-        assert!(jwt_secret(Some(&"x".repeat(32)), false).unwrap().is_some());
+        let good = "a secret of at least thirty-two bytes";
+        assert!(jwt_secret(Some(good), false).unwrap().is_some());
+        assert!(jwt_secret(Some(&format!("another {good},{good}")), false).unwrap().is_some());
+        assert!(error(Some(&"x".repeat(32)), false).contains("is a placeholder"));
+    }
+
+    #[test]
+    fn webhooks_and_tokens_have_no_secret_in_common() {
+        for (webhooks, tokens, is_fine) in [
+            (None, None, true),
+            (Some("a, b"), Some("c,d"), true),
+            (Some("a,,"), Some(",c"), true),
+            (Some("a, b"), Some("b"), false),
+            (Some("a"), Some("c, a "), false),
+        ] {
+            assert_eq!(
+                check_different(webhooks, tokens).is_ok(),
+                is_fine,
+                "{webhooks:?} {tokens:?}"
+            );
+        }
     }
 
     #[test]

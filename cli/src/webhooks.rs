@@ -234,7 +234,7 @@ mod tests {
     use super::*;
     use tierlift_testkit::{lifecycle::purchase, random::Random};
 
-    const SECRET: &str = "whsec_test";
+    const SECRET: &str = "whsec_7Zq2mVxT4bLr9KsWdN3c";
 
     /// Answers one request per response, each on its own connection; returns the bodies.
     fn serve(listener: &TcpListener, responses: &[(&str, &str)]) -> Vec<Vec<u8>> {

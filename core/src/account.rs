@@ -60,8 +60,9 @@ pub struct Account {
     pub epoch: Epoch,
     /// The number of changes of the role.
     pub revocation_id: RevocationId,
-    /// Tokens with a smaller revocation id cannot be refreshed.
-    pub revoked_before: RevocationId,
+    /// Tokens that were issued before this time are refused.
+    #[serde(rename = "tokens_revoked_before", skip_serializing_if = "Option::is_none", default)]
+    pub revoked_before: Option<Timestamp>,
     /// What each of the user's customers earns.
     pub grants: BTreeMap<CustomerId, Grant>,
     /// The role that an operator assigned by hand.
@@ -96,7 +97,7 @@ impl Account {
             role: policy.lowest().clone(),
             epoch: Epoch::default(),
             revocation_id: RevocationId::default(),
-            revoked_before: RevocationId::default(),
+            revoked_before: None,
             grants: BTreeMap::new(),
             manual_role: None,
             standing: Standing::default(),

@@ -46,6 +46,9 @@ pub struct Change {
     pub event: EventId,
     /// Time of the latest role change.
     pub role_assigned_at: Option<Timestamp>,
+    /// Where the user's tokens were revoked with it: sockets of tokens that were issued before this time end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revoked_before: Option<Timestamp>,
     /// Time of the decision.
     pub at: Timestamp,
 }

@@ -140,8 +140,14 @@ codes! {
     TokenInvalid = "token.invalid", Problem;
     /// The token has expired.
     TokenExpired = "token.expired", Problem;
+    /// The user's tokens were revoked after the token was issued.
+    TokenRevoked = "token.revoked", Problem;
+    /// The token's session has reached its maximum age.
+    TokenSessionExpired = "token.session_expired", Problem;
     /// The role has changed since the token was issued.
     TokenStale = "token.stale", Problem;
+    /// The issuer's key set cannot be fetched.
+    KeySetUnavailable = "key_set.unavailable", Problem;
     /// The route needs a higher role.
     RoleRequired = "role.required", Problem;
     /// Tokens are issued by another issuer.
@@ -186,8 +192,6 @@ codes! {
     DataInUse = "data.in_use", Exit;
     /// The data file cannot be used.
     DataUnusable = "data.unusable", Exit;
-    /// The issuer's key set cannot be fetched.
-    KeySetUnavailable = "key_set.unavailable", Exit;
     /// The server that events are sent to does not answer.
     ServerUnavailable = "server.unavailable", Exit;
     /// A user's role is not the expected one.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     codes::Code,
     id::{CustomerId, EventId, RevocationId, UserId},
-    limits::LEDGER_KEPT_DAYS,
+    limits::{ACTOR_BYTES_MAX, LEDGER_KEPT_DAYS, REASON_BYTES_MAX},
     policy::Role,
     stripe::event::{Event, Type},
     time::Timestamp,
@@ -77,6 +77,8 @@ system_events! {
     RoleAssigned = "tierlift.role.assigned",
     /// The store was behind what somebody had seen of it: it was restored from a backup.
     EpochBegun = "tierlift.epoch.begun",
+    /// An operator revoked a user's tokens.
+    TokensRevoked = "tierlift.tokens.revoked",
     /// The policy changed, and with it what a customer earns or what an account is.
     PolicyChanged = "tierlift.policy.changed",
     /// The clock had been ahead, and what was decided by it is decided again.
@@ -107,6 +109,46 @@ pub struct Owner {
     pub revocation_id: RevocationId,
 }
 
+/// Why an act has no place in the ledger.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "an actor has 1 to {ACTOR_BYTES_MAX} bytes and a reason 1 to {REASON_BYTES_MAX}, without control \
+     characters"
+)]
+pub struct ActError;
+
+/// Who did something by hand, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Act {
+    actor: Box<str>,
+    reason: Box<str>,
+}
+
+impl Act {
+    /// An act of somebody, with the reason that they give.
+    pub fn new(actor: &str, reason: &str) -> Result<Self, ActError> {
+        let fits = |text: &str, bytes_max| {
+            !text.trim().is_empty() && text.len() <= bytes_max && !text.contains(char::is_control)
+        };
+        if fits(actor, ACTOR_BYTES_MAX) && fits(reason, REASON_BYTES_MAX) {
+            return Ok(Self { actor: actor.into(), reason: reason.into() });
+        }
+        Err(ActError)
+    }
+
+    /// Who did it.
+    #[must_use]
+    pub fn actor(&self) -> &str {
+        &self.actor
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
 /// One row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
@@ -128,6 +170,9 @@ pub struct LedgerEntry {
     /// The users whose accounts it concerns.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub owners: Vec<Owner>,
+    /// Who did it and why, if somebody did it by hand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub act: Option<Act>,
     /// Stripe's time of the event.
     pub created: Timestamp,
     /// Time of processing.
@@ -175,6 +220,7 @@ impl LedgerEntry {
             cause: None,
             ambiguous: false,
             owners: Vec::new(),
+            act: None,
             created: now,
             processed_at: now,
             expires_at: now.plus_days(LEDGER_KEPT_DAYS),

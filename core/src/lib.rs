@@ -7,6 +7,7 @@
 pub mod codes;
 pub mod id;
 pub mod limits;
+mod placeholder;
 pub mod shared;
 pub mod time;
 
@@ -42,5 +43,7 @@ pub mod model;
 
 pub mod token;
 pub mod wire;
+
+pub use placeholder::is_placeholder;
 
 pub mod ports;

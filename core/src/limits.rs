@@ -16,6 +16,8 @@ pub const SIGNATURES_MAX: usize = 16;
 /// Difference between a signature's time and the current time, in seconds
 /// (<https://docs.stripe.com/webhooks#verify-official-libraries>).
 pub const SIGNATURE_TOLERANCE_SECS: i64 = 300;
+/// Length of a signing secret, in bytes. Stripe's have 38: `whsec_` and 32 characters.
+pub const SIGNING_SECRET_BYTES_MIN: usize = 24;
 /// Step of the system's clock that is followed at once, in seconds. Adjustments are far smaller, and a
 /// wrong clock is mostly wrong by more.
 pub const CLOCK_JUMP_SECS_MAX: i64 = 3_600;
@@ -76,6 +78,10 @@ pub const PAYMENT_KEPT_DAYS: i64 = 2 * 366;
 pub const CUSTOMERS_PER_USER_MAX: usize = 32;
 /// Days for which a ledger row is kept: longer than any resend. Stripe's CLI resends for 30 days.
 pub const LEDGER_KEPT_DAYS: i64 = 90;
+/// Length of the name of whoever does something by hand, in bytes.
+pub const ACTOR_BYTES_MAX: usize = 255;
+/// Length of the reason for something that is done by hand, in bytes.
+pub const REASON_BYTES_MAX: usize = 1_024;
 /// Time that something that was paid for may wait for an owner before that is logged, in seconds: longer
 /// than a healthy checkout takes.
 pub const WAITING_LOGGED_AFTER_SECS: i64 = 10 * 60;
@@ -223,14 +229,35 @@ pub const SHUTDOWN_TIMEOUT_SECS: u64 = 20;
 pub const TOKEN_TTL_SECS: i64 = 15 * 60;
 /// Length of a token, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
-/// Clock skew that is forgiven in a token's `nbf`, in seconds.
-pub const TOKEN_NOT_BEFORE_SKEW_SECS: i64 = 60;
+/// Clock skew that is forgiven in a token's `exp` and `nbf`, in seconds.
+pub const TOKEN_CLOCK_SKEW_SECS: i64 = 60;
+/// Days after the sign-in at which a session ends, unless the configuration says otherwise.
+pub const SESSION_DAYS_DEFAULT: u32 = 30;
+/// Longest life of a session, in days.
+pub const SESSION_DAYS_MAX: u32 = 366;
 /// Length of a JWT secret, in bytes: what HS256 needs (RFC 7518, section 3.2).
 pub const JWT_SECRET_BYTES_MIN: usize = 32;
+/// JWT secrets: the current one, and the one before it while it is rotated.
+pub const JWT_SECRETS_MAX: usize = 2;
+/// Length of an issuer's RSA key, in bits (RFC 7518, section 3.3).
+pub const RSA_BITS_MIN: usize = 2_048;
 /// Time that an issuer may take to send its key set, in seconds.
 pub const JWKS_FETCH_TIMEOUT_SECS: u64 = 3;
-/// Shortest time between two fetches of an issuer's key set, in seconds.
-pub const JWKS_FETCH_INTERVAL_SECS: i64 = 60;
+/// Shortest age at which an issuer's key set is fetched again, in seconds, whatever the issuer says.
+pub const JWKS_AGE_SECS_MIN: u64 = 60;
+/// Age at which it is fetched again if the issuer allows it to be kept for longer, or says nothing, in
+/// seconds.
+pub const JWKS_AGE_SECS_DEFAULT: u64 = 10 * 60;
+/// Age from which it is used only while the issuer is unavailable, in seconds: a withdrawn key counts no longer.
+pub const JWKS_AGE_SECS_MAX: u64 = 15 * 60;
+/// Time for which a key set is used while the issuer is unavailable, in seconds.
+pub const JWKS_KEPT_SECS: u64 = 60 * 60;
+/// Time after which a failed fetch of a key set is repeated, in seconds.
+pub const JWKS_RETRY_SECS: u64 = 10;
+/// Time between two fetches of a key set because of unknown keys, in seconds, on average.
+pub const JWKS_UNKNOWN_KEY_INTERVAL_SECS: u64 = 60;
+/// Fetches of a key set because of unknown keys that may follow each other immediately.
+pub const JWKS_UNKNOWN_KEY_BURST: u32 = 5;
 /// Size of a key set, in bytes.
 pub const JWKS_BYTES_MAX: u64 = 256 * 1024;
 

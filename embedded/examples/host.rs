@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 
 const ADDRESS: &str = "127.0.0.1:8484";
 /// The endpoint's signing secret, which Stripe shows when the endpoint is registered.
-const WEBHOOK_SECRET: &str = "whsec_example";
+const WEBHOOK_SECRET: &str = "whsec_of_this_example_alone";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -1,7 +1,6 @@
 //! Why a server cannot be opened, and why it stopped by itself.
 
 use tierlift_core::ports::StoreError;
-use tierlift_session::SourceError;
 
 use crate::db;
 
@@ -32,14 +31,11 @@ pub enum OpenError {
     /// There is no key to verify a token with.
     #[error("there is neither a JWT secret nor a jwks_url, so no token could be verified")]
     NoKeys,
-    /// The issuer's key set cannot be fetched or used.
-    #[error("jwks_url {url}: {source}")]
-    Jwks {
-        /// The URL of the key set.
-        url: String,
-        /// The error of the fetch.
-        source: SourceError,
-    },
+    /// There is a key set, but nothing says whose tokens count, and for whom they must be.
+    #[error(
+        "jwks_url needs issuer and audience: an issuer may sign tokens for others with its keys"
+    )]
+    NoIssuer,
     /// One of the allowed origins is not an origin.
     #[error(
         "allowed_origins: {0:?} is not an origin; write scheme://host[:port] in lower case, with \

@@ -28,4 +28,5 @@ pub use policy_change::Reload;
 pub use server::Server;
 pub use settings::{Settings, Timeouts};
 pub use sockets::{Handle, Registry};
+pub use tierlift_notifier::revoke;
 pub use tierlift_worker::policy_change::{Difference, Preview, preview};

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use tierlift_core::{stripe::signature::Secrets, time::Clock, token::TokenKeys};
+use tierlift_core::{config::JwksUrl, stripe::signature::Secrets, token::TokenKeys};
 use tierlift_ingest::Ingest;
 use tierlift_notifier::Origins;
 use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, jwks};
@@ -47,7 +47,7 @@ use crate::{
 ///     data: folder.path().join("tierlift.db"),
 ///     policy: Policy::new(PolicyConfig::default())?.into(),
 ///     connected_accounts: Vec::new().into(),
-///     secrets: Secrets::parse("whsec_example")?,
+///     secrets: Secrets::parse("whsec_of_an_example_in_the_manual")?,
 ///     keys: TokenKeys::new(Some(Secret::new("a JWT secret of at least 32 bytes")?)),
 ///     jwks_url: None,
 ///     allowed_origins: vec!["https://app.example.com".to_owned()],
@@ -68,6 +68,7 @@ use crate::{
 pub struct Server {
     db: Db,
     access: Arc<Access<Db>>,
+    sockets: Registry,
     reload: Reload,
     secrets: Secrets,
     origins: Origins,
@@ -76,7 +77,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the data file and fetches the key set. The file is locked from then on.
+    /// Opens the data file, which is locked from then on.
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
         let Settings {
             data,
@@ -90,7 +91,7 @@ impl Server {
             timeouts,
         } = settings;
         let origins = Origins::parse(allowed_origins).map_err(OpenError::Origin)?;
-        let keyring = keyring(keys, jwks_url, &clock).await?;
+        let keyring = keyring(keys, jwks_url)?;
         let db = Db::open(&data, clock.clone())?;
         let livemode = policy.current().livemode;
         if !db.claim(livemode).await? {
@@ -102,7 +103,8 @@ impl Server {
         }
         let reload = Reload::new(policy.clone(), connected_accounts);
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
-        Ok(Self { db, access, reload, secrets, origins, timeouts, host: Router::new() })
+        let (sockets, host) = (Registry::default(), Router::new());
+        Ok(Self { db, access, sockets, reload, secrets, origins, timeouts, host })
     }
 
     /// The queue and the store.
@@ -115,6 +117,12 @@ impl Server {
     #[must_use]
     pub const fn access(&self) -> &Arc<Access<Db>> {
         &self.access
+    }
+
+    /// The live sockets.
+    #[must_use]
+    pub const fn sockets(&self) -> &Registry {
+        &self.sockets
     }
 
     /// Replaces the rules while the server runs.
@@ -142,7 +150,7 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let (db, sockets, timeouts) = (self.db.clone(), Registry::default(), self.timeouts);
+        let (db, sockets, timeouts) = (self.db.clone(), self.sockets.clone(), self.timeouts);
         let (stop, stopping) = watch::channel(false);
         let mut consumers = self.spawn_consumers(&sockets, &stopping);
         let mut background_tasks = self.spawn_background_tasks(&sockets, &stopping);
@@ -196,13 +204,17 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn(maintenance::run(db, sockets.clone(), reload, clock, stopping.clone()));
         tasks.spawn(policy_change::run(again, sockets.clone(), reloaded, later, stopping.clone()));
-        tasks.spawn(sockets.clone().keep_alive(self.timeouts.socket_ping, stopping.clone()));
+        tasks.spawn(sockets.clone().keep_alive(
+            self.timeouts.socket_ping,
+            self.access.clock.clone(),
+            stopping.clone(),
+        ));
         tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks
     }
 
     fn into_router(self, sockets: &Registry) -> Router {
-        let Self { db, access, reload, secrets, origins, timeouts, host } = self;
+        let Self { db, access, sockets: _, reload, secrets, origins, timeouts, host } = self;
         let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
             store: db.clone(),
@@ -236,16 +248,11 @@ impl Server {
     }
 }
 
-/// The keys of access tokens. Those of an issuer are fetched once, so that a wrong URL fails the start.
-async fn keyring(
-    keys: TokenKeys,
-    url: Option<String>,
-    clock: &Clock,
-) -> Result<Keyring, OpenError> {
+/// The keys of access tokens. Those of an issuer are fetched when a token first needs them.
+fn keyring(keys: TokenKeys, url: Option<JwksUrl>) -> Result<Keyring, OpenError> {
     match url {
-        Some(url) => Keyring::fetched(keys, jwks::fetch(url.clone()), clock.now())
-            .await
-            .map_err(|source| OpenError::Jwks { url, source }),
+        Some(_) if !keys.rules().name_an_issuer() => Err(OpenError::NoIssuer),
+        Some(url) => Ok(Keyring::with_key_set(keys, jwks::fetch(url))),
         None if keys.secret().is_none() => Err(OpenError::NoKeys),
         None => Ok(Keyring::fixed(keys)),
     }

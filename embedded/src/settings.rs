@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use tierlift_core::{
+    config::JwksUrl,
     limits::{
         REQUEST_BODY_TIMEOUT_SECS, REQUEST_HEAD_TIMEOUT_SECS, SHUTDOWN_TIMEOUT_SECS,
         SOCKET_CLOSE_TIMEOUT_SECS, SOCKET_PING_INTERVAL_SECS,
@@ -25,10 +26,10 @@ pub struct Settings {
     pub connected_accounts: Shared<Vec<String>>,
     /// Webhook signing secrets.
     pub secrets: Secrets,
-    /// Keys of access tokens, in addition to those of the key set.
+    /// Keys of access tokens, in addition to those of the key set, and what the tokens must say.
     pub keys: TokenKeys,
     /// URL of the issuer's key set, if tokens come from another issuer.
-    pub jwks_url: Option<String>,
+    pub jwks_url: Option<JwksUrl>,
     /// Origins whose pages may send requests and open sockets, as browsers write them.
     pub allowed_origins: Vec<String>,
     /// The source of time.

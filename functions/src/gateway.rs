@@ -19,11 +19,11 @@ pub struct Gateway {
 
 impl Gateway {
     /// Opens the gateway that the function's environment describes.
-    pub async fn open(function: &Function) -> anyhow::Result<Self> {
+    pub fn open(function: &Function) -> anyhow::Result<Self> {
         let environment = &function.environment;
         let endpoint = environment.connections_endpoint()?;
         let origins = environment.allowed_origins()?.into_iter().collect();
-        let access = rotating_access::open(function).await?;
+        let access = rotating_access::open(function)?;
         let rules = tierlift_notifier::Gateway {
             access: access.access().clone(),
             sockets: Connections::new(&function.sdk, environment.table()?, endpoint),

@@ -68,22 +68,22 @@ where
 /// The access of a function.
 pub type FunctionAccess = RotatingAccess<Store, CachedSecret<Secret>>;
 
-/// Opens the access that the function's environment describes. An issuer's key set is fetched here,
-/// while the function starts; a secret is read when it is first needed.
-pub async fn open(function: &Function) -> anyhow::Result<FunctionAccess> {
+/// Opens the access that the function's environment describes. A secret is read and an issuer's key set
+/// fetched when they are first needed.
+pub fn open(function: &Function) -> anyhow::Result<FunctionAccess> {
     let Function { environment, sdk, clock, .. } = function;
     let policy = environment.policy()?;
     let store = Store::new(sdk, environment.table()?);
     let source = CachedSecret::token_secret(environment, sdk, clock)?;
-    let keyring = match environment.jwks_url()? {
-        Some(url) => {
-            Keyring::fetched(TokenKeys::default(), jwks::fetch(url.into()), clock.now()).await?
-        }
+    let tokens = environment.tokens()?;
+    let keys = TokenKeys::new(None).with_rules(tokens.rules());
+    let keyring = match tokens.jwks_url {
+        Some(url) => Keyring::with_key_set(keys, jwks::fetch(url)),
         None if source.is_none() => anyhow::bail!(
             "neither TIERLIFT_JWT_SECRET_ARN nor TIERLIFT_JWKS_URL is set, so no token could be \
              checked"
         ),
-        None => Keyring::fixed(TokenKeys::default()),
+        None => Keyring::fixed(keys),
     };
     let access = Access { store, policy: policy.into(), keyring, clock: clock.clone() };
     Ok(RotatingAccess::new(Arc::new(access), source))

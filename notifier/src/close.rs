@@ -2,6 +2,8 @@
 //!
 //! Codes below 4000 are those of RFC 6455, section 7.4.1; those from 4000 on are tierlift's own.
 
+use tierlift_core::wire::frame;
+
 /// Why a server closes a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Close {
@@ -15,6 +17,10 @@ pub enum Close {
     FrameTooLarge,
     /// The server could not read the user's state. Connect again.
     StoreUnavailable,
+    /// The socket's token has expired. Get a fresh one and connect again.
+    TokenExpired,
+    /// The socket's token was revoked. Sign in again.
+    Revoked,
     /// The user opened one socket too many, and this was the oldest. Do not connect again at once.
     TooManySockets,
     /// The client reads more slowly than frames are pushed. Connect again and ask for a snapshot.
@@ -33,6 +39,8 @@ impl Close {
             Self::FrameInvalid => 1008,
             Self::FrameTooLarge => 1009,
             Self::StoreUnavailable => 1011,
+            Self::TokenExpired => 4001,
+            Self::Revoked => frame::REVOKED.0,
             Self::TooManySockets => 4008,
             Self::TooSlow => 4009,
             Self::Unresponsive => 4010,
@@ -48,10 +56,18 @@ impl Close {
             Self::FrameInvalid => "frame_invalid",
             Self::FrameTooLarge => "frame_too_large",
             Self::StoreUnavailable => "store_unavailable",
+            Self::TokenExpired => "token_expired",
+            Self::Revoked => frame::REVOKED.1,
             Self::TooManySockets => "too_many_sockets",
             Self::TooSlow => "too_slow",
             Self::Unresponsive => "unresponsive",
         }
+    }
+
+    /// The frame that announces it where the socket itself ends with another code.
+    #[must_use]
+    pub fn frame(self) -> String {
+        frame::close(self.code(), self.reason())
     }
 }
 
@@ -67,6 +83,8 @@ mod tests {
             (Close::FrameInvalid, 1008, "frame_invalid"),
             (Close::FrameTooLarge, 1009, "frame_too_large"),
             (Close::StoreUnavailable, 1011, "store_unavailable"),
+            (Close::TokenExpired, 4001, "token_expired"),
+            (Close::Revoked, 4003, "revoked"),
             (Close::TooManySockets, 4008, "too_many_sockets"),
             (Close::TooSlow, 4009, "too_slow"),
             (Close::Unresponsive, 4010, "unresponsive"),

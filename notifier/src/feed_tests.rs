@@ -35,6 +35,10 @@ impl Sockets for Fleet {
         Ok(Pushed::Sent)
     }
 
+    async fn revoke(&self, _: &String, _: Timestamp) -> Result<bool, SocketsError> {
+        unreachable!("no change of these tests revokes a token")
+    }
+
     async fn forget(&self, _: &String) -> Result<(), SocketsError> {
         Ok(())
     }
@@ -48,6 +52,7 @@ fn record(user: &str, revocation_id: u64) -> ChangeRecord {
         kind: ChangeKind::Upgraded,
         account_version: Version(1),
         role_assigned_at: None,
+        revoked_before: None,
         epoch: Epoch::default(),
         revocation_id: RevocationId(revocation_id),
         standing: Standing { subscription_active: true, ..Standing::default() },

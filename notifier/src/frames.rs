@@ -10,6 +10,7 @@ use tierlift_core::{
     policy::Policy,
     ports::{Store, StoreError},
     time::Timestamp,
+    token::{TokenTimes, check_not_revoked},
     wire::{
         frame::{self, ClientFrame},
         session::Session,
@@ -35,20 +36,32 @@ pub fn parse(text: &str) -> Result<ClientFrame, Close> {
 pub async fn reply<S: Store>(
     store: &S,
     policy: &Policy,
-    user: &UserId,
+    sender: Sender<'_>,
     frame: ClientFrame,
     now: Timestamp,
 ) -> Result<Cow<'static, str>, Close> {
+    if sender.token.valid_until <= now {
+        return Err(Close::TokenExpired);
+    }
     match frame {
         ClientFrame::Ping => Ok(Cow::Borrowed(frame::pong())),
-        ClientFrame::Sync(seen) => snapshot(store, policy, user, seen, now).await.map(Cow::Owned),
+        ClientFrame::Sync(seen) => snapshot(store, policy, sender, seen, now).await.map(Cow::Owned),
     }
+}
+
+/// Who sent a frame: the user, and the times of the token that opened the socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender<'a> {
+    /// The user.
+    pub user: &'a UserId,
+    /// The times of the token.
+    pub token: TokenTimes,
 }
 
 async fn snapshot<S: Store>(
     store: &S,
     policy: &Policy,
-    user: &UserId,
+    Sender { user, token }: Sender<'_>,
     seen: Seen,
     now: Timestamp,
 ) -> Result<String, Close> {
@@ -61,6 +74,8 @@ async fn snapshot<S: Store>(
         tracing::error!(user = user.as_str(), %error, "could not read the account for a snapshot");
         Close::StoreUnavailable
     })?;
+    // It may have been revoked while the socket opened, too early to be among those that ended.
+    check_not_revoked(token, &account).map_err(|_| Close::Revoked)?;
     Ok(frame::snapshot(&Session::new(&account, policy, now)))
 }
 

@@ -19,6 +19,7 @@ use tierlift_core::{
     limits::{CATCH_UP_SECS, COMMIT_SECS_MAX, SOCKETS_PER_USER_MAX},
     ports::{GatewaySockets, Holder, Store},
     time::Timestamp,
+    token::check_not_revoked,
     wire::{
         frame::{self, ClientFrame},
         session::Session,
@@ -26,7 +27,11 @@ use tierlift_core::{
 };
 use tierlift_session::Access;
 
-use crate::{Close, HandshakeError, Origins, frames, handshake};
+use crate::{
+    Close, HandshakeError, Origins,
+    frames::{self, Sender},
+    handshake,
+};
 
 /// Serves the sockets of a gateway.
 pub struct Gateway<S, C> {
@@ -41,9 +46,14 @@ pub struct Gateway<S, C> {
 impl<S: Store, C: GatewaySockets> Gateway<S, C> {
     /// Opens a socket. Where its user has too many, the oldest are closed.
     pub async fn connect(&self, socket: &C::Id, headers: &HeaderMap) -> Result<(), HandshakeError> {
-        let account = handshake::accept(&self.access, &self.origins, headers).await?;
-        self.sockets.open(socket, &account.user, self.access.clock.now()).await?;
-        self.make_room(&account.user, socket).await;
+        let authenticated = handshake::accept(&self.access, &self.origins, headers).await?;
+        let holder = Holder {
+            user: authenticated.account.user,
+            opened_at: self.access.clock.now(),
+            token: authenticated.claims.times(),
+        };
+        self.sockets.open(socket, &holder).await?;
+        self.make_room(&holder.user, socket).await;
         Ok(())
     }
 
@@ -90,12 +100,13 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
     async fn reply(&self, socket: &C::Id, text: &str) -> Result<Cow<'static, str>, Close> {
         let frame = frames::parse(text)?;
         let holder = self.holder(socket).await?;
-        if frame == ClientFrame::Ping {
-            self.catch_up(socket, &holder).await;
-        }
-        // The token was checked in the handshake; no secret is needed here.
         let Access { store, policy, clock, .. } = &*self.access;
-        frames::reply(store, &policy.current(), &holder.user, frame, clock.now()).await
+        let sender = Sender { user: &holder.user, token: holder.token };
+        let reply = frames::reply(store, &policy.current(), sender, frame, clock.now()).await?;
+        if frame == ClientFrame::Ping {
+            self.catch_up(socket, &holder).await?;
+        }
+        Ok(reply)
     }
 
     async fn holder(&self, socket: &C::Id) -> Result<Holder, Close> {
@@ -111,21 +122,26 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
     }
 
     /// Pushes a snapshot where the socket may have missed the notice of a change.
-    async fn catch_up(&self, socket: &C::Id, holder: &Holder) {
+    async fn catch_up(&self, socket: &C::Id, holder: &Holder) -> Result<(), Close> {
         let Access { store, policy, clock, .. } = &*self.access;
-        let Ok(Some(account)) = store.account(&holder.user).await else { return };
+        let Ok(Some(account)) = store.account(&holder.user).await else { return Ok(()) };
+        check_not_revoked(holder.token, &account).map_err(|_| Close::Revoked)?;
         let now = clock.now();
         if !account.changed_at.is_some_and(|at| may_be_missed(at, holder.opened_at, now)) {
-            return;
+            return Ok(());
         }
         let snapshot = frame::snapshot(&Session::new(&account, &policy.current(), now));
         if let Err(error) = self.sockets.push(socket, &snapshot).await {
             tracing::warn!(?socket, %error, "push failed");
         }
+        Ok(())
     }
 
-    /// Closes a socket. A gateway sends a close code of its own; the reason is for the metrics.
+    /// Closes a socket. A gateway sends a close code of its own, so a frame says why before that.
     async fn close(&self, socket: &C::Id, reason: Close) {
+        if let Err(error) = self.sockets.push(socket, &reason.frame()).await {
+            tracing::debug!(?socket, %error, "push failed");
+        }
         let reason = reason.reason();
         if let Err(error) = self.sockets.close(socket).await {
             tracing::warn!(?socket, %error, reason, "could not close socket");

@@ -3,13 +3,18 @@ use std::{collections::HashMap, sync::Mutex};
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use tierlift_core::{
     account::Account,
+    change::ChangeRecord,
+    decide,
     id::RevocationId,
-    limits::SOCKET_FRAME_BYTES_MAX,
+    ledger::Act,
+    limits::{SOCKET_FRAME_BYTES_MAX, TOKEN_CLOCK_SKEW_SECS, TOKEN_TTL_SECS},
     policy::{Policy, PolicyConfig},
+    token::TokenTimes,
 };
 
 use super::*;
 use crate::memory::{Accounts, HeldSockets, ManualClock, START, access, secret, user};
+use crate::notify_all;
 
 type TestGateway = Gateway<Accounts, HeldSockets>;
 
@@ -84,7 +89,9 @@ async fn a_frame_is_replied_to_or_closes_its_socket() {
         }
         let closed = if reply.is_some() { vec![] } else { vec![socket] };
         assert_eq!(gateway.sockets.take_closed(), closed, "{text}");
-        assert_eq!(gateway.sockets.take_pushed(), []);
+        let pushed = gateway.sockets.take_pushed();
+        assert!(pushed.iter().all(|(_, text)| text.contains(r#""type":"CLOSE""#)), "{pushed:?}");
+        assert_eq!(pushed.len(), closed.len(), "a gateway's own code says nothing");
     }
 }
 
@@ -113,7 +120,9 @@ async fn without_the_store_there_is_no_snapshot_but_a_pong() {
         sockets: HeldSockets::default(),
         origins: Origins::default(),
     };
-    gateway.sockets.open(&1, &user("ada"), START).await.unwrap();
+    let token = TokenTimes { issued_at: Some(START), valid_until: START.plus_secs(900) };
+    let holder = Holder { user: user("ada"), opened_at: START, token };
+    gateway.sockets.open(&1, &holder).await.unwrap();
     assert_eq!(gateway.text(&1, r#"{"action":"ping"}"#).await.unwrap(), frame::pong());
     assert_eq!(gateway.text(&1, r#"{"action":"sync"}"#).await, None);
     assert_eq!(gateway.sockets.take_closed(), [1]);
@@ -170,4 +179,48 @@ async fn a_socket_stays_open_where_the_others_cannot_be_listed() {
     gateway.sockets.cannot_list();
     connect(&gateway, "ada", 1).await.unwrap();
     assert_eq!((gateway.sockets.take_closed(), gateway.sockets.open_ids()), (vec![], vec![1]));
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_with_a_reason_when_its_token_counts_no_more() {
+    let end = START.plus_secs(TOKEN_TTL_SECS + TOKEN_CLOCK_SKEW_SECS);
+    for (revoked_before, now, code) in [
+        (None, end.plus_secs(-1), None),
+        (None, end, Some("4001,\"reason\":\"token_expired\"")),
+        (Some(START), START.plus_secs(1), None),
+        (Some(START.plus_secs(1)), START.plus_secs(1), Some("4003,\"reason\":\"revoked\"")),
+    ] {
+        for frame in [r#"{"action":"ping"}"#, r#"{"action":"sync"}"#] {
+            let clock = ManualClock::new();
+            let gateway = gateway([ada(None)], &clock);
+            connect(&gateway, "ada", 1).await.unwrap();
+            let Some(accounts) = &gateway.access.store.0 else { unreachable!() };
+            accounts.lock().unwrap().get_mut(&user("ada")).unwrap().revoked_before = revoked_before;
+            clock.set(now);
+            let replied = gateway.text(&1, frame).await;
+            assert_eq!(replied.is_none(), code.is_some(), "{revoked_before:?} {now} {frame}");
+            let pushed = gateway.sockets.take_pushed();
+            let expected = code.map(|code| format!(r#"{{"v":1,"type":"CLOSE","code":{code}}}"#));
+            assert_eq!(pushed.into_iter().map(|(_, text)| text).next(), expected, "{frame}");
+            assert_eq!(gateway.sockets.take_closed().len(), usize::from(code.is_some()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_ends_the_sockets_that_were_opened_before_it() {
+    let clock = ManualClock::new();
+    let gateway = gateway([ada(None)], &clock);
+    connect(&gateway, "ada", 1).await.unwrap();
+    clock.set(START.plus_secs(1));
+    connect(&gateway, "ada", 2).await.unwrap();
+    let policy = Policy::new(PolicyConfig::default()).unwrap();
+    let act = Act::new("ops", "stolen").unwrap();
+    let commit = decide::revoke(ada(None), act, &policy, START).unwrap();
+    let records = commit.changes.into_iter().map(|change| ChangeRecord { change, context: None });
+    let clock = gateway.access.clock.clone();
+    assert_eq!(notify_all(&gateway.sockets, records.collect(), &clock).await, [true]);
+    assert_eq!((gateway.sockets.take_closed(), gateway.sockets.open_ids()), (vec![1], vec![2]));
+    let pushed = gateway.sockets.take_pushed();
+    assert_eq!(pushed.len(), 2, "a frame that says why, and a notice: {pushed:?}");
 }

@@ -8,7 +8,6 @@ use http::{
     header::{CONNECTION, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
 };
 use tierlift_core::{
-    account::Account,
     codes::Code,
     ports::{SocketsError, Store},
     wire::{
@@ -16,7 +15,7 @@ use tierlift_core::{
         problem,
     },
 };
-use tierlift_session::Access;
+use tierlift_session::{Access, Authenticated};
 
 use crate::Origins;
 
@@ -43,12 +42,12 @@ pub enum HandshakeError {
     Sockets(#[from] SocketsError),
 }
 
-/// Checks a handshake; returns the account of the user who opens the socket.
+/// Checks a handshake; returns who opens the socket.
 pub async fn accept<S: Store>(
     access: &Access<S>,
     origins: &Origins,
     headers: &HeaderMap,
-) -> Result<Account, HandshakeError> {
+) -> Result<Authenticated, HandshakeError> {
     if !origins.allow(headers) {
         return Err(HandshakeError::OriginRefused);
     }

@@ -1,7 +1,10 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use http::header::ORIGIN;
-use tierlift_core::{id::RevocationId, limits::TOKEN_TTL_SECS};
+use tierlift_core::{
+    id::RevocationId,
+    limits::{TOKEN_CLOCK_SKEW_SECS, TOKEN_TTL_SECS},
+};
 
 use super::*;
 use crate::memory::{Accounts, ManualClock, START, access, secret, user};
@@ -40,7 +43,8 @@ async fn a_handshake_needs_an_allowed_page_its_subprotocol_and_a_fresh_token() {
     let access = access(Accounts(Some(Mutex::default())), &clock);
     let origins = Origins::parse([PAGE]).unwrap();
     let token = |at| format!("bearer.{}", secret().mint(&user("ada"), RevocationId(0), at));
-    let (good, old) = (token(START), token(START.plus_secs(-TOKEN_TTL_SECS)));
+    let (good, old) =
+        (token(START), token(START.plus_secs(-TOKEN_TTL_SECS - TOKEN_CLOCK_SKEW_SECS)));
     let evil = "https://evil.example.com";
     for (page, offered, code) in [
         (Some(PAGE), format!("tierlift.v1, {good}"), None),
@@ -56,8 +60,8 @@ async fn a_handshake_needs_an_allowed_page_its_subprotocol_and_a_fresh_token() {
         let mut fields = vec![(SEC_WEBSOCKET_PROTOCOL, offered.as_str())];
         fields.extend(page.map(|page| (ORIGIN, page)));
         let refused = match accept(&access, &origins, &headers(&fields)).await {
-            Ok(account) => {
-                assert_eq!(account.user, user("ada"));
+            Ok(authenticated) => {
+                assert_eq!(authenticated.account.user, user("ada"));
                 None
             }
             Err(error) => Some(code_of(&error)),

@@ -13,6 +13,7 @@ pub mod handshake;
 mod memory;
 mod notify;
 mod origins;
+mod revoke;
 
 pub use close::Close;
 pub use feed::notify_all;
@@ -20,3 +21,4 @@ pub use gateway::Gateway;
 pub use handshake::HandshakeError;
 pub use notify::{FanoutReport, notify};
 pub use origins::Origins;
+pub use revoke::revoke;

@@ -22,6 +22,8 @@ use tierlift_core::{
 };
 use tierlift_session::{Access, Keyring};
 
+use crate::Close;
+
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_795_000_000);
 
 pub(crate) fn user(id: &str) -> UserId {
@@ -141,6 +143,16 @@ impl Sockets for HeldSockets {
         Ok(Pushed::Sent)
     }
 
+    async fn revoke(&self, socket: &u32, revoked_before: Timestamp) -> Result<bool, SocketsError> {
+        let holder = self.holder(socket).await?;
+        let is_revoked = holder.is_some_and(|holder| holder.token.is_revoked(revoked_before));
+        if is_revoked {
+            self.push(socket, &Close::Revoked.frame()).await?;
+            self.close(socket).await?;
+        }
+        Ok(is_revoked)
+    }
+
     async fn forget(&self, socket: &u32) -> Result<(), SocketsError> {
         self.records.lock().unwrap().retain(|(id, _)| id != socket);
         Ok(())
@@ -148,12 +160,11 @@ impl Sockets for HeldSockets {
 }
 
 impl GatewaySockets for HeldSockets {
-    async fn open(&self, socket: &u32, user: &UserId, now: Timestamp) -> Result<(), SocketsError> {
+    async fn open(&self, socket: &u32, holder: &Holder) -> Result<(), SocketsError> {
         if *socket == 0 {
             return Err(SocketsError("unavailable".into()));
         }
-        let holder = Holder { user: user.clone(), opened_at: now };
-        self.records.lock().unwrap().insert(0, (*socket, holder));
+        self.records.lock().unwrap().insert(0, (*socket, holder.clone()));
         Ok(())
     }
 

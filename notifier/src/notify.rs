@@ -46,9 +46,14 @@ pub async fn notify<S: Sockets>(
         return FanoutReport::default();
     }
     let text = frame::notice(change);
-    let (text, user) = (text.as_str(), &change.user);
+    let text = text.as_str();
     let report = stream::iter(live)
-        .map(|socket| async move { push(sockets, user, &socket, text).await })
+        .map(|socket| async move {
+            match change.revoked_before {
+                Some(at) => revoke(sockets, change, &socket, text, at).await,
+                None => push(sockets, &change.user, &socket, text).await,
+            }
+        })
         .buffer_unordered(PUSHES_AT_ONCE_MAX)
         .fold(FanoutReport::default(), |report, push| std::future::ready(report.and(push)))
         .await;
@@ -67,6 +72,25 @@ async fn push<S: Sockets>(sockets: &S, user: &UserId, socket: &S::Id, text: &str
         }
         Err(error) => {
             tracing::warn!(user = user.as_str(), ?socket, %error, "push failed");
+            Push::Failed
+        }
+    }
+}
+
+/// Ends a socket whose token is revoked by the change; the others are notified.
+async fn revoke<S: Sockets>(
+    sockets: &S,
+    change: &Change,
+    socket: &S::Id,
+    text: &str,
+    revoked_before: Timestamp,
+) -> Push {
+    match sockets.revoke(socket, revoked_before).await {
+        Ok(true) => Push::Sent,
+        Ok(false) => push(sockets, &change.user, socket, text).await,
+        Err(error) => {
+            let user = change.user.as_str();
+            tracing::error!(user, ?socket, %error, "socket of a revoked token not closed");
             Push::Failed
         }
     }

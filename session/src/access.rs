@@ -3,14 +3,17 @@
 use serde::Serialize;
 use tierlift_core::{
     account::Account,
+    change::Change,
+    decide,
     epoch::Seen,
     id::UserId,
-    limits::TOKEN_TTL_SECS,
+    ledger::Act,
+    limits::CONFLICT_RETRIES_MAX,
     policy::{Policy, Role},
     ports::{Store, StoreError},
     shared::Shared,
     time::Clock,
-    token::{self, Claims, check_fresh, check_refreshable},
+    token::{self, Claims, check_fresh, check_not_revoked},
     wire::session::Session,
 };
 
@@ -38,38 +41,75 @@ pub struct Issued {
     pub expires_in: i64,
 }
 
+impl From<token::Issued> for Issued {
+    fn from(issued: token::Issued) -> Self {
+        Self { access_token: issued.token, expires_in: issued.lifetime_secs }
+    }
+}
+
+/// Who sent a token that is valid, fresh and not revoked.
+#[derive(Clone, Debug)]
+pub struct Authenticated {
+    /// The claims of the token.
+    pub claims: Claims,
+    /// The account of its user.
+    pub account: Account,
+}
+
 impl<S: Store> Access<S> {
     /// The session of a token that is valid, fresh and not revoked, for a client that has seen so much of
     /// it already.
     pub async fn session(&self, token: &str, seen: Seen) -> Result<Session, Error> {
-        let account = self.authenticate(token).await?;
+        let Authenticated { account, .. } = self.authenticate(token).await?;
         let account = self.current_epoch(account, seen).await?;
         Ok(self.session_of(&account))
     }
 
-    /// The account of a token that is valid, fresh and not revoked.
-    pub async fn authenticate(&self, token: &str) -> Result<Account, Error> {
-        let (claims, account) = self.identify(token).await?;
-        check_fresh(&claims, &account)?;
-        Ok(account)
+    /// The claims and the account of a token that is valid, fresh and not revoked.
+    pub async fn authenticate(&self, token: &str) -> Result<Authenticated, Error> {
+        let authenticated = self.identify(token).await?;
+        check_fresh(&authenticated.claims, &authenticated.account)?;
+        Ok(authenticated)
     }
 
     /// Exchanges a token that may be stale for a new one; returns it with the session.
     pub async fn refresh(&self, token: &str) -> Result<(Issued, Session), Error> {
-        let (claims, account) = self.identify(token).await?;
+        let Authenticated { claims, account } = self.identify(token).await?;
         let account = self.current_epoch(account, claims.seen()).await?;
-        Ok((self.mint(&account)?, self.session_of(&account)))
+        let issued = self.keyring.keys().reissue(&claims, &account, self.clock.now())?;
+        Ok((issued.into(), self.session_of(&account)))
     }
 
-    /// Issues a token for a user whom the host has authenticated by other means.
+    /// Issues a token for a user whom the host has just authenticated by other means.
     pub async fn issue(&self, user: &UserId) -> Result<Issued, Error> {
         let account = self.account(user).await?;
-        self.mint(&account)
+        let keys = self.keyring.keys();
+        let secret = keys.secret().ok_or(token::Error::Foreign)?;
+        Ok(secret.issue(&account, self.clock.now()).into())
+    }
+
+    /// Revokes all tokens of a user that were issued until now. Returns the changes to push, which end the
+    /// sockets of those tokens.
+    pub async fn revoke(&self, user: &UserId, act: &Act) -> Result<Vec<Change>, StoreError> {
+        let policy = self.policy.current();
+        for _ in 0..CONFLICT_RETRIES_MAX {
+            let account = self.account(user).await?;
+            let commit = decide::revoke(account, act.clone(), &policy, self.clock.now());
+            let commit = commit.ok_or(StoreError::Conflict)?;
+            let changes = commit.changes.clone();
+            match self.store.commit(commit).await {
+                Ok(()) => return Ok(changes),
+                // Somebody else committed in between.
+                Err(StoreError::Conflict | StoreError::Duplicate) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict)
     }
 
     /// The session of a valid token whose user has at least this role now.
     pub async fn require(&self, token: &str, role: &Role) -> Result<Session, Error> {
-        let account = self.authenticate(token).await?;
+        let Authenticated { account, .. } = self.authenticate(token).await?;
         let policy = self.policy.current();
         let effective = account.effective(&policy, self.clock.now());
         if policy.compare(&effective.role, role).is_lt() {
@@ -83,26 +123,19 @@ impl<S: Store> Access<S> {
     }
 
     /// The claims and the account of a token that is valid and not revoked, but may be stale.
-    async fn identify(&self, token: &str) -> Result<(Claims, Account), Error> {
+    async fn identify(&self, token: &str) -> Result<Authenticated, Error> {
         let claims = self.keyring.verify(token, self.clock.now()).await?;
         let account = self.account(&claims.user).await?;
-        check_refreshable(&claims, &account)?;
-        Ok((claims, account))
+        check_not_revoked(claims.times(), &account)?;
+        Ok(Authenticated { claims, account })
     }
 
     async fn current_epoch(&self, account: Account, seen: Seen) -> Result<Account, StoreError> {
         epoch::current(&self.store, &self.policy.current(), account, seen, self.clock.now()).await
     }
 
-    async fn account(&self, user: &UserId) -> Result<Account, Error> {
+    async fn account(&self, user: &UserId) -> Result<Account, StoreError> {
         let known = self.store.account(user).await?;
         Ok(known.unwrap_or_else(|| Account::new(user.clone(), &self.policy.current())))
-    }
-
-    fn mint(&self, account: &Account) -> Result<Issued, Error> {
-        let keys = self.keyring.keys();
-        let secret: &token::Secret = keys.secret().ok_or(Error::RefreshUnavailable)?;
-        let access_token = secret.issue(account, self.clock.now());
-        Ok(Issued { access_token, expires_in: TOKEN_TTL_SECS })
     }
 }

@@ -21,9 +21,9 @@ pub enum Error {
     /// The effective role is too low now, whatever it was when the token was issued.
     #[error("this needs the role {0}")]
     RoleRequired(Role),
-    /// Tokens come from another issuer, which has to be asked for a new one.
-    #[error("tokens are not issued here")]
-    RefreshUnavailable,
+    /// There is no key set to verify the token with.
+    #[error("the key set of the token's issuer cannot be fetched now; try again")]
+    KeySet,
     /// The token's secret cannot be read.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
@@ -39,7 +39,7 @@ impl Error {
         match self {
             Self::Token(error) => error.code(),
             Self::RoleRequired(_) => Code::RoleRequired,
-            Self::RefreshUnavailable => Code::RefreshUnavailable,
+            Self::KeySet => Code::KeySetUnavailable,
             Self::Secrets(_) => Code::SecretsUnavailable,
             Self::Store(StoreError::Corrupt(_)) => Code::StoreCorrupt,
             Self::Store(_) => Code::StoreUnavailable,
@@ -50,10 +50,10 @@ impl Error {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
+            Self::Token(token::Error::Foreign) => StatusCode::CONFLICT,
             Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::RoleRequired(_) => StatusCode::FORBIDDEN,
-            Self::RefreshUnavailable => StatusCode::CONFLICT,
-            Self::Secrets(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::KeySet | Self::Secrets(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -61,11 +61,12 @@ impl Error {
     const fn challenge(&self) -> Option<&'static str> {
         match self {
             Self::Token(token::Error::Missing) => Some("Bearer"),
-            Self::Token(_) => Some(r#"Bearer error="invalid_token""#),
-            Self::RoleRequired(_)
-            | Self::RefreshUnavailable
+            Self::Token(token::Error::Foreign)
+            | Self::RoleRequired(_)
+            | Self::KeySet
             | Self::Secrets(_)
             | Self::Store(_) => None,
+            Self::Token(_) => Some(r#"Bearer error="invalid_token""#),
         }
     }
 
@@ -74,7 +75,7 @@ impl Error {
         match self {
             Self::Secrets(_) => "no token can be checked now; try again".to_owned(),
             Self::Store(_) => "the account cannot be read now; try again".to_owned(),
-            Self::Token(_) | Self::RoleRequired(_) | Self::RefreshUnavailable => self.to_string(),
+            Self::Token(_) | Self::RoleRequired(_) | Self::KeySet => self.to_string(),
         }
     }
 }
@@ -86,7 +87,7 @@ impl Error {
         match self {
             Self::Secrets(error) => tracing::error!(%error, "could not read the token secret"),
             Self::Store(error) => tracing::error!(%error, "could not read an account"),
-            Self::Token(_) | Self::RoleRequired(_) | Self::RefreshUnavailable => {}
+            Self::Token(_) | Self::RoleRequired(_) | Self::KeySet => {}
         }
         let mut response = problem::response(self.status(), self.code(), &self.detail());
         if let Some(challenge) = self.challenge() {

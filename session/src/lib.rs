@@ -14,9 +14,9 @@ pub mod jwks;
 mod keyring;
 mod route;
 
-pub use access::{Access, Issued};
+pub use access::{Access, Authenticated, Issued};
 pub use bearer::bearer;
 pub use error::Error;
 pub use guard::{Guarded, RequireRole, UnknownRole};
-pub use keyring::{Fetch, FetchError, Keyring, SourceError};
+pub use keyring::{Document, Fetch, FetchError, Keyring};
 pub use route::{Refreshed, router};

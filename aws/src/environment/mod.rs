@@ -10,8 +10,9 @@ mod variable;
 use std::{collections::HashMap, str::FromStr};
 
 use tierlift_core::{
-    config::{Fault, JwksUrl, Key, Origin, ValueError},
+    config::{Fault, Key, Origin, ValueError, parse_session_max_age_days},
     policy::Policy,
+    token::TokenConfig,
 };
 
 use variable::variable;
@@ -100,9 +101,21 @@ impl Environment {
         self.need("TIERLIFT_CONNECTIONS_ENDPOINT", meaning)
     }
 
-    /// The address of the issuer's key set, if somebody else issues the tokens.
-    pub fn jwks_url(&self) -> Result<Option<JwksUrl>, Error> {
-        Ok(self.get(variable(&Key::JwksUrl)).map(|text| value(Key::JwksUrl, text)).transpose()?)
+    /// Access tokens: who issues them, and for whom. What is not set has its default.
+    pub fn tokens(&self) -> Result<TokenConfig, Error> {
+        let mut tokens = TokenConfig {
+            issuer: self.list(&Key::Issuers).unwrap_or_default(),
+            audience: self.list(&Key::Audiences).unwrap_or_default(),
+            ..TokenConfig::default()
+        };
+        let url = self.set(Key::JwksUrl, &mut tokens.jwks_url, |text| text.parse().map(Some));
+        let days = self.set(
+            Key::SessionMaxAgeDays,
+            &mut tokens.session_max_age_days,
+            parse_session_max_age_days,
+        );
+        let faults: Vec<_> = url.into_iter().chain(days).chain(tokens.faults()).collect();
+        if faults.is_empty() { Ok(tokens) } else { Err(Error::Values(faults)) }
     }
 
     /// Origins whose pages may open sockets.

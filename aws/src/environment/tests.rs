@@ -138,10 +138,31 @@ fn a_wrong_address_or_name_is_reported_with_its_variable() {
     let origins = Environment::from([("TIERLIFT_ALLOWED_ORIGINS", "https://a.example, b")]);
     let error = origins.allowed_origins().unwrap_err().to_string();
     assert!(error.starts_with("TIERLIFT_ALLOWED_ORIGINS: allowed_origins[1] is \"b\";"), "{error}");
-    let error = Environment::from([("TIERLIFT_JWKS_URL", "issuer")]).jwks_url().unwrap_err();
+    let error = Environment::from([("TIERLIFT_JWKS_URL", "issuer")]).tokens().unwrap_err();
     assert!(error.to_string().starts_with("TIERLIFT_JWKS_URL: jwks_url is \"issuer\";"));
     let error = Environment::default().table().unwrap_err().to_string();
     assert_eq!(error, "TIERLIFT_TABLE is not set; set it to the name of the DynamoDB table");
+}
+
+#[test]
+fn a_key_set_needs_an_issuer_and_an_audience() {
+    let url = ("TIERLIFT_JWKS_URL", "https://issuer.example.com/keys");
+    let error = Environment::from([url]).tokens().unwrap_err().to_string();
+    let variables: Vec<_> = error.lines().filter_map(|line| line.split(':').next()).collect();
+    assert_eq!(variables, ["TIERLIFT_ISSUER", "TIERLIFT_AUDIENCE"]);
+    let environment = Environment::from([
+        url,
+        ("TIERLIFT_ISSUER", "https://issuer.example.com/"),
+        ("TIERLIFT_AUDIENCE", "app, admin"),
+        ("TIERLIFT_SESSION_MAX_AGE_DAYS", "7"),
+    ]);
+    let tokens = environment.tokens().unwrap();
+    assert_eq!((tokens.issuer.len(), tokens.audience.len()), (1, 2));
+    assert_eq!(tokens.session_max_age_days, 7);
+    assert_eq!(Environment::default().tokens().unwrap(), TokenConfig::default());
+    let error = Environment::from([("TIERLIFT_SESSION_MAX_AGE_DAYS", "0")]).tokens().unwrap_err();
+    let start = "TIERLIFT_SESSION_MAX_AGE_DAYS: session_max_age_days is 0; allowed: a whole number";
+    assert!(error.to_string().starts_with(start), "{error}");
 }
 
 #[test]

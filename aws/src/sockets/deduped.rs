@@ -93,6 +93,14 @@ impl<S: Sockets<Id: Eq + Hash>> Sockets for DedupedSockets<S> {
         Ok(pushed)
     }
 
+    async fn revoke(
+        &self,
+        socket: &S::Id,
+        revoked_before: Timestamp,
+    ) -> Result<bool, SocketsError> {
+        self.sockets.revoke(socket, revoked_before).await
+    }
+
     async fn forget(&self, socket: &S::Id) -> Result<(), SocketsError> {
         self.sockets.forget(socket).await
     }

@@ -16,6 +16,8 @@ use tierlift_core::{
     limits::{CONNECTION_KEPT_SECS, CONNECTION_PAGES_MAX, CONNECTIONS_PER_PAGE_MAX},
     ports::{GatewaySockets, Holder, Pushed, Sockets, SocketsError},
     time::Timestamp,
+    token::TokenTimes,
+    wire::frame,
 };
 
 use crate::{
@@ -31,6 +33,10 @@ const PREFIX: &str = "CONN#";
 const USER: &str = "conn_user";
 /// Time at which a socket was opened, in milliseconds since the epoch.
 const CONNECTED_AT: &str = "connected_at";
+/// Time at which the token was issued that opened it, in the same way, if the token says so.
+const TOKEN_ISSUED_AT: &str = "token_issued_at";
+/// Time from which that token is refused, in the same way.
+const TOKEN_VALID_UNTIL: &str = "token_valid_until";
 /// The index of sockets by user.
 const INDEX: &str = "connections";
 
@@ -131,6 +137,26 @@ impl Sockets for Connections {
         }
     }
 
+    /// The row says with which token the socket was opened. The gateway ends it with a code of its own, so a
+    /// frame says why before that.
+    async fn revoke(
+        &self,
+        socket: &ConnectionId,
+        revoked_before: Timestamp,
+    ) -> Result<bool, SocketsError> {
+        let Some(holder) = self.holder(socket).await? else { return Ok(false) };
+        if !holder.token.is_revoked(revoked_before) {
+            return Ok(false);
+        }
+        let (code, reason) = frame::REVOKED;
+        if self.push(socket, &frame::close(code, reason)).await? == Pushed::Sent {
+            self.close(socket).await?;
+        } else {
+            self.forget(socket).await?;
+        }
+        Ok(true)
+    }
+
     async fn forget(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
         let request = self.rows.delete_item().table_name(&self.table);
         request
@@ -143,17 +169,16 @@ impl Sockets for Connections {
 }
 
 impl GatewaySockets for Connections {
-    async fn open(
-        &self,
-        socket: &ConnectionId,
-        user: &UserId,
-        now: Timestamp,
-    ) -> Result<(), SocketsError> {
-        let attributes = Item::from([
+    async fn open(&self, socket: &ConnectionId, holder: &Holder) -> Result<(), SocketsError> {
+        let Holder { user, opened_at, token } = holder;
+        let mut attributes = Item::from([
             (USER.to_owned(), AttributeValue::S(user.to_string())),
-            (CONNECTED_AT.to_owned(), number(now.as_millis())),
-            (TTL.to_owned(), number(now.plus_secs(CONNECTION_KEPT_SECS).as_secs())),
+            (CONNECTED_AT.to_owned(), number(opened_at.as_millis())),
+            (TOKEN_VALID_UNTIL.to_owned(), number(token.valid_until.as_millis())),
+            (TTL.to_owned(), number(opened_at.plus_secs(CONNECTION_KEPT_SECS).as_secs())),
         ]);
+        attributes
+            .extend(token.issued_at.map(|at| (TOKEN_ISSUED_AT.to_owned(), number(at.as_millis()))));
         let request = self.rows.put_item().table_name(&self.table);
         request
             .set_item(Some(new_item(socket.key(), attributes)))
@@ -174,9 +199,11 @@ impl GatewaySockets for Connections {
             .item;
         let Some(row) = row else { return Ok(None) };
         check_item(&row, &key).map_err(|error| SocketsError(error.into()))?;
-        match (text(&row, USER).map(UserId::new), integer(&row, CONNECTED_AT)) {
-            (Some(Ok(user)), Some(millis)) => {
-                Ok(Some(Holder { user, opened_at: Timestamp::from_millis(millis) }))
+        let time = |name| integer(&row, name).map(Timestamp::from_millis);
+        match (text(&row, USER).map(UserId::new), time(CONNECTED_AT), time(TOKEN_VALID_UNTIL)) {
+            (Some(Ok(user)), Some(opened_at), Some(valid_until)) => {
+                let token = TokenTimes { issued_at: time(TOKEN_ISSUED_AT), valid_until };
+                Ok(Some(Holder { user, opened_at, token }))
             }
             _ => Err(SocketsError(format!("{key} names no user or no time").into())),
         }

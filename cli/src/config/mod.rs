@@ -8,10 +8,7 @@ mod reader;
 
 use std::fmt;
 
-use tierlift_core::{
-    config::{JwksUrl, Origin},
-    policy::PolicyConfig,
-};
+use tierlift_core::{config::Origin, policy::PolicyConfig, token::TokenConfig};
 
 /// The keys at the top level.
 pub(crate) const ROOT_KEYS: &[&str] = &[
@@ -21,6 +18,9 @@ pub(crate) const ROOT_KEYS: &[&str] = &[
     "connected_accounts",
     "allowed_origins",
     "jwks_url",
+    "issuer",
+    "audience",
+    "session_max_age_days",
     "plans",
     "features",
     "policy",
@@ -50,8 +50,8 @@ pub(crate) struct Config {
     pub(crate) policy: PolicyConfig,
     /// Origins whose pages may use the session routes and sockets.
     pub(crate) allowed_origins: Vec<Origin>,
-    /// Key set of the issuer of access tokens.
-    pub(crate) jwks_url: Option<JwksUrl>,
+    /// Access tokens: who issues them, and for whom.
+    pub(crate) tokens: TokenConfig,
 }
 
 /// One thing that is wrong, and its position.

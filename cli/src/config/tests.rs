@@ -3,6 +3,7 @@ use tierlift_core::{
     policy::{
         Access, OnDispute, OnReversal, PastDue, PauseCollection, PlanConfig, Stack, UnmappedPrice,
     },
+    token::TokenConfig,
 };
 
 use super::*;
@@ -29,13 +30,13 @@ fn the_example_is_accepted_and_shows_the_defaults() {
     let plans = vec![PlanConfig::new("price_pro", "paid")];
     assert_eq!(config.policy, PolicyConfig { plans, ..PolicyConfig::default() });
     assert_eq!(config.allowed_origins, ["http://127.0.0.1:8787".parse().unwrap()]);
-    assert_eq!(config.jwks_url, None);
+    assert_eq!(config.tokens, TokenConfig::default());
 }
 
 #[test]
 fn what_the_example_shows_in_comments_is_accepted() {
     let mut text = include_str!("../../../tierlift.example.toml").to_owned();
-    for key in ["jwks_url", "month_pass", "paid", "pause_collection"] {
+    for key in ["jwks_url", "issuer", "audience", "month_pass", "paid", "pause_collection"] {
         let (set, shown) = (format!("\n{key} = "), format!("\n# {key} = "));
         text = text.replace(&set, &format!("\n# was {key} = "));
         assert_eq!(text.matches(&shown).count(), 1, "{key}");
@@ -60,6 +61,9 @@ user_id_keys = ["uid"]
 connected_accounts = ["acct_1", "acct_2"]
 allowed_origins = ["https://app.example.com", "http://[::1]:3000"]
 jwks_url = "https://issuer.example.com/.well-known/jwks.json"
+issuer = ["https://issuer.example.com/"]
+audience = ["app", "admin"]
+session_max_age_days = 7
 plans = { price_plus = "plus", day_pass = { role = "plus", days = 0x01 }, prod_pro = { role = "pro" } }
 features = { plus = ["export"], operator = [] }
 policy.past_due = "revoke"
@@ -96,7 +100,13 @@ purchases = { refund = "keep", dispute = "keep", stack = "longest" }
     };
     assert_eq!(config.policy, expected);
     assert_eq!(config.allowed_origins.len(), 2);
-    assert!(config.jwks_url.is_some());
+    let tokens = TokenConfig {
+        jwks_url: Some("https://issuer.example.com/.well-known/jwks.json".parse().unwrap()),
+        issuer: texts(&["https://issuer.example.com/"]),
+        audience: texts(&["app", "admin"]),
+        session_max_age_days: 7,
+    };
+    assert_eq!(config.tokens, tokens);
 }
 
 #[test]
@@ -131,8 +141,8 @@ fn an_unknown_key_is_reported_with_the_known_ones() {
     check(
         "role = [\"free\"]",
         &["tierlift.toml:1:1: unknown key \"role\" at the top level; allowed: roles, livemode, \
-           user_id_keys, connected_accounts, allowed_origins, jwks_url, plans, features, policy, \
-           purchases"],
+           user_id_keys, connected_accounts, allowed_origins, jwks_url, issuer, audience, \
+           session_max_age_days, plans, features, policy, purchases"],
     );
     check("[polcy]\ngrace_days = 1", &["tierlift.toml:1:2: unknown key \"polcy\""]);
     check(
@@ -176,6 +186,17 @@ const WRONG_VALUES: &[&str] = &[
     "allowed_origins = [\"app.example\"]",
     "jwks_url = 7",
     "jwks_url = \"issuer\"",
+    "jwks_url = \"http://ada:password@issuer.example.com/keys\"",
+    "livemode = false\njwks_url = \"https://issuer.example.com/keys\"\naudience = [\"a\"]",
+    "jwks_url = \"https://issuer.example.com/keys\"\nissuer = [\"a\"]",
+    "jwks_url = \"https://issuer.example.com/keys\"\nissuer = []\naudience = [\"a\"]",
+    "issuer = \"https://issuer.example.com/\"",
+    "issuer = [\"a\", 2]",
+    "audience = [\"a\", \" \"]",
+    "session_max_age_days = \"30d\"",
+    "session_max_age_days = 0",
+    "session_max_age_days = 367",
+    "session_max_age_days = -1",
     "plans = [\"a\"]",
     "[plans]\nprice_x = 1",
     "[plans]\nprice_x = \"gold\"",

@@ -13,14 +13,34 @@ use super::repository;
 /// Statuses and the codes with which a route refuses.
 type Refusals = &'static [(u16, &'static [Code])];
 
-const TOKEN: Refusals = &[
-    (401, &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::TokenStale]),
-    (503, &[Code::StoreUnavailable, Code::StoreCorrupt, Code::SecretsUnavailable]),
+const TOKEN_REFUSED: &[Code] = &[
+    Code::TokenMissing,
+    Code::TokenInvalid,
+    Code::TokenExpired,
+    Code::TokenStale,
+    Code::TokenRevoked,
+    Code::TokenSessionExpired,
 ];
+const TOKEN_UNCHECKED: &[Code] = &[
+    Code::StoreUnavailable,
+    Code::StoreCorrupt,
+    Code::SecretsUnavailable,
+    Code::KeySetUnavailable,
+];
+const TOKEN: Refusals = &[(401, TOKEN_REFUSED), (503, TOKEN_UNCHECKED)];
 const REFRESH: Refusals = &[
-    (401, &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired]),
+    (
+        401,
+        &[
+            Code::TokenMissing,
+            Code::TokenInvalid,
+            Code::TokenExpired,
+            Code::TokenRevoked,
+            Code::TokenSessionExpired,
+        ],
+    ),
     (409, &[Code::RefreshUnavailable]),
-    (503, &[Code::StoreUnavailable, Code::StoreCorrupt, Code::SecretsUnavailable]),
+    (503, TOKEN_UNCHECKED),
 ];
 const WEBHOOK: Refusals = &[
     (
@@ -43,7 +63,7 @@ const WEBHOOK: Refusals = &[
 ];
 const SOCKET: Refusals = &[
     (400, &[Code::SubprotocolRequired]),
-    (401, &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::TokenStale]),
+    (401, TOKEN_REFUSED),
     (403, &[Code::OriginRefused]),
     (426, &[Code::UpgradeRequired]),
     (
@@ -53,6 +73,7 @@ const SOCKET: Refusals = &[
             Code::StoreUnavailable,
             Code::StoreCorrupt,
             Code::SecretsUnavailable,
+            Code::KeySetUnavailable,
         ],
     ),
 ];

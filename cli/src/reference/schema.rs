@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tierlift_core::{
     limits::{
         FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX, METADATA_KEY_BYTES_MAX,
-        PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX,
+        PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX, SESSION_DAYS_DEFAULT, SESSION_DAYS_MAX,
     },
     policy::{
         Access, OPERATOR, OnDispute, PastDue, PauseCollection, PolicyConfig, Stack, UnmappedPrice,
@@ -67,13 +67,42 @@ fn schema() -> Value {
             "jwks_url": {
                 "description": "Address of the key set of the issuer of access tokens.",
                 "type": "string",
-                "pattern": "^https?://[^/]",
+                "pattern": JWKS_URL,
             },
+            "issuer": texts("Values of `iss`, one of which a token must have."),
+            "audience": texts(
+                "Values of `aud`, one of which a token must have; `azp` or `client_id` of a token without \
+                 `aud`.",
+            ),
+            "session_max_age_days": session_max_age_days(),
             "plans": plans(),
             "features": features(),
             "policy": policy(&default),
             "purchases": purchases(&default),
         },
+        "dependentRequired": { "jwks_url": ["issuer", "audience"] },
+    })
+}
+
+/// Addresses with TLS, or on this machine.
+const JWKS_URL: &str = "^https://[^/]|^http://(localhost|127\\.[0-9.]+|\\[::1\\])(:[0-9]+)?(/|$)";
+
+fn session_max_age_days() -> Value {
+    json!({
+        "description": "Days after the sign-in at which a session ends, however often its token is refreshed.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": SESSION_DAYS_MAX,
+        "default": SESSION_DAYS_DEFAULT,
+    })
+}
+
+fn texts(description: &str) -> Value {
+    json!({
+        "description": description,
+        "type": "array",
+        "items": { "type": "string", "pattern": "\\S" },
+        "minItems": 1,
     })
 }
 

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 const PLANS: &str = "[plans]\nprice_pro = \"paid\"\n";
 const SECRETS: &[(&str, &str)] = &[
-    ("STRIPE_WEBHOOK_SECRET", "whsec_test"),
+    ("STRIPE_WEBHOOK_SECRET", "whsec_7Zq2mVxT4bLr9KsWdN3c"),
     ("TIERLIFT_JWT_SECRET", "a secret of at least thirty-two bytes"),
 ];
 

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::{
     limits::{
         FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX, METADATA_KEY_BYTES_MAX,
-        PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX,
+        PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX, SESSION_DAYS_MAX,
     },
     policy::role::OPERATOR,
 };
@@ -16,8 +16,8 @@ pub(super) const ORIGIN_FORMAT: &str = "scheme and host in lower case, with a po
                                         is not the default, and nothing after it, such as \
                                         \"https://app.example.com\" or \"http://127.0.0.1:8787\"";
 /// The format of a key set's address, for error messages.
-pub(super) const JWKS_URL_FORMAT: &str =
-    "the address of a key set, such as \"https://issuer.example.com/.well-known/jwks.json\"";
+pub(super) const JWKS_URL_FORMAT: &str = "the https address of a key set, such as \"https://issuer.example.com/.well-known/jwks.json\"; \
+     http only on this machine";
 
 /// The path of a configuration key, or of one element under it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +34,16 @@ pub enum Key {
     AllowedOrigin(usize),
     /// `jwks_url`
     JwksUrl,
+    /// `issuer`
+    Issuers,
+    /// `issuer[i]`
+    Issuer(usize),
+    /// `audience`
+    Audiences,
+    /// `audience[i]`
+    Audience(usize),
+    /// `session_max_age_days`
+    SessionMaxAgeDays,
     /// `plans`
     Plans,
     /// `plans.NAME`
@@ -85,6 +95,11 @@ impl fmt::Display for Key {
             Self::AllowedOrigins => f.write_str("allowed_origins"),
             Self::AllowedOrigin(index) => write!(f, "allowed_origins[{index}]"),
             Self::JwksUrl => f.write_str("jwks_url"),
+            Self::Issuers => f.write_str("issuer"),
+            Self::Issuer(index) => write!(f, "issuer[{index}]"),
+            Self::Audiences => f.write_str("audience"),
+            Self::Audience(index) => write!(f, "audience[{index}]"),
+            Self::SessionMaxAgeDays => f.write_str("session_max_age_days"),
             Self::Plans => f.write_str("plans"),
             Self::Plan(name) => write!(f, "plans.{name}"),
             Self::AllFeatures => f.write_str("features"),
@@ -176,9 +191,27 @@ pub enum ValueError {
     /// An origin is not written as browsers write it.
     #[error("is {0:?}; allowed: {allowed}", allowed = ORIGIN_FORMAT)]
     Origin(String),
-    /// The address of the key set is no URL.
+    /// The address of the key set is no URL, or not a safe one. A password in it is not repeated.
     #[error("is {0:?}; allowed: {allowed}", allowed = JWKS_URL_FORMAT)]
     JwksUrl(String),
+    /// There is a key set, and no issuer whose tokens count.
+    #[error(
+        "is missing; with jwks_url, allowed: a list of values of iss, such as \
+         [\"https://issuer.example.com/\"]: an issuer may sign tokens for others with the same keys"
+    )]
+    IssuerMissing,
+    /// There is a key set, and no audience whose tokens count.
+    #[error(
+        "is missing; with jwks_url, allowed: a list of values of aud, such as [\"my-api\"]: without it \
+         a token that was issued for another application would count"
+    )]
+    AudienceMissing,
+    /// A text of a list is blank.
+    #[error("is blank; allowed: any other text")]
+    Blank,
+    /// The age of a session is no number of days, or out of range.
+    #[error("is {0}; allowed: a whole number of days from 1 to {SESSION_DAYS_MAX}")]
+    SessionDays(String),
 }
 
 impl ValueError {
@@ -238,8 +271,8 @@ mod tests {
         ]);
         assert_eq!(
             faults.to_string(),
-            "jwks_url is \"issuer\"; allowed: the address of a key set, such as \
-             \"https://issuer.example.com/.well-known/jwks.json\"\n\
+            "jwks_url is \"issuer\"; allowed: the https address of a key set, such as \
+             \"https://issuer.example.com/.well-known/jwks.json\"; http only on this machine\n\
              policy.grace_days is -1; allowed: a whole number of days from 0 to 90"
         );
     }

@@ -9,7 +9,7 @@ mod fault;
 mod jwks_url;
 mod origin;
 
-use crate::limits::GRACE_DAYS_MAX;
+use crate::limits::{GRACE_DAYS_MAX, SESSION_DAYS_MAX};
 
 pub use fault::{Fault, Faults, Key, ValueError};
 pub use jwks_url::JwksUrl;
@@ -19,6 +19,12 @@ pub use origin::Origin;
 pub fn parse_livemode(text: &str) -> Result<bool, ValueError> {
     let error = || ValueError::Word { value: text.to_owned(), allowed: "true or false" };
     text.parse().map_err(|_| error())
+}
+
+/// Parses `session_max_age_days`: a decimal number of days within the limit.
+pub fn parse_session_max_age_days(text: &str) -> Result<u32, ValueError> {
+    let days = text.parse().ok().filter(|days| (1..=SESSION_DAYS_MAX).contains(days));
+    days.ok_or_else(|| ValueError::SessionDays(text.to_owned()))
 }
 
 /// Parses `grace_days`: a decimal number of days within the limit.
@@ -35,6 +41,9 @@ mod tests {
     fn numbers_and_words_are_parsed_within_their_limits() {
         for (text, days) in [("0", Some(0)), ("90", Some(90)), ("91", None), ("-1", None)] {
             assert_eq!(parse_grace_days(text).ok(), days, "{text}");
+        }
+        for (text, days) in [("1", Some(1)), ("366", Some(366)), ("0", None), ("367", None)] {
+            assert_eq!(parse_session_max_age_days(text).ok(), days, "{text}");
         }
         for (text, flag) in [("true", Some(true)), ("false", Some(false)), ("yes", None)] {
             assert_eq!(parse_livemode(text).ok(), flag, "{text}");

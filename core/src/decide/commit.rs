@@ -91,7 +91,8 @@ impl Commit {
     }
 }
 
-fn change(
+/// The change of an account to push to its user.
+pub(super) fn change(
     account: &Account,
     previous_role: Option<Role>,
     event: &EventId,
@@ -114,6 +115,7 @@ fn change(
         standing: account.standing.clone(),
         event: event.clone(),
         role_assigned_at: account.role_assigned_at,
+        revoked_before: None,
         at: now,
     }
 }

@@ -1,10 +1,10 @@
 //! What tierlift or an operator does without a webhook.
 
-use super::Commit;
+use super::{Commit, commit::change};
 use crate::{
     account::Account,
     epoch::Seen,
-    ledger::{LedgerEntry, SystemEvent},
+    ledger::{Act, LedgerEntry, SystemEvent},
     policy::{Policy, Role},
     time::Timestamp,
 };
@@ -44,6 +44,25 @@ pub fn begin_epoch(
     // A socket that opens meanwhile must not miss it.
     account.changed_at = Some(now);
     system_commit(account, SystemEvent::EpochBegun, policy, now)
+}
+
+/// Revokes all tokens of a user that were issued until now. Their sockets end with the change that is pushed.
+#[must_use]
+pub fn revoke(mut account: Account, act: Act, policy: &Policy, now: Timestamp) -> Option<Commit> {
+    // `iat` has whole seconds: a token of this one may be older than the revocation.
+    let revoked_before = Some(Timestamp::from_secs(now.as_secs().saturating_add(1)));
+    account.revoked_before = revoked_before;
+    // A socket that opens meanwhile must not miss it.
+    account.changed_at = Some(now);
+    let mut commit = system_commit(account, SystemEvent::TokensRevoked, policy, now)?;
+    commit.ledger.act = Some(act);
+    if let (true, Some(account)) = (commit.changes.is_empty(), commit.accounts.first()) {
+        commit.changes.push(change(account, None, &commit.ledger.event, policy, now));
+    }
+    for change in &mut commit.changes {
+        change.revoked_before = revoked_before;
+    }
+    Some(commit)
 }
 
 fn system_commit(

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future};
 
-use crate::{id::UserId, time::Timestamp};
+use crate::{id::UserId, time::Timestamp, token::TokenTimes};
 
 /// What a push did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,28 +36,36 @@ pub trait Sockets: Send + Sync {
         text: &str,
     ) -> impl Future<Output = Result<Pushed, SocketsError>> + Send;
 
+    /// Ends a socket if its token was issued before that time; returns whether it was.
+    fn revoke(
+        &self,
+        socket: &Self::Id,
+        revoked_before: Timestamp,
+    ) -> impl Future<Output = Result<bool, SocketsError>> + Send;
+
     /// Forgets a socket that is gone. Forgetting it twice is fine.
     fn forget(&self, socket: &Self::Id) -> impl Future<Output = Result<(), SocketsError>> + Send;
 }
 
-/// Who opened a socket, and when.
+/// Who opened a socket, when, and with what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The user.
     pub user: UserId,
     /// Time of the handshake.
     pub opened_at: Timestamp,
+    /// The times of the token.
+    pub token: TokenTimes,
 }
 
 /// Sockets that a gateway holds for us: each of its events names a socket, and a record says who opened
 /// it. [`Sockets::for_user`] lists the newest first, and may lag a moment behind the records.
 pub trait GatewaySockets: Sockets<Id: PartialEq> {
-    /// Records that a user opened a socket.
+    /// Records who opened a socket.
     fn open(
         &self,
         socket: &Self::Id,
-        user: &UserId,
-        now: Timestamp,
+        holder: &Holder,
     ) -> impl Future<Output = Result<(), SocketsError>> + Send;
 
     /// The holder of a socket; `None` where it is unknown.

@@ -10,7 +10,11 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::{
     codes::Code,
-    limits::{SECRETS_MAX, SIGNATURE_HEADER_BYTES_MAX, SIGNATURE_TOLERANCE_SECS, SIGNATURES_MAX},
+    is_placeholder,
+    limits::{
+        SECRETS_MAX, SIGNATURE_HEADER_BYTES_MAX, SIGNATURE_TOLERANCE_SECS, SIGNATURES_MAX,
+        SIGNING_SECRET_BYTES_MIN,
+    },
     time::Timestamp,
 };
 
@@ -62,6 +66,15 @@ pub enum SecretsError {
     /// The list has more than [`SECRETS_MAX`] secrets.
     #[error("at most {SECRETS_MAX} signing secrets at a time")]
     TooMany,
+    /// A secret is too short to be one of Stripe's.
+    #[error(
+        "a signing secret has at least {SIGNING_SECRET_BYTES_MIN} bytes, this one has {0}; Stripe's have \
+         whsec_ and 32 characters"
+    )]
+    TooShort(usize),
+    /// A secret was copied from a manual.
+    #[error("this signing secret is a placeholder; Stripe shows the secret of each endpoint")]
+    Placeholder,
 }
 
 /// The active signing secrets: several during a rotation. `Debug` does not show them.
@@ -71,8 +84,20 @@ pub struct Secrets(Vec<Hmac<Sha256>>);
 impl Secrets {
     /// Parses a comma-separated list. Blanks around a secret are dropped.
     pub fn parse(list: &str) -> Result<Self, SecretsError> {
-        let keys: Vec<_> =
-            list.split(',').map(str::trim).filter(|s| !s.is_empty()).map(key).collect();
+        for secret in split(list) {
+            if is_placeholder(secret) {
+                return Err(SecretsError::Placeholder);
+            }
+            if secret.len() < SIGNING_SECRET_BYTES_MIN {
+                return Err(SecretsError::TooShort(secret.len()));
+            }
+        }
+        Self::parse_unchecked(list)
+    }
+
+    /// Parses a list of secrets that may be weak, such as those of a demo, which nobody else can reach.
+    pub fn parse_unchecked(list: &str) -> Result<Self, SecretsError> {
+        let keys: Vec<_> = split(list).map(key).collect();
         match keys.len() {
             0 => Err(SecretsError::Empty),
             1..=SECRETS_MAX => Ok(Self(keys)),
@@ -85,6 +110,11 @@ impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Secrets({})", self.0.len())
     }
+}
+
+/// The secrets of a list.
+fn split(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|secret| !secret.is_empty())
 }
 
 /// The HMAC state after the key's first two blocks, computed once.
@@ -154,9 +184,10 @@ fn seconds(digits: &[u8]) -> Option<Timestamp> {
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// // During a rotation both secrets are active.
-/// let secrets = Secrets::parse("whsec_new, whsec_old")?;
+/// let [new, old] = ["whsec_9JfZ3kWq7mXbT1vRyD5c", "whsec_4GhNs8LpE2uAoC6xBiQz"];
+/// let secrets = Secrets::parse(&format!("{new}, {old}"))?;
 /// let (body, signed_at) = (br#"{"id":"evt_1"}"#, Timestamp::from_secs(1_795_000_000));
-/// let header = signature::sign("whsec_old", body, signed_at);
+/// let header = signature::sign(old, body, signed_at);
 ///
 /// let verify = |body: &[u8], now| signature::verify(&secrets, header.as_bytes(), body, now);
 /// assert_eq!(verify(body, signed_at.plus_secs(5)), Ok(signed_at));
@@ -209,7 +240,7 @@ mod tests {
     const BODY: &[u8] = br#"{"id":"evt_1","object":"event"}"#;
 
     fn secrets(list: &str) -> Secrets {
-        Secrets::parse(list).unwrap()
+        Secrets::parse_unchecked(list).unwrap()
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "rows read better without borrows")]
@@ -315,7 +346,18 @@ mod tests {
     #[test]
     fn secrets_are_listed_and_never_shown() {
         assert_eq!(Secrets::parse(" , ").unwrap_err(), SecretsError::Empty);
-        assert_eq!(Secrets::parse(&"s,".repeat(9)).unwrap_err(), SecretsError::TooMany);
+        let good = "whsec_5f8c1f0c3b6c8d0b7a3e2d1c9b8a7f6e";
+        for (list, error) in [
+            ([good; 9].join(","), SecretsError::TooMany),
+            ("a".to_owned(), SecretsError::Placeholder),
+            ("whsec_".to_owned(), SecretsError::TooShort(6)),
+            ("whsec_…".to_owned(), SecretsError::Placeholder),
+            (format!("{good},whsec_3b6c8d0b7a3e2d1c9"), SecretsError::TooShort(23)),
+            (format!("whsec_changeme_changeme_changeme,{good}"), SecretsError::Placeholder),
+        ] {
+            assert_eq!(Secrets::parse(&list).unwrap_err(), error, "{list}");
+        }
+        assert!(Secrets::parse(&[good; 8].join(", ")).is_ok());
         assert_eq!(format!("{:?}", secrets("whsec_a, whsec_b")), "Secrets(2)");
     }
 

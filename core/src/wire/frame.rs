@@ -95,6 +95,24 @@ pub fn notice(change: &Change) -> String {
     })
 }
 
+/// Why a socket is about to end, where no close frame with a code can be sent.
+#[derive(Serialize)]
+struct CloseNotice<'a> {
+    v: u8,
+    r#type: &'static str,
+    code: u16,
+    reason: &'a str,
+}
+
+/// The text of a `CLOSE` frame, for a gateway that ends sockets with a code of its own.
+#[must_use]
+pub fn close(code: u16, reason: &str) -> String {
+    text(&CloseNotice { v: V, r#type: "CLOSE", code, reason })
+}
+
+/// The code and the reason of a socket whose token was revoked.
+pub const REVOKED: (u16, &str) = (4003, "revoked");
+
 /// The text of a `PONG` frame.
 #[must_use]
 pub const fn pong() -> &'static str {
@@ -142,6 +160,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_close_is_announced_with_its_code() {
+        let expected = r#"{"v":1,"type":"CLOSE","code":4001,"reason":"token_expired"}"#;
+        assert_eq!(close(4001, "token_expired"), expected);
+    }
+
     fn change() -> Change {
         let shown = Shown {
             status: Some(Status::PastDue),
@@ -165,6 +189,7 @@ mod tests {
             },
             event: EventId::new("evt_1").unwrap(),
             role_assigned_at: Some(Timestamp::from_millis(1)),
+            revoked_before: None,
             at: Timestamp::from_millis(4),
         }
     }

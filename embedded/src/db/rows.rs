@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tierlift_core::{
     codes::Code,
     id::{CustomerId, EventId, UserId},
-    ledger::{EntryKind, LedgerEntry, Outcome},
+    ledger::{Act, EntryKind, LedgerEntry, Outcome},
     ports::{PolicyState, Waiting, WaitingTotals},
     time::Timestamp,
 };
@@ -55,8 +55,8 @@ pub(super) fn write_ledger(connection: &Connection, entry: &LedgerEntry) -> Resu
     let written = connection
         .prepare_cached(
             "INSERT INTO ledger (event, kind, customer, owners, outcome, cause, ambiguous, created,
-                 processed_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                 processed_at, expires_at, actor, reason)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
              ON CONFLICT (event) DO NOTHING",
         )?
         .execute((
@@ -70,6 +70,8 @@ pub(super) fn write_ledger(connection: &Connection, entry: &LedgerEntry) -> Resu
             entry.created.as_micros(),
             entry.processed_at.as_micros(),
             entry.expires_at.as_micros(),
+            entry.act.as_ref().map(Act::actor),
+            entry.act.as_ref().map(Act::reason),
         ))?;
     Ok(written == 1)
 }
@@ -87,7 +89,7 @@ pub(super) fn ledger(
     connection
         .prepare_cached(
             "SELECT event, kind, customer, owners, outcome, cause, ambiguous, created, processed_at,
-                 expires_at
+                 expires_at, actor, reason
              FROM ledger WHERE event = ?1",
         )?
         .query_row((event.as_str(),), |row| Ok(ledger_entry(row)))
@@ -112,6 +114,11 @@ fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Error> {
         created: at(7)?,
         processed_at: at(8)?,
         expires_at: at(9)?,
+        act: match (text(10)?, text(11)?) {
+            (Some(actor), Some(reason)) => Some(Act::new(actor, reason).map_err(corrupt)?),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err(corrupt("half an act in the ledger")),
+        },
     })
 }
 

@@ -20,7 +20,7 @@ const UNRELEASED: usize = 1;
 
 /// The step at index `n` migrates a file from version `n` to version `n + 1`. The first step makes nothing:
 /// it stands for the schema that was never released.
-const MIGRATIONS: &[&str] = &["", V2];
+const MIGRATIONS: &[&str] = &["", V2, V3];
 
 const V2: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -104,6 +104,12 @@ const V2: &str = "
 
     -- One row: the policy that everything here is under.
     CREATE TABLE policy (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL) STRICT;
+";
+
+/// Who did something by hand, and why.
+const V3: &str = "
+    ALTER TABLE ledger ADD COLUMN actor TEXT;
+    ALTER TABLE ledger ADD COLUMN reason TEXT;
 ";
 
 /// Opens the writing connection and migrates the schema.

@@ -10,7 +10,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
     http::{
-        Method, StatusCode,
+        HeaderName, Method, StatusCode,
         header::{AUTHORIZATION, CONTENT_TYPE},
     },
     middleware::{Next, from_fn},
@@ -48,7 +48,7 @@ pub(crate) fn router<Q: Enqueue + DeadLetters + WaitingList + 'static, S: Store 
     let cors = CorsLayer::new()
         .allow_origin(state.web_socket.origins.listed())
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+        .allow_headers(request_headers())
         .max_age(Duration::from_secs(PREFLIGHT_AGE_SECS_MAX));
     let host = state
         .host
@@ -65,6 +65,14 @@ pub(crate) fn router<Q: Enqueue + DeadLetters + WaitingList + 'static, S: Store 
         .merge(host)
         .fallback(async || problem::route_not_found())
         .method_not_allowed_fallback(async || problem::method_not_allowed())
+}
+
+/// Headers that a page may send: those that the routes read, and those that tracing adds to every request
+/// (W3C Trace Context and Baggage, Sentry).
+fn request_headers() -> [HeaderName; 6] {
+    let tracing = ["traceparent", "tracestate", "baggage", "sentry-trace"];
+    let [traceparent, tracestate, baggage, sentry_trace] = tracing.map(HeaderName::from_static);
+    [AUTHORIZATION, CONTENT_TYPE, traceparent, tracestate, baggage, sentry_trace]
 }
 
 /// Bounds the time of a request to one of the host's routes, which read their bodies themselves.

@@ -13,7 +13,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tierlift_core::ports::Store;
 use tierlift_notifier::{HandshakeError, Origins, handshake};
-use tierlift_session::Access;
+use tierlift_session::{Access, Authenticated};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
@@ -47,9 +47,10 @@ async fn open<S: Store + 'static>(
 ) -> Result<Response, HandshakeError> {
     let mut response = create_response_with_body(&request, Body::empty)
         .map_err(|_| HandshakeError::UpgradeRequired)?;
-    let account = handshake::accept(&state.access, &state.origins, request.headers()).await?;
+    let Authenticated { claims, account } =
+        handshake::accept(&state.access, &state.origins, request.headers()).await?;
     // The socket is registered before its client can ask for a snapshot, so no change is missed.
-    let guard = state.sockets.register(account.user);
+    let guard = state.sockets.register(account.user, claims.times());
     let guard = guard.map_err(|_| HandshakeError::SocketsExhausted)?;
     tokio::spawn(serve(hyper::upgrade::on(request), guard, Arc::clone(&state.context)));
     response.headers_mut().extend([handshake::selected_subprotocol()]);

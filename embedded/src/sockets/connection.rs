@@ -15,7 +15,10 @@ use tierlift_core::{
     shared::Shared,
     time::Clock,
 };
-use tierlift_notifier::{Close, frames};
+use tierlift_notifier::{
+    Close,
+    frames::{self, Sender},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -107,6 +110,10 @@ async fn run_until_end<S: Store>(
         let step = tokio::select! {
             biased;
             work = socket.outbox.work() => match work {
+                // A frame may have waited for longer than the token is valid.
+                Work::Send(_) if socket.token.valid_until <= context.clock.now() => {
+                    Err(End::Server(Close::TokenExpired))
+                }
                 Work::Send(frames) => send(web_socket, socket, frames).await,
                 Work::End(close) => Err(End::Server(close)),
             },
@@ -168,7 +175,8 @@ async fn handle_frame<S: Store>(
     let SocketContext { store, policy, clock, .. } = context;
     let frame = frames::parse(&text).map_err(End::Server)?;
     let policy = policy.current();
-    let reply = frames::reply(store, &policy, &socket.user, frame, clock.now());
+    let sender = Sender { user: &socket.user, token: socket.token };
+    let reply = frames::reply(store, &policy, sender, frame, clock.now());
     let reply = reply.await.map_err(End::Server)?;
     send(web_socket, socket, [Message::text(&*reply)].into()).await
 }

@@ -16,6 +16,8 @@ use tierlift_core::{
     id::UserId,
     limits::{SOCKET_PINGS_MISSED_MAX, SOCKETS_MAX, SOCKETS_PER_USER_MAX},
     ports::{Pushed, Sockets, SocketsError},
+    time::{Clock, Timestamp},
+    token::TokenTimes,
 };
 use tierlift_notifier::Close;
 use tokio::{
@@ -34,6 +36,8 @@ const SHARDS: u32 = 64;
 pub(super) struct Socket {
     id: u64,
     pub(super) user: UserId,
+    /// The times of the token that opened it.
+    pub(super) token: TokenTimes,
     pub(super) outbox: Outbox,
     /// Pings since the last frame from the client.
     missed_pings: AtomicU8,
@@ -111,14 +115,14 @@ impl Registry {
 
     /// Registers a new socket, to which the changes of its user are pushed from then on. If the user has
     /// too many sockets, the oldest one is closed.
-    pub(crate) fn register(&self, user: UserId) -> Result<SocketGuard, Full> {
+    pub(crate) fn register(&self, user: UserId, token: TokenTimes) -> Result<SocketGuard, Full> {
         if self.0.open.fetch_add(1, Ordering::AcqRel) >= SOCKETS_MAX {
             self.0.open.fetch_sub(1, Ordering::AcqRel);
             return Err(Full);
         }
         let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
         let (outbox, missed_pings) = (Outbox::default(), AtomicU8::default());
-        let socket = Arc::new(Socket { id, user, outbox, missed_pings });
+        let socket = Arc::new(Socket { id, user, token, outbox, missed_pings });
         let guard = SocketGuard { registry: self.clone(), socket: Arc::clone(&socket) };
         let mut shard = self.shard(&socket.user);
         // Read under the lock: a closing registry either sees this socket or is seen here.
@@ -156,8 +160,13 @@ impl Registry {
     }
 
     /// Pings every socket once in each period, one shard after another, until `stop` is true. Ends the
-    /// sockets that do not respond.
-    pub(crate) async fn keep_alive(self, period: Duration, mut stop: watch::Receiver<bool>) {
+    /// sockets that do not respond, and those whose token has expired.
+    pub(crate) async fn keep_alive(
+        self,
+        period: Duration,
+        clock: Clock,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let mut ticks = interval(period / SHARDS);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for shard in self.0.shards.iter().cycle() {
@@ -165,8 +174,9 @@ impl Registry {
                 () = stopped(&mut stop) => return,
                 _ = ticks.tick() => {}
             }
+            let now = clock.now();
             for socket in lock(shard).values().flatten() {
-                socket.ping();
+                socket.ping(now);
             }
         }
     }
@@ -199,8 +209,10 @@ impl Socket {
         self.missed_pings.store(0, Ordering::Relaxed);
     }
 
-    fn ping(&self) {
-        if self.missed_pings.fetch_add(1, Ordering::Relaxed) > SOCKET_PINGS_MISSED_MAX {
+    fn ping(&self, now: Timestamp) {
+        if self.token.valid_until <= now {
+            self.outbox.end(Close::TokenExpired);
+        } else if self.missed_pings.fetch_add(1, Ordering::Relaxed) > SOCKET_PINGS_MISSED_MAX {
             self.outbox.end(Close::Unresponsive);
         } else {
             // A socket that accepts no ping is ending already.
@@ -220,6 +232,18 @@ impl Sockets for Registry {
 
     async fn push(&self, socket: &Handle, text: &str) -> Result<Pushed, SocketsError> {
         Ok(socket.0.outbox.push(Message::text(text)))
+    }
+
+    async fn revoke(
+        &self,
+        socket: &Handle,
+        revoked_before: Timestamp,
+    ) -> Result<bool, SocketsError> {
+        let is_revoked = socket.0.token.is_revoked(revoked_before);
+        if is_revoked {
+            socket.0.outbox.end(Close::Revoked);
+        }
+        Ok(is_revoked)
     }
 
     async fn forget(&self, socket: &Handle) -> Result<(), SocketsError> {

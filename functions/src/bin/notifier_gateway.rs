@@ -6,7 +6,7 @@ use tierlift_functions::gateway::Gateway;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let function = Function::start()?;
-    let gateway = Gateway::open(&function).await?;
+    let gateway = Gateway::open(&function)?;
     function.serve_sockets(async |event| gateway.respond(event).await).await?;
     Ok(())
 }

@@ -13,7 +13,7 @@ use tierlift_session::{codes, router};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let function = Function::start()?;
-    let access = Arc::new(rotating_access::open(&function).await?);
+    let access = Arc::new(rotating_access::open(&function)?);
     let sessions = router(Arc::clone(access.access()));
     let routes =
         sessions.route_layer(from_fn_with_state(access, rotate_first)).merge(codes::router());

@@ -14,7 +14,7 @@ use tierlift_core::{id::RevocationId, time::Timestamp, token::Secret};
 use crate::facts::user_id;
 
 /// Signs webhooks in tests.
-pub const WEBHOOK_SECRET: &str = "whsec_test";
+pub const WEBHOOK_SECRET: &str = "whsec_7Zq2mVxT4bLr9KsWdN3c";
 /// Signs tokens in tests.
 pub const JWT_SECRET: &str = "a secret of at least thirty-two bytes";
 /// An origin whose pages may call.

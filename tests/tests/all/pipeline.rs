@@ -208,6 +208,7 @@ async fn a_role_whose_time_is_over_ends_without_a_webhook() {
     assert_eq!(socket.hear().await["type"], "ROLE_UPGRADED");
     server.pass_secs(33 * 86_400 - 1);
     server.get("/premium", &server.token("ada", 1)).await.assert(200, "");
+    let mut socket = server.socket(&server.token("ada", 1)).await;
     server.pass_secs(2);
     // Expiry ends it and tells; until it has, the guard counts the time by itself.
     let refused = server.get("/premium", &server.token("ada", 9)).await;

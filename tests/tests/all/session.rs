@@ -1,27 +1,32 @@
 //! Tokens: who they let in, when they are stale, and how they are renewed.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::{Extension, Json, Router, routing::get};
+use futures_util::StreamExt as _;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
 use serde_json::{Value, json};
 use tierlift_core::{
-    account::Account,
-    decide,
     id::RevocationId,
-    limits::{JWKS_FETCH_INTERVAL_SECS, TOKEN_TTL_SECS},
+    ledger::Act,
+    limits::{TOKEN_CLOCK_SKEW_SECS, TOKEN_TTL_SECS},
     ports::Store,
-    token::{Secret, TokenKeys},
+    token::{Secret, TokenConfig, TokenKeys},
     wire::session::Session,
 };
+use tierlift_embedded::{Registry, Server, revoke};
 use tierlift_testkit::{
-    facts::{policy, user_id},
+    facts::{event_id, user_id},
     harness::{client::Request, token_secret},
 };
 use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::server::{START, TestServer};
 
@@ -66,7 +71,8 @@ async fn a_token_is_refused_with_the_reason() {
     let other = Secret::new("another secret of thirty-two bytes").unwrap();
     let good = server.token("ada", 1);
     let cut = &good[..good.len() - 2];
-    let expired = mint(&token_secret(), 1, START.plus_secs(1 - TOKEN_TTL_SECS));
+    let expired =
+        mint(&token_secret(), 1, START.plus_secs(1 - TOKEN_TTL_SECS - TOKEN_CLOCK_SKEW_SECS));
     for (token, code) in [
         ("", "token.missing"),
         ("garbage", "token.invalid"),
@@ -103,25 +109,69 @@ async fn a_stale_token_is_exchanged_for_one_that_knows_the_role() {
     let session = server.get("/session", new).await;
     session.assert(200, "");
     assert_eq!(session.json(), refreshed["user"]);
-    server.pass_secs(TOKEN_TTL_SECS);
+    server.pass_secs(TOKEN_TTL_SECS + TOKEN_CLOCK_SKEW_SECS);
     server.get("/session", new).await.assert(401, "token.expired");
 }
 
 #[tokio::test]
-async fn a_revoked_token_cannot_be_refreshed() {
+async fn revoked_tokens_count_no_more_and_their_sockets_end() {
+    let parts = OnceLock::new();
+    let keep = |server: Server| {
+        parts.set((Arc::clone(server.access()), server.sockets().clone())).ok();
+        server
+    };
+    let server = TestServer::start_with(|_| {}, keep).await;
+    let (access, sockets) = parts.get().unwrap();
+    let stolen = server.token("ada", 0);
+    let mut socket = server.socket(&stolen).await;
+    let [mut others] = server.sockets(["bob"]).await;
+    let act = Act::new("support@example.com", "laptop stolen").unwrap();
+    revoke(access, sockets, &user_id("ada"), &act).await.unwrap();
+    assert_eq!(u16::from(socket.closed().await.unwrap().code), 4003);
+    others.sync().await;
+    for path in ["/session", "/session/refresh"] {
+        let method = if path == "/session" { "GET" } else { "POST" };
+        let request = Request::new(method, path).bearer(&stolen);
+        server.send(request).await.assert(401, "token.revoked");
+    }
+    server.get("/session", &server.token("bob", 0)).await.assert(200, "");
+    let row = server.db.ledger(&event_id("tierlift.tokens.revoked.1.ada")).await.unwrap().unwrap();
+    assert_eq!(row.act.as_ref(), Some(&act));
+    // Who signs in again is let in.
+    server.pass_secs(1);
+    let fresh = server.token("ada", 0);
+    server.get("/session", &fresh).await.assert(200, "");
+    let mut socket = server.socket(&fresh).await;
+    socket.sync().await;
+    // A socket that was not listed when its tokens were revoked ends with its next question.
+    revoke(access, &Registry::default(), &user_id("ada"), &act).await.unwrap();
+    socket.say(r#"{"action":"sync"}"#).await;
+    assert_eq!(u16::from(socket.closed().await.unwrap().code), 4003);
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_its_token() {
+    let ping = |settings: &mut tierlift_embedded::Settings| {
+        settings.timeouts.socket_ping = Duration::from_millis(64);
+    };
+    let server = TestServer::start_with(ping, |server| server).await;
+    let [mut idle] = server.sockets(["ada"]).await;
+    server.pass_secs(TOKEN_TTL_SECS + TOKEN_CLOCK_SKEW_SECS - 1);
+    idle.sync().await;
+    server.pass_secs(1);
+    let end = idle.closed().await.unwrap();
+    assert_eq!((u16::from(end.code), end.reason.as_str()), (4001, "token_expired"));
+
+    // Nothing is served in between: neither an answer nor a notice.
     let server = TestServer::start().await;
-    server.subscription("ada", "active").await;
-    settled(&server, "ada", 1).await;
-    let account = server.db.account(&user_id("ada")).await.unwrap().unwrap();
-    let revoked = Account { revoked_before: RevocationId(1), ..account };
-    let paid = policy().role("paid").cloned();
-    // By hand, as an operator would: the account is written with whatever else is in it.
-    let commit = decide::assign(revoked, paid, &policy(), server.now()).unwrap();
-    server.db.commit(commit).await.unwrap();
-    for (rev, status, code) in [(0, 401, "token.invalid"), (1, 200, "")] {
-        let request = Request::new("POST", "/session/refresh").bearer(&server.token("ada", rev));
-        server.send(request).await.assert(status, code);
-        server.get("/session", &server.token("ada", rev)).await.assert(status, code);
+    let [mut asking, mut listening] = server.sockets(["ada", "bob"]).await;
+    server.pass_secs(TOKEN_TTL_SECS + TOKEN_CLOCK_SKEW_SECS);
+    asking.say(r#"{"action":"sync"}"#).await;
+    server.subscription("bob", "active").await;
+    for socket in [&mut asking, &mut listening] {
+        let frame = socket.wire.next().await.unwrap().unwrap();
+        let Message::Close(Some(end)) = frame else { panic!("{frame:?}") };
+        assert_eq!(u16::from(end.code), 4001);
     }
 }
 
@@ -165,6 +215,8 @@ async fn a_guarded_route_asks_the_account_and_not_the_token() {
     server.get("/premium/more", "").await.assert(404, "route.not_found");
 }
 
+const ISSUER: &str = "https://issuer.example.com/";
+
 /// An issuer that serves its key set, and counts how often it is asked.
 struct Issuer {
     url: String,
@@ -173,8 +225,8 @@ struct Issuer {
 }
 
 impl Issuer {
-    async fn start(first: &Key) -> Self {
-        let served = Arc::new(Mutex::new(Some(json!({ "keys": [first.jwk] }))));
+    async fn start(first: Option<&Key>) -> Self {
+        let served = Arc::new(Mutex::new(first.map(|key| json!({ "keys": [key.jwk] }))));
         let asked = Arc::new(AtomicUsize::default());
         let (shared, count) = (served.clone(), asked.clone());
         let answer = move || {
@@ -218,55 +270,108 @@ impl Key {
 
     /// A token as another issuer makes it: without a revocation id.
     fn token(&self, server: &TestServer) -> String {
+        self.token_for(server, ISSUER, "app")
+    }
+
+    fn token_for(&self, server: &TestServer, issuer: &str, audience: &str) -> String {
         let header = Header { kid: Some(self.kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
-        let claims = json!({ "sub": "ada", "exp": server.now().as_secs() + 600 });
+        let exp = server.now().as_secs() + 600;
+        let claims = json!({ "sub": "ada", "exp": exp, "iss": issuer, "aud": audience });
         encode(&header, &claims, &self.private).unwrap()
     }
 }
 
-async fn server_of(issuer: &Issuer) -> TestServer {
-    let url = issuer.url.clone();
+async fn server_of(issuer: &Issuer, secret: Option<Secret>) -> TestServer {
+    let url = issuer.url.parse().unwrap();
+    let config = TokenConfig {
+        issuer: vec![ISSUER.to_owned()],
+        audience: vec!["app".to_owned()],
+        ..TokenConfig::default()
+    };
     let bend = |settings: &mut tierlift_embedded::Settings| {
-        settings.keys = TokenKeys::new(None);
+        settings.keys = TokenKeys::new(secret).with_rules(config.rules());
         settings.jwks_url = Some(url);
     };
     TestServer::start_with(bend, |server| server).await
 }
 
 #[tokio::test]
-async fn an_issuer_may_roll_its_keys_and_is_not_hammered() {
-    let (first, second, third) = (Key::new("1", 1), Key::new("2", 2), Key::new("3", 3));
-    let issuer = Issuer::start(&first).await;
-    let server = server_of(&issuer).await;
-    server.get("/session", &first.token(&server)).await.assert(200, "");
+async fn an_issuer_may_rotate_its_keys_and_be_away() {
+    let (first, second) = (Key::new("1", 1), Key::new("2", 2));
+    let issuer = Issuer::start(None).await;
+    let server = server_of(&issuer, None).await;
+    // The server runs, and takes webhooks, whatever the issuer does.
+    server.subscription("ada", "active").await;
+    server.get("/session", &first.token(&server)).await.assert(503, "key_set.unavailable");
     assert_eq!(issuer.asked(), 1);
 
-    // Within a minute of the last fetch an unknown key is just unknown.
-    issuer.serve(Some(&second));
-    server.get("/session", &second.token(&server)).await.assert(401, "token.invalid");
-    assert_eq!(issuer.asked(), 1);
-
-    server.pass_secs(JWKS_FETCH_INTERVAL_SECS);
-    let token = second.token(&server);
+    let issuer = Issuer::start(Some(&first)).await;
+    let server = server_of(&issuer, None).await;
+    let token = first.token(&server);
     let (a, b) = tokio::join!(server.get("/session", &token), server.get("/session", &token));
     a.assert(200, "");
     b.assert(200, "");
-    assert_eq!(issuer.asked(), 2, "who comes while it is fetched waits for the outcome");
+    assert_eq!(issuer.asked(), 1, "who comes while it is fetched waits for the outcome");
+
+    // A new key is found at once, be it in the first minute.
+    issuer.serve(Some(&second));
+    server.get("/session", &second.token(&server)).await.assert(200, "");
+    assert_eq!(issuer.asked(), 2);
     server.get("/session", &first.token(&server)).await.assert(401, "token.invalid");
 
-    // An issuer that is down changes nothing for the keys that we have.
-    server.pass_secs(JWKS_FETCH_INTERVAL_SECS);
-    issuer.serve(None);
-    server.get("/session", &third.token(&server)).await.assert(401, "token.invalid");
-    assert_eq!(issuer.asked(), 3);
-    server.get("/session", &second.token(&server)).await.assert(200, "");
+    // What the clock does to the age of a key set, it does at once; the rest is in the keyring's own tests.
+    server.pass_secs(20 * 60);
+    issuer.serve(Some(&first));
+    server.get("/session", &second.token(&server)).await.assert(401, "token.invalid");
+    server.get("/session", &first.token(&server)).await.assert(200, "");
+}
+
+#[tokio::test]
+async fn a_token_for_somebody_else_opens_nothing() {
+    let key = Key::new("1", 1);
+    let issuer = Issuer::start(Some(&key)).await;
+    let server = server_of(&issuer, Some(token_secret())).await;
+    for (iss, aud) in [(ISSUER, "attackers-project"), ("https://evil.example.com/", "app")] {
+        let token = key.token_for(&server, iss, aud);
+        server.get("/session", &token).await.assert(401, "token.invalid");
+        let offered = format!("tierlift.v1, bearer.{token}");
+        let upgrade = Request::upgrade("/ws").header("sec-websocket-protocol", &offered);
+        server.send(upgrade).await.assert(401, "token.invalid");
+    }
+    server.get("/session", &key.token(&server)).await.assert(200, "");
+    // With our secret beside the key set, the issuer's token is still not replaced by our own.
+    let refresh = Request::new("POST", "/session/refresh");
+    let (theirs, ours) = (key.token(&server), server.token("ada", 0));
+    server.send(refresh.bearer(&theirs)).await.assert(409, "refresh.unavailable");
+    let refresh = Request::new("POST", "/session/refresh");
+    server.send(refresh.bearer(&ours)).await.assert(200, "");
+}
+
+#[tokio::test]
+async fn a_refreshed_session_ends() {
+    let server = TestServer::start().await;
+    let mut token = server.token("ada", 0);
+    let mut refreshes = 0;
+    let answer = loop {
+        server.pass_secs(TOKEN_TTL_SECS);
+        let request = Request::new("POST", "/session/refresh").bearer(&token);
+        let answer = server.send(request).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        answer.json()["accessToken"].as_str().unwrap().clone_into(&mut token);
+        refreshes += 1;
+    };
+    answer.assert(401, "token.session_expired");
+    assert_eq!(refreshes, 30 * 86_400 / TOKEN_TTL_SECS - 1);
+    server.get("/session", &token).await.assert(401, "token.session_expired");
 }
 
 #[tokio::test]
 async fn where_somebody_else_issues_tokens_none_is_issued_here() {
     let key = Key::new("1", 1);
-    let issuer = Issuer::start(&key).await;
-    let server = server_of(&issuer).await;
+    let issuer = Issuer::start(Some(&key)).await;
+    let server = server_of(&issuer, None).await;
     let request = Request::new("POST", "/session/refresh");
     let token = key.token(&server);
     server.send(request.bearer(&token)).await.assert(409, "refresh.unavailable");

@@ -42,8 +42,11 @@ async fn a_socket_needs_its_protocol_an_allowed_page_and_a_good_token() {
     while socket.sync().await["revocationId"] == 0 {}
     let other = Secret::new("another secret of thirty-two bytes").unwrap();
     let forged = other.mint(&user_id("ada"), RevocationId(1), server.now());
-    let expired =
-        token_secret().mint(&user_id("ada"), RevocationId(1), START.plus_secs(-TOKEN_TTL_SECS));
+    let expired = token_secret().mint(
+        &user_id("ada"),
+        RevocationId(1),
+        START.plus_secs(-TOKEN_TTL_SECS - 60),
+    );
     let offer = |token: &str| format!("tierlift.v1, bearer.{token}");
     let (good, stale) = (offer(&server.token("ada", 1)), offer(&server.token("ada", 0)));
     for (request, status, code) in [

@@ -28,7 +28,8 @@ Environment:
   STRIPE_WEBHOOK_SECRET  Signing secret of the webhook endpoint, whsec_…; several, separated by
                          commas, while a secret is rotated
   TIERLIFT_JWT_SECRET    Secret of HS256 access tokens, at least 32 bytes; not needed with jwks_url
-                         in the configuration
+                         in the configuration. Two while it is rotated, separated by a comma: the
+                         first signs, both verify
   RUST_LOG               Log filter, unless --log is given
 
 SIGHUP reads the configuration file again: roles, plans, features and policy are replaced, and
@@ -119,8 +120,7 @@ fn open_error(error: OpenError) -> Error {
         | OpenError::Claim(_)
         | OpenError::Read(_)
         | OpenError::Livemode { .. } => Code::DataUnusable,
-        OpenError::Jwks { .. } => Code::KeySetUnavailable,
-        OpenError::NoKeys | OpenError::Origin(_) => Code::ConfigInvalid,
+        OpenError::NoKeys | OpenError::NoIssuer | OpenError::Origin(_) => Code::ConfigInvalid,
     };
     Error::failed(code, error)
 }

@@ -34,10 +34,12 @@ impl Reloader {
             tracing::error!("livemode changed, which needs another data file; the old rules stay");
             return;
         }
-        if (&rules.allowed_origins, &rules.jwks_url)
-            != (&self.rules.allowed_origins, &self.rules.jwks_url)
+        if (&rules.allowed_origins, &rules.tokens)
+            != (&self.rules.allowed_origins, &self.rules.tokens)
         {
-            tracing::warn!("allowed_origins and jwks_url take effect at the next start");
+            tracing::warn!(
+                "allowed_origins and what concerns tokens take effect at the next start"
+            );
         }
         tracing::info!("configuration read again");
         let (policy, accounts) = (rules.policy.clone(), rules.connected_accounts.clone());

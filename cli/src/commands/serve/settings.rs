@@ -9,17 +9,17 @@ use std::{
 
 use tierlift_core::{
     codes::Code,
-    config::{JwksUrl, Origin},
+    config::Origin,
     policy::Policy,
     stripe::signature::Secrets,
-    token::TokenKeys,
+    token::{TokenConfig, TokenKeys},
 };
 use tierlift_embedded::{Settings, Timeouts, system_clock};
 
 use super::Args;
 use crate::{
     config::Config,
-    credentials::{self, DEMO_WEBHOOK_SECRET, JWT_SECRET_VAR, WEBHOOK_SECRET_VAR},
+    credentials::{self, JWT_SECRET_VAR, WEBHOOK_SECRET_VAR},
     demo::DemoPlan,
     error::{Error, Problem},
 };
@@ -31,7 +31,7 @@ const CONFIG_FILE: &str = "tierlift.toml";
 pub(super) struct Rules {
     pub(super) policy: Policy,
     pub(super) connected_accounts: Vec<String>,
-    pub(super) jwks_url: Option<JwksUrl>,
+    pub(super) tokens: TokenConfig,
     pub(super) allowed_origins: Vec<Origin>,
 }
 
@@ -43,7 +43,7 @@ impl Rules {
             policy: policy
                 .map_err(|faults| Problem::new(Code::ConfigInvalid, faults.to_string()))?,
             connected_accounts,
-            jwks_url: config.jwks_url,
+            tokens: config.tokens,
             allowed_origins: config.allowed_origins,
         })
     }
@@ -88,8 +88,8 @@ impl ServeConfig {
             policy: self.rules.policy.into(),
             connected_accounts: self.rules.connected_accounts.into(),
             secrets: self.webhook_secrets,
-            keys: self.token_keys,
-            jwks_url: self.rules.jwks_url.map(String::from),
+            keys: self.token_keys.with_rules(self.rules.tokens.rules()),
+            jwks_url: self.rules.tokens.jwks_url,
             allowed_origins,
             clock: system_clock(),
             timeouts: Timeouts::default(),
@@ -104,11 +104,12 @@ fn for_deployment(
     jwt_secret: Option<&str>,
 ) -> Result<ServeConfig, Error> {
     let config = deployment_config(args.config.as_deref());
-    let has_jwks = config.as_ref().is_ok_and(|config| config.jwks_url.is_some());
+    let has_jwks = config.as_ref().is_ok_and(|config| config.tokens.jwks_url.is_some());
+    let shared = credentials::check_different(webhook_secrets, jwt_secret).err();
     let webhook_secrets = credentials::deployment_webhook_secrets(webhook_secrets);
     let jwt_secret = credentials::jwt_secret(jwt_secret, has_jwks);
     match (config, webhook_secrets, jwt_secret) {
-        (Ok(config), Ok(webhook_secrets), Ok(jwt_secret)) => Ok(ServeConfig {
+        (Ok(config), Ok(webhook_secrets), Ok(jwt_secret)) if shared.is_none() => Ok(ServeConfig {
             data: args.data,
             demo: None,
             rules: Rules::new(config)?,
@@ -116,7 +117,7 @@ fn for_deployment(
             token_keys: TokenKeys::new(jwt_secret),
         }),
         (config, webhook_secrets, jwt_secret) => {
-            let problems = [config.err(), webhook_secrets.err(), jwt_secret.err()];
+            let problems = [config.err(), webhook_secrets.err(), jwt_secret.err(), shared];
             Err(Error::Setup(problems.into_iter().flatten().collect()))
         }
     }
@@ -165,14 +166,13 @@ fn read(named: Option<&Path>) -> Result<Option<Config>, Problem> {
 fn for_demo(args: Args) -> Result<ServeConfig, Error> {
     check_loopback(&args)?;
     let (config, plan) = demo_config(args.config.as_deref())?;
-    let more = credentials::variable(WEBHOOK_SECRET_VAR).unwrap_or_default();
-    let webhook_secrets = format!("{DEMO_WEBHOOK_SECRET},{more}");
+    let more = credentials::variable(WEBHOOK_SECRET_VAR);
     let jwt_secret = credentials::demo_jwt_secret(&args.data)?;
     Ok(ServeConfig {
         data: args.data,
         demo: Some(plan),
         rules: Rules::new(config)?,
-        webhook_secrets: credentials::webhook_secrets(Some(&webhook_secrets))?,
+        webhook_secrets: credentials::demo_webhook_secrets(more.as_deref())?,
         token_keys: TokenKeys::new(credentials::jwt_secret(Some(&jwt_secret), false)?),
     })
 }

@@ -3,12 +3,13 @@
 
 mod plans;
 mod policy;
+mod tokens;
 mod values;
 
 use std::{collections::HashMap, ops::Range};
 
-use tierlift_core::config::{JwksUrl, Key, Origin, ValueError};
-use toml::de::{DeTable, DeValue};
+use tierlift_core::config::{Key, Origin, ValueError};
+use toml::de::DeTable;
 
 use self::values::TomlValue;
 use super::{Config, Error, Fault, ROOT_KEYS};
@@ -21,6 +22,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Config, Error> {
         Ok(table) => {
             reader.root(table.get_ref(), &mut config);
             reader.check_policy(&config);
+            reader.check_tokens(&config);
         }
         Err(error) => reader.fault(&error.span().unwrap_or(0..0), error.message().to_owned()),
     }
@@ -90,7 +92,12 @@ impl Reader<'_> {
                     &mut policy.connected_accounts,
                 ),
                 "allowed_origins" => self.allowed_origins(value, &mut config.allowed_origins),
-                "jwks_url" => self.jwks_url(value, &mut config.jwks_url),
+                "jwks_url" => self.jwks_url(value, &mut config.tokens.jwks_url),
+                "issuer" => self.issuers(value, &mut config.tokens.issuer),
+                "audience" => self.audiences(value, &mut config.tokens.audience),
+                "session_max_age_days" => {
+                    self.session_max_age(value, &mut config.tokens.session_max_age_days);
+                }
                 "plans" => self.plans(value, &mut policy.plans),
                 "features" => self.features(value, &mut policy.features),
                 "policy" => self.policy(value, policy),
@@ -147,16 +154,6 @@ impl Reader<'_> {
                 Ok(origin) => to.push(origin),
                 Err(error) => self.invalid(&span, &Key::AllowedOrigin(index), &error),
             }
-        }
-    }
-
-    fn jwks_url(&mut self, value: TomlValue<'_, '_>, to: &mut Option<JwksUrl>) {
-        let DeValue::String(text) = value.get_ref() else {
-            return self.wrong_type(&Key::JwksUrl, JwksUrl::FORMAT, value);
-        };
-        match text.parse() {
-            Ok(url) => *to = Some(url),
-            Err(error) => self.invalid(&value.span(), &Key::JwksUrl, &error),
         }
     }
 }

@@ -12,7 +12,10 @@ const VALID: &[&str] = &[
     "user_id_keys = []",
     "user_id_keys = [\"uid\"]",
     "connected_accounts = [\"acct_1\", \"acct_2\"]",
-    "jwks_url = \"https://issuer.example.com/jwks.json\"",
+    "issuer = [\"a\"]",
+    "jwks_url = \"https://issuer.example.com/jwks.json\"\nissuer = [\"a\"]\naudience = [\"b\", \"c\"]",
+    "jwks_url = \"http://127.0.0.1:9/keys\"\nissuer = [\"a\"]\naudience = [\"b\"]",
+    "session_max_age_days = 366",
     "allowed_origins = [\"https://a.example\", \"http://[::1]:3000\"]",
     "plans.pass = { role = \"paid\" }",
     "plans.pass = { role = \"paid\", days = 1 }",
@@ -51,6 +54,16 @@ const INVALID: &[&str] = &[
     "allowed_origins = [\"https://a.example/\"]",
     "allowed_origins = [\"https://A.example\"]",
     "jwks_url = \"issuer\"",
+    "jwks_url = \"https://issuer.example.com/jwks.json\"",
+    "jwks_url = \"https://issuer.example.com/jwks.json\"\nissuer = [\"a\"]",
+    "jwks_url = \"https://issuer.example.com/jwks.json\"\naudience = [\"a\"]",
+    "jwks_url = \"http://issuer.example.com/keys\"\nissuer = [\"a\"]\naudience = [\"b\"]",
+    "issuer = \"a\"",
+    "issuer = [1]",
+    "audience = [\" \"]",
+    "session_max_age_days = 0",
+    "session_max_age_days = 367",
+    "session_max_age_days = \"30\"",
     "plans.pass = 30",
     "plans.pass = {}",
     "plans.pass = { days = 30 }",
@@ -127,6 +140,11 @@ fn errors(schema: &Value, value: &Value) -> Vec<String> {
                 .unwrap()
                 .iter()
                 .all(|key| value.get(key.as_str().unwrap()).is_some()),
+            "dependentRequired" => rule.as_object().unwrap().iter().all(|(key, needed)| {
+                let mut needed = needed.as_array().unwrap().iter();
+                value.get(key).is_none()
+                    || needed.all(|key| value.get(key.as_str().unwrap()).is_some())
+            }),
             "pattern" => regex_lite::Regex::new(rule.as_str().unwrap())
                 .unwrap()
                 .is_match(value.as_str().unwrap_or_default()),

@@ -1,0 +1,48 @@
+//! Access tokens: who issues them, for whom, and how long a session lasts.
+
+use tierlift_core::config::{JwksUrl, Key, ValueError};
+use toml::de::DeValue;
+
+use super::{Part, Reader, values::TomlValue};
+use crate::config::Config;
+
+impl Reader<'_> {
+    pub(super) fn jwks_url(&mut self, value: TomlValue<'_, '_>, to: &mut Option<JwksUrl>) {
+        let DeValue::String(text) = value.get_ref() else {
+            return self.wrong_type(&Key::JwksUrl, JwksUrl::FORMAT, value);
+        };
+        self.place(Key::JwksUrl, Part::Value, value.span());
+        match text.parse() {
+            Ok(url) => *to = Some(url),
+            Err(error) => self.invalid(&value.span(), &Key::JwksUrl, &error),
+        }
+    }
+
+    pub(super) fn issuers(&mut self, value: TomlValue<'_, '_>, to: &mut Vec<String>) {
+        self.list(&Key::Issuers, Key::Issuer, "values of iss", value, to);
+        self.place(Key::Issuers, Part::Value, value.span());
+    }
+
+    pub(super) fn audiences(&mut self, value: TomlValue<'_, '_>, to: &mut Vec<String>) {
+        self.list(&Key::Audiences, Key::Audience, "values of aud", value, to);
+        self.place(Key::Audiences, Part::Value, value.span());
+    }
+
+    pub(super) fn session_max_age(&mut self, value: TomlValue<'_, '_>, to: &mut u32) {
+        let key = Key::SessionMaxAgeDays;
+        if let Some(days) = self.days(&key, &key, ValueError::SessionDays, value) {
+            *to = days;
+            self.place(key, Part::Value, value.span());
+        }
+    }
+
+    /// Reports what core finds wrong. What is missing is reported where the key set is named.
+    pub(super) fn check_tokens(&mut self, config: &Config) {
+        for fault in config.tokens.faults() {
+            let place = |key| self.spans.get(&(key, Part::Value)).cloned();
+            if let Some(span) = place(fault.key.clone()).or_else(|| place(Key::JwksUrl)) {
+                self.fault(&span, fault.to_string());
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Access tokens: whose they are, and whether they are still valid. Time is an argument.
+//!
+//! HS256 by a shared secret, or RS256, ES256 and EdDSA by the issuer's JWKS (RFC 7517). The
+//! algorithm is pinned by the key, never taken from the token; `exp` is required. The rules are those of
+//! RFC 8725.
+
+mod claims;
+mod config;
+mod keys;
+mod secret;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    account::Account,
+    codes::Code,
+    epoch::Seen,
+    id::{Epoch, RevocationId, UserId},
+    limits::{ID_BYTES_MAX, JWT_SECRET_BYTES_MIN, JWT_SECRETS_MAX, RSA_BITS_MIN, TOKEN_BYTES_MAX},
+    time::Timestamp,
+};
+
+pub use config::{Rules, TokenConfig};
+pub use keys::TokenKeys;
+pub use secret::{Issued, Secret};
+
+/// Why a token is refused. Each has a stable [`Error::code`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// No token was sent.
+    #[error("a bearer token is needed")]
+    Missing,
+    /// It is malformed, has a claim twice or none that says when it expires, or is signed with another key or
+    /// algorithm.
+    #[error("the token is not valid here")]
+    Invalid,
+    /// It is longer than the limit.
+    #[error("the token has {0} bytes; at most {TOKEN_BYTES_MAX} are taken")]
+    TooLong(usize),
+    /// Its header has extensions that a receiver must understand.
+    #[error("the token has critical header parameters (crit), none of which is understood here")]
+    Critical,
+    /// It is a JWT of another type, such as an ID token.
+    #[error("the token is no access token, by its typ or token_use")]
+    Type,
+    /// Its subject is no id of a user.
+    #[error("sub of the token must be a text of 1 to {ID_BYTES_MAX} bytes; a number is no text")]
+    Subject,
+    /// Its `iss` is not listed.
+    #[error("the token is of another issuer: its iss is not in issuer")]
+    Issuer,
+    /// Its audience is not listed.
+    #[error("the token is for somebody else: its aud, azp or client_id is not in audience")]
+    Audience,
+    /// Its `nbf` is still to come.
+    #[error("the token is not valid yet, by its nbf")]
+    NotYetValid,
+    /// None of the known keys is the one that it names, or fits if it names none. The issuer may have
+    /// rotated its keys.
+    #[error("the token's key is unknown")]
+    UnknownKey,
+    /// It has expired.
+    #[error("the token has expired")]
+    Expired,
+    /// The session that it belongs to has reached its maximum age.
+    #[error("the session has reached its maximum age; sign in again")]
+    SessionExpired,
+    /// The role has changed since it was issued. It can be refreshed.
+    #[error("the role has changed since this token was issued; refresh it")]
+    Stale,
+    /// It was issued before the user's tokens were revoked, and cannot be refreshed.
+    #[error("the token was revoked; sign in again")]
+    Revoked,
+    /// Tokens, or this one, are issued by another issuer, and only that one can replace them.
+    #[error("tokens are issued by another issuer; get a new one there")]
+    Foreign,
+}
+
+impl Error {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Missing => Code::TokenMissing,
+            Self::Invalid
+            | Self::TooLong(_)
+            | Self::Critical
+            | Self::Type
+            | Self::Subject
+            | Self::Issuer
+            | Self::Audience
+            | Self::NotYetValid
+            | Self::UnknownKey => Code::TokenInvalid,
+            Self::Expired => Code::TokenExpired,
+            Self::SessionExpired => Code::TokenSessionExpired,
+            Self::Stale => Code::TokenStale,
+            Self::Revoked => Code::TokenRevoked,
+            Self::Foreign => Code::RefreshUnavailable,
+        }
+    }
+}
+
+/// Why keys are refused.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The secret is too short for HS256 (RFC 7518, section 3.2).
+    #[error("a JWT secret needs at least {JWT_SECRET_BYTES_MIN} bytes, this one has {0}")]
+    SecretTooShort(usize),
+    /// There are too many secrets.
+    #[error(
+        "at most {JWT_SECRETS_MAX} JWT secrets, separated by a comma: the new one and the old one"
+    )]
+    TooManySecrets,
+    /// The secret is none: it was copied from a manual.
+    #[error("this JWT secret is a placeholder; `openssl rand -hex 32` makes one")]
+    Placeholder,
+    /// The key set cannot be read.
+    #[error("the key set cannot be read: {0}")]
+    KeySet(#[source] serde_json::Error),
+    /// The key set has no usable key.
+    #[error(
+        "the key set has no RS256, ES256 or EdDSA signing key, or its RSA keys have less than \
+         {RSA_BITS_MIN} bits"
+    )]
+    NoUsableKey,
+}
+
+/// The claims of a valid token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// `sub`: the user.
+    pub user: UserId,
+    /// `rev`: the revocation id at the time of issue. A token from another issuer has none and is never
+    /// stale.
+    pub revocation_id: Option<RevocationId>,
+    /// `epoch`: the epoch of the revocation id, in the tokens that tierlift issues.
+    pub epoch: Option<Epoch>,
+    /// `iat`.
+    pub issued_at: Option<Timestamp>,
+    /// `exp`.
+    pub expires_at: Timestamp,
+    /// Time from which it is refused: `exp` and some clock skew, or the end of the session if that is earlier.
+    pub valid_until: Timestamp,
+    /// All claims, if the shared secret signed them.
+    own: Option<Map<String, Value>>,
+}
+
+/// The times of a token with which a socket was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenTimes {
+    /// `iat`.
+    pub issued_at: Option<Timestamp>,
+    /// Time from which the token is refused.
+    pub valid_until: Timestamp,
+}
+
+impl TokenTimes {
+    /// Whether the token was issued before its user's tokens were revoked at that time. One that does not say
+    /// when it was issued may be older.
+    #[must_use]
+    pub fn is_revoked(&self, revoked_before: Timestamp) -> bool {
+        self.issued_at.is_none_or(|at| at < revoked_before)
+    }
+}
+
+impl Claims {
+    /// What a socket remembers of its token.
+    #[must_use]
+    pub const fn times(&self) -> TokenTimes {
+        TokenTimes { issued_at: self.issued_at, valid_until: self.valid_until }
+    }
+
+    /// Whether the shared secret signed the token.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// How much of the account whoever issued the token had seen.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        Seen {
+            epoch: self.epoch,
+            revocation_id: self.revocation_id.unwrap_or_default(),
+            ..Seen::default()
+        }
+    }
+}
+
+/// Checks that no role change of the account followed the issue of a valid token, and that the account
+/// has not lost one since.
+pub fn check_fresh(claims: &Claims, account: &Account) -> Result<(), Error> {
+    let is_of_epoch = claims.epoch.is_none_or(|epoch| epoch == account.epoch);
+    let is_behind = claims.revocation_id.is_some_and(|rev| rev < account.revocation_id);
+    if is_behind || !is_of_epoch || claims.seen().is_ahead_of(account) {
+        return Err(Error::Stale);
+    }
+    Ok(())
+}
+
+/// Checks that a token was issued after the last revocation of its user's tokens.
+pub fn check_not_revoked(token: TokenTimes, account: &Account) -> Result<(), Error> {
+    match account.revoked_before {
+        Some(revoked_before) if token.is_revoked(revoked_before) => Err(Error::Revoked),
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
