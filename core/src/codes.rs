@@ -125,6 +125,12 @@ codes! {
     BodyInvalid = "body.invalid", Problem;
     /// The request took too long.
     RequestTimeout = "request.timeout", Problem;
+    /// There is no room for the request.
+    ServerOverloaded = "server.overloaded", Problem;
+    /// The request has no single valid `Host` header.
+    HostInvalid = "host.invalid", Problem;
+    /// The request is for another host.
+    HostRefused = "host.refused", Problem;
     /// No such route.
     RouteNotFound = "route.not_found", Problem;
     /// The route does not have this method.

@@ -7,8 +7,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use tierlift_core::{stripe::signature::Secrets, time::Clock, token::TokenKeys};
-use tierlift_ingest::Ingest;
+use tierlift_core::{
+    limits::{CONNECTIONS_MAX, UNANSWERED_BYTES_MAX},
+    stripe::signature::Secrets,
+    time::Clock,
+    token::TokenKeys,
+};
+use tierlift_ingest::{Ingest, Refusals};
 use tierlift_notifier::Origins;
 use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, jwks};
 use tierlift_worker::policy_change::note_first;
@@ -18,7 +23,9 @@ use crate::{
     consumer,
     db::Db,
     error::{OpenError, RunError},
-    http::{self, AcceptLoop, Operations, RouterState, WebSocketState},
+    http::{
+        self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState,
+    },
     maintenance, metrics,
     policy_change::{self, Reload},
     settings::{Settings, Timeouts},
@@ -73,6 +80,7 @@ pub struct Server {
     origins: Origins,
     timeouts: Timeouts,
     host: Router,
+    hosts: Hosts,
 }
 
 impl Server {
@@ -100,7 +108,7 @@ impl Server {
         let reload =
             Reload { policy: policy.clone(), connected_accounts, replaced: Arc::default() };
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
-        Ok(Self { db, access, reload, secrets, origins, timeouts, host: Router::new() })
+        Ok(Self { db, access, reload, secrets, origins, timeouts, host: Router::new(), hosts: Hosts::default() })
     }
 
     /// The queue and the store.
@@ -134,6 +142,13 @@ impl Server {
         Self { host: self.host.merge(routes), ..self }
     }
 
+    /// Refuses requests whose `Host` is none of these names, whatever the port. Without this, any is
+    /// accepted.
+    #[must_use]
+    pub fn with_hosts(self, names: Vec<String>) -> Self {
+        Self { hosts: Hosts::only(names), ..self }
+    }
+
     /// Serves until `shutdown` completes, and then shuts down gracefully.
     pub async fn run(
         self,
@@ -144,9 +159,15 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let mut consumers = self.spawn_consumers(&sockets, &stopping);
         let mut background_tasks = self.spawn_background_tasks(&sockets, &stopping);
+        let connections = Connections::new(Room {
+            connections: CONNECTIONS_MAX,
+            unanswered_bytes: UNANSWERED_BYTES_MAX,
+        });
         let accept_loop = AcceptLoop {
             listener,
-            router: self.into_router(&sockets),
+            hosts: self.hosts.clone(),
+            router: self.into_router(&sockets, &connections),
+            connections,
             head_timeout: timeouts.request_head,
             // The other half of the time is for commits and sockets.
             finish_timeout: timeouts.shutdown / 2,
@@ -200,8 +221,8 @@ impl Server {
         tasks
     }
 
-    fn into_router(self, sockets: &Registry) -> Router {
-        let Self { db, access, reload, secrets, origins, timeouts, host } = self;
+    fn into_router(self, sockets: &Registry, connections: &Connections) -> Router {
+        let Self { db, access, reload, secrets, origins, timeouts, host, .. } = self;
         let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
             store: db.clone(),
@@ -216,6 +237,7 @@ impl Server {
                 connected_accounts: reload.connected_accounts,
                 clock: clock.clone(),
                 body_timeout: timeouts.request_body,
+                refusals: Refusals::default(),
             }),
             web_socket: Arc::new(WebSocketState {
                 access: Arc::clone(&access),
@@ -227,6 +249,7 @@ impl Server {
             operations: Arc::new(Operations {
                 queue: db,
                 sockets: sockets.clone(),
+                connections: connections.clone(),
                 clock,
                 metrics: metrics::handle(),
             }),

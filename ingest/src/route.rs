@@ -27,7 +27,11 @@ use tierlift_core::{
 use crate::{
     acknowledge::{Acknowledged, verify_and_enqueue},
     error::Error,
+    refusals::Refusals,
 };
+
+/// The route's path.
+pub const PATH: &str = "/webhooks/stripe";
 
 /// The state of the route.
 #[derive(Debug)]
@@ -42,6 +46,8 @@ pub struct Ingest<Q, S> {
     pub clock: Clock,
     /// Time in which a body must arrive.
     pub body_timeout: Duration,
+    /// Which refusals are logged.
+    pub refusals: Refusals,
 }
 
 /// The route as a router.
@@ -50,7 +56,7 @@ where
     Q: Enqueue + 'static,
     S: SigningSecrets + 'static,
 {
-    Router::new().route("/webhooks/stripe", post(webhook::<Q, S>)).with_state(ingest)
+    Router::new().route(PATH, post(webhook::<Q, S>)).with_state(ingest)
 }
 
 async fn webhook<Q: Enqueue, S: SigningSecrets>(
@@ -73,7 +79,9 @@ async fn webhook<Q: Enqueue, S: SigningSecrets>(
             acknowledged.into_response()
         }
         Err(error) => {
-            tracing::warn!(code, %error, "webhook refused");
+            if let Some(suppressed) = ingest.refusals.count(error.code(), ingest.clock.now()) {
+                tracing::warn!(code, %error, suppressed, "webhook refused");
+            }
             error.into_response()
         }
     }

@@ -6,6 +6,7 @@ mod contract;
 mod crash;
 mod dependencies;
 mod docs;
+mod floods;
 mod http;
 mod items;
 mod localstripe;
