@@ -30,7 +30,7 @@ use crate::{
     refusals::Refusals,
 };
 
-/// The route's path.
+/// The path of the route below.
 pub const PATH: &str = "/webhooks/stripe";
 
 /// The state of the route.
@@ -56,7 +56,7 @@ where
     Q: Enqueue + 'static,
     S: SigningSecrets + 'static,
 {
-    Router::new().route(PATH, post(webhook::<Q, S>)).with_state(ingest)
+    Router::new().route("/webhooks/stripe", post(webhook::<Q, S>)).with_state(ingest)
 }
 
 async fn webhook<Q: Enqueue, S: SigningSecrets>(

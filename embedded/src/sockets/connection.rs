@@ -175,7 +175,7 @@ async fn handle_frame<S: Store>(
     send(web_socket, socket, [Message::text(&*reply)].into()).await
 }
 
-/// Sends the close frame, ends the server's side and waits for the client to end its own. What the client
+/// Sends the close frame and ends the server's side. A client that did not close first is waited for: what it
 /// still sends must be read, or the system would discard the close frame.
 async fn close(web_socket: &mut WebSocket, socket: &Socket, end: End) {
     let reason = match end {
@@ -183,18 +183,19 @@ async fn close(web_socket: &mut WebSocket, socket: &Socket, end: End) {
             socket.outbox.end(Close::GoingAway);
             // The WebSocket library has the answer to the client's close frame ready, if there was one.
             let _ = web_socket.flush().await;
+            let _ = web_socket.get_mut().shutdown().await;
             "peer"
         }
         End::Server(close) => {
             socket.outbox.end(close);
             let (code, reason) = (close.code().into(), close.reason().into());
             let _ = web_socket.send(Message::Close(Some(CloseFrame { code, reason }))).await;
+            let stream = web_socket.get_mut();
+            let _ = stream.shutdown().await;
+            let mut rest = [0; 512];
+            while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
             close.reason()
         }
     };
     metrics::counter!("tierlift_sockets_closed_total", "reason" => reason).increment(1);
-    let stream = web_socket.get_mut();
-    let _ = stream.shutdown().await;
-    let mut rest = [0; 512];
-    while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
 }

@@ -40,7 +40,7 @@ async fn a_socket_needs_its_protocol_an_allowed_page_and_a_good_token() {
     let server = TestServer::start().await;
     server.subscription("ada", "active").await;
     let mut socket = server.socket(&server.token("ada", 1)).await;
-    while socket.sync().await["revocationId"] == 0 {}
+    socket.reach(1).await;
     let other = Secret::new("another secret of thirty-two bytes").unwrap();
     let forged = other.mint(&user_id("ada"), RevocationId(1), server.now());
     let expired =
