@@ -100,6 +100,8 @@ codes! {
     PaymentUnlinked = "payment.unlinked", Cause;
     /// Something that was paid for has no owner.
     OwnerUnknown = "owner.unknown", Cause;
+    /// The event is from the future.
+    EventFuture = "event.future", Cause;
     /// A thin event, which has no object.
     EventThin = "event.thin", Cause;
     /// Other writers kept committing first.

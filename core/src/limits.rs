@@ -55,6 +55,8 @@ pub const EVENTS_OF_ONE_SECOND_MAX: usize = 64;
 pub const SUBSCRIPTION_ITEMS_MAX: usize = 100;
 /// Subscriptions of a customer, ended ones included.
 pub const SUBSCRIPTIONS_MAX: usize = 100;
+/// Ended subscriptions of a customer that are no longer kept, and whose ids are remembered.
+pub const SUBSCRIPTIONS_FORGOTTEN_MAX: usize = 1_000;
 /// Lookup keys that a subscription remembers for one price.
 pub const LOOKUP_KEYS_PER_PRICE_MAX: usize = 8;
 /// Purchases of a customer that name a plan.
@@ -72,8 +74,12 @@ pub const FEATURE_NAME_BYTES_MAX: usize = 320;
 /// Days for which a payment and its invoice are remembered after they were last written: longer than any
 /// refund or dispute may take.
 pub const PAYMENT_KEPT_DAYS: i64 = 2 * 366;
-/// Customers that are linked to a user at the same time.
+/// Customers that earn something for a user at the same time. Of more, those that are worth least are left
+/// out.
 pub const CUSTOMERS_PER_USER_MAX: usize = 32;
+/// How far a live event's `created` may be ahead of its receipt, in seconds. The signature's time is checked
+/// much closer, so this is no matter of clocks.
+pub const CREATED_AHEAD_SECS_MAX: i64 = 24 * 60 * 60;
 /// Days for which a ledger row is kept: longer than any resend. Stripe's CLI resends for 30 days.
 pub const LEDGER_KEPT_DAYS: i64 = 90;
 /// Time that something that was paid for may wait for an owner before that is logged, in seconds: longer

@@ -23,9 +23,7 @@ use crate::{
     consumer,
     db::Db,
     error::{OpenError, RunError},
-    http::{
-        self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState,
-    },
+    http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
     policy_change::{self, Reload},
     settings::{Settings, Timeouts},
@@ -108,7 +106,16 @@ impl Server {
         let reload =
             Reload { policy: policy.clone(), connected_accounts, replaced: Arc::default() };
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
-        Ok(Self { db, access, reload, secrets, origins, timeouts, host: Router::new(), hosts: Hosts::default() })
+        Ok(Self {
+            db,
+            access,
+            reload,
+            secrets,
+            origins,
+            timeouts,
+            host: Router::new(),
+            hosts: Hosts::default(),
+        })
     }
 
     /// The queue and the store.

@@ -62,6 +62,10 @@ mod tests {
         assert_eq!(refusals.count(Code::BodyTooLarge, start), Some(0), "another code");
         assert_eq!(refusals.count(Code::SignatureMismatch, end), Some(7));
         assert_eq!(refusals.count(Code::SignatureMismatch, end), Some(0));
-        assert_eq!(refusals.count(Code::SignatureMismatch, start), Some(0), "the clock was set back");
+        assert_eq!(
+            refusals.count(Code::SignatureMismatch, start),
+            Some(0),
+            "the clock was set back"
+        );
     }
 }
