@@ -4,12 +4,17 @@
 use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+        header::{
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+            X_FRAME_OPTIONS,
+        },
     },
     response::{Html, IntoResponse, Response},
 };
 use rust_embed::{Embed, EmbeddedFile};
 use tierlift_core::{codes::Code, wire::problem};
+
+use super::page_policy;
 
 /// The output of the client's build. File names under `assets/` contain a hash of the content.
 #[derive(Embed)]
@@ -36,20 +41,23 @@ pub(super) fn page() -> Response {
 
 /// `GET /demo/plain`.
 pub(super) fn plain_page() -> Response {
-    (headers("text/html; charset=utf-8", "no-cache"), Html(PLAIN_PAGE)).into_response()
+    page_of(Html(PLAIN_PAGE), PLAIN_PAGE)
 }
 
 /// `GET /demo/…`: a file of the build.
 pub(super) fn file(path: &str) -> Response {
     let Some(file) = Built::get(path) else {
-        let detail = format!("the demo has no file {path:?}");
-        return problem::response(StatusCode::NOT_FOUND, Code::RouteNotFound, &detail)
+        let detail = "the demo has no such file";
+        return problem::response(StatusCode::NOT_FOUND, Code::RouteNotFound, detail)
             .into_response();
     };
     respond(path, file)
 }
 
 fn respond(path: &str, file: EmbeddedFile) -> Response {
+    if let Some(html) = std::str::from_utf8(&file.data).ok().filter(|_| path.ends_with(".html")) {
+        return page_of(Html(html.to_owned()), html);
+    }
     let kind = file.metadata.mimetype();
     let charset = if kind.starts_with("text/") { "; charset=utf-8" } else { "" };
     let content_type = format!("{kind}{charset}");
@@ -57,6 +65,16 @@ fn respond(path: &str, file: EmbeddedFile) -> Response {
     let is_immutable = path.starts_with(ASSETS);
     let cache = if is_immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     (headers(&content_type, cache), file.data.into_owned()).into_response()
+}
+
+/// A page with its policy.
+fn page_of(body: impl IntoResponse, html: &str) -> Response {
+    let policy = [
+        (CONTENT_SECURITY_POLICY, page_policy::for_page(html)),
+        // For browsers that do not know `frame-ancestors`.
+        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    ];
+    (headers("text/html; charset=utf-8", "no-cache"), policy, body).into_response()
 }
 
 fn headers(content_type: &str, cache: &'static str) -> HeaderMap {
