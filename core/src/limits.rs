@@ -16,6 +16,11 @@ pub const SIGNATURES_MAX: usize = 16;
 /// Difference between a signature's time and the current time, in seconds
 /// (<https://docs.stripe.com/webhooks#verify-official-libraries>).
 pub const SIGNATURE_TOLERANCE_SECS: i64 = 300;
+/// Step of the system's clock that is followed at once, in seconds. Adjustments are far smaller, and a
+/// wrong clock is mostly wrong by more.
+pub const CLOCK_JUMP_SECS_MAX: i64 = 3_600;
+/// Time after which a clock that nothing speaks against counts as right, in seconds.
+pub const CLOCK_CONFIRMED_SECS: i64 = 3_600;
 /// Active signing secrets: the current one, one that is being rotated out, and room for error.
 pub const SECRETS_MAX: usize = 8;
 /// Length of a `traceparent` header, in bytes; a longer one is dropped. Version 00 has 55
@@ -24,7 +29,7 @@ pub const TRACE_BYTES_MAX: usize = 64;
 /// Refused webhooks of one code that are logged in each [`REFUSALS_LOGGED_INTERVAL_SECS`]. The others are
 /// only counted.
 pub const REFUSALS_LOGGED_MAX: u32 = 10;
-/// Time in which so many refused webhooks of one code are logged, in seconds.
+/// Time in which [`REFUSALS_LOGGED_MAX`] of one code are logged, in seconds.
 pub const REFUSALS_LOGGED_INTERVAL_SECS: i64 = 10;
 
 // ---- Ids and configuration ---------------------------------------------------------------------
@@ -207,7 +212,7 @@ pub const CATCH_UP_SECS: i64 = 10 * 60;
 pub const CONNECTIONS_MAX: u32 = 10_000;
 /// Bytes of requests that are not answered, on all connections together. Beyond it requests of the longest
 /// silent connections are answered 503.
-pub const UNANSWERED_BYTES_MAX: usize = 48 * 1024 * 1024;
+pub const INFLIGHT_BYTES_MAX: usize = 48 * 1024 * 1024;
 /// Time that a connection has to send the 503 with which it ends, in milliseconds.
 pub const SHED_TIMEOUT_MS: u64 = 1_000;
 /// Time between two log lines about connections for which there was no room, in seconds.

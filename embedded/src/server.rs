@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use tierlift_core::{
-    limits::{CONNECTIONS_MAX, UNANSWERED_BYTES_MAX},
+    limits::{CONNECTIONS_MAX, INFLIGHT_BYTES_MAX},
     stripe::signature::Secrets,
     time::Clock,
     token::TokenKeys,
@@ -103,8 +103,10 @@ impl Server {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
         }
         note_first(&db, &policy.current()).await?;
-        let reload =
-            Reload { policy: policy.clone(), connected_accounts, replaced: Arc::default() };
+        if let Some(latest) = db.latest_commit_at().await? {
+            clock.compare(latest);
+        }
+        let reload = Reload::new(policy.clone(), connected_accounts);
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
         Ok(Self {
             db,
@@ -168,7 +170,7 @@ impl Server {
         let mut background_tasks = self.spawn_background_tasks(&sockets, &stopping);
         let connections = Connections::new(Room {
             connections: CONNECTIONS_MAX,
-            unanswered_bytes: UNANSWERED_BYTES_MAX,
+            inflight_bytes: INFLIGHT_BYTES_MAX,
         });
         let accept_loop = AcceptLoop {
             listener,
@@ -216,13 +218,12 @@ impl Server {
         sockets: &Registry,
         stopping: &watch::Receiver<bool>,
     ) -> JoinSet<()> {
-        let (db, policy) = (self.db.clone(), self.access.policy.clone());
-        let clock = self.access.clock.clone();
-        let mut tasks = JoinSet::new();
+        let (db, clock) = (self.db.clone(), self.access.clock.clone());
         let (again, later) = (db.clone(), clock.clone());
-        tasks.spawn(maintenance::run(db, sockets.clone(), policy, clock, stopping.clone()));
-        let reload = self.reload.clone();
-        tasks.spawn(policy_change::run(again, sockets.clone(), reload, later, stopping.clone()));
+        let (reload, reloaded) = (self.reload.clone(), self.reload.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(maintenance::run(db, sockets.clone(), reload, clock, stopping.clone()));
+        tasks.spawn(policy_change::run(again, sockets.clone(), reloaded, later, stopping.clone()));
         tasks.spawn(sockets.clone().keep_alive(self.timeouts.socket_ping, stopping.clone()));
         tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks

@@ -86,7 +86,7 @@ async fn eventually(holds: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn one_connection_too_many_ends_the_longest_silent_that_delivered_nothing() {
-    let server = serve_in(Room { connections: 3, unanswered_bytes: 1 << 20 }).await;
+    let server = serve_in(Room { connections: 3, inflight_bytes: 1 << 20 }).await;
     let mut delivered = Client::connect(&server).await;
     delivered.begin(1, 1).await;
     assert!(delivered.answer().await.starts_with("HTTP/1.1 200"));
@@ -94,7 +94,7 @@ async fn one_connection_too_many_ends_the_longest_silent_that_delivered_nothing(
     eventually(|| server.connections.len() == 2).await;
     let mut half = Client::connect(&server).await;
     half.0.write_all(b"POST /").await.unwrap();
-    eventually(|| server.connections.unanswered_bytes() == 6).await;
+    eventually(|| server.connections.inflight_bytes() == 6).await;
 
     let mut newcomer = Client::connect(&server).await;
     newcomer.begin(0, 0).await;
@@ -111,11 +111,11 @@ async fn one_connection_too_many_ends_the_longest_silent_that_delivered_nothing(
 
 #[tokio::test]
 async fn bodies_beyond_the_room_are_refused_and_the_one_that_goes_on_is_not() {
-    let room = Room { connections: 10, unanswered_bytes: 64 * 1024 };
+    let room = Room { connections: 10, inflight_bytes: 64 * 1024 };
     let server = serve_in(room).await;
     let (mut first, mut second) = (Client::connect(&server).await, Client::connect(&server).await);
     first.begin(50_000, 40_000).await;
-    eventually(|| server.connections.unanswered_bytes() > 40_000).await;
+    eventually(|| server.connections.inflight_bytes() > 40_000).await;
     second.begin(50_000, 40_000).await;
     let refusal = first.answer().await.to_lowercase();
     assert!(refusal.starts_with("http/1.1 503"), "{refusal}");
@@ -124,16 +124,16 @@ async fn bodies_beyond_the_room_are_refused_and_the_one_that_goes_on_is_not() {
     assert!(refusal.contains(r#""code":"server.overloaded""#), "{refusal}");
     second.send(10_000).await;
     assert!(second.answer().await.starts_with("HTTP/1.1 200"));
-    assert_eq!(server.connections.unanswered_bytes(), 0, "the room is free again");
+    assert_eq!(server.connections.inflight_bytes(), 0, "the room is free again");
 }
 
 #[tokio::test]
 async fn half_a_head_takes_room_until_its_connection_ends() {
-    let server = serve_in(Room { connections: 10, unanswered_bytes: 8_000 }).await;
+    let server = serve_in(Room { connections: 10, inflight_bytes: 8_000 }).await;
     let mut first = Client::connect(&server).await;
     let half_a_head = format!("GET / HTTP/1.1\r\nx: {}", "x".repeat(6_000));
     first.0.write_all(half_a_head.as_bytes()).await.unwrap();
-    eventually(|| server.connections.unanswered_bytes() > 6_000).await;
+    eventually(|| server.connections.inflight_bytes() > 6_000).await;
     let mut second = Client::connect(&server).await;
     second.begin(3_000, 2_999).await;
     assert_eq!(first.answer().await, "");
@@ -141,5 +141,5 @@ async fn half_a_head_takes_room_until_its_connection_ends() {
     assert!(second.answer().await.starts_with("HTTP/1.1 200"));
     drop((first, second));
     eventually(|| server.connections.len() == 0).await;
-    assert_eq!(server.connections.unanswered_bytes(), 0);
+    assert_eq!(server.connections.inflight_bytes(), 0);
 }

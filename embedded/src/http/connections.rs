@@ -48,7 +48,7 @@ pub(crate) struct Room {
     /// Open connections.
     pub(crate) connections: u32,
     /// Bytes of requests that are not answered.
-    pub(crate) unanswered_bytes: usize,
+    pub(crate) inflight_bytes: usize,
 }
 
 /// All open connections. Clones share them.
@@ -60,7 +60,7 @@ struct Inner {
     slots: Arc<Semaphore>,
     open: Mutex<HashMap<u64, Arc<Link>>>,
     next_id: AtomicU64,
-    unanswered_bytes: AtomicUsize,
+    inflight_bytes: AtomicUsize,
     /// Connections that were shed and are not closed yet.
     ending: AtomicUsize,
     started: Instant,
@@ -82,7 +82,7 @@ pub(super) struct Link {
     trusted: AtomicBool,
     /// When something was last received or sent, in milliseconds since the start.
     active_ms: AtomicU64,
-    unanswered_bytes: AtomicUsize,
+    inflight_bytes: AtomicUsize,
     /// Whether it is to end.
     shed: AtomicBool,
     /// Whether a request has to be answered before.
@@ -114,7 +114,7 @@ impl Connections {
             slots: Arc::new(Semaphore::new(room.connections as usize)),
             open: Mutex::default(),
             next_id: AtomicU64::default(),
-            unanswered_bytes: AtomicUsize::default(),
+            inflight_bytes: AtomicUsize::default(),
             ending: AtomicUsize::default(),
             started: Instant::now(),
             logged: Mutex::default(),
@@ -127,8 +127,8 @@ impl Connections {
     }
 
     /// Bytes of requests that are not answered.
-    pub(crate) fn unanswered_bytes(&self) -> usize {
-        self.0.unanswered_bytes.load(Ordering::Relaxed)
+    pub(crate) fn inflight_bytes(&self) -> usize {
+        self.0.inflight_bytes.load(Ordering::Relaxed)
     }
 
     /// Takes the slot of a new connection. If all are taken, the longest silent connections are shed.
@@ -154,7 +154,7 @@ impl Connections {
             phase: AtomicU8::new(Phase::Waiting as u8),
             trusted: AtomicBool::default(),
             active_ms: AtomicU64::new(self.0.now_ms()),
-            unanswered_bytes: AtomicUsize::default(),
+            inflight_bytes: AtomicUsize::default(),
             shed: AtomicBool::default(),
             owes_answer: AtomicBool::default(),
             changed: Notify::new(),
@@ -185,16 +185,16 @@ impl Connections {
         self.report(count, "full");
     }
 
-    /// Sheds unanswered requests, those of the longest silent connections first: they fill the memory.
+    /// Sheds requests in progress, those of the longest silent connections first: they fill the memory.
     fn shed_bytes(&self) {
-        let Room { unanswered_bytes: limit, .. } = self.0.room;
+        let Room { inflight_bytes: limit, .. } = self.0.room;
         let open = self.0.lock();
         let mut silent: Vec<_> = open.values().filter(|link| link.may_be_shed()).collect();
-        silent.retain(|link| link.unanswered_bytes.load(Ordering::Relaxed) > 0);
+        silent.retain(|link| link.inflight_bytes.load(Ordering::Relaxed) > 0);
         silent.sort_unstable_by_key(|link| link.rank());
         let mut count = 0;
         for link in silent {
-            if self.unanswered_bytes() <= limit - limit / SHED_SHARE {
+            if self.inflight_bytes() <= limit - limit / SHED_SHARE {
                 break;
             }
             link.shed();
@@ -235,13 +235,13 @@ impl Inner {
 }
 
 impl Link {
-    /// Notes that so many bytes were received.
+    /// Notes that bytes were received.
     pub(super) fn received(&self, bytes: usize) {
         self.touch();
         let Connections(inner) = &self.connections;
-        self.unanswered_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let all = inner.unanswered_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if all > inner.room.unanswered_bytes {
+        self.inflight_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let all = inner.inflight_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if all > inner.room.inflight_bytes {
             self.connections.shed_bytes();
         }
     }
@@ -311,7 +311,7 @@ impl Link {
     }
 
     fn forget_bytes(&self) {
-        let bytes = self.unanswered_bytes.swap(0, Ordering::Relaxed);
-        self.connections.0.unanswered_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let bytes = self.inflight_bytes.swap(0, Ordering::Relaxed);
+        self.connections.0.inflight_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }

@@ -92,7 +92,7 @@ fn set_gauges<Q>(queue: &QueueHealth, operations: &Operations<Q>) {
     metrics::gauge!("tierlift_queue_oldest_age_seconds").set(queue.oldest_age_seconds);
     metrics::gauge!("tierlift_sockets").set(sockets.len() as f64);
     metrics::gauge!("tierlift_connections").set(connections.len() as f64);
-    metrics::gauge!("tierlift_unanswered_bytes").set(connections.unanswered_bytes() as f64);
+    metrics::gauge!("tierlift_inflight_bytes").set(connections.inflight_bytes() as f64);
 }
 
 fn unavailable(error: &QueueError) -> Response {

@@ -1,4 +1,4 @@
-//! How many frames a client may send: some at once, and then so many a second.
+//! How many frames a client may send: a burst at once, and after that a number each second.
 
 use std::{
     sync::{Mutex, PoisonError},

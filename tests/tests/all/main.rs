@@ -2,6 +2,7 @@
 #![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
 mod bad_input;
+mod clock;
 mod contract;
 mod crash;
 mod dependencies;
@@ -10,6 +11,7 @@ mod floods;
 mod http;
 mod items;
 mod localstripe;
+mod manners;
 mod ownership;
 mod pipeline;
 mod policy_change;

@@ -23,8 +23,14 @@ impl Home {
 
     /// A running server.
     pub(crate) fn serve(&self) -> Tierlift {
+        self.serve_with(|_| {})
+    }
+
+    /// A running server, started by a changed command.
+    pub(crate) fn serve_with(&self, change: impl FnOnce(&mut Command)) -> Tierlift {
         let mut command = self.command();
         command.env("RUST_LOG", "warn");
+        change(&mut command);
         let program = Program::start(command, &self.log(), address);
         Tierlift { program }
     }
@@ -60,7 +66,12 @@ impl Home {
 
     /// Where its programs log to.
     pub(crate) fn log(&self) -> PathBuf {
-        self.folder.path().join("log")
+        self.file("log")
+    }
+
+    /// A file in its folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The data that a server left behind. No server may be running.
