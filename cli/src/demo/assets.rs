@@ -55,10 +55,10 @@ pub(super) fn file(path: &str) -> Response {
 }
 
 fn respond(path: &str, file: EmbeddedFile) -> Response {
-    if let Some(html) = std::str::from_utf8(&file.data).ok().filter(|_| path.ends_with(".html")) {
+    let kind = file.metadata.mimetype();
+    if let ("text/html", Ok(html)) = (kind, std::str::from_utf8(&file.data)) {
         return page_of(Html(html.to_owned()), html);
     }
-    let kind = file.metadata.mimetype();
     let charset = if kind.starts_with("text/") { "; charset=utf-8" } else { "" };
     let content_type = format!("{kind}{charset}");
     // A hashed name never changes its content; the page itself is revalidated.

@@ -10,9 +10,8 @@ const REST: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-sr
 
 /// The header's value for a page.
 pub(super) fn for_page(html: &str) -> HeaderValue {
-    let hashes: String =
-        inline_scripts(html).map(|script| format!(" '{}'", hash(script))).collect();
-    let policy = format!("script-src 'self'{hashes}; {REST}");
+    let sources: Vec<_> = inline_scripts(html).map(hash).collect();
+    let policy = format!("script-src 'self' {}; {REST}", sources.join(" "));
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(REST))
 }
 
@@ -22,7 +21,7 @@ fn inline_scripts(html: &str) -> impl Iterator<Item = &str> {
 
 /// A source of Content Security Policy, level 3 (section 2.3.1): the algorithm, and the digest in Base64.
 fn hash(script: &str) -> String {
-    format!("sha256-{}", base64(&Sha256::digest(script)))
+    format!("'sha256-{}'", base64(&Sha256::digest(script)))
 }
 
 /// Base64 (RFC 4648, section 4).
@@ -33,9 +32,9 @@ fn base64(bytes: &[u8]) -> String {
         let group = (0..3).fold(0_u32, |group, n| {
             group << 8 | u32::from(chunk.get(n).copied().unwrap_or_default())
         });
-        for n in 0..4 {
+        for n in 0..4_usize {
             let index = (group >> (18 - 6 * n)) & 63;
-            let letter = ALPHABET.get(index as usize).filter(|_| n as usize <= chunk.len());
+            let letter = ALPHABET.get(index as usize).filter(|_| n <= chunk.len());
             text.push(letter.map_or('=', |letter| char::from(*letter)));
         }
     }

@@ -65,7 +65,9 @@ pub enum Error {
     #[error("customer {0} has more than {SUBSCRIPTIONS_MAX} subscriptions")]
     TooManySubscriptions(CustomerId),
     /// An event of an unknown subscription, as old as others that ended and are forgotten.
-    #[error("customer {0} had more subscriptions than are remembered; this one may have ended long ago")]
+    #[error(
+        "customer {0} had more subscriptions than are remembered; this one may have ended long ago"
+    )]
     MayBeForgotten(CustomerId),
     /// More than [`PURCHASES_MAX`] purchases.
     #[error("customer {0} has more than {PURCHASES_MAX} purchases that name a plan")]

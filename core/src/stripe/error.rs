@@ -80,8 +80,8 @@ mod tests {
                 "invalid type: boolean, expected a string at line 1 column 27",
             ),
             (r#"{"quantity":[]}"#, "invalid type: sequence, expected u64 at line 1 column 12"),
-            (r#"{"#, "EOF while parsing an object at line 1 column 1"),
-            (r#"{}"#, "missing field `quantity` at line 1 column 2"),
+            ("{", "EOF while parsing an object at line 1 column 1"),
+            ("{}", "missing field `quantity` at line 1 column 2"),
         ] {
             let error = Error::from(serde_json::from_str::<Item>(json).unwrap_err());
             assert_eq!(error, Error::Malformed(message.to_owned()), "{json}");

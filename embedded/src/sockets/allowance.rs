@@ -45,6 +45,6 @@ mod tests {
         assert_eq!(taken(Duration::ZERO), 50);
         assert_eq!(taken(Duration::from_millis(99)), 0);
         assert_eq!(taken(Duration::from_secs(1)), 10);
-        assert_eq!(taken(Duration::from_secs(3_600)), 50, "no more than a burst is saved");
+        assert_eq!(taken(Duration::from_hours(1)), 50, "no more than a burst is saved");
     }
 }

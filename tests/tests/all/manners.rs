@@ -1,4 +1,4 @@
-//! What RFC 9112 asks of a server beyond its routes: one `Host`, and answers for half-closed clients.
+//! What RFC 9112 asks of a server beyond its routes: one `Host`, and a response to a client that is half closed.
 
 use tierlift_core::stripe::signature::sign;
 use tierlift_testkit::harness::{
