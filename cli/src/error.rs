@@ -68,13 +68,8 @@ impl Error {
         }
     }
 
-    /// Prints each line with its code, and where to read more.
-    #[expect(clippy::print_stderr, reason = "the reason of a failed command goes to stderr")]
-    pub(crate) fn print(&self) {
-        eprint!("{}", self.report());
-    }
-
-    fn report(&self) -> String {
+    /// Each line with its code, and where to read more.
+    pub(crate) fn report(&self) -> String {
         let mut report = String::new();
         let mut first = None;
         for (code, line) in self.lines() {

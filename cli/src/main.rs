@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     match Args::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error.print();
+            log::print(error.report());
             error.exit_status().into()
         }
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    grant::{Entitlement, Grant, Pass, Shown},
+    grant::{Entitlement, Grant, Paid, Pass, Shown},
     id::{CustomerId, Epoch, EventId, RevocationId, UserId, Version},
     limits::CUSTOMERS_PER_USER_MAX,
     policy::{Policy, Role, Stack},
@@ -134,8 +134,35 @@ impl Account {
         Effective { role: role.clone(), standing }
     }
 
+    /// Replaces what a customer earns; returns whether that changed anything. If the account is full, a new
+    /// grant takes the place of one that is worth less; one that gives no access is left out until it does.
+    pub fn admit_grant(
+        &mut self,
+        customer: &CustomerId,
+        grant: Grant,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let is_known = self.grants.contains_key(customer) || grant.is_empty();
+        if !is_known && self.grants.len() >= CUSTOMERS_PER_USER_MAX {
+            let worth = |id, grant: &Grant| {
+                grant.worth(self.is_extending(id, grant, policy, now), policy, now)
+            };
+            let all = self.grants.iter().map(|(id, known)| (worth(id, known), id));
+            let worth = worth(customer, &grant);
+            if worth.paid == Paid::NoAccess {
+                return Ok(false);
+            }
+            let least = all.min().filter(|(least, _)| *least < worth);
+            if let Some(id) = least.map(|(_, id)| id.clone()) {
+                self.grants.remove(&id);
+            }
+        }
+        self.set_grant(customer, grant)
+    }
+
     /// Replaces what a customer earns; returns whether that changed anything.
-    pub fn set_grant(&mut self, customer: &CustomerId, grant: Grant) -> Result<bool, Error> {
+    fn set_grant(&mut self, customer: &CustomerId, grant: Grant) -> Result<bool, Error> {
         if grant.is_empty() {
             return Ok(self.grants.remove(customer).is_some());
         }
@@ -186,30 +213,55 @@ impl Account {
         all.filter_map(|entitlement| entitlement.access_until).filter(|until| *until > now).min()
     }
 
-    /// Purchases for some days as entitlements, one for each role. Several add up by the policy. There is
-    /// no grace: nothing is charged again at their end.
-    fn stacked_passes(&self, policy: &Policy) -> Vec<Entitlement> {
-        let mut passes: Vec<&Pass> = self.grants.values().flat_map(Grant::passes).collect();
-        passes.sort_unstable();
-        let mut ends: BTreeMap<&Role, Timestamp> = BTreeMap::new();
-        for Pass { starts_at, days, role } in passes {
-            let known = ends.get(role).copied();
-            let alone = starts_at.plus_days(i64::from(*days));
-            let end = match (policy.stack, known) {
-                (_, None) => alone,
-                (Stack::Longest, Some(known)) => known.max(alone),
-                (Stack::Extend, Some(known)) => known.max(*starts_at).plus_days(i64::from(*days)),
-            };
-            ends.insert(role, end);
+    /// Whether the passes of a grant, one of these or a new one, extend those of the other grants.
+    fn is_extending(
+        &self,
+        customer: &CustomerId,
+        grant: &Grant,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> bool {
+        if policy.stack != Stack::Extend || grant.passes().next().is_none() {
+            return false;
         }
-        let entitlement = |(role, end): (&Role, Timestamp)| Entitlement {
-            role: role.clone(),
-            expires_at: Some(end),
-            access_until: Some(end),
-            shown: Shown::default(),
+        let others = self.grants.iter().filter(|(id, _)| *id != customer).map(|(_, it)| it);
+        let others: Vec<&Pass> = others.flat_map(Grant::passes).collect();
+        let all = others.iter().copied().chain(grant.passes()).collect();
+        let active = |passes| {
+            let mut stacked = stack(passes, policy);
+            stacked.retain(|entitlement| entitlement.is_active(now));
+            stacked
         };
-        ends.into_iter().map(entitlement).collect()
+        active(all) != active(others)
     }
+
+    fn stacked_passes(&self, policy: &Policy) -> Vec<Entitlement> {
+        stack(self.grants.values().flat_map(Grant::passes).collect(), policy)
+    }
+}
+
+/// Purchases for some days as entitlements, one for each role. Several add up by the policy. There is no
+/// grace: nothing is charged again at their end.
+fn stack(mut passes: Vec<&Pass>, policy: &Policy) -> Vec<Entitlement> {
+    passes.sort_unstable();
+    let mut ends: BTreeMap<&Role, Timestamp> = BTreeMap::new();
+    for Pass { starts_at, days, role } in passes {
+        let known = ends.get(role).copied();
+        let alone = starts_at.plus_days(i64::from(*days));
+        let end = match (policy.stack, known) {
+            (_, None) => alone,
+            (Stack::Longest, Some(known)) => known.max(alone),
+            (Stack::Extend, Some(known)) => known.max(*starts_at).plus_days(i64::from(*days)),
+        };
+        ends.insert(role, end);
+    }
+    let entitlement = |(role, end): (&Role, Timestamp)| Entitlement {
+        role: role.clone(),
+        expires_at: Some(end),
+        access_until: Some(end),
+        shown: Shown::default(),
+    };
+    ends.into_iter().map(entitlement).collect()
 }
 
 /// What settling an account changed.

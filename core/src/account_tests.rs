@@ -128,6 +128,76 @@ fn the_revocation_id_counts_changes_of_role_alone() {
     }
 }
 
+/// A grant of a subscription in that status, until then; of features if there is no status.
+fn subscribed(status: &str, role: &str, until: i64) -> Grant {
+    let shown = json!({"status": status});
+    let role = json!({"role": role, "expires": at(until), "until": at(until), "shown": shown});
+    let grant = match status {
+        "" => json!({"features": ["export"]}),
+        "unpaid" => json!({"troubled": shown}),
+        _ => json!({"roles": [role]}),
+    };
+    serde_json::from_value(grant).unwrap()
+}
+
+#[test]
+fn a_full_account_makes_room_for_what_is_worth_more() {
+    let policy = policy();
+    // Each is worth less than the next.
+    let worths = [
+        ("unpaid", "paid", 0),
+        ("active", "paid", 10),
+        ("", "", 0),
+        ("trialing", "paid", 100),
+        ("past_due", "paid", 200),
+        ("trialing", "pro", 100),
+        ("active", "paid", 100),
+        ("active", "paid", 200),
+        ("active", "pro", 100),
+    ];
+    let now = at(50);
+    for (index, (status, role, until)) in worths.into_iter().enumerate() {
+        let mut full = account(&[], None);
+        for n in 0..CUSTOMERS_PER_USER_MAX {
+            full.set_grant(&customer(n), subscribed(status, role, until)).unwrap();
+        }
+        for (other, (status, role, until)) in worths.into_iter().enumerate() {
+            let mut account = full.clone();
+            let grant = subscribed(status, role, until);
+            let admitted = account.admit_grant(&customer(99), grant.clone(), &policy, now);
+            // The first two give no access, and no access is never worth a place.
+            let expected = match other {
+                0 | 1 => Ok(false),
+                _ if other > index => Ok(true),
+                _ => Err(Error::TooManyCustomers(account.user.clone())),
+            };
+            assert_eq!(admitted, expected, "{other} among {index}");
+            assert_eq!(account.grants.get("cus_99"), (expected == Ok(true)).then_some(&grant));
+            assert_eq!(account.grants.len(), CUSTOMERS_PER_USER_MAX);
+        }
+    }
+}
+
+#[test]
+fn a_pass_that_extends_others_keeps_its_place() {
+    let policy = Policy::new(PolicyConfig { stack: Stack::Extend, ..config() }).unwrap();
+    let mut account = account(&[], None);
+    // One that ended, a gap, and a chain.
+    account.set_grant(&customer(0), passes("paid@0+5")).unwrap();
+    for n in 1..CUSTOMERS_PER_USER_MAX {
+        account.set_grant(&customer(n), passes("paid@100+2")).unwrap();
+    }
+    let now = at(110 * DAY);
+    let mut admit = |n, grant| account.admit_grant(&customer(n), grant, &policy, now);
+    assert_eq!(admit(98, passes("paid@110+2")), Ok(true));
+    let full = admit(99, passes("paid@110+2")).unwrap_err();
+    assert_eq!(full, Error::TooManyCustomers(account.user.clone()));
+    assert!(!account.grants.contains_key("cus_0"), "the one that ended made room");
+    let end = account.effective(&policy, now).standing.subscription_expires_at;
+    let days = 2 * i64::try_from(CUSTOMERS_PER_USER_MAX).unwrap();
+    assert_eq!(end, Some(at((100 + days) * DAY)));
+}
+
 #[test]
 fn a_grant_says_whether_it_is_news_and_has_its_limit() {
     let mut account = account(&[], None);

@@ -100,6 +100,8 @@ codes! {
     PaymentUnlinked = "payment.unlinked", Cause;
     /// Something that was paid for has no owner.
     OwnerUnknown = "owner.unknown", Cause;
+    /// The event is from the future.
+    EventFuture = "event.future", Cause;
     /// A thin event, which has no object.
     EventThin = "event.thin", Cause;
     /// Other writers kept committing first.
@@ -125,6 +127,12 @@ codes! {
     BodyInvalid = "body.invalid", Problem;
     /// The request took too long.
     RequestTimeout = "request.timeout", Problem;
+    /// There is no room for the request.
+    ServerOverloaded = "server.overloaded", Problem;
+    /// The request has no single valid `Host` header.
+    HostInvalid = "host.invalid", Problem;
+    /// The request is for another host.
+    HostRefused = "host.refused", Problem;
     /// No such route.
     RouteNotFound = "route.not_found", Problem;
     /// The route does not have this method.

@@ -100,6 +100,27 @@ pub struct Pass {
     pub role: Role,
 }
 
+/// What a grant is worth at a time: of too many, those that are worth least make room. What was paid for is
+/// worth more than any trial: anybody can begin trials for somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Worth {
+    pub(crate) paid: Paid,
+    rank: usize,
+    is_endless: bool,
+    until: Option<Timestamp>,
+}
+
+/// Whether anything was paid for a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Paid {
+    /// It gives no access.
+    NoAccess,
+    /// It gives access, in a trial or although it is past due, or only features.
+    No,
+    /// It gives access that was paid for.
+    Yes,
+}
+
 /// What a customer earns for a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
@@ -180,6 +201,26 @@ impl Grant {
         self.troubled.as_ref()
     }
 
+    /// What it is worth at that time. `extends` says whether its passes extend those of other grants.
+    pub(crate) fn worth(&self, extends: bool, policy: &Policy, now: Timestamp) -> Worth {
+        let entitled = self.entitlements.iter().filter(|it| it.is_active(now)).map(|it| {
+            let is_unpaid = matches!(it.shown.status, Some(Status::Trialing | Status::PastDue));
+            let paid = if is_unpaid { Paid::No } else { Paid::Yes };
+            Worth::new(paid, policy.rank(&it.role), it.access_until)
+        });
+        let passes = self.passes.iter().filter_map(|pass| {
+            let until = pass.starts_at.plus_days(i64::from(pass.days));
+            let rank = policy.rank(&pass.role);
+            let until = (!extends).then_some(until);
+            let is_active = until.is_none_or(|until| until > now);
+            // What extends others is never worth less than what it extends.
+            is_active.then(|| Worth::new(Paid::Yes, rank, until))
+        });
+        let paid = if self.features.is_empty() { Paid::NoAccess } else { Paid::No };
+        let least = Worth { paid, rank: 0, is_endless: false, until: None };
+        entitled.chain(passes).fold(least, Worth::max)
+    }
+
     fn add_subscription(
         &mut self,
         subscription: &Subscription,
@@ -234,6 +275,12 @@ impl Grant {
         self.entitlements
             .sort_by(|a, b| policy.compare(&a.role, &b.role).then(a.role.cmp(&b.role)));
         self.passes.sort_unstable();
+    }
+}
+
+impl Worth {
+    const fn new(paid: Paid, rank: usize, until: Option<Timestamp>) -> Self {
+        Self { paid, rank, is_endless: until.is_none(), until }
     }
 }
 

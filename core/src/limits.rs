@@ -28,6 +28,11 @@ pub const SECRETS_MAX: usize = 8;
 /// Length of a `traceparent` header, in bytes; a longer one is dropped. Version 00 has 55
 /// (<https://www.w3.org/TR/trace-context/#traceparent-header>).
 pub const TRACE_BYTES_MAX: usize = 64;
+/// Refused webhooks of one code that are logged in each [`REFUSALS_LOGGED_INTERVAL_SECS`]. The others are
+/// only counted.
+pub const REFUSALS_LOGGED_MAX: u32 = 10;
+/// Time in which [`REFUSALS_LOGGED_MAX`] of one code are logged, in seconds.
+pub const REFUSALS_LOGGED_INTERVAL_SECS: i64 = 10;
 
 // ---- Ids and configuration ---------------------------------------------------------------------
 
@@ -57,6 +62,8 @@ pub const EVENTS_OF_ONE_SECOND_MAX: usize = 64;
 pub const SUBSCRIPTION_ITEMS_MAX: usize = 100;
 /// Subscriptions of a customer, ended ones included.
 pub const SUBSCRIPTIONS_MAX: usize = 100;
+/// Ended subscriptions of a customer that are no longer kept, and whose ids are remembered.
+pub const SUBSCRIPTIONS_FORGOTTEN_MAX: usize = 1_000;
 /// Lookup keys that a subscription remembers for one price.
 pub const LOOKUP_KEYS_PER_PRICE_MAX: usize = 8;
 /// Purchases of a customer that name a plan.
@@ -74,8 +81,12 @@ pub const FEATURE_NAME_BYTES_MAX: usize = 320;
 /// Days for which a payment and its invoice are remembered after they were last written: longer than any
 /// refund or dispute may take.
 pub const PAYMENT_KEPT_DAYS: i64 = 2 * 366;
-/// Customers that are linked to a user at the same time.
+/// Customers that earn something for a user at the same time. Of more, those that are worth least are left
+/// out.
 pub const CUSTOMERS_PER_USER_MAX: usize = 32;
+/// How far a live event's `created` may be ahead of its receipt, in seconds. The signature's time is checked
+/// much closer, so this is no matter of clocks.
+pub const CREATED_AHEAD_SECS_MAX: i64 = 24 * 60 * 60;
 /// Days for which a ledger row is kept: longer than any resend. Stripe's CLI resends for 30 days.
 pub const LEDGER_KEPT_DAYS: i64 = 90;
 /// Length of the name of whoever does something by hand, in bytes.
@@ -203,8 +214,19 @@ pub const CATCH_UP_SECS: i64 = 10 * 60;
 
 // ---- HTTP --------------------------------------------------------------------------------------
 
-/// Open HTTP connections; others wait to be accepted. Sockets do not count.
+/// Open HTTP connections; one more ends those that were silent for the longest time. Sockets do not count.
 pub const CONNECTIONS_MAX: u32 = 10_000;
+/// Bytes of requests that are not answered, on all connections together. Beyond it requests of the longest
+/// silent connections are answered 503.
+pub const INFLIGHT_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// Time that a connection has to send the 503 with which it ends, in milliseconds.
+pub const SHED_TIMEOUT_MS: u64 = 1_000;
+/// Time between two log lines about connections for which there was no room, in seconds.
+pub const SHED_LOGGED_INTERVAL_SECS: u64 = 10;
+/// Time after which a client may repeat a request for which there was no room, in seconds.
+pub const OVERLOADED_RETRY_AFTER_SECS: u16 = 1;
+/// Connections that the system accepts ahead of the process; the system has a limit of its own.
+pub const LISTEN_BACKLOG: i32 = 4_096;
 /// Pause before the next accept when the system is out of resources, in milliseconds.
 pub const ACCEPT_RETRY_DELAY_MS: u64 = 100;
 /// Time that a connection may wait for the complete head of its next request, in seconds. It bounds
@@ -269,6 +291,15 @@ pub const SOCKETS_MAX: usize = 50_000;
 pub const SOCKETS_PER_USER_MAX: usize = 20;
 /// Size of a frame from a client, in bytes.
 pub const SOCKET_FRAME_BYTES_MAX: usize = 4 * 1024;
+/// Frames of any kind that a client may send on one socket, a second. A client sends one when it connects and
+/// one every few minutes.
+pub const SOCKET_FRAMES_PER_SEC_MAX: u32 = 10;
+/// Frames that a client may send on one socket at once.
+pub const SOCKET_FRAMES_BURST_MAX: u32 = 50;
+/// Frames that all sockets of a user may send, a second.
+pub const USER_FRAMES_PER_SEC_MAX: u32 = 50;
+/// Frames that all sockets of a user may send at once.
+pub const USER_FRAMES_BURST_MAX: u32 = 250;
 /// Frames in the outbox of a socket; the next one ends the socket.
 pub const SOCKET_OUTBOX_FRAMES_MAX: usize = 32;
 /// Buffer that the system may hold for a socket in each direction, in bytes; Linux doubles it. The
@@ -307,8 +338,10 @@ pub const MAINTENANCE_INTERVAL_SECS: u64 = 5;
 pub const ROWS_PER_PRUNE_MAX: usize = 1_000;
 /// Time for which log lines gather before they are written, in milliseconds.
 pub const LOG_FLUSH_INTERVAL_MS: u64 = 10;
-/// Log lines that gather before the thread that logs has to write them, in bytes.
+/// Log lines that wait to be written, in bytes. Further lines are dropped and counted.
 pub const LOG_BUFFER_BYTES_MAX: usize = 1024 * 1024;
+/// Time that the end of the process waits for its last lines to be written, in milliseconds.
+pub const LOG_FINISH_TIMEOUT_MS: u64 = 1_000;
 /// Time between two aggregations of recorded metrics, in seconds.
 pub const METRICS_INTERVAL_SECS: u64 = 5;
 

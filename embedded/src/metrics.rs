@@ -68,6 +68,8 @@ fn describe() {
         ("tierlift_role_changes_total", "Committed role changes by direction"),
         ("tierlift_notices_total", "Notices by their result, one for each socket"),
         ("tierlift_sockets_closed_total", "Closed sockets by their reason"),
+        ("tierlift_connections_shed_total", "Connections for which there was no room"),
+        ("tierlift_log_lines_dropped_total", "Log lines that nobody read from stderr in time"),
     ] {
         describe_counter!(name, Unit::Count, description);
     }
@@ -76,6 +78,8 @@ fn describe() {
         ("tierlift_dead_letters", "Messages that could not be applied"),
         ("tierlift_queue_oldest_age_seconds", "Age of the oldest message that is not applied yet"),
         ("tierlift_sockets", "Live sockets"),
+        ("tierlift_connections", "Open HTTP connections, without sockets"),
+        ("tierlift_inflight_bytes", "Bytes of requests that are not answered"),
         ("tierlift_waiting", "Things that were paid for and have no owner"),
         ("tierlift_waiting_oldest_age_seconds", "Age of the oldest of them"),
     ] {

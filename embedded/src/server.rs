@@ -7,8 +7,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use tierlift_core::{config::JwksUrl, stripe::signature::Secrets, token::TokenKeys};
-use tierlift_ingest::Ingest;
+use tierlift_core::{
+    config::JwksUrl,
+    limits::{CONNECTIONS_MAX, INFLIGHT_BYTES_MAX},
+    stripe::signature::Secrets,
+    token::TokenKeys,
+};
+use tierlift_ingest::{Ingest, Refusals};
 use tierlift_notifier::Origins;
 use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, jwks};
 use tierlift_worker::policy_change::note_first;
@@ -18,7 +23,7 @@ use crate::{
     consumer,
     db::Db,
     error::{OpenError, RunError},
-    http::{self, AcceptLoop, Operations, RouterState, WebSocketState},
+    http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
     policy_change::{self, Reload},
     settings::{Settings, Timeouts},
@@ -74,6 +79,7 @@ pub struct Server {
     origins: Origins,
     timeouts: Timeouts,
     host: Router,
+    hosts: Hosts,
 }
 
 impl Server {
@@ -103,8 +109,17 @@ impl Server {
         }
         let reload = Reload::new(policy.clone(), connected_accounts);
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
-        let (sockets, host) = (Registry::default(), Router::new());
-        Ok(Self { db, access, sockets, reload, secrets, origins, timeouts, host })
+        Ok(Self {
+            db,
+            access,
+            sockets: Registry::default(),
+            reload,
+            secrets,
+            origins,
+            timeouts,
+            host: Router::new(),
+            hosts: Hosts::default(),
+        })
     }
 
     /// The queue and the store.
@@ -144,6 +159,13 @@ impl Server {
         Self { host: self.host.merge(routes), ..self }
     }
 
+    /// Refuses requests whose `Host` is none of these names, whatever the port. Without this, any is
+    /// accepted.
+    #[must_use]
+    pub fn with_hosts(self, names: Vec<String>) -> Self {
+        Self { hosts: Hosts::only(names), ..self }
+    }
+
     /// Serves until `shutdown` completes, and then shuts down gracefully.
     pub async fn run(
         self,
@@ -154,9 +176,15 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let mut consumers = self.spawn_consumers(&sockets, &stopping);
         let mut background_tasks = self.spawn_background_tasks(&sockets, &stopping);
+        let connections = Connections::new(Room {
+            connections: CONNECTIONS_MAX,
+            inflight_bytes: INFLIGHT_BYTES_MAX,
+        });
         let accept_loop = AcceptLoop {
             listener,
-            router: self.into_router(&sockets),
+            hosts: self.hosts.clone(),
+            router: self.into_router(&sockets, &connections),
+            connections,
             head_timeout: timeouts.request_head,
             // The other half of the time is for commits and sockets.
             finish_timeout: timeouts.shutdown / 2,
@@ -213,8 +241,8 @@ impl Server {
         tasks
     }
 
-    fn into_router(self, sockets: &Registry) -> Router {
-        let Self { db, access, sockets: _, reload, secrets, origins, timeouts, host } = self;
+    fn into_router(self, sockets: &Registry, connections: &Connections) -> Router {
+        let Self { db, access, reload, secrets, origins, timeouts, host, .. } = self;
         let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
             store: db.clone(),
@@ -229,6 +257,7 @@ impl Server {
                 connected_accounts: reload.connected_accounts,
                 clock: clock.clone(),
                 body_timeout: timeouts.request_body,
+                refusals: Refusals::default(),
             }),
             web_socket: Arc::new(WebSocketState {
                 access: Arc::clone(&access),
@@ -240,6 +269,7 @@ impl Server {
             operations: Arc::new(Operations {
                 queue: db,
                 sockets: sockets.clone(),
+                connections: connections.clone(),
                 clock,
                 metrics: metrics::handle(),
             }),

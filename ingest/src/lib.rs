@@ -6,8 +6,10 @@
 
 mod acknowledge;
 mod error;
+mod refusals;
 mod route;
 
 pub use acknowledge::{Acknowledged, verify_and_enqueue};
 pub use error::Error;
-pub use route::{Ingest, router};
+pub use refusals::Refusals;
+pub use route::{Ingest, PATH, router};

@@ -27,7 +27,11 @@ use tierlift_core::{
 use crate::{
     acknowledge::{Acknowledged, verify_and_enqueue},
     error::Error,
+    refusals::Refusals,
 };
+
+/// The path of the route below.
+pub const PATH: &str = "/webhooks/stripe";
 
 /// The state of the route.
 #[derive(Debug)]
@@ -42,6 +46,8 @@ pub struct Ingest<Q, S> {
     pub clock: Clock,
     /// Time in which a body must arrive.
     pub body_timeout: Duration,
+    /// Which refusals are logged.
+    pub refusals: Refusals,
 }
 
 /// The route as a router.
@@ -73,7 +79,9 @@ async fn webhook<Q: Enqueue, S: SigningSecrets>(
             acknowledged.into_response()
         }
         Err(error) => {
-            tracing::warn!(code, %error, "webhook refused");
+            if let Some(suppressed) = ingest.refusals.count(error.code(), ingest.clock.now()) {
+                tracing::warn!(code, %error, suppressed, "webhook refused");
+            }
             error.into_response()
         }
     }

@@ -27,6 +27,8 @@ pub enum Close {
     TooSlow,
     /// The client did not answer pings. A client that still reads this may connect again.
     Unresponsive,
+    /// The client, or all of its user's, send more frames than they may. Do not connect again at once.
+    TooManyFrames,
 }
 
 impl Close {
@@ -44,6 +46,7 @@ impl Close {
             Self::TooManySockets => 4008,
             Self::TooSlow => 4009,
             Self::Unresponsive => 4010,
+            Self::TooManyFrames => 4011,
         }
     }
 
@@ -61,6 +64,7 @@ impl Close {
             Self::TooManySockets => "too_many_sockets",
             Self::TooSlow => "too_slow",
             Self::Unresponsive => "unresponsive",
+            Self::TooManyFrames => "too_many_frames",
         }
     }
 
@@ -88,6 +92,7 @@ mod tests {
             (Close::TooManySockets, 4008, "too_many_sockets"),
             (Close::TooSlow, 4009, "too_slow"),
             (Close::Unresponsive, 4010, "unresponsive"),
+            (Close::TooManyFrames, 4011, "too_many_frames"),
         ] {
             assert_eq!((close.code(), close.reason()), (code, reason));
             let row = format!("\n| {code} | ");

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tierlift_core::{
     change::DeliveryContext,
+    codes::Code,
     decide::{Decision, LoadKeys, decide},
     failure::Failure,
-    limits::{CONFLICT_RETRIES_MAX, DECISION_LOADS_MAX},
+    limits::{CONFLICT_RETRIES_MAX, CREATED_AHEAD_SECS_MAX, DECISION_LOADS_MAX},
     policy::Policy,
     ports::{Message, Store, StoreError},
     stripe::event::Event,
@@ -28,12 +29,27 @@ pub async fn apply<S: Store>(
         Ok(event) => event,
         Err(error) => return Verdict::Park(Failure::new(error.code(), &error)),
     };
+    if let Err(failure) = check_created(&event, message) {
+        return Verdict::Park(failure);
+    }
     let context =
         DeliveryContext { received_at: message.received_at, trace: message.trace.clone() };
     match attempt_commits(store, policy, &event, &context, clock).await {
         Ok(verdict) => verdict,
         Err(failure) => Verdict::after_failure(failure, message, attempt),
     }
+}
+
+/// Refuses a live event that was created long after it arrived: of all later events it would be the latest.
+/// Test events may come from a test clock, which runs ahead.
+fn check_created(event: &Event, message: &Message) -> Result<(), Failure> {
+    let latest = message.received_at.plus_secs(CREATED_AHEAD_SECS_MAX);
+    if !event.livemode || event.created <= latest {
+        return Ok(());
+    }
+    let (created, received) = (event.created, message.received_at);
+    let error = format!("created at {created}, long after it arrived at {received}");
+    Err(Failure::new(Code::EventFuture, &error))
 }
 
 /// Loads, decides and commits until no other writer commits in between.

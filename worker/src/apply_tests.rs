@@ -57,6 +57,29 @@ async fn a_conflict_is_decided_again_until_there_are_too_many() {
 }
 
 #[tokio::test]
+async fn a_live_event_from_the_future_is_parked_and_a_test_clocks_is_not() {
+    let latest = NOW.plus_secs(CREATED_AHEAD_SECS_MAX - 1).as_secs();
+    for (livemode, created, is_parked) in
+        [(true, latest, false), (true, latest + 1, true), (false, latest + 1, false)]
+    {
+        let policy = Policy::new(PolicyConfig { livemode, ..PolicyConfig::default() }).unwrap();
+        let mut message = message("evt_1", "ada", created);
+        let body = String::from_utf8(message.body.to_vec()).unwrap();
+        let live = body.replace("\"livemode\":false", &format!("\"livemode\":{livemode}"));
+        message.body = live.into();
+        let store = Scripted::refusing([]);
+        // Decided long after: what counts is when it arrived.
+        let clock = Clock::new(|| NOW.plus_secs(10 * CREATED_AHEAD_SECS_MAX));
+        let verdict = apply(&store, &policy, &message, 1, &clock).await;
+        let cause = match verdict {
+            Verdict::Park(failure) => Some(failure.cause),
+            Verdict::Done(_) | Verdict::Retry { .. } => None,
+        };
+        assert_eq!(cause, is_parked.then_some(Code::EventFuture), "{livemode} {created}");
+    }
+}
+
+#[tokio::test]
 async fn what_the_store_refuses_has_its_verdict() {
     for (refusal, expected) in [
         (StoreError::Duplicate, "duplicate"),

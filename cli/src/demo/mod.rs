@@ -7,6 +7,8 @@ mod plan;
 
 mod actions;
 mod assets;
+mod local;
+mod page_policy;
 mod routes;
 mod stored;
 
@@ -31,5 +33,6 @@ pub(crate) fn add_to(
     if !assets::is_built() {
         tracing::info!("client/demo/dist not built: /demo serves the plain page");
     }
-    Ok(server.with_routes(routes::router(simulator, guard)))
+    let hosts = local::HOSTS.map(str::to_owned).to_vec();
+    Ok(server.with_hosts(hosts).with_routes(routes::router(simulator, guard)))
 }

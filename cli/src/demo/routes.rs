@@ -6,6 +6,7 @@ use axum::{
     Extension, Json, Router,
     extract::{DefaultBodyLimit, Path, State, rejection::JsonRejection},
     http::StatusCode,
+    middleware::from_fn,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -22,7 +23,7 @@ use tierlift_session::RequireRole;
 
 use super::{
     actions::{Action, DemoSimulator, Error},
-    assets,
+    assets, local,
 };
 use crate::limits::{DEMO_DELAY_MS, DEMO_DELAY_MS_MAX, DEMO_DELAYED_MAX};
 
@@ -40,6 +41,7 @@ pub(super) fn router(simulator: Arc<DemoSimulator>, guard: RequireRole<Db>) -> R
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .with_state(simulator)
         .merge(premium)
+        .layer(from_fn(local::only_local_pages))
 }
 
 async fn file(Path(file): Path<String>) -> Response {
@@ -132,10 +134,8 @@ async fn simulate(
         "past_due" => simulator.run(&user, Action::PastDue).await?,
         "storm" => simulator.run(&user, Action::Storm).await?,
         "slow" => upgrade_later(simulator, user, request.delay_ms.unwrap_or(DEMO_DELAY_MS)).await?,
-        other => {
-            let detail = format!(
-                "action {other:?} is unknown; allowed: upgrade, downgrade, past_due, storm, slow"
-            );
+        _ => {
+            let detail = "an action is upgrade, downgrade, past_due, storm or slow".to_owned();
             return Err(Refusal(StatusCode::BAD_REQUEST, Code::ActionUnknown, detail));
         }
     };

@@ -3,7 +3,11 @@
 
 mod schemas;
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use serde_json::{Map, Value, json};
 use tierlift_core::codes::{Code, PAGES_PATH};
@@ -79,6 +83,9 @@ const SOCKET: Refusals = &[
 ];
 const QUEUE: Refusals = &[(503, &[Code::QueueUnavailable])];
 const PAGE: Refusals = &[(404, &[Code::RouteNotFound])];
+/// Those of every route.
+const ANY: Refusals =
+    &[(400, &[Code::HostInvalid]), (403, &[Code::HostRefused]), (503, &[Code::ServerOverloaded])];
 
 fn document() -> Value {
     json!({
@@ -107,8 +114,12 @@ fn document() -> Value {
 fn operation(id: &str, summary: &str, success: (u16, Value), refusals: Refusals) -> Value {
     let mut responses = Map::new();
     responses.insert(success.0.to_string(), success.1);
-    for (status, codes) in refusals {
-        responses.insert(status.to_string(), refusal(codes));
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for (status, codes) in refusals.iter().chain(ANY) {
+        by_status.entry(*status).or_default().extend(*codes);
+    }
+    for (status, codes) in by_status {
+        responses.insert(status.to_string(), refusal(&codes));
     }
     json!({ "operationId": id, "summary": summary, "responses": responses })
 }
@@ -256,7 +267,7 @@ fn collect_routes(folder: &Path, routes: &mut BTreeSet<String>) {
 #[test]
 fn every_refusal_is_in_the_protocol() {
     let protocol = fs::read_to_string(repository().join("docs/protocol.md")).unwrap();
-    for (status, codes) in [TOKEN, REFRESH, WEBHOOK, SOCKET, QUEUE, PAGE].concat() {
+    for (status, codes) in [TOKEN, REFRESH, WEBHOOK, SOCKET, QUEUE, PAGE, ANY].concat() {
         for code in codes {
             assert!(code.is_problem(), "{code}");
             let (start, text) = (format!("| {status} |"), format!("`{code}`"));

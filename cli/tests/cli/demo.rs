@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::serving::Serving;
 
@@ -55,6 +55,35 @@ fn check_metrics(demo: &Serving) {
     for name in names {
         assert!(protocol.contains(&format!("`{name}`")), "{name} is not in docs/protocol.md");
     }
+}
+
+#[test]
+fn a_demo_is_for_pages_of_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Serving::demo(&folder);
+    let login = |host: &str, origin: &str| {
+        let request = ureq::post(format!("{}/demo/login", demo.url)).config();
+        let request = request.http_status_as_error(false).build();
+        let request = request.header("host", host).header("content-type", "application/json");
+        let mut answer = request.header("origin", origin).send(r#"{"userId":"ada"}"#).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        let code =
+            serde_json::from_str::<Value>(&text).unwrap()["code"].as_str().map(str::to_owned);
+        (answer.status().as_u16(), code.unwrap_or_default())
+    };
+    let (local, other) = ("localhost:8787", "evil.example:8787");
+    assert_eq!(login(local, "http://localhost:8787").0, 200);
+    assert_eq!(login(other, "http://localhost:8787"), (403, "host.refused".to_owned()));
+    assert_eq!(login(local, "http://evil.example"), (403, "origin.refused".to_owned()));
+    assert_eq!(login(local, "null"), (403, "origin.refused".to_owned()));
+    for path in ["/demo", "/demo/", "/demo/plain"] {
+        let page = ureq::get(format!("{}{path}", demo.url)).call().unwrap();
+        let policy = page.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("script-src 'self' 'sha256-"), "{path}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert_eq!(page.headers()["x-frame-options"], "DENY");
+    }
+    demo.end();
 }
 
 #[test]

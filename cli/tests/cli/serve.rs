@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -82,6 +82,40 @@ fn a_second_server_gets_neither_the_address_nor_the_data_file() {
 }
 
 #[test]
+fn every_signal_ends_the_server_in_order_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
+        let mut serving = Serving::demo(&folder);
+        let pid = Pid::from_child(&serving.child);
+        for harmless in [Signal::HUP, Signal::USR1, Signal::USR2, Signal::XFSZ] {
+            kill_process(pid, harmless).unwrap();
+        }
+        let (status, _) = serving.ask("/healthz", "");
+        assert_eq!(status, 200);
+        kill_process(pid, signal).unwrap();
+        assert_eq!(serving.child.wait().unwrap().code(), Some(0), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_no_end_of_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = tierlift(&folder, &[], &[]);
+    let limited = "ulimit -f 512; exec \"$0\" serve --demo --listen 127.0.0.1:0 --data demo.db";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", limited]).arg(program.get_program()).current_dir(&folder);
+    let serving = Serving::start(shell);
+    let posted = (0..2_000).find_map(|user| {
+        let (status, body) = serving.simulate(&format!("user{user}"), "upgrade");
+        (status != 202).then_some(body)
+    });
+    let refused = posted.expect("the file has a limit").to_string();
+    assert!(refused.contains("503") && refused.contains("queue.unavailable"), "{refused}");
+    let (status, _) = serving.ask("/healthz", "");
+    assert_eq!(status, 200, "it is alive");
+}
+
+#[test]
 fn a_second_signal_does_not_wait() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["serve", "--demo", "--listen", "127.0.0.1:0"];
@@ -89,7 +123,7 @@ fn a_second_signal_does_not_wait() {
     let mut log = BufReader::new(serving.child.stderr.take().unwrap()).lines();
     // A webhook whose body does not come holds up the end. It is waited for once it is asked for.
     let mut slow = TcpStream::connect(serving.url.trim_start_matches("http://")).unwrap();
-    let head = "POST /webhooks/stripe HTTP/1.1\r\nhost: a\r\nstripe-signature: t=1,v1=0\r\n\
+    let head = "POST /webhooks/stripe HTTP/1.1\r\nhost: localhost\r\nstripe-signature: t=1,v1=0\r\n\
                 content-length: 9\r\nexpect: 100-continue\r\n\r\n";
     slow.write_all(head.as_bytes()).unwrap();
     let mut asked = [0; 12];

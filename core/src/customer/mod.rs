@@ -4,6 +4,7 @@
 //! event that arrives before the link to its user waits here. `grant` computes what the customer earns.
 
 mod features;
+mod forgotten;
 mod subscription;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use crate::{
 };
 
 pub use features::{FeatureList, Features};
+pub use forgotten::Forgotten;
 pub use subscription::{LatestInvoice, Subscription};
 
 /// Something that a user can own.
@@ -62,6 +64,11 @@ pub enum Error {
     /// More than [`SUBSCRIPTIONS_MAX`] subscriptions.
     #[error("customer {0} has more than {SUBSCRIPTIONS_MAX} subscriptions")]
     TooManySubscriptions(CustomerId),
+    /// An event of an unknown subscription, as old as others that ended and are forgotten.
+    #[error(
+        "customer {0} had more subscriptions than are remembered; this one may have ended long ago"
+    )]
+    MayBeForgotten(CustomerId),
     /// More than [`PURCHASES_MAX`] purchases.
     #[error("customer {0} has more than {PURCHASES_MAX} purchases that name a plan")]
     TooManyPurchases(CustomerId),
@@ -76,6 +83,9 @@ pub struct Customer {
     pub links: Links,
     /// Its subscriptions. Ended ones are kept so that no event revives them.
     pub subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    /// Its subscriptions that ended and had to make room.
+    #[serde(skip_serializing_if = "Forgotten::is_empty", default)]
+    pub forgotten: Forgotten,
     /// Its purchases that name a plan.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub purchases: BTreeMap<PurchaseId, Purchase>,
@@ -101,6 +111,7 @@ impl Customer {
             id,
             links: Links::default(),
             subscriptions: BTreeMap::new(),
+            forgotten: Forgotten::default(),
             purchases: BTreeMap::new(),
             features: Features::default(),
             deleted: false,
@@ -113,7 +124,18 @@ impl Customer {
     pub fn apply(&mut self, event: &Event) -> Result<Arrival, Error> {
         let at_secs = event.created.as_secs();
         match &event.fact {
-            Fact::Subscription { id, edge } => Ok(self.entry(id)?.insert(edge.clone())),
+            Fact::Subscription { id, .. } | Fact::Checkout { id, .. }
+                if self.forgotten.contains(id) =>
+            {
+                Ok(Arrival::Stale)
+            }
+            Fact::Subscription { id, edge } => {
+                let is_known = self.subscriptions.contains_key(id);
+                if !is_known && self.forgotten.may_include(edge.at_secs) {
+                    return Err(Error::MayBeForgotten(self.id.clone()));
+                }
+                Ok(self.entry(id)?.insert(edge.clone()))
+            }
             Fact::Checkout { id, user, report } => {
                 Ok(self.entry(id)?.check_out(user.as_ref(), *report))
             }
@@ -155,6 +177,9 @@ impl Customer {
         paid: &Paid,
         given_back: GivenBack,
     ) -> Result<Arrival, Error> {
+        if self.forgotten.contains(subscription) {
+            return Ok(Arrival::Stale);
+        }
         let invoice = LatestInvoice { created_secs: paid.created_secs, id: id.clone(), given_back };
         Ok(self.entry(subscription)?.pay(invoice, paid.paid_secs))
     }
@@ -237,21 +262,28 @@ impl Customer {
     fn entry(&mut self, id: &SubscriptionId) -> Result<&mut Subscription, Error> {
         let is_full = self.subscriptions.len() >= SUBSCRIPTIONS_MAX;
         if is_full && !self.subscriptions.contains_key(id) {
-            self.forget_oldest_ended()
-                .ok_or_else(|| Error::TooManySubscriptions(self.id.clone()))?;
+            self.make_room().ok_or_else(|| Error::TooManySubscriptions(self.id.clone()))?;
         }
         Ok(self.subscriptions.entry(id.clone()).or_default())
     }
 
-    /// Makes room: the subscription that ended longest ago is the least likely to have another event.
-    fn forget_oldest_ended(&mut self) -> Option<Subscription> {
+    /// Makes room: the subscription that ended longest ago is the least likely to have another event. If none
+    /// has ended, one that nobody has begun to pay for goes; its next event brings it back.
+    fn make_room(&mut self) -> Option<()> {
+        let may_go = |sub: &Subscription| sub.record.is_ended() || sub.is_unbegun();
         let oldest = self
             .subscriptions
             .iter()
-            .filter(|(_, sub)| sub.record.is_ended())
-            .min_by_key(|(id, sub)| (sub.record.latest_secs(), (*id).clone()))
+            .filter(|(_, sub)| may_go(sub))
+            .min_by_key(|(id, sub)| {
+                (!sub.record.is_ended(), sub.record.latest_secs(), (*id).clone())
+            })
             .map(|(id, _)| id.clone())?;
-        self.subscriptions.remove(&oldest)
+        let gone = self.subscriptions.remove(&oldest)?;
+        if gone.record.is_ended() {
+            self.forgotten.add(oldest, gone.record.latest_secs().unwrap_or(i64::MIN));
+        }
+        Some(())
     }
 }
 

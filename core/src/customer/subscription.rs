@@ -77,6 +77,13 @@ impl Subscription {
             || state.node.status == Status::Active && (is_later_standing || is_later_period)
     }
 
+    /// Whether its first payment was never made, and nothing but its own events knows of it.
+    pub(super) fn is_unbegun(&self) -> bool {
+        let state = self.record.state();
+        let is_incomplete = state.is_some_and(|state| state.node.status == Status::Incomplete);
+        is_incomplete && self.link.is_none() && self.checkout.is_none() && self.payment.is_none()
+    }
+
     /// What was given back of the invoice that paid for the current period.
     #[must_use]
     pub fn given_back(&self) -> GivenBack {

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     fold::{Before, Edge},
     id::EventId,
-    limits::LOOKUP_KEYS_PER_PRICE_MAX,
+    limits::{LOOKUP_KEYS_PER_PRICE_MAX, SUBSCRIPTIONS_FORGOTTEN_MAX},
     payment::{PaymentReport, PaymentState},
     purchase::Offer,
     stripe::event::Type,
@@ -284,4 +284,52 @@ fn the_subscription_that_ended_first_makes_room() {
     }
     let kept = ["sub_a", "sub_b"].map(|id| customer.subscriptions.contains_key(id));
     assert_eq!(kept, [true, false]);
+}
+
+#[test]
+fn nothing_revives_a_subscription_that_ended_however_many_ended_after_it() {
+    let mut customer = customer_after([]);
+    let last = SUBSCRIPTIONS_MAX + SUBSCRIPTIONS_FORGOTTEN_MAX + 10;
+    for n in 0..last {
+        let at = 1_000 + n;
+        assert_eq!(customer.apply(&event(&format!("{at} sub_{n} ada"))), Ok(Arrival::Remembered));
+        customer.apply(&event(&format!("{at} !sub_{n} ada"))).unwrap();
+    }
+    let known = customer.clone();
+    let may_be = Err(Error::MayBeForgotten(customer.id.clone()));
+    for (n, arrival) in
+        [(0, &may_be), (9, &may_be), (10, &Ok(Arrival::Stale)), (last - 1, &Ok(Arrival::Stale))]
+    {
+        let late = event(&format!("{} sub_{n} ada", 1_000 + n));
+        assert_eq!(customer.apply(&late), *arrival, "{n}");
+        let bought = customer.apply(&event(&format!("5000 checkout sub_{} ada", 10))).unwrap();
+        assert_eq!(bought, Arrival::Stale);
+        assert_eq!(customer, known, "{n}");
+    }
+    assert_eq!(customer.apply(&event("5000 sub_new ada")), Ok(Arrival::Remembered));
+    let stored = serde_json::to_vec(&customer).unwrap();
+    assert_eq!(serde_json::from_slice::<Customer>(&stored).unwrap().forgotten, customer.forgotten);
+}
+
+#[test]
+fn a_subscription_that_nobody_began_to_pay_for_makes_room() {
+    let mut customer = customer_after([]);
+    let incomplete = |id: &str, at_secs| {
+        let to = Node { status: Status::Incomplete, ..Node::default() };
+        let edge = Edge { at_secs, before: Before::Created, to: to.into() };
+        of(Type::SubscriptionCreated, at_secs, Fact::Subscription { id: sub(id), edge })
+    };
+    customer.apply(&incomplete("sub_late", 20)).unwrap();
+    customer.apply(&incomplete("sub_early", 10)).unwrap();
+    customer.apply(&incomplete("sub_bought", 5)).unwrap();
+    customer.apply(&event("6 checkout sub_bought ada")).unwrap();
+    for n in customer.subscriptions.len()..SUBSCRIPTIONS_MAX + 2 {
+        customer.apply(&event(&format!("30 sub_{n} ada"))).unwrap();
+    }
+    let kept = ["sub_late", "sub_early", "sub_bought"];
+    assert_eq!(kept.map(|id| customer.subscriptions.contains_key(id)), [false, false, true]);
+    let full = Err(Error::TooManySubscriptions(customer.id.clone()));
+    assert_eq!(customer.apply(&event("30 sub_more ada")), full);
+    customer.apply(&event("40 !sub_3 ada")).unwrap();
+    assert_eq!(customer.apply(&event("50 sub_late ada")), Ok(Arrival::Remembered), "it began");
 }

@@ -55,7 +55,7 @@ impl Commit {
         now: Timestamp,
     ) -> Result<(), account::Error> {
         let is_changed = match grant {
-            Some((customer, grant)) => account.set_grant(customer, grant)?,
+            Some((customer, grant)) => account.admit_grant(customer, grant, policy, now)?,
             None => false,
         };
         self.settle(account, is_changed, policy, now);

@@ -1,5 +1,7 @@
 //! Limits of decisions: of ids, subscriptions, customers and time.
 
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -51,6 +53,42 @@ fn limits_park_what_is_too_much_and_let_ends_through() {
     // After there is room again, a redrive applies it.
     let again = store.deliver(stripe.sent[CUSTOMERS_PER_USER_MAX].as_bytes(), &policy, NOW);
     assert_eq!(again, Delivered::Committed(Outcome::Applied));
+}
+
+/// Strangers begin trials for ada, more than an account keeps, and she pays.
+fn strangers_and_ada() -> Stripe {
+    let mut stripe = Stripe::default();
+    for n in 0..CUSTOMERS_PER_USER_MAX + 8 {
+        let trial = adas(&format!("sub_{n}"), "trialing");
+        let days = i64::try_from(n).unwrap() % 5;
+        stripe.create(Sub {
+            customer: format!("cus_{n}"),
+            ends: START + (20 + days) * DAY,
+            ..trial
+        });
+    }
+    stripe.create(Sub { customer: "cus_ada".into(), ..adas("sub_ada", "active") });
+    stripe
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_stranger_crowds_out_who_pays(sent in Just(strangers_and_ada().sent).prop_shuffle()) {
+        let (mut store, policy) = (ReferenceModel::default(), policy());
+        for body in &sent {
+            let came = store.deliver(body.as_bytes(), &policy, NOW);
+            let is_hers = body.contains("cus_ada");
+            prop_assert!(!is_hers || came == Delivered::Committed(Outcome::Applied), "{:?}", came);
+        }
+        let account = store.account(&user("ada")).unwrap();
+        prop_assert!(account.grants.contains_key("cus_ada"));
+        prop_assert_eq!(store.role("ada"), ("paid".to_owned(), 1));
+        let after_trials = Timestamp::from_secs(START + 25 * DAY);
+        let later = account.effective(&policy, after_trials);
+        prop_assert_eq!(later.role.as_str(), "paid");
+    }
 }
 
 #[test]

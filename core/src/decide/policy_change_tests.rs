@@ -165,7 +165,7 @@ fn a_full_account_is_settled_under_the_new_policy_and_keeps_its_grants() {
         });
     });
     let mapped = policy_with(|config| {
-        config.plans.push(PlanConfig::new("price_unknown", "pro"));
+        config.plans.push(PlanConfig::new("price_unknown", "paid"));
         config.features.push(("paid".to_owned(), vec!["export".to_owned()]));
     });
     let customer = store.customer(&CustomerId::new("cus_more").unwrap());

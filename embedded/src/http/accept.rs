@@ -9,21 +9,30 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tierlift_core::limits::{ACCEPT_RETRY_DELAY_MS, CONNECTIONS_MAX, REQUEST_HEAD_BYTES_MAX};
+use tierlift_core::limits::{
+    ACCEPT_RETRY_DELAY_MS, LISTEN_BACKLOG, REQUEST_HEAD_BYTES_MAX, SHED_TIMEOUT_MS,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::watch,
     time::timeout,
 };
 
+use super::{
+    connections::{Connections, Guard},
+    traffic::{Hosts, Requests, Stream},
+};
 use crate::stop::stopped;
 
-type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
+type Connection = http1::Connection<TokioIo<Stream>, Requests>;
 
 /// The loop, before it runs.
 pub(crate) struct AcceptLoop {
     pub(crate) listener: TcpListener,
     pub(crate) router: Router,
+    pub(crate) connections: Connections,
+    /// The hosts that requests may be for.
+    pub(crate) hosts: Hosts,
     /// Time from the end of one request to the complete head of the next, and time for which a client
     /// may read nothing of a response.
     pub(crate) head_timeout: Duration,
@@ -33,7 +42,7 @@ pub(crate) struct AcceptLoop {
 
 /// The connections that are open when the loop stops.
 pub(crate) struct OpenConnections {
-    slots: Arc<Semaphore>,
+    connections: Connections,
     stop: watch::Sender<bool>,
 }
 
@@ -41,8 +50,7 @@ impl OpenConnections {
     /// Waits for every connection to finish its current request, within the time limit.
     pub(crate) async fn finish(self) {
         self.stop.send_replace(true);
-        // Each connection holds one slot: when all slots are free, there is no connection.
-        let _ = self.slots.acquire_many(CONNECTIONS_MAX).await;
+        self.connections.wait_until_empty().await;
     }
 }
 
@@ -57,31 +65,45 @@ fn raise_open_files() {
     }
 }
 
+/// Raises the number of connections that the system accepts ahead of this process. The default of 128 is
+/// full after a few milliseconds of a flood, and who comes then tries again after a second.
+fn raise_backlog(listener: &TcpListener) {
+    if let Err(error) = rustix::net::listen(listener, LISTEN_BACKLOG) {
+        tracing::warn!(%error, "backlog of the listener not raised");
+    }
+}
+
 impl AcceptLoop {
     /// Accepts connections until `stop` completes, and then closes the listener.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> OpenConnections {
-        let Self { listener, router, head_timeout, finish_timeout } = self;
+        let Self { listener, router, connections, hosts, head_timeout, finish_timeout } = self;
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(head_timeout)
-            .max_buf_size(REQUEST_HEAD_BYTES_MAX);
+            .max_buf_size(REQUEST_HEAD_BYTES_MAX)
+            // A client that has sent all it wants to say may still want the answer.
+            .half_close(true);
         raise_open_files();
-        let service = TowerToHyperService::new(router);
-        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
+        raise_backlog(&listener);
+        let router = TowerToHyperService::new(router);
         let (stop_connections, stopping) = watch::channel(false);
         let mut stop = pin!(stop);
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = &mut stop => return OpenConnections { slots, stop: stop_connections },
-                accepted = accept(&listener, &slots, head_timeout) => accepted,
+                () = &mut stop => return OpenConnections { connections, stop: stop_connections },
+                accepted = accept(&listener, &connections, head_timeout) => accepted,
             };
             match accepted {
-                Ok((stream, slot)) => {
-                    let connection = http.serve_connection(TokioIo::new(stream), service.clone());
-                    tokio::spawn(serve(connection, stopping.clone(), finish_timeout, slot));
+                Ok((stream, guard)) => {
+                    let link = Arc::clone(&guard.link);
+                    let (router, hosts) = (router.clone(), hosts.clone());
+                    let requests = Requests { router, hosts, link: Arc::clone(&link) };
+                    let stream = TokioIo::new(Stream::new(stream, link));
+                    let connection = http.serve_connection(stream, requests);
+                    tokio::spawn(serve(connection, stopping.clone(), finish_timeout, guard));
                 }
-                Err(error) => pause(&error).await,
+                Err(error) => pause(&error, &connections).await,
             }
         }
     }
@@ -90,17 +112,17 @@ impl AcceptLoop {
 /// Waits for a free slot and then for a connection.
 async fn accept(
     listener: &TcpListener,
-    slots: &Arc<Semaphore>,
+    connections: &Connections,
     stall_timeout: Duration,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+) -> io::Result<(TcpStream, Guard)> {
+    let slot = connections.slot().await;
     let (stream, _) = listener.accept().await?;
     // A response is one small packet that must not wait for another.
     stream.set_nodelay(true)?;
     // Other systems have no such option.
     #[cfg(target_os = "linux")]
     end_when_stalled(&stream, stall_timeout)?;
-    Ok((stream, slot))
+    Ok((stream, connections.add(slot)))
 }
 
 /// Ends the connection of a client that does not read. Only the system can see that: to the process, a
@@ -117,7 +139,7 @@ async fn serve(
     connection: Connection,
     mut stopping: watch::Receiver<bool>,
     finish_timeout: Duration,
-    slot: OwnedSemaphorePermit,
+    guard: Guard,
 ) {
     let mut connection = pin!(connection.with_upgrades());
     tokio::select! {
@@ -128,17 +150,27 @@ async fn serve(
             // A client that sends half of a request must not delay the shutdown.
             let _ = timeout(finish_timeout, connection).await;
         }
+        () = guard.link.until_shed() => {
+            if guard.link.owes_answer() {
+                let _ = timeout(Duration::from_millis(SHED_TIMEOUT_MS), connection).await;
+            }
+        }
     }
-    drop(slot);
+    drop(guard);
 }
 
-/// Waits after a failed accept if the system is out of resources, since an immediate retry would spin. A
-/// connection that failed before it was accepted needs no wait.
-async fn pause(error: &io::Error) {
+/// Waits after a failed accept if the system is out of resources, since an immediate retry would spin, and
+/// makes room meanwhile. A connection that failed before it was accepted needs no wait.
+async fn pause(error: &io::Error, connections: &Connections) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
     if matches!(error.kind(), ConnectionAborted | ConnectionReset | InvalidInput | NotConnected) {
         return;
     }
     tracing::warn!(%error, "accept failed");
+    connections.shed_silent();
     tokio::time::sleep(Duration::from_millis(ACCEPT_RETRY_DELAY_MS)).await;
 }
+
+#[cfg(test)]
+#[path = "accept_tests.rs"]
+mod tests;

@@ -1,8 +1,10 @@
 //! The HTTP side of the process: all routes as one router, and the loop that accepts connections.
 
 mod accept;
+mod connections;
 mod operations;
 mod socket;
+mod traffic;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,8 +30,10 @@ use tierlift_session::Access;
 use tower_http::cors::CorsLayer;
 
 pub(crate) use accept::AcceptLoop;
+pub(crate) use connections::{Connections, Room};
 pub(crate) use operations::Operations;
 pub(crate) use socket::WebSocketState;
+pub(crate) use traffic::Hosts;
 
 /// The state of each group of routes.
 pub(crate) struct RouterState<Q, S> {

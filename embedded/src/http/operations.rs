@@ -18,12 +18,14 @@ use tierlift_core::{
     wire::problem,
 };
 
+use super::connections::Connections;
 use crate::sockets::Registry;
 
 /// What the two routes need.
 pub(crate) struct Operations<Q> {
     pub(crate) queue: Q,
     pub(crate) sockets: Registry,
+    pub(crate) connections: Connections,
     pub(crate) clock: Clock,
     pub(crate) metrics: PrometheusHandle,
 }
@@ -69,7 +71,7 @@ async fn metrics<Q: DeadLetters + WaitingList>(
         Ok(totals) => tierlift_worker::set_gauges(&totals, operations.clock.now()),
         Err(error) => tracing::warn!(%error, "what waits was not counted"),
     }
-    set_gauges(&health(&depth, operations.clock.now()).queue, operations.sockets.len());
+    set_gauges(&health(&depth, operations.clock.now()).queue, &operations);
     let text = operations.metrics.render();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
@@ -83,11 +85,14 @@ fn health(depth: &Depth, now: Timestamp) -> Health {
 
 /// Gauges are set when they are scraped, so that they cost nothing in between.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts are far below 2^52")]
-fn set_gauges(queue: &QueueHealth, sockets: usize) {
+fn set_gauges<Q>(queue: &QueueHealth, operations: &Operations<Q>) {
+    let Operations { sockets, connections, .. } = operations;
     metrics::gauge!("tierlift_queue_depth").set(queue.queued as f64);
     metrics::gauge!("tierlift_dead_letters").set(queue.dead as f64);
     metrics::gauge!("tierlift_queue_oldest_age_seconds").set(queue.oldest_age_seconds);
-    metrics::gauge!("tierlift_sockets").set(sockets as f64);
+    metrics::gauge!("tierlift_sockets").set(sockets.len() as f64);
+    metrics::gauge!("tierlift_connections").set(connections.len() as f64);
+    metrics::gauge!("tierlift_inflight_bytes").set(connections.inflight_bytes() as f64);
 }
 
 fn unavailable(error: &QueueError) -> Response {

@@ -14,9 +14,9 @@ use hyper_util::rt::TokioIo;
 use tierlift_core::ports::Store;
 use tierlift_notifier::{HandshakeError, Origins, handshake};
 use tierlift_session::{Access, Authenticated};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
+use super::traffic::Stream;
 use crate::sockets::{Peer, Registry, SocketContext, SocketGuard, serve_socket};
 
 /// State of the route.
@@ -71,6 +71,6 @@ async fn serve<S: Store>(upgrade: OnUpgrade, guard: SocketGuard, context: Arc<So
 /// The TCP stream, without the 8 KiB buffer into which the request was read: the few bytes that may be
 /// left in it are copied, so that the buffer does not live as long as the socket.
 fn peer(upgraded: Upgraded) -> Option<Peer> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    Some(Peer { read: parts.read_buf.to_vec(), stream: parts.io.into_inner() })
+    let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
+    Some(Peer { read: parts.read_buf.to_vec(), stream: parts.io.into_inner().into_tcp() })
 }

@@ -118,7 +118,9 @@ async fn run_until_end<S: Store>(
                 Work::End(close) => Err(End::Server(close)),
             },
             frame = web_socket.next() => {
-                socket.mark_alive();
+                if !socket.take_frame() {
+                    return End::Server(Close::TooManyFrames);
+                }
                 handle_frame(web_socket, socket, context, frame).await
             }
         };
@@ -181,14 +183,15 @@ async fn handle_frame<S: Store>(
     send(web_socket, socket, [Message::text(&*reply)].into()).await
 }
 
-/// Sends the close code, ends the server's side and waits for the client to end its own. What the client
+/// Sends the close frame and ends the server's side. A client that did not close first is waited for: what it
 /// still sends must be read, or the system would discard the close frame.
 async fn close(web_socket: &mut WebSocket, socket: &Socket, end: End) {
     let reason = match end {
         End::Client => {
             socket.outbox.end(Close::GoingAway);
-            // Answers the client's close frame, if it sent one.
-            let _ = web_socket.close(None).await;
+            // The WebSocket library has the answer to the client's close frame ready, if there was one.
+            let _ = web_socket.flush().await;
+            let _ = web_socket.get_mut().shutdown().await;
             "peer"
         }
         End::Server(close) => {

@@ -9,12 +9,15 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tierlift_core::{
     id::UserId,
-    limits::{SOCKET_PINGS_MISSED_MAX, SOCKETS_MAX, SOCKETS_PER_USER_MAX},
+    limits::{
+        SOCKET_FRAMES_BURST_MAX, SOCKET_FRAMES_PER_SEC_MAX, SOCKET_PINGS_MISSED_MAX, SOCKETS_MAX,
+        SOCKETS_PER_USER_MAX, USER_FRAMES_BURST_MAX, USER_FRAMES_PER_SEC_MAX,
+    },
     ports::{Pushed, Sockets, SocketsError},
     time::{Clock, Timestamp},
     token::TokenTimes,
@@ -26,7 +29,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use super::outbox::Outbox;
+use super::{allowance::Allowance, outbox::Outbox};
 use crate::stop::stopped;
 
 /// Locks that users are spread over. A round of pings goes through them one after another.
@@ -41,6 +44,10 @@ pub(super) struct Socket {
     pub(super) outbox: Outbox,
     /// Pings since the last frame from the client.
     missed_pings: AtomicU8,
+    /// Frames that the client may send.
+    frames: Allowance,
+    /// Frames that all sockets of the user may send.
+    user_frames: Arc<Allowance>,
 }
 
 type Shard = HashMap<UserId, Vec<Arc<Socket>>>;
@@ -121,10 +128,23 @@ impl Registry {
             return Err(Full);
         }
         let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
-        let (outbox, missed_pings) = (Outbox::default(), AtomicU8::default());
-        let socket = Arc::new(Socket { id, user, token, outbox, missed_pings });
+        let now = Instant::now();
+        let mut shard = self.shard(&user);
+        let known = shard.get(&user).and_then(|sockets| sockets.first());
+        let user_frames = known.map_or_else(
+            || Arc::new(Allowance::new(USER_FRAMES_PER_SEC_MAX, USER_FRAMES_BURST_MAX, now)),
+            |socket| Arc::clone(&socket.user_frames),
+        );
+        let socket = Arc::new(Socket {
+            id,
+            user,
+            token,
+            outbox: Outbox::default(),
+            missed_pings: AtomicU8::default(),
+            frames: Allowance::new(SOCKET_FRAMES_PER_SEC_MAX, SOCKET_FRAMES_BURST_MAX, now),
+            user_frames,
+        });
         let guard = SocketGuard { registry: self.clone(), socket: Arc::clone(&socket) };
-        let mut shard = self.shard(&socket.user);
         // Read under the lock: a closing registry either sees this socket or is seen here.
         if self.0.closing.load(Ordering::Acquire) {
             socket.outbox.end(Close::GoingAway);
@@ -204,9 +224,11 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 }
 
 impl Socket {
-    /// Notes that the client sent a frame, be it only a pong.
-    pub(super) fn mark_alive(&self) {
+    /// Notes that the client sent a frame, be it only a pong. Returns false if that is one too many.
+    pub(super) fn take_frame(&self) -> bool {
         self.missed_pings.store(0, Ordering::Relaxed);
+        let now = Instant::now();
+        self.frames.take(now) && self.user_frames.take(now)
     }
 
     fn ping(&self, now: Timestamp) {

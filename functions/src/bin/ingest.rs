@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tierlift_aws::{lambda::Function, queue::Producer, secrets::CachedSecret};
 use tierlift_core::limits::REQUEST_BODY_TIMEOUT_SECS;
 use tierlift_functions::serve;
-use tierlift_ingest::{Ingest, router};
+use tierlift_ingest::{Ingest, Refusals, router};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -17,6 +17,7 @@ async fn main() -> anyhow::Result<()> {
         connected_accounts: environment.connected_accounts()?.into(),
         clock: clock.clone(),
         body_timeout: Duration::from_secs(REQUEST_BODY_TIMEOUT_SECS),
+        refusals: Refusals::default(),
     }));
     Ok(serve(&function, routes).await?)
 }

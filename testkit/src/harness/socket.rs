@@ -87,6 +87,15 @@ impl Socket {
         self.hear().await
     }
 
+    /// Asks for the user's state, and waits for that revocation id, in the answer or in a notice.
+    pub async fn reach(&mut self, revocation_id: u64) -> Value {
+        let mut frame = self.sync().await;
+        while frame["revocationId"] != revocation_id {
+            frame = self.hear().await;
+        }
+        frame
+    }
+
     /// How the server closes this socket, whatever it sends before.
     pub async fn closed(&mut self) -> Option<CloseFrame> {
         loop {

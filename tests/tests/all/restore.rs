@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use serde_json::Value;
-use tierlift_testkit::harness::{NEVER_STALE, client::Request, eventually};
+use tierlift_testkit::harness::{NEVER_STALE, client::Request};
 
 use crate::server::{START, TestServer};
 
@@ -39,13 +39,7 @@ async fn restored<const N: usize>(users: [&str; N]) -> (TestServer, [String; N])
 
 async fn has_revocation_id(server: &TestServer, user: &str, rev: u64) -> Value {
     let mut socket = server.socket(&server.token(user, NEVER_STALE)).await;
-    let mut state = Value::Null;
-    eventually("the revocation id is there", async || {
-        state = socket.sync().await;
-        state["revocationId"] == rev
-    })
-    .await;
-    state
+    socket.reach(rev).await
 }
 
 async fn refresh(server: &TestServer, token: &str) -> Value {

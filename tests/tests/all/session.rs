@@ -33,7 +33,7 @@ use crate::server::{START, TestServer};
 /// Waits until the user's role has changed so often.
 async fn settled(server: &TestServer, user: &str, rev: u64) {
     let mut socket = server.socket(&server.token(user, rev)).await;
-    while socket.sync().await["revocationId"] != rev {}
+    socket.reach(rev).await;
 }
 
 #[tokio::test]
@@ -381,6 +381,6 @@ async fn where_somebody_else_issues_tokens_none_is_issued_here() {
     // A token without a revocation id is never stale.
     server.subscription("ada", "active").await;
     let mut socket = server.socket(&token).await;
-    while socket.sync().await["revocationId"] != 1 {}
+    socket.reach(1).await;
     server.get("/session", &token).await.assert(200, "");
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 use tierlift_core::{
     id::RevocationId,
     limits::{
-        SOCKET_FRAME_BYTES_MAX, SOCKET_OUTBOX_FRAMES_MAX, SOCKETS_PER_USER_MAX, TOKEN_TTL_SECS,
+        SOCKET_FRAME_BYTES_MAX, SOCKET_FRAMES_BURST_MAX, SOCKET_OUTBOX_FRAMES_MAX,
+        SOCKET_SYSTEM_BUFFER_BYTES, SOCKETS_PER_USER_MAX, TOKEN_TTL_SECS, USER_FRAMES_BURST_MAX,
     },
     token::Secret,
 };
@@ -39,7 +40,7 @@ async fn a_socket_needs_its_protocol_an_allowed_page_and_a_good_token() {
     let server = TestServer::start().await;
     server.subscription("ada", "active").await;
     let mut socket = server.socket(&server.token("ada", 1)).await;
-    while socket.sync().await["revocationId"] == 0 {}
+    socket.reach(1).await;
     let other = Secret::new("another secret of thirty-two bytes").unwrap();
     let forged = other.mint(&user_id("ada"), RevocationId(1), server.now());
     let expired = token_secret().mint(
@@ -182,14 +183,9 @@ async fn a_reader_that_is_too_slow_is_cut_and_catches_up_by_its_snapshot() {
     narrow.set_send_buffer_size(4096).unwrap();
     let narrow: TcpStream = narrow.connect(server.address).await.unwrap();
     let mut slow = Socket::open_on(narrow, &server.token("ada", 0)).await;
-    // Questions whose answers nobody reads, until the server can write no more of them.
-    let question = Message::text(r#"{"action":"sync","revocationId":0}"#);
-    let patience = Duration::from_millis(500);
-    while let Ok(sent) = tokio::time::timeout(patience, slow.wire.send(question.clone())).await {
-        sent.unwrap();
-    }
-
-    let changes = SOCKET_OUTBOX_FRAMES_MAX + 2;
+    // More than every buffer on the way holds, and the outbox behind them.
+    let notice_bytes = 400;
+    let changes = 2 * SOCKET_SYSTEM_BUFFER_BYTES / notice_bytes + 4 * SOCKET_OUTBOX_FRAMES_MAX;
     for change in 0..changes {
         let status = if change % 2 == 0 { "active" } else { "unpaid" };
         server.subscription("ada", status).await;
@@ -201,8 +197,8 @@ async fn a_reader_that_is_too_slow_is_cut_and_catches_up_by_its_snapshot() {
     let told = String::from_utf8_lossy(&rest).matches("ROLE_").count();
     assert!(told < changes, "{told}");
 
-    let mut again = server.socket(&server.token("ada", 34)).await;
-    assert_eq!(again.sync().await["revocationId"], 34);
+    let mut again = server.socket(&server.token("ada", changes.try_into().unwrap())).await;
+    assert_eq!(again.sync().await["revocationId"], changes);
 }
 
 #[tokio::test]
@@ -224,6 +220,54 @@ async fn a_client_that_answers_no_ping_is_cut_and_others_are_kept() {
     // Two pings, and then 4010.
     assert_eq!(all, b"\x89\x00\x89\x00\x88\x0e\x0f\xaaunresponsive");
     assert_eq!(alive.sync().await["type"], "SNAPSHOT");
+}
+
+#[tokio::test]
+async fn a_client_that_sends_too_many_frames_is_cut_and_no_other() {
+    let server = TestServer::start().await;
+    let mut greedy = server.socket(&server.token("ada", 0)).await;
+    let mut calm = server.socket(&server.token("ada", 0)).await;
+    for _ in 0..=SOCKET_FRAMES_BURST_MAX + 10 {
+        // Pings count as well. The server may have closed before all were sent.
+        let _ = greedy.wire.send(Message::Ping(Bytes::new())).await;
+    }
+    let close = greedy.closed().await.unwrap();
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (4011, "too_many_frames"));
+    assert_eq!(calm.sync().await["type"], "SNAPSHOT");
+}
+
+#[tokio::test]
+async fn a_user_does_not_get_more_frames_by_more_sockets() {
+    let server = TestServer::start().await;
+    let mut others = server.socket(&server.token("bob", 0)).await;
+    let mut greedy = Vec::new();
+    for _ in 0..10 {
+        greedy.push(server.socket(&server.token("ada", 0)).await);
+    }
+    let each = USER_FRAMES_BURST_MAX / 5;
+    assert!(each <= SOCKET_FRAMES_BURST_MAX, "no socket alone sends too many");
+    for socket in &mut greedy {
+        for _ in 0..each {
+            let _ = socket.wire.feed(Message::Pong(Bytes::new())).await;
+        }
+        let _ = socket.wire.flush().await;
+    }
+    let close = greedy.last_mut().unwrap().closed().await.unwrap();
+    assert_eq!(u16::from(close.code), 4011);
+    assert_eq!(others.sync().await["type"], "SNAPSHOT");
+}
+
+#[tokio::test]
+async fn a_close_frame_is_answered_before_the_stream_ends() {
+    let server = TestServer::start().await;
+    let mut stream = server.connect().await;
+    let token = server.token("ada", 0);
+    stream.write_all(&upgrade(&format!("tierlift.v1, bearer.{token}")).bytes()).await.unwrap();
+    // 1000, masked with zeros.
+    stream.write_all(b"\x88\x82\0\0\0\0\x03\xe8").await.unwrap();
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).await.unwrap();
+    assert!(all.ends_with(b"\r\n\r\n\x88\x02\x03\xe8"), "{:?}", String::from_utf8_lossy(&all));
 }
 
 #[tokio::test]

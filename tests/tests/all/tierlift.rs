@@ -28,16 +28,21 @@ impl Home {
 
     /// A running server, started by a changed command.
     pub(crate) fn serve_with(&self, change: impl FnOnce(&mut Command)) -> Tierlift {
+        let mut command = self.command();
+        command.env("RUST_LOG", "warn");
+        change(&mut command);
+        let program = Program::start(command, &self.log(), address);
+        Tierlift { program }
+    }
+
+    /// The command that starts a server.
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(tools::program("tierlift"));
         let args = ["serve", "--listen", "127.0.0.1:0", "--config", "tierlift.toml"];
         command.args(args).arg("--data").arg(self.data()).current_dir(self.folder.path());
         command.env_clear().env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET);
-        command.env("TIERLIFT_JWT_SECRET", JWT_SECRET).env("RUST_LOG", "warn");
-        change(&mut command);
-        let program = Program::start(command, &self.log(), |line| {
-            line.split("http://").nth(1)?.split(' ').next()?.parse().ok()
-        });
-        Tierlift { program }
+        command.env("TIERLIFT_JWT_SECRET", JWT_SECRET);
+        command
     }
 
     /// Replaces the configuration.
@@ -73,6 +78,11 @@ impl Home {
     pub(crate) fn db(&self) -> Db {
         Db::open(&self.data(), system_clock()).unwrap()
     }
+}
+
+/// The address in the line that a server announces itself with.
+pub(crate) fn address(line: &str) -> Option<SocketAddr> {
+    line.split("http://").nth(1)?.split(' ').next()?.parse().ok()
 }
 
 /// A running `tierlift serve`.

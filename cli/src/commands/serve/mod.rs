@@ -96,6 +96,7 @@ async fn serve(
 ) -> Result<(), Error> {
     let signals = Signals::new()?;
     let hangups = signals::hangups()?;
+    signals::outlive_others()?;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))
