@@ -44,8 +44,14 @@ SEEDS ?= 20
 LISTEN ?= 127.0.0.1:8787
 DATA ?= tierlift.db
 
+# How long everything goes wrong at once, how many webhooks a second come meanwhile, and how soon 99 % of
+# them must be acknowledged while the disk can be written. An hour is CHAOS_SECS=3600.
+CHAOS_SECS ?= 300
+CHAOS_RATE ?= 1000
+CHAOS_ACK_P99_MS ?= 50
+
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-browser test-infrastructure test-seeds test-release check lint lint-rust lint-client lint-text \
+  test-client test-browser test-infrastructure test-seeds chaos test-release check lint lint-rust lint-client lint-text \
   check-events check-events-latest deny fmt \
   bench bench-lambda package tools
 
@@ -116,6 +122,10 @@ test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its rol
 	$(VENV)/bin/python -B infrastructure/test_policy.py
 	$(VENV)/bin/python -B -m unittest discover --start-directory tests-aws/ministack
 	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
+
+chaos: build $(TEST_TOOLS) $(NEXTEST) ## Kill, flood and starve a server under load, for CHAOS_SECS.
+	CHAOS_SECS=$(CHAOS_SECS) CHAOS_RATE=$(CHAOS_RATE) CHAOS_ACK_P99_MS=$(CHAOS_ACK_P99_MS) \
+	  cargo nextest run --workspace --profile chaos --no-capture
 
 test-seeds: demo $(NEXTEST) ## Kill the server and shuffle events with SEEDS other seeds.
 	cargo nextest run $(QUICK) --profile seeds --stress-count $(SEEDS)

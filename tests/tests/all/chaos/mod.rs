@@ -32,8 +32,9 @@ use crate::{
 /// Length of a server's life, in seconds; shorter in a short run.
 const LIFE_SECS: u64 = 20;
 const MEMORY_KIB_MAX: u64 = 200 * 1024;
-/// Open files that a server may have more after a life of floods than at its start.
-const FILES_MORE_MAX: usize = 64;
+/// Open files that a server may have more after a life of floods than at its start: a connection of each
+/// sender, and what the log and the floods leave for a moment.
+const FILES_MORE_MAX: usize = 64 + 32;
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
