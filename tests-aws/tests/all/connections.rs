@@ -43,7 +43,7 @@ async fn records_who_opened_a_socket_and_forgets_it() {
     let (table, connections) = connections(NOWHERE).await;
     let (ada, socket) = (user_id("用户 ada"), id("L0SM9cOFvHcCIhw="));
     assert_eq!(connections.holder(&socket).await.unwrap(), None);
-    connections.open(&socket, &ada, AT).await.unwrap();
+    connections.open(&socket, &holder("用户 ada", AT)).await.unwrap();
     assert_eq!(
         connections.holder(&socket).await.unwrap(),
         Some(Holder { user: ada.clone(), opened_at: AT })
