@@ -30,6 +30,10 @@ impl Sockets for RecordingSockets {
         }
     }
 
+    async fn revoke(&self, socket: &u32, _: Timestamp) -> Result<bool, SocketsError> {
+        Ok(socket % 2 == 0)
+    }
+
     async fn forget(&self, socket: &u32) -> Result<(), SocketsError> {
         self.forgotten.lock().unwrap().push(*socket);
         Ok(())

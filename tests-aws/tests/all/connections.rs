@@ -16,6 +16,7 @@ use tierlift_core::{
     limits::{AWS_ATTEMPTS_MAX, CONNECTION_KEPT_SECS, SOCKETS_PER_USER_MAX},
     ports::{GatewaySockets as _, Holder, Pushed, Sockets as _},
     time::Timestamp,
+    token::TokenTimes,
 };
 use tierlift_testkit::{facts::user_id, harness::eventually};
 
@@ -38,16 +39,19 @@ async fn connections(endpoint: &str) -> (Table, Connections) {
     (table, connections)
 }
 
+/// Who opened a socket then, with a token of that time.
+fn holder(user: &str, opened_at: Timestamp) -> Holder {
+    let token = TokenTimes { issued_at: Some(opened_at), valid_until: opened_at.plus_secs(900) };
+    Holder { user: user_id(user), opened_at, token }
+}
+
 #[tokio::test]
 async fn records_who_opened_a_socket_and_forgets_it() {
     let (table, connections) = connections(NOWHERE).await;
     let (ada, socket) = (user_id("用户 ada"), id("L0SM9cOFvHcCIhw="));
     assert_eq!(connections.holder(&socket).await.unwrap(), None);
-    connections.open(&socket, &ada, AT).await.unwrap();
-    assert_eq!(
-        connections.holder(&socket).await.unwrap(),
-        Some(Holder { user: ada.clone(), opened_at: AT })
-    );
+    connections.open(&socket, &holder("用户 ada", AT)).await.unwrap();
+    assert_eq!(connections.holder(&socket).await.unwrap(), Some(holder("用户 ada", AT)));
     let row = table.get("CONN#L0SM9cOFvHcCIhw=").await;
     assert_eq!(row["ttl"]["N"], (AT.as_secs() + CONNECTION_KEPT_SECS).to_string());
     for _ in 0..2 {
@@ -69,9 +73,10 @@ async fn finds_all_sockets_of_a_user() {
     let count = 2 * SOCKETS_PER_USER_MAX + 5;
     for number in 0..count {
         let at = AT.plus_millis(i64::try_from(number).unwrap());
-        connections.open(&id(&format!("socket {number}")), &ada, at).await.unwrap();
+        let socket = id(&format!("socket {number}"));
+        connections.open(&socket, &holder("ada", at)).await.unwrap();
     }
-    connections.open(&id("another"), &user_id("bob"), AT).await.unwrap();
+    connections.open(&id("another"), &holder("bob", AT)).await.unwrap();
     eventually("the index has them all", async || {
         connections.for_user(&ada).await.unwrap().len() >= count
     })
@@ -87,6 +92,7 @@ async fn a_row_that_tierlift_did_not_write_is_an_error() {
         json!({ "pk": { "S": "CONN#a" }, "conn_user": { "S": "ada" }, "connected_at": { "N": "1" } }),
         json!({ "pk": { "S": "CONN#a" }, "shape": { "N": "2" }, "conn_user": { "S": "ada" }, "connected_at": { "N": "1" } }),
         json!({ "pk": { "S": "CONN#a" }, "shape": { "N": "1" }, "connected_at": { "N": "1" } }),
+        json!({ "pk": { "S": "CONN#a" }, "shape": { "N": "1" }, "conn_user": { "S": "ada" }, "connected_at": { "N": "1" } }),
     ] {
         table.put(&row).await.unwrap();
         assert!(connections.holder(&id("a")).await.is_err(), "{row}");
@@ -167,13 +173,39 @@ async fn distinguishes_a_socket_that_is_gone_from_one_that_cannot_be_reached() {
 async fn closes_a_socket_and_forgets_it() {
     let (endpoint, seen) = gateway().await;
     let (_table, connections) = connections(&endpoint).await;
-    let ada = user_id("ada");
     for (name, closes) in [("204", true), ("410", true), ("403", false)] {
-        connections.open(&id(name), &ada, AT).await.unwrap();
+        connections.open(&id(name), &holder("ada", AT)).await.unwrap();
         assert_eq!(connections.close(&id(name)).await.is_ok(), closes, "{name}");
         assert_eq!(connections.holder(&id(name)).await.unwrap().is_none(), closes, "{name}");
         let seen = std::mem::take(&mut *seen.lock().unwrap());
         assert!(seen.iter().all(|(method, ..)| method == Method::DELETE), "{seen:?}");
         assert_eq!(seen.len(), 1);
     }
+}
+
+/// The client hears why, since the gateway ends a socket with a code of its own.
+#[tokio::test]
+async fn ends_a_socket_of_a_revoked_token() {
+    let (endpoint, seen) = gateway().await;
+    let (_table, connections) = connections(&endpoint).await;
+    let opened = AT.plus_secs(-5);
+    let undated = TokenTimes { issued_at: None, valid_until: AT.plus_secs(900) };
+    let undated = Holder { token: undated, ..holder("ada", AT) };
+    for (name, holder, calls) in [
+        ("200", &holder("ada", opened), &[Method::POST, Method::DELETE][..]),
+        ("200", &undated, &[Method::POST, Method::DELETE]),
+        ("410", &holder("ada", opened), &[Method::POST]),
+        ("200", &holder("ada", AT), &[]),
+    ] {
+        connections.open(&id(name), holder).await.unwrap();
+        let ends = !calls.is_empty();
+        assert_eq!(connections.revoke(&id(name), AT).await.unwrap(), ends, "{holder:?}");
+        assert_eq!(connections.holder(&id(name)).await.unwrap().is_none(), ends, "{holder:?}");
+        let seen = std::mem::take(&mut *seen.lock().unwrap());
+        let methods: Vec<_> = seen.iter().map(|(method, ..)| method.clone()).collect();
+        assert_eq!(methods, calls, "{seen:?}");
+        let reason = r#"{"v":1,"type":"CLOSE","code":4003,"reason":"revoked"}"#;
+        assert!(seen.first().is_none_or(|(_, _, body)| body == reason), "{seen:?}");
+    }
+    assert!(!connections.revoke(&id("unknown"), AT).await.unwrap());
 }

@@ -5,8 +5,8 @@ use tierlift_aws::sockets::{ConnectionId, Connections};
 use tierlift_core::{
     id::RevocationId,
     limits::{SOCKET_FRAME_BYTES_MAX, SOCKETS_PER_USER_MAX},
-    ports::{GatewaySockets as _, Sockets as _},
-    token::Secret,
+    ports::{GatewaySockets as _, Holder, Sockets as _},
+    token::{Secret, TokenTimes},
 };
 use tierlift_testkit::{
     facts::user_id,
@@ -100,7 +100,9 @@ async fn sockets_that_are_gone_are_forgotten_and_the_others_get_the_notice() {
     holds(&connections, "ada", 2).await;
     // And this row is of a socket for which API Gateway never sent `$disconnect`.
     let gone = ConnectionId::new("gone");
-    connections.open(&gone, &user_id("ada"), now()).await.unwrap();
+    let token = TokenTimes { issued_at: Some(now()), valid_until: now().plus_secs(900) };
+    let holder = Holder { user: user_id("ada"), opened_at: now(), token };
+    connections.open(&gone, &holder).await.unwrap();
     holds(&connections, "ada", 3).await;
 
     stack.accepts(&subscribed("evt_1", "ada")).await;

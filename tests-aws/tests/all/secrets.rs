@@ -84,22 +84,25 @@ fn fits(secrets: &Secrets, secret: &str) -> bool {
 
 async fn rotates_without_a_deployment(keeper: Keeper) {
     let (emulator, hand) = (Emulator::start(), Hand::new());
-    let arn = keeper.put(&emulator, "whsec_old\n", true).await;
+    let arn = keeper.put(&emulator, "whsec_4GhNs8LpE2uAoC6xBiQz\n", true).await;
     let signing = signing(&emulator, &arn, &hand);
-    assert!(fits(&signing.current().await.unwrap(), "whsec_old"));
+    assert!(fits(&signing.current().await.unwrap(), "whsec_4GhNs8LpE2uAoC6xBiQz"));
 
-    keeper.put(&emulator, "whsec_old, whsec_new", false).await;
+    keeper.put(&emulator, "whsec_4GhNs8LpE2uAoC6xBiQz, whsec_9JfZ3kWq7mXbT1vRyD5c", false).await;
     assert!(signing.refreshed().await.is_none(), "read a moment ago");
     hand.pass(SECRET_REFRESH_INTERVAL_SECS);
     let refreshed = signing.refreshed().await.expect("the rotated secret");
-    assert!(fits(&refreshed, "whsec_new") && fits(&refreshed, "whsec_old"));
+    assert!(
+        fits(&refreshed, "whsec_9JfZ3kWq7mXbT1vRyD5c")
+            && fits(&refreshed, "whsec_4GhNs8LpE2uAoC6xBiQz")
+    );
     hand.pass(SECRET_REFRESH_INTERVAL_SECS);
     assert!(signing.refreshed().await.is_none(), "unchanged");
 
-    keeper.put(&emulator, "whsec_new", false).await;
-    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "still cached");
+    keeper.put(&emulator, "whsec_9JfZ3kWq7mXbT1vRyD5c", false).await;
+    assert!(fits(&signing.current().await.unwrap(), "whsec_4GhNs8LpE2uAoC6xBiQz"), "still cached");
     hand.pass(SECRET_AGE_SECS_MAX);
-    assert!(!fits(&signing.current().await.unwrap(), "whsec_old"));
+    assert!(!fits(&signing.current().await.unwrap(), "whsec_4GhNs8LpE2uAoC6xBiQz"));
 }
 
 #[tokio::test]
@@ -115,16 +118,22 @@ async fn a_secret_of_the_parameter_store_is_rotated_without_a_deployment() {
 #[tokio::test]
 async fn a_secret_is_kept_while_it_cannot_be_reread_and_an_unread_one_is_an_error() {
     let (emulator, hand) = (Emulator::start(), Hand::new());
-    let arn = Keeper::SecretsManager.put(&emulator, "whsec_old", true).await;
+    let arn = Keeper::SecretsManager.put(&emulator, "whsec_4GhNs8LpE2uAoC6xBiQz", true).await;
     let signing = signing(&emulator, &arn, &hand);
     signing.current().await.unwrap();
     let address = emulator.address();
     Keeper::SecretsManager.put(&emulator, " , ", false).await;
     hand.pass(SECRET_AGE_SECS_MAX);
-    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "the new text is not usable");
+    assert!(
+        fits(&signing.current().await.unwrap(), "whsec_4GhNs8LpE2uAoC6xBiQz"),
+        "the new text is not usable"
+    );
     drop(emulator);
     hand.pass(SECRET_AGE_SECS_MAX);
-    assert!(fits(&signing.current().await.unwrap(), "whsec_old"), "the service is unreachable");
+    assert!(
+        fits(&signing.current().await.unwrap(), "whsec_4GhNs8LpE2uAoC6xBiQz"),
+        "the service is unreachable"
+    );
 
     let environment = Environment::from([("STRIPE_WEBHOOK_SECRET_ARN", arn.as_str())]);
     let fresh =

@@ -3,9 +3,9 @@
 use futures_util::future::join_all;
 use tierlift_core::{
     account::Account,
-    decide::{Commit, Decision, Loaded, decide, expire},
+    decide::{Commit, Decision, Loaded, decide, expire, revoke},
     id::Version,
-    ledger::{Outcome, SystemEvent},
+    ledger::{Act, Outcome, SystemEvent},
     ports::{
         LoadKeys, PolicyRecord, PolicyState, Progress, Scan, Store, StoreError, WaitingList,
         WaitingTotals,
@@ -44,6 +44,7 @@ macro_rules! store_promises {
             refuses_a_payment_that_somebody_else_wrote,
             lists_what_waits_oldest_first,
             goes_through_everything_page_by_page,
+            remembers_who_revoked_tokens_and_why,
             remembers_the_policy_and_the_progress_of_its_change,
         );
     };
@@ -126,6 +127,25 @@ pub async fn refuses_a_customer_that_somebody_else_wrote<B: StoreBackend>(backen
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     assert_eq!(backend.store().ledger(&event_id("evt_late")).await.unwrap(), None);
     assert_eq!(apply(backend, &late).await.ledger.outcome, Outcome::Waiting);
+}
+
+/// The act is in the ledger, and the account knows since when its tokens count. It may be a new one.
+pub async fn remembers_who_revoked_tokens_and_why<B: StoreBackend>(backend: &B) {
+    apply(backend, &upgrade("evt_1")).await;
+    for user in ["ada", "bob"] {
+        let known = backend.store().account(&user_id(user)).await.unwrap();
+        let known = known.unwrap_or_else(|| Account::new(user_id(user), &policy()));
+        let act = Act::new("support@example.com", "laptop stolen, says „Ada“").unwrap();
+        let commit = revoke(known.clone(), act.clone(), &policy(), AT).unwrap();
+        let revoked_before = Some(AT.plus_secs(1));
+        assert_eq!(commit.changes[0].revoked_before, revoked_before);
+        backend.store().commit(commit.clone()).await.unwrap();
+        let account = account(backend, user).await;
+        assert_eq!(account.revoked_before, revoked_before);
+        assert_eq!((account.role, account.revocation_id), (known.role, known.revocation_id));
+        let row = backend.store().ledger(&commit.ledger.event).await.unwrap().unwrap();
+        assert_eq!((&row, row.act.as_ref()), (&commit.ledger, Some(&act)));
+    }
 }
 
 /// Two customers of one user: the second decision on the same account is refused.
