@@ -14,12 +14,13 @@ use tokio::sync::oneshot;
 use super::{
     checkpoint::Checkpoints,
     dispatch::load_index,
-    engine::{self, Job, Reply},
+    engine::{self, Job},
     error::{Error, OpenError},
     lock::Lock,
     reader::Readers,
     rows, schema,
     tables::Tables,
+    transaction::Write,
 };
 
 /// The open file. Clones share it; it closes when the last one is dropped.
@@ -84,7 +85,7 @@ impl Db {
     /// Runs a job in the next transaction; returns its result when that is committed.
     pub(super) async fn write<R: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Tables) -> Result<R, Error> + Send + 'static,
+        job: impl FnMut(&mut Tables) -> Result<R, Error> + Send + 'static,
     ) -> Result<R, Error> {
         self.submit(job).await.map_err(|_| Error::Closed)?
     }
@@ -92,21 +93,14 @@ impl Db {
     /// Hands over a job for the next transaction, without waiting for the commit.
     ///
     /// A job that finds a corrupt row fails by itself: it has written nothing, and the jobs that share
-    /// its transaction are committed.
+    /// its transaction are committed. If SQLite fails it, its transaction is rolled back, and all of its jobs
+    /// run again, each alone.
     pub(super) fn submit<R: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Tables) -> Result<R, Error> + Send + 'static,
+        job: impl FnMut(&mut Tables) -> Result<R, Error> + Send + 'static,
     ) -> oneshot::Receiver<Result<R, Error>> {
         let (sender, receiver) = oneshot::channel();
-        self.send_job(Job::Write(Box::new(move |tables| {
-            let result = job(tables);
-            let doom = result.as_ref().err().filter(|error| error.dooms_transaction()).cloned();
-            let reply: Reply = Box::new(move |committed| {
-                // The caller may have gone; the job is done all the same.
-                let _ = sender.send(committed.and(result));
-            });
-            (doom.map_or(Ok(()), Err), reply)
-        })));
+        self.send_job(Job::Write(Box::new(WriteJob { job, result: Err(Error::Closed), sender })));
         receiver
     }
 
@@ -140,5 +134,27 @@ impl Db {
 
     pub(super) fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+}
+
+/// A job, its latest result, and who waits for it.
+struct WriteJob<J, R> {
+    job: J,
+    result: Result<R, Error>,
+    sender: oneshot::Sender<Result<R, Error>>,
+}
+
+impl<R: Send, J: FnMut(&mut Tables) -> Result<R, Error> + Send> Write for WriteJob<J, R> {
+    fn run(&mut self, tables: &mut Tables) -> Result<(), Error> {
+        self.result = (self.job)(tables);
+        match &self.result {
+            Err(error) if error.dooms_transaction() => Err(error.clone()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn reply(self: Box<Self>, committed: Result<(), Error>) {
+        // The caller may have gone; the job is done all the same.
+        let _ = self.sender.send(committed.and(self.result));
     }
 }

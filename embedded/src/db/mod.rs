@@ -23,6 +23,7 @@ mod checkpoint;
 mod dispatch;
 mod engine;
 mod reader;
+mod transaction;
 
 mod handle;
 
@@ -39,5 +40,7 @@ pub use scan::Snapshot;
 mod corrupt_tests;
 #[cfg(test)]
 mod dead_letter_tests;
+#[cfg(test)]
+mod isolation_tests;
 #[cfg(test)]
 mod tests;

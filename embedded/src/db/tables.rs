@@ -2,18 +2,42 @@
 
 use rusqlite::Connection;
 
-use super::{cache::Cache, index::Index};
+use super::{
+    cache::Cache,
+    index::{Index, IndexChange},
+};
 
 /// The state that jobs on the writing thread work on.
 pub(super) struct Tables {
     pub(super) connection: Connection,
     pub(super) index: Index,
     pub(super) cache: Cache,
+    /// What the open transaction will change in the index. The index itself always shows what is
+    /// committed, so a lost transaction leaves every delivery as it was.
+    changes: Vec<IndexChange>,
 }
 
 impl Tables {
     /// The tables of a file whose queue has this index.
     pub(super) fn new(connection: Connection, index: Index) -> Self {
-        Self { connection, index, cache: Cache::default() }
+        Self { connection, index, cache: Cache::default(), changes: Vec::new() }
+    }
+
+    /// Changes the index when the open transaction is committed.
+    pub(super) fn change_index(&mut self, change: IndexChange) {
+        self.changes.push(change);
+    }
+
+    /// The open transaction was committed.
+    pub(super) fn committed(&mut self) {
+        for change in self.changes.drain(..) {
+            self.index.apply(change);
+        }
+    }
+
+    /// The open transaction was lost.
+    pub(super) fn lost(&mut self) {
+        self.changes.clear();
+        self.cache.clear();
     }
 }
