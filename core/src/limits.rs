@@ -296,6 +296,10 @@ pub const READERS_IDLE_MAX: usize = 4;
 pub const READ_BUSY_TIMEOUT_SECS: u64 = 5;
 /// Committed jobs between two checkpoints. A webhook takes three jobs, and a job about two pages.
 pub const CHECKPOINT_INTERVAL_JOBS: usize = 1_500;
+/// Time between two checkpoints while events are applied, in seconds.
+pub const CHECKPOINT_INTERVAL_SECS: u64 = 5;
+/// Time without a commit after which everything is brought from the log into the file, in seconds.
+pub const CHECKPOINT_QUIET_SECS: u64 = 1;
 /// Pages of the write-ahead log after which the writer itself makes a checkpoint, so that the log is
 /// bounded under constant load.
 pub const WAL_PAGES_MAX: i64 = 10_000;

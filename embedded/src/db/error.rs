@@ -3,7 +3,10 @@
 use std::{fmt::Display, sync::Arc};
 
 use rusqlite::{ErrorCode, ffi};
-use tierlift_core::ports::{QueueError, StoreError};
+use tierlift_core::{
+    ports::{QueueError, StoreError},
+    time::Timestamp,
+};
 
 /// Why the file cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +16,25 @@ pub enum OpenError {
     InUse {
         /// The data file.
         path: String,
+    },
+    /// Its name is not a file's to SQLite.
+    #[error("{path:?} is no file name; name a file with --data")]
+    Name {
+        /// The name.
+        path: String,
+    },
+    /// It is a copy that lacks its log.
+    #[error(
+        "{path} lacks what was in its log, {path}-wal: it is a copy without it, or was copied while events \
+         were applied; {}. Put the log beside it, restore another copy, or go on without with \
+         --accept-data-loss",
+        up_to(*.latest)
+    )]
+    Incomplete {
+        /// The data file.
+        path: String,
+        /// Time of the latest event that it has.
+        latest: Option<Timestamp>,
     },
     /// A newer version of this program wrote it.
     #[error(
@@ -69,6 +91,13 @@ pub enum OpenError {
         /// The error of SQLite.
         source: rusqlite::Error,
     },
+}
+
+fn up_to(latest: Option<Timestamp>) -> String {
+    latest.map_or_else(
+        || "no event in it can be read".to_owned(),
+        |latest| format!("what was applied after {latest} is missing"),
+    )
 }
 
 /// Why a job on the file failed.

@@ -1,9 +1,13 @@
 //! What the writing thread owns: the file, the queue's index, and the rows it caches.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 use super::{
     cache::Cache,
+    file::DataFile,
+    health::Health,
     index::{Index, IndexChange},
 };
 
@@ -12,6 +16,10 @@ pub(super) struct Tables {
     pub(super) connection: Connection,
     pub(super) index: Index,
     pub(super) cache: Cache,
+    pub(super) file: Arc<DataFile>,
+    pub(super) health: Arc<Health>,
+    /// Whether something was committed since this was last reset.
+    pub(super) has_changed: bool,
     /// What the open transaction will change in the index. The index itself always shows what is
     /// committed, so a lost transaction leaves every delivery as it was.
     changes: Vec<IndexChange>,
@@ -19,8 +27,14 @@ pub(super) struct Tables {
 
 impl Tables {
     /// The tables of a file whose queue has this index.
-    pub(super) fn new(connection: Connection, index: Index) -> Self {
-        Self { connection, index, cache: Cache::default(), changes: Vec::new() }
+    pub(super) fn new(
+        connection: Connection,
+        index: Index,
+        file: Arc<DataFile>,
+        health: Arc<Health>,
+    ) -> Self {
+        let (cache, changes) = (Cache::default(), Vec::new());
+        Self { connection, index, cache, file, health, has_changed: false, changes }
     }
 
     /// Changes the index when the open transaction is committed.

@@ -3,7 +3,7 @@
 
 use tierlift_core::time::Timestamp;
 
-use super::{error::Error, tables::Tables};
+use super::{error::Error, mark::Mark, tables::Tables};
 
 /// A job that changes rows. It keeps what it needs, so that it can run again after its transaction was lost.
 pub(super) trait Write: Send {
@@ -18,19 +18,20 @@ pub(super) trait Write: Send {
 #[derive(Default)]
 pub(super) struct Transaction {
     jobs: Vec<Box<dyn Write>>,
+    begun: Begun,
 }
+
+/// The rows that the connection had changed when a transaction began.
+#[derive(Clone, Copy, Default)]
+struct Begun(u64);
 
 impl Transaction {
     /// Runs one more job, in a new transaction if it is the first.
-    pub(super) fn run(
-        &mut self,
-        tables: &mut Tables,
-        mut job: Box<dyn Write>,
-    ) -> Result<(), Error> {
-        let begun = if self.jobs.is_empty() { begin(tables) } else { Ok(()) };
-        let ran = begun.and_then(|()| job.run(tables));
+    pub(super) fn run(&mut self, tables: &mut Tables, job: Box<dyn Write>) -> Result<(), Error> {
+        let begun = if self.jobs.is_empty() { begin(tables) } else { Ok(self.begun) };
         self.jobs.push(job);
-        ran
+        self.begun = begun?;
+        self.jobs.last_mut().map_or(Ok(()), |job| job.run(tables))
     }
 
     /// Commits, unless a job failed, and replies to every job. Returns how many there were, and the error
@@ -45,7 +46,7 @@ impl Transaction {
         if count == 0 {
             return (0, Ok(()));
         }
-        match ran.and_then(|()| commit(tables)) {
+        match ran.and_then(|()| commit(tables, self.begun)) {
             Ok(()) => {
                 for job in self.jobs {
                     job.reply(Ok(()));
@@ -68,6 +69,7 @@ impl Transaction {
     /// all of them.
     fn isolate(self, tables: &mut Tables, lost: Error) -> Result<(), Error> {
         let mut common = Some(lost).filter(Error::concerns_every_job);
+        tables.health.set_commits_fail(common.is_some());
         for mut job in self.jobs {
             let ran = match &common {
                 Some(error) => Err(error.clone()),
@@ -75,7 +77,10 @@ impl Transaction {
             };
             match &ran {
                 Ok(()) => {}
-                Err(error) if error.concerns_every_job() => common = Some(error.clone()),
+                Err(error) if error.concerns_every_job() => {
+                    tables.health.set_commits_fail(true);
+                    common = Some(error.clone());
+                }
                 Err(error) => tracing::error!(%error, "job failed and was rolled back alone"),
             }
             job.reply(ran);
@@ -89,20 +94,45 @@ pub(super) fn alone(
     tables: &mut Tables,
     mut job: impl FnMut(&mut Tables) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let ran = begin(tables).and_then(|()| job(tables)).and_then(|()| commit(tables));
+    let ran = begin(tables).and_then(|begun| {
+        job(tables)?;
+        commit(tables, begun)
+    });
     if ran.is_err() {
         roll_back(tables);
     }
     ran
 }
 
-fn begin(tables: &Tables) -> Result<(), Error> {
-    execute(tables, "BEGIN IMMEDIATE")
+fn begin(tables: &Tables) -> Result<Begun, Error> {
+    if !tables.file.is_in_place() {
+        return Err(Error::Moved);
+    }
+    execute(tables, "BEGIN IMMEDIATE")?;
+    Ok(Begun(tables.connection.total_changes()))
 }
 
-fn commit(tables: &mut Tables) -> Result<(), Error> {
+fn commit(tables: &mut Tables, begun: Begun) -> Result<(), Error> {
+    let has_changed = tables.connection.total_changes() != begun.0;
+    if has_changed && tables.health.is_complete() {
+        mark_incomplete(tables)?;
+    }
     execute(tables, "COMMIT")?;
     tables.committed();
+    if has_changed {
+        tables.has_changed = true;
+        tables.health.set_commits_fail(false);
+    }
+    Ok(())
+}
+
+/// The first commit after the file was complete marks it incomplete, in the file as well.
+fn mark_incomplete(tables: &Tables) -> Result<(), Error> {
+    Mark::Incomplete.set(&tables.connection)?;
+    if let Err(error) = Mark::Incomplete.write(&tables.file) {
+        tracing::warn!(%error, "data file not marked incomplete before its next checkpoint");
+    }
+    tables.health.set_incomplete();
     Ok(())
 }
 
