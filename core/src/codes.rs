@@ -133,6 +133,12 @@ codes! {
     SecretsUnavailable = "secrets.unavailable", Problem;
     /// The queue cannot be written.
     QueueUnavailable = "queue.unavailable", Problem;
+    /// Nothing has left the queue for minutes.
+    QueueStalled = "queue.stalled", Problem;
+    /// The data file or its log was moved, replaced or deleted.
+    DataMoved = "data.moved", Problem;
+    /// The disk of the data file is nearly full.
+    DiskFull = "disk.full", Problem;
 
     /// No bearer token was sent.
     TokenMissing = "token.missing", Problem;
@@ -186,6 +192,10 @@ codes! {
     DataInUse = "data.in_use", Exit;
     /// The data file cannot be used.
     DataUnusable = "data.unusable", Exit;
+    /// The data file lacks what was in its log.
+    DataIncomplete = "data.incomplete", Exit;
+    /// Something in the data file is damaged.
+    DataDamaged = "data.damaged", Exit;
     /// The issuer's key set cannot be fetched.
     KeySetUnavailable = "key_set.unavailable", Exit;
     /// The server that events are sent to does not answer.

@@ -66,6 +66,7 @@ fn describe() {
         ),
         ("tierlift_parked_total", "Dead letters by their cause"),
         ("tierlift_role_changes_total", "Committed role changes by direction"),
+        ("tierlift_unreadable_total", "Queued messages that could not be read, parked or left out"),
         ("tierlift_notices_total", "Notices by their result, one for each socket"),
         ("tierlift_sockets_closed_total", "Closed sockets by their reason"),
     ] {
@@ -76,6 +77,12 @@ fn describe() {
         ("tierlift_dead_letters", "Messages that could not be applied"),
         ("tierlift_queue_oldest_age_seconds", "Age of the oldest message that is not applied yet"),
         ("tierlift_sockets", "Live sockets"),
+        ("tierlift_wal_bytes", "Size of the log beside the data file"),
+        (
+            "tierlift_checkpoint_age_seconds",
+            "Time for which the data file has not held everything by itself",
+        ),
+        ("tierlift_disk_free_bytes", "Space that is left on the data file's disk"),
         ("tierlift_waiting", "Things that were paid for and have no owner"),
         ("tierlift_waiting_oldest_age_seconds", "Age of the oldest of them"),
     ] {

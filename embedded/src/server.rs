@@ -45,6 +45,7 @@ use crate::{
 /// let folder = tempfile::tempdir()?;
 /// let server = Server::open(Settings {
 ///     data: folder.path().join("tierlift.db"),
+///     accept_data_loss: false,
 ///     policy: Policy::new(PolicyConfig::default())?.into(),
 ///     connected_accounts: Vec::new().into(),
 ///     secrets: Secrets::parse("whsec_example")?,
@@ -80,6 +81,7 @@ impl Server {
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
         let Settings {
             data,
+            accept_data_loss,
             policy,
             connected_accounts,
             secrets,
@@ -91,7 +93,8 @@ impl Server {
         } = settings;
         let origins = Origins::parse(allowed_origins).map_err(OpenError::Origin)?;
         let keyring = keyring(keys, jwks_url, &clock).await?;
-        let db = Db::open(&data, clock.clone())?;
+        let open = if accept_data_loss { Db::open_accepting_data_loss } else { Db::open };
+        let db = open(&data, clock.clone())?;
         let livemode = policy.current().livemode;
         if !db.claim(livemode).await? {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
@@ -192,6 +195,8 @@ impl Server {
         let clock = self.access.clock.clone();
         let mut tasks = JoinSet::new();
         let (again, later) = (db.clone(), clock.clone());
+        let checked = db.clone();
+        tasks.spawn(async move { checked.check_at_start().await });
         tasks.spawn(maintenance::run(db, sockets.clone(), policy, clock, stopping.clone()));
         let reload = self.reload.clone();
         tasks.spawn(policy_change::run(again, sockets.clone(), reload, later, stopping.clone()));

@@ -72,7 +72,7 @@ fn get(connection: &Connection, event: &EventId) -> Result<Option<DeadLetter>, E
 
 /// A dead letter from the columns of a message and its failure record. A record that cannot be read does not
 /// hide the message: only that is redriven.
-fn dead_letter(row: &Row<'_>) -> Result<DeadLetter, Error> {
+pub(super) fn dead_letter(row: &Row<'_>) -> Result<DeadLetter, Error> {
     let message = message(row)?;
     let text = row.get_ref(6)?.as_str().map_err(corrupt)?;
     let failure = serde_json::from_str(text).unwrap_or_else(|error| {

@@ -120,6 +120,7 @@ impl Db {
             is_complete: health.is_complete(),
             checkpoint_age: health.checkpoint_age(),
             disk_free_bytes: file.disk_free_bytes(),
+            stalled: health.stalled(),
         }
     }
 

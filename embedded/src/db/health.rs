@@ -22,6 +22,8 @@ pub struct FileHealth {
     pub checkpoint_age: Duration,
     /// What is left for this process on the file's disk, in bytes, if the system says so.
     pub disk_free_bytes: Option<u64>,
+    /// Time for which nothing has left the queue although it is not empty.
+    pub stalled: Duration,
 }
 
 /// What the writing thread reports, before it replies to anybody.
@@ -31,11 +33,18 @@ pub(super) struct Health {
     commits_fail: AtomicBool,
     /// In microseconds; 0 while the file is complete.
     incomplete_since: AtomicI64,
+    /// When a message last left the queue, or came to an empty one, in microseconds; 0 while it is empty.
+    moved_on_at: AtomicI64,
 }
 
 impl Health {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, commits_fail: AtomicBool::default(), incomplete_since: AtomicI64::default() }
+        Self {
+            clock,
+            commits_fail: AtomicBool::default(),
+            incomplete_since: AtomicI64::default(),
+            moved_on_at: AtomicI64::default(),
+        }
     }
 
     pub(super) fn commits_fail(&self) -> bool {
@@ -63,7 +72,21 @@ impl Health {
     }
 
     pub(super) fn checkpoint_age(&self) -> Duration {
-        match self.incomplete_since.load(Ordering::Relaxed) {
+        self.since(&self.incomplete_since)
+    }
+
+    /// Notes that a message left the queue, or came to an empty one.
+    pub(super) fn queue_moved_on(&self, is_empty: bool) {
+        let at = if is_empty { 0 } else { self.clock.now().as_micros() };
+        self.moved_on_at.store(at, Ordering::Relaxed);
+    }
+
+    pub(super) fn stalled(&self) -> Duration {
+        self.since(&self.moved_on_at)
+    }
+
+    fn since(&self, micros: &AtomicI64) -> Duration {
+        match micros.load(Ordering::Relaxed) {
             0 => Duration::ZERO,
             since => self.clock.now().since(Timestamp::from_micros(since)),
         }

@@ -29,11 +29,13 @@ mod transaction;
 
 mod handle;
 
+mod check;
 mod dead_letters;
 mod queue;
 mod scan;
 mod store;
 
+pub use check::check;
 pub use error::{Error, OpenError};
 pub use handle::Db;
 pub use health::FileHealth;

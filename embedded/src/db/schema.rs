@@ -11,7 +11,7 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-use super::{error::OpenError, mark::Mark};
+use super::{error::OpenError, mark::Mark, reader};
 
 /// The version of files that were written before the first release. They are refused.
 const UNRELEASED: usize = 1;
@@ -189,6 +189,6 @@ fn migrate(connection: &mut Connection, found: usize) -> rusqlite::Result<()> {
 /// Time of the latest event that a file has, if that can be read.
 pub(super) fn latest(path: &Path) -> Option<Timestamp> {
     let sql = "SELECT processed_at FROM ledger ORDER BY rowid DESC LIMIT 1";
-    let latest = connect(path).ok()?.query_row(sql, (), |row| row.get(0)).ok()?;
+    let latest = reader::connect(path).ok()?.query_row(sql, (), |row| row.get(0)).ok()?;
     Some(Timestamp::from_micros(latest))
 }

@@ -33,6 +33,7 @@ impl Tables {
         file: Arc<DataFile>,
         health: Arc<Health>,
     ) -> Self {
+        health.queue_moved_on(index.len() == 0);
         let (cache, changes) = (Cache::default(), Vec::new());
         Self { connection, index, cache, file, health, has_changed: false, changes }
     }
@@ -44,8 +45,13 @@ impl Tables {
 
     /// The open transaction was committed.
     pub(super) fn committed(&mut self) {
+        let mut moves_on = self.index.len() == 0;
         for change in self.changes.drain(..) {
+            moves_on |= matches!(change, IndexChange::Completed(_));
             self.index.apply(change);
+        }
+        if moves_on {
+            self.health.queue_moved_on(self.index.len() == 0);
         }
     }
 
