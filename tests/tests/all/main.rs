@@ -4,6 +4,7 @@
 mod bad_input;
 mod contract;
 mod crash;
+mod data_file;
 mod dependencies;
 mod docs;
 mod http;
