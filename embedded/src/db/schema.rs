@@ -11,7 +11,7 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-use super::{error::OpenError, mark::Mark, reader};
+use super::{error::OpenError, mark::Mark, reader, rows};
 
 /// The version of files that were written before the first release. They are refused.
 const UNRELEASED: usize = 1;
@@ -186,9 +186,7 @@ fn migrate(connection: &mut Connection, found: usize) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Time of the latest event that a file has, if that can be read.
+/// The time of the latest commit that a file remembers, if that can be read.
 pub(super) fn latest(path: &Path) -> Option<Timestamp> {
-    let sql = "SELECT processed_at FROM ledger ORDER BY rowid DESC LIMIT 1";
-    let latest = reader::connect(path).ok()?.query_row(sql, (), |row| row.get(0)).ok()?;
-    Some(Timestamp::from_micros(latest))
+    rows::latest_commit_at(&reader::connect(path).ok()?).ok().flatten()
 }
