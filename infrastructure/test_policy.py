@@ -220,10 +220,10 @@ class Functions(Template):
         self.assertEqual(visibility, 6 * timeout)
         self.assertEqual(visibility, limit("VISIBILITY_TIMEOUT_SECS"))
 
-    def test_the_maximum_receive_count_covers_whole_batches(self):
+    def test_the_maximum_receive_count_covers_hours_of_an_outage(self):
         batch = self.properties("WorkerEvents")["BatchSize"]
         received = self.properties("EventQueue")["RedrivePolicy"]["maxReceiveCount"]
-        self.assertEqual((batch, received), (limit("SQS_BATCH_MAX"), limit("ATTEMPTS_MAX") * batch))
+        self.assertEqual((batch, received), (limit("SQS_BATCH_MAX"), limit("SQS_RECEIVES_MAX")))
 
     def test_a_function_times_out_after_its_calls(self):
         for function in FUNCTIONS:

@@ -141,6 +141,12 @@ codes! {
     SecretsUnavailable = "secrets.unavailable", Problem;
     /// The queue cannot be written.
     QueueUnavailable = "queue.unavailable", Problem;
+    /// Nothing has left the queue for minutes.
+    QueueStalled = "queue.stalled", Problem;
+    /// The data file or its log was moved, replaced or deleted.
+    DataMoved = "data.moved", Problem;
+    /// The disk of the data file is nearly full.
+    DiskFull = "disk.full", Problem;
 
     /// No bearer token was sent.
     TokenMissing = "token.missing", Problem;
@@ -200,6 +206,10 @@ codes! {
     DataInUse = "data.in_use", Exit;
     /// The data file cannot be used.
     DataUnusable = "data.unusable", Exit;
+    /// The data file lacks what was in its log.
+    DataIncomplete = "data.incomplete", Exit;
+    /// Something in the data file is damaged.
+    DataDamaged = "data.damaged", Exit;
     /// The server that events are sent to does not answer.
     ServerUnavailable = "server.unavailable", Exit;
     /// A user's role is not the expected one.

@@ -121,7 +121,7 @@ pub const SCAN_PAGES_MAX: usize = 20;
 
 /// Messages in the queue. When it is full, webhooks are answered 503 and Stripe keeps them.
 pub const QUEUE_DEPTH_MAX: usize = 1_000_000;
-/// Deliveries of a message before it is parked.
+/// Failed attempts at a message before it is parked. What fails because the store is away is none.
 pub const ATTEMPTS_MAX: u32 = 5;
 /// Delay before a failed message is first retried, in milliseconds. It doubles with each attempt.
 pub const RETRY_DELAY_MS_MIN: u64 = 1_000;
@@ -147,10 +147,11 @@ pub const ERROR_TEXT_BYTES_MAX: usize = 512;
 /// Messages in a batch that Lambda hands to the worker. A FIFO queue gives at most 10
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>).
 pub const SQS_BATCH_MAX: u32 = 10;
-/// Receives of one SQS message before SQS itself moves it to the dead-letter queue. The rest of a
-/// failed message's group is returned with it, untried, and SQS counts that too. So this is only the
-/// safety net for a worker that dies before it settles, wide enough for a whole batch of one group.
-pub const SQS_RECEIVES_MAX: u32 = ATTEMPTS_MAX * SQS_BATCH_MAX;
+/// Receives of one SQS message before SQS itself moves it to the dead-letter queue: as many as SQS allows
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>). What
+/// waits for a store that is away is received about once a minute, so this is some twelve hours. It ends only
+/// what a worker dies of.
+pub const SQS_RECEIVES_MAX: u32 = 1_000;
 /// Time that a worker function may take for a batch, in seconds.
 pub const WORKER_TIMEOUT_SECS: i64 = VISIBILITY_TIMEOUT_SECS / 6;
 /// Time that a call to AWS may take to connect, in milliseconds.
@@ -361,6 +362,20 @@ pub const READERS_IDLE_MAX: usize = 4;
 pub const READ_BUSY_TIMEOUT_SECS: u64 = 5;
 /// Committed jobs between two checkpoints. A webhook takes three jobs, and a job about two pages.
 pub const CHECKPOINT_INTERVAL_JOBS: usize = 1_500;
+/// Time between two checkpoints while events are applied, in seconds.
+pub const CHECKPOINT_INTERVAL_SECS: u64 = 5;
+/// Time without a commit after which everything is brought from the log into the file, in seconds.
+pub const CHECKPOINT_QUIET_SECS: u64 = 1;
+/// Time for which nothing may leave a queue that is not empty before the server says that it is not ready, in
+/// seconds.
+pub const QUEUE_STALLED_AFTER_SECS: u64 = 300;
+/// Space on the data file's disk below which the server says that it is not ready, in bytes: more than the log
+/// usually takes.
+pub const DISK_FREE_BYTES_MIN: u64 = 128 * 1024 * 1024;
+/// Time for which the data file's pages are checked at start, beside the server's work, in seconds.
+pub const INTEGRITY_CHECK_SECS_MAX: u64 = 5;
+/// Faults that a check of the data file lists.
+pub const FAULTS_LISTED_MAX: usize = 100;
 /// Pages of the write-ahead log after which the writer itself makes a checkpoint, so that the log is
 /// bounded under constant load.
 pub const WAL_PAGES_MAX: i64 = 10_000;

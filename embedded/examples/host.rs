@@ -57,6 +57,7 @@ fn settings(folder: &Path, clock: Clock) -> Result<Settings, Box<dyn Error>> {
     };
     Ok(Settings {
         data: folder.join("tierlift.db"),
+        accept_data_loss: false,
         policy: Policy::new(policy)?.into(),
         connected_accounts: Vec::new().into(),
         secrets: Secrets::parse(WEBHOOK_SECRET)?,

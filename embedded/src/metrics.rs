@@ -66,6 +66,7 @@ fn describe() {
         ),
         ("tierlift_parked_total", "Dead letters by their cause"),
         ("tierlift_role_changes_total", "Committed role changes by direction"),
+        ("tierlift_unreadable_total", "Queued messages that could not be read, parked or left out"),
         ("tierlift_notices_total", "Notices by their result, one for each socket"),
         ("tierlift_sockets_closed_total", "Closed sockets by their reason"),
         ("tierlift_connections_shed_total", "Connections for which there was no room"),
@@ -80,6 +81,12 @@ fn describe() {
         ("tierlift_sockets", "Live sockets"),
         ("tierlift_connections", "Open HTTP connections, without sockets"),
         ("tierlift_inflight_bytes", "Bytes of requests that are not answered"),
+        ("tierlift_wal_bytes", "Size of the log beside the data file"),
+        (
+            "tierlift_checkpoint_age_seconds",
+            "Time for which the data file has not held everything by itself",
+        ),
+        ("tierlift_disk_free_bytes", "Space that is left on the data file's disk"),
         ("tierlift_waiting", "Things that were paid for and have no owner"),
         ("tierlift_waiting_oldest_age_seconds", "Age of the oldest of them"),
     ] {

@@ -50,6 +50,7 @@ use crate::{
 /// let folder = tempfile::tempdir()?;
 /// let server = Server::open(Settings {
 ///     data: folder.path().join("tierlift.db"),
+///     accept_data_loss: false,
 ///     policy: Policy::new(PolicyConfig::default())?.into(),
 ///     connected_accounts: Vec::new().into(),
 ///     secrets: Secrets::parse("whsec_of_an_example_in_the_manual")?,
@@ -87,6 +88,7 @@ impl Server {
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
         let Settings {
             data,
+            accept_data_loss,
             policy,
             connected_accounts,
             secrets,
@@ -98,7 +100,8 @@ impl Server {
         } = settings;
         let origins = Origins::parse(allowed_origins).map_err(OpenError::Origin)?;
         let keyring = keyring(keys, jwks_url)?;
-        let db = Db::open(&data, clock.clone())?;
+        let open = if accept_data_loss { Db::open_accepting_data_loss } else { Db::open };
+        let db = open(&data, clock.clone())?;
         let livemode = policy.current().livemode;
         if !db.claim(livemode).await? {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
@@ -232,6 +235,8 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn(maintenance::run(db, sockets.clone(), reload, clock, stopping.clone()));
         tasks.spawn(policy_change::run(again, sockets.clone(), reloaded, later, stopping.clone()));
+        let checked = self.db.clone();
+        tasks.spawn(async move { checked.check_at_start().await });
         tasks.spawn(sockets.clone().keep_alive(
             self.timeouts.socket_ping,
             self.access.clock.clone(),

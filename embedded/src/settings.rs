@@ -20,6 +20,8 @@ use tierlift_core::{
 pub struct Settings {
     /// The data file; it is created if it does not exist.
     pub data: PathBuf,
+    /// Whether to go on with a data file that lacks what was in its log.
+    pub accept_data_loss: bool,
     /// The rules that turn subscriptions into roles.
     pub policy: Shared<Policy>,
     /// Connected accounts whose events count.

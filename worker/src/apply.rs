@@ -9,21 +9,21 @@ use tierlift_core::{
     failure::Failure,
     limits::{CONFLICT_RETRIES_MAX, CREATED_AHEAD_SECS_MAX, DECISION_LOADS_MAX},
     policy::Policy,
-    ports::{Message, Store, StoreError},
+    ports::{Delivery, Message, Store, StoreError},
     stripe::event::Event,
     time::Clock,
 };
 
 use crate::{Committed, Done, Verdict, conflict_delay_ms};
 
-/// Applies one message. `attempt` counts from 1; `clock` gives the time of each decision.
+/// Applies one message. `clock` gives the time of each decision.
 pub async fn apply<S: Store>(
     store: &S,
     policy: &Policy,
-    message: &Message,
-    attempt: u32,
+    delivery: &Delivery,
     clock: &Clock,
 ) -> Verdict {
+    let message = &delivery.message;
     let (id, keys) = (message.event.clone(), &policy.user_id_keys);
     let event = match Event::parse(id, message.kind, &message.body, keys) {
         Ok(event) => event,
@@ -32,11 +32,10 @@ pub async fn apply<S: Store>(
     if let Err(failure) = check_created(&event, message) {
         return Verdict::Park(failure);
     }
-    let context =
-        DeliveryContext { received_at: message.received_at, trace: message.trace.clone() };
-    match attempt_commits(store, policy, &event, &context, clock).await {
+    match attempt_commits(store, policy, &event, delivery, clock).await {
         Ok(verdict) => verdict,
-        Err(failure) => Verdict::after_failure(failure, message, attempt),
+        // The store is away, or other writers are faster: neither is about this event.
+        Err(error) => Verdict::after_outage(failure(&error), delivery),
     }
 }
 
@@ -57,16 +56,18 @@ async fn attempt_commits<S: Store>(
     store: &S,
     policy: &Policy,
     event: &Event,
-    context: &DeliveryContext,
+    delivery: &Delivery,
     clock: &Clock,
-) -> Result<Verdict, Failure> {
+) -> Result<Verdict, StoreError> {
+    let Message { received_at, trace, .. } = &delivery.message;
+    let context = DeliveryContext { received_at: *received_at, trace: trace.clone() };
     let mut keys = LoadKeys::new(event);
     let (mut conflicts, mut loads) = (0, 0);
     loop {
         let loaded = match store.load(&keys).await {
             Ok(loaded) => loaded,
             Err(error @ StoreError::Corrupt(_)) => return Ok(park(&error)),
-            Err(error) => return Err(failure(&error)),
+            Err(error) => return Err(error),
         };
         let mut commit = match decide(loaded, event, policy, clock.now()) {
             Decision::Commit(commit) => commit,
@@ -78,7 +79,9 @@ async fn attempt_commits<S: Store>(
                 continue;
             }
             // What leads from one row to the next changes faster than it can be followed.
-            Decision::Load(_) => return Err(failure(&StoreError::Conflict)),
+            Decision::Load(_) => {
+                return Ok(Verdict::after_failure(failure(&StoreError::Conflict), delivery));
+            }
         };
         commit.context = Some(context.clone());
         let committed = Committed::from(&*commit);
@@ -93,7 +96,7 @@ async fn attempt_commits<S: Store>(
                 let delay_ms = conflict_delay_ms(event.id.as_str(), conflicts);
                 tokio::time::sleep(Duration::from_millis(delay_ms)).await;
             }
-            Err(error) => return Err(failure(&error)),
+            Err(error) => return Err(error),
         }
     }
 }

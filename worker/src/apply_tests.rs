@@ -3,7 +3,7 @@ use tierlift_core::{
     customer::Customer,
     id::{CustomerId, EventId, UserId},
     policy::PolicyConfig,
-    ports::Group,
+    ports::{Group, Receipt},
     stripe::event::Type,
     time::Timestamp,
 };
@@ -32,10 +32,16 @@ fn message(event: &str, user: &str, at_secs: i64) -> Message {
     }
 }
 
+/// The first delivery of a message.
+fn delivery(message: Message) -> Delivery {
+    Delivery { receipt: Receipt("1".to_owned()), message, attempt: 1, deliveries: 1 }
+}
+
 /// The first attempt at an event that names ada.
 async fn first_attempt(store: &Scripted) -> Verdict {
     let policy = Policy::new(PolicyConfig::default()).unwrap();
-    apply(store, &policy, &message("evt_1", "ada", NOW.as_secs()), 1, &Clock::new(|| NOW)).await
+    let delivery = delivery(message("evt_1", "ada", NOW.as_secs()));
+    apply(store, &policy, &delivery, &Clock::new(|| NOW)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -46,10 +52,10 @@ async fn a_conflict_is_decided_again_until_there_are_too_many() {
         let store = Scripted::refusing(refusals);
         match first_attempt(&store).await {
             Verdict::Done(Done::Committed(_)) => assert!(is_committed, "{conflicts}"),
-            Verdict::Retry { failure, .. } => {
+            Verdict::Release { failure, .. } => {
                 assert_eq!((failure.cause, is_committed), (Code::StoreConflict, false));
             }
-            other @ (Verdict::Done(Done::Duplicate) | Verdict::Park(_)) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
         assert_eq!(store.loads.into_inner().unwrap().len(), conflicts + usize::from(is_committed));
         assert_eq!(store.commits.into_inner().unwrap().len(), usize::from(is_committed));
@@ -70,10 +76,10 @@ async fn a_live_event_from_the_future_is_parked_and_a_test_clocks_is_not() {
         let store = Scripted::refusing([]);
         // Decided long after: what counts is when it arrived.
         let clock = Clock::new(|| NOW.plus_secs(10 * CREATED_AHEAD_SECS_MAX));
-        let verdict = apply(&store, &policy, &message, 1, &clock).await;
+        let verdict = apply(&store, &policy, &delivery(message), &clock).await;
         let cause = match verdict {
             Verdict::Park(failure) => Some(failure.cause),
-            Verdict::Done(_) | Verdict::Retry { .. } => None,
+            Verdict::Done(_) | Verdict::Retry { .. } | Verdict::Release { .. } => None,
         };
         assert_eq!(cause, is_parked.then_some(Code::EventFuture), "{livemode} {created}");
     }
@@ -85,13 +91,14 @@ async fn what_the_store_refuses_has_its_verdict() {
         (StoreError::Duplicate, "duplicate"),
         (StoreError::TooLarge(Code::AccountTooLarge), "park account.too_large"),
         (StoreError::Corrupt("a damaged account".to_owned()), "park store.corrupt"),
-        (StoreError::Unavailable("away".into()), "retry store.unavailable"),
+        (StoreError::Unavailable("away".into()), "release store.unavailable"),
     ] {
         let store = Scripted::refusing([Some(refusal)]);
         let verdict = match first_attempt(&store).await {
             Verdict::Done(Done::Committed(_)) => "committed".to_owned(),
             Verdict::Done(Done::Duplicate) => "duplicate".to_owned(),
             Verdict::Retry { failure, .. } => format!("retry {}", failure.cause),
+            Verdict::Release { failure, .. } => format!("release {}", failure.cause),
             Verdict::Park(failure) => format!("park {}", failure.cause),
         };
         assert_eq!(verdict, expected);

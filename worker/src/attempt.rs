@@ -20,12 +20,11 @@ pub async fn attempt<S: Store>(
     delivery: &Delivery,
     clock: &Clock,
 ) -> Verdict {
-    let Delivery { message, attempt, .. } = delivery;
-    let applied = apply(store, policy, message, *attempt, clock);
+    let applied = apply(store, policy, delivery, clock);
     let verdict = AssertUnwindSafe(applied).catch_unwind().await.unwrap_or_else(|_| {
         let message_text = "the worker panicked while it applied this event; nothing was written";
-        Verdict::after_failure(Failure::new(Code::WorkerPanicked, &message_text), message, *attempt)
+        Verdict::after_failure(Failure::new(Code::WorkerPanicked, &message_text), delivery)
     });
-    record(message, &verdict, clock.now());
+    record(&delivery.message, &verdict, clock.now());
     verdict
 }

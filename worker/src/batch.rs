@@ -70,7 +70,7 @@ impl<Q: Queue, S: Store> Worker<Q, S> {
     fn out_of_time(&self, delivery: &Delivery) -> Verdict {
         let error = "the store did not respond within the function's time";
         let failure = Failure::new(Code::StoreUnavailable, &error);
-        let verdict = Verdict::after_failure(failure, &delivery.message, delivery.attempt);
+        let verdict = Verdict::after_outage(failure, delivery);
         record(&delivery.message, &verdict, self.clock.now());
         verdict
     }

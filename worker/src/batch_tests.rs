@@ -7,7 +7,6 @@ use tierlift_core::{
     decide::{Commit, Loaded},
     id::{CustomerId, EventId, UserId},
     ledger::LedgerEntry,
-    limits::RETRY_DELAY_MS_MIN,
     policy::{PlanConfig, PolicyConfig},
     ports::{Group, LoadKeys, Message, QueueError, StoreError},
     stripe::event::Type,
@@ -135,7 +134,7 @@ fn delivery(event: &str, customer: &str) -> Delivery {
         trace: None,
         body: Bytes::from(body),
     };
-    Delivery { receipt: Receipt(event.to_owned()), message, attempt: 1 }
+    Delivery { receipt: Receipt(event.to_owned()), message, attempt: 1, deliveries: 1 }
 }
 
 fn worker(queue: SettledLog) -> Worker<SettledLog, Rows> {
@@ -164,7 +163,7 @@ async fn what_fails_holds_back_its_own_group_and_no_other() {
     let [stays, committed, said] = run(SettledLog::default(), &batch).await;
     assert_eq!(stays, "2 4");
     assert_eq!(committed, "1 3 5");
-    assert_eq!(said, "retry 2 store.unavailable, release 4");
+    assert_eq!(said, "release 2, release 4");
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,36 +200,44 @@ async fn what_gets_no_answer_in_time_comes_again() {
     let batch = [("1", "cus_slow"), ("2", "cus_slow"), ("3", "cus_a")];
     let [stays, committed, said] = run(SettledLog::default(), &batch).await;
     assert_eq!((stays.as_str(), committed.as_str()), ("1 2", "3"));
-    assert_eq!(said, "retry 1 store.unavailable, release 2");
+    assert_eq!(said, "release 1, release 2");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_attempt_is_set_aside() {
-    let mut last = delivery("1", "cus_away");
-    last.attempt = tierlift_core::limits::ATTEMPTS_MAX;
-    let worker = worker(SettledLog::default());
-    assert_eq!(worker.batch(vec![last], Duration::from_secs(5)).await, []);
-    assert_eq!(worker.queue.entries.into_inner().unwrap(), ["park 1 store.unavailable"]);
+async fn the_last_attempt_of_a_defect_is_parked_and_no_outage_ever_is() {
+    for (customer, stays, said) in [
+        ("cus_bug", 0, "park 1 worker.panicked"),
+        ("cus_away", 1, "release 1"),
+        ("cus_slow", 1, "release 1"),
+    ] {
+        let mut last = delivery("1", customer);
+        last.attempt = tierlift_core::limits::ATTEMPTS_MAX;
+        last.deliveries = 1_000;
+        let worker = worker(SettledLog::default());
+        let batch = worker.batch(vec![last], Duration::from_secs(5)).await;
+        assert_eq!((batch.len(), customer), (stays, customer));
+        assert_eq!(worker.queue.entries.into_inner().unwrap(), [said]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_rest_of_a_group_waits_in_its_order_as_long_as_its_head() {
     let head_delay_ms = retry_delay_ms("1", 1);
-    for (head, dead_letters_away, said, delay_ms) in [
-        ("cus_away", false, "retry 1 store.unavailable, release 2 3", head_delay_ms),
-        ("cus_large", true, "release 1, release 2 3", RETRY_DELAY_MS_MIN),
+    for (head, dead_letters_away, said) in [
+        ("cus_away", false, "release 1, release 2 3"),
+        ("cus_large", true, "release 1, release 2 3"),
     ] {
         let worker = worker(SettledLog { dead_letters_away, ..SettledLog::default() });
         let batch = ["1", "2", "3"].map(|event| delivery(event, head)).to_vec();
         assert_eq!(worker.batch(batch, Duration::from_secs(5)).await.len(), 3, "{head}");
         assert_eq!(worker.queue.entries.into_inner().unwrap().join(", "), said);
-        assert_eq!(worker.queue.delays_ms.into_inner().unwrap(), [delay_ms; 2], "{head}");
+        assert_eq!(worker.queue.delays_ms.into_inner().unwrap(), [head_delay_ms; 2], "{head}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_retried_stays_with_the_rest_of_its_group() {
-    let batch = [("1", "cus_away"), ("2", "cus_away"), ("3", "cus_a")];
+    let batch = [("1", "cus_bug"), ("2", "cus_bug"), ("3", "cus_a")];
     let queue = SettledLog { retries_away: true, ..SettledLog::default() };
     let [stays, committed, said] = run(queue, &batch).await;
     assert_eq!((stays.as_str(), committed.as_str(), said.as_str()), ("1 2", "3", "release 2"));
@@ -244,13 +251,4 @@ async fn what_its_time_does_not_suffice_for_is_released_without_an_attempt() {
     assert_eq!(worker.store.committed.into_inner().unwrap(), [""; 0]);
     assert_eq!(worker.queue.entries.into_inner().unwrap(), ["release 1", "release 2"]);
     assert_eq!(worker.queue.delays_ms.into_inner().unwrap(), [0, 0]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_last_attempt_without_an_answer_is_parked() {
-    let mut last = delivery("1", "cus_slow");
-    last.attempt = tierlift_core::limits::ATTEMPTS_MAX;
-    let worker = worker(SettledLog::default());
-    assert_eq!(worker.batch(vec![last], Duration::from_secs(5)).await, []);
-    assert_eq!(worker.queue.entries.into_inner().unwrap(), ["park 1 store.unavailable"]);
 }

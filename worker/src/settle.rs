@@ -1,11 +1,8 @@
 //! What a verdict means to the queue, for both backends.
 
-use tierlift_core::{
-    limits::RETRY_DELAY_MS_MIN,
-    ports::{Delivery, Queue, QueueError},
-};
+use tierlift_core::ports::{Delivery, Queue, QueueError};
 
-use crate::{Done, Verdict};
+use crate::{Done, Verdict, retry_delay_ms};
 
 /// What became of a settled delivery.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,17 +28,22 @@ pub async fn settle<Q: Queue>(queue: &Q, delivery: &Delivery, verdict: Verdict) 
             log_error(queue.retry(delivery, delay_ms, failure).await);
             Settled::Retained { delay_ms }
         }
+        Verdict::Release { delay_ms, .. } => released(queue, delivery, delay_ms).await,
         Verdict::Park(failure) => match queue.park(delivery, failure).await {
             Ok(()) => Settled::Parked,
             // It stays, to be parked the next time.
             Err(error) => {
                 log_error(Err(error));
-                let delay_ms = RETRY_DELAY_MS_MIN;
-                release(queue, std::slice::from_ref(delivery), delay_ms).await;
-                Settled::Retained { delay_ms }
+                let event = delivery.message.event.as_str();
+                released(queue, delivery, retry_delay_ms(event, delivery.deliveries)).await
             }
         },
     }
+}
+
+async fn released<Q: Queue>(queue: &Q, delivery: &Delivery, delay_ms: u64) -> Settled {
+    release(queue, std::slice::from_ref(delivery), delay_ms).await;
+    Settled::Retained { delay_ms }
 }
 
 /// Gives deliveries back to the queue without an attempt.

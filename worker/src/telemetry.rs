@@ -10,6 +10,7 @@ pub fn record(message: &Message, verdict: &Verdict, now: Timestamp) {
         Verdict::Done(Done::Committed(committed)) => record_committed(message, committed, now),
         Verdict::Done(Done::Duplicate) => record_duplicate(message),
         Verdict::Retry { delay_ms, failure } => record_retry(message, *delay_ms, failure),
+        Verdict::Release { delay_ms, failure } => record_released(message, *delay_ms, failure),
         Verdict::Park(failure) => record_parked(message, failure),
     }
 }
@@ -45,6 +46,13 @@ fn record_retry(message: &Message, delay_ms: u64, failure: &Failure) {
     let (cause, error, trace) = (failure.cause.as_str(), &failure.error, &message.trace);
     tracing::warn!(event, customer, cause, error, delay_ms, trace, "event failed, retry scheduled");
     count_event("retried");
+}
+
+fn record_released(message: &Message, delay_ms: u64, failure: &Failure) {
+    let (event, customer) = (message.event.as_str(), &*message.group.0);
+    let (cause, error, trace) = (failure.cause.as_str(), &failure.error, &message.trace);
+    tracing::warn!(event, customer, cause, error, delay_ms, trace, "event not applied yet");
+    count_event("released");
 }
 
 fn record_parked(message: &Message, failure: &Failure) {

@@ -2,7 +2,7 @@
 
 use tierlift_core::{
     change::Change, decide::Commit, failure::Failure, id::UserId, ledger::Outcome,
-    limits::ATTEMPTS_MAX, ports::Message,
+    limits::ATTEMPTS_MAX, ports::Delivery,
 };
 
 use crate::retry_delay_ms;
@@ -12,8 +12,16 @@ use crate::retry_delay_ms;
 pub enum Verdict {
     /// The event is in the ledger. The message can be deleted.
     Done(Done),
-    /// The failure may pass: redeliver the message after the delay.
+    /// The event may be the reason: redeliver its message after the delay, the attempt counted.
     Retry {
+        /// In milliseconds.
+        delay_ms: u64,
+        /// The failure.
+        failure: Failure,
+    },
+    /// The event is not the reason, and the failure passes by itself: redeliver its message after the delay,
+    /// as often as it takes.
+    Release {
         /// In milliseconds.
         delay_ms: u64,
         /// The failure.
@@ -57,26 +65,42 @@ impl From<&Commit> for Committed {
 }
 
 impl Verdict {
-    /// The verdict on a failure that may pass: another attempt, until [`ATTEMPTS_MAX`] failed.
+    /// The verdict on a failure of which the event may be the reason: another attempt, until
+    /// [`ATTEMPTS_MAX`] failed.
     #[must_use]
-    pub fn after_failure(failure: Failure, message: &Message, attempt: u32) -> Self {
-        if attempt >= ATTEMPTS_MAX {
+    pub fn after_failure(failure: Failure, delivery: &Delivery) -> Self {
+        if delivery.attempt >= ATTEMPTS_MAX {
             return Self::Park(failure);
         }
-        Self::Retry { delay_ms: retry_delay_ms(message.event.as_str(), attempt), failure }
+        Self::Retry { delay_ms: delay_ms(delivery), failure }
     }
+
+    /// The verdict on a failure of which the event is not the reason, such as a store that is away. It counts
+    /// against no event, and never parks one.
+    #[must_use]
+    pub fn after_outage(failure: Failure, delivery: &Delivery) -> Self {
+        Self::Release { delay_ms: delay_ms(delivery), failure }
+    }
+}
+
+fn delay_ms(delivery: &Delivery) -> u64 {
+    retry_delay_ms(delivery.message.event.as_str(), delivery.deliveries)
 }
 
 #[cfg(test)]
 mod tests {
     use tierlift_core::{
-        codes::Code, id::EventId, ports::Group, stripe::event::Type, time::Timestamp,
+        codes::Code,
+        id::EventId,
+        limits::RETRY_DELAY_MS_MAX,
+        ports::{Group, Message, Receipt},
+        stripe::event::Type,
+        time::Timestamp,
     };
 
     use super::*;
 
-    #[test]
-    fn a_failure_is_retried_later_and_later_and_the_last_one_parks() {
+    fn delivery(attempt: u32, deliveries: u32) -> Delivery {
         let event = EventId::new("evt_1").unwrap();
         let message = Message {
             group: Group::new(&event, None),
@@ -86,15 +110,35 @@ mod tests {
             trace: None,
             body: "{}".into(),
         };
-        let failure = || Failure::new(Code::StoreUnavailable, &"away");
+        Delivery { receipt: Receipt("1".to_owned()), message, attempt, deliveries }
+    }
+
+    fn failure() -> Failure {
+        Failure::new(Code::WorkerPanicked, &"a defect")
+    }
+
+    #[test]
+    fn a_failure_is_retried_later_and_later_and_the_last_one_parks() {
         for attempt in 1..ATTEMPTS_MAX {
             let delay_ms = retry_delay_ms("evt_1", attempt);
             let retry = Verdict::Retry { delay_ms, failure: failure() };
-            assert_eq!(Verdict::after_failure(failure(), &message, attempt), retry, "{attempt}");
+            let verdict = Verdict::after_failure(failure(), &delivery(attempt, attempt));
+            assert_eq!(verdict, retry, "{attempt}");
         }
         for attempt in [ATTEMPTS_MAX, ATTEMPTS_MAX + 1] {
-            let verdict = Verdict::after_failure(failure(), &message, attempt);
+            let verdict = Verdict::after_failure(failure(), &delivery(attempt, attempt));
             assert_eq!(verdict, Verdict::Park(failure()), "{attempt}");
+        }
+    }
+
+    #[test]
+    fn an_outage_is_waited_for_later_and_later_and_parks_nothing() {
+        for deliveries in [1, 2, 3, ATTEMPTS_MAX, 1_000, u32::MAX] {
+            // Not even the last attempt of an event that failed before.
+            let verdict = Verdict::after_outage(failure(), &delivery(ATTEMPTS_MAX, deliveries));
+            let delay_ms = retry_delay_ms("evt_1", deliveries);
+            assert!(delay_ms <= RETRY_DELAY_MS_MAX);
+            assert_eq!(verdict, Verdict::Release { delay_ms, failure: failure() }, "{deliveries}");
         }
     }
 }

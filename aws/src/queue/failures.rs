@@ -1,7 +1,7 @@
-//! Failure records in the table: how often a message failed and why, and how often it was released. SQS
-//! counts deliveries, and does not know how they ended.
+//! Failure records in the table: how often a message failed and why. SQS counts deliveries, and does not know
+//! how they ended. Only what is recorded here counts as an attempt, so an outage of the table never does.
 //!
-//! The end of a delivery is counted once, however often it is recorded: a mark of the delivery is
+//! A failure is counted once, however often it is recorded: a mark of the delivery is
 //! stored with the count. A record never delays a message for long or fails it: where the table is
 //! unavailable or slow, only the record is lost.
 
@@ -30,6 +30,8 @@ use crate::{
     store::{Item, PK, TTL, check_item, new_item, number, text},
 };
 
+/// The attribute that holds the mark of the last delivery that was counted.
+const MARK: &str = "failed_by";
 /// Bytes of the digest that marks a delivery.
 const MARK_BYTES: usize = 12;
 
@@ -42,13 +44,11 @@ pub(super) struct Failures {
     table: String,
 }
 
-/// How the earlier deliveries of a message ended.
+/// How the earlier attempts at a message ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct DeliveryHistory {
-    /// Deliveries that were released without an attempt.
-    pub(super) released: u32,
-    attempts: u32,
+    pub(super) attempts: u32,
     cause: Option<Code>,
     first_at: Timestamp,
     last_at: Timestamp,
@@ -77,7 +77,7 @@ impl Failures {
                 Ok(batch) => histories.extend(batch),
                 Err(error) => tracing::warn!(
                     %error,
-                    "failure records not read, every delivery counts as an attempt"
+                    "failure records not read, no earlier attempt counts"
                 ),
             }
         }
@@ -120,19 +120,7 @@ impl Failures {
             ("last_at".to_owned(), number(now.as_micros())),
         ]);
         let set_if_absent = Item::from([("first_at".to_owned(), number(now.as_micros()))]);
-        let end = DeliveryEnd { counter: "attempts", mark: "failed_by", set, set_if_absent };
-        self.record(id, handle, end, now).await;
-    }
-
-    /// Records that a delivery was released without an attempt.
-    pub(super) async fn record_release(&self, id: &str, handle: &str, now: Timestamp) {
-        let (set, set_if_absent) = (Item::new(), Item::new());
-        let end = DeliveryEnd { counter: "released", mark: "released_by", set, set_if_absent };
-        self.record(id, handle, end, now).await;
-    }
-
-    async fn record(&self, id: &str, handle: &str, end: DeliveryEnd, now: Timestamp) {
-        if let Err(error) = with_timeout(self.update(id, handle, end, now)).await {
+        if let Err(error) = with_timeout(self.update(id, handle, set, set_if_absent, now)).await {
             tracing::warn!(message = id, %error, "failure record not written");
         }
     }
@@ -141,16 +129,16 @@ impl Failures {
         &self,
         id: &str,
         handle: &str,
-        end: DeliveryEnd,
+        mut set: Item,
+        set_if_absent: Item,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let DeliveryEnd { counter, mark, mut set, set_if_absent } = end;
-        set.insert(mark.to_owned(), AttributeValue::S(delivery_mark(handle)));
+        set.insert(MARK.to_owned(), AttributeValue::S(delivery_mark(handle)));
         set.insert(TTL.to_owned(), number(now.plus_days(FAILURE_KEPT_DAYS).as_secs()));
         let mut set = new_item(key_of(id), set);
         let key = set.remove_entry(PK).map(|pk| HashMap::from([pk]));
         let update = Update::default().set(set).set_if_absent(set_if_absent);
-        let update = update.increment(counter).unless_equal(mark);
+        let update = update.increment("attempts").unless_equal(MARK);
         let request = self.client.update_item().table_name(&self.table).set_key(key);
         let updated = request
             .update_expression(update.expression())
@@ -166,18 +154,6 @@ impl Failures {
             Err(error) => Err(with_sources(&error)),
         }
     }
-}
-
-/// What the end of a delivery changes in the history of its message.
-struct DeliveryEnd {
-    /// The attribute that is incremented.
-    counter: &'static str,
-    /// The attribute that holds the mark of the last delivery that was counted.
-    mark: &'static str,
-    /// Attributes that are set.
-    set: Item,
-    /// Attributes that are set where they do not exist yet.
-    set_if_absent: Item,
 }
 
 fn parse(item: Item, key: &str) -> Result<DeliveryHistory, Error> {

@@ -1,7 +1,7 @@
 //! The queue on SQS FIFO: one message per event id, in order within each customer.
 //!
 //! SQS keeps the messages, their order and the dead letters. The table keeps what SQS does not: why a
-//! message failed, and how often it was released (`failures.rs`). Nothing here assumes that a request
+//! message failed, and how often (`failures.rs`). Nothing here assumes that a request
 //! is executed once: any request may be repeated, and any response may be lost.
 
 mod dead_letters;
@@ -143,8 +143,7 @@ impl ports::Queue for Queue {
     }
 
     async fn release(&self, deliveries: &[Delivery], delay_ms: u64) -> Result<(), QueueError> {
-        let recorded = self.record_releases(deliveries);
-        join(recorded, self.redeliver_after(deliveries, delay_ms)).await.1
+        self.redeliver_after(deliveries, delay_ms).await
     }
 
     async fn park(&self, delivery: &Delivery, failure: Failure) -> Result<(), QueueError> {

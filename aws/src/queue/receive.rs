@@ -117,7 +117,7 @@ impl Queue {
         failed.map(|(message, _)| message.id).collect()
     }
 
-    /// Every delivery is an attempt, except those that were released.
+    /// An attempt is one that was recorded as failed. SQS counts the deliveries.
     async fn count_attempts(&self, messages: Vec<(ReceivedMessage, Message)>) -> Vec<Delivery> {
         let redelivered = messages.iter().filter(|(message, _)| message.receive_count > 1);
         let ids: Vec<&str> = redelivered.map(|(message, _)| message.id.as_str()).collect();
@@ -125,9 +125,9 @@ impl Queue {
             if ids.is_empty() { HashMap::new() } else { self.failures.load(&ids).await };
         let delivery = |(received, message): (ReceivedMessage, Message)| {
             let history = histories.get(&received.id);
-            let released = history.map_or(0, |history: &DeliveryHistory| history.released);
-            let attempt = received.receive_count.saturating_sub(released).max(1);
-            Delivery { receipt: received.receipt(), message, attempt }
+            let failed = history.map_or(0, |history: &DeliveryHistory| history.attempts);
+            let (attempt, deliveries) = (failed.saturating_add(1), received.receive_count);
+            Delivery { receipt: received.receipt(), message, attempt, deliveries }
         };
         messages.into_iter().map(delivery).collect()
     }

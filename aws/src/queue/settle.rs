@@ -45,16 +45,6 @@ impl Queue {
         self.settle(&self.producer.queue_url, disposition, &handles).await
     }
 
-    /// Records that these deliveries were not attempted.
-    pub(super) async fn record_releases(&self, deliveries: &[Delivery]) {
-        let now = self.clock.now();
-        join_all(deliveries.iter().map(|delivery| {
-            let (id, handle) = id_and_handle(&delivery.receipt);
-            self.failures.record_release(id, handle, now)
-        }))
-        .await;
-    }
-
     /// Settles deliveries of a queue. Every batch is sent, even where another one fails.
     pub(super) async fn settle(
         &self,

@@ -1,5 +1,6 @@
 //! One command per module: its arguments, its help, and `run`.
 
+mod check;
 mod codes;
 mod serve;
 mod trigger;
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     #[command(alias = "simulate")]
     Trigger(trigger::Args),
+    Check(check::Args),
     Codes(codes::Args),
 }
 
@@ -46,6 +48,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args),
             Self::Trigger(args) => trigger::run(&args),
+            Self::Check(args) => check::run(&args),
             Self::Codes(args) => codes::run(&args),
         }
     }

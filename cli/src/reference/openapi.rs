@@ -82,6 +82,8 @@ const SOCKET: Refusals = &[
     ),
 ];
 const QUEUE: Refusals = &[(503, &[Code::QueueUnavailable])];
+const READY: Refusals =
+    &[(503, &[Code::DataMoved, Code::QueueUnavailable, Code::DiskFull, Code::QueueStalled])];
 const PAGE: Refusals = &[(404, &[Code::RouteNotFound])];
 /// Those of every route.
 const ANY: Refusals =
@@ -103,6 +105,7 @@ fn document() -> Value {
             "/session/refresh": { "post": refresh() },
             "/ws": { "get": socket() },
             "/healthz": { "get": health() },
+            "/readyz": { "get": ready() },
             "/metrics": { "get": metrics() },
             (format!("{PAGES_PATH}{{code}}")): { "get": page() },
         },
@@ -212,6 +215,11 @@ fn health() -> Value {
     operation("getHealth", "Get the depth of the queue", (200, success), QUEUE)
 }
 
+fn ready() -> Value {
+    let success = response("Events are applied", "application/json", &reference("Readiness"));
+    operation("getReadiness", "Get whether events are applied", (200, success), READY)
+}
+
 fn metrics() -> Value {
     let success = response("Prometheus text", "text/plain", &json!({ "type": "string" }));
     operation("getMetrics", "Get metrics", (200, success), QUEUE)
@@ -267,7 +275,7 @@ fn collect_routes(folder: &Path, routes: &mut BTreeSet<String>) {
 #[test]
 fn every_refusal_is_in_the_protocol() {
     let protocol = fs::read_to_string(repository().join("docs/protocol.md")).unwrap();
-    for (status, codes) in [TOKEN, REFRESH, WEBHOOK, SOCKET, QUEUE, PAGE, ANY].concat() {
+    for (status, codes) in [TOKEN, REFRESH, WEBHOOK, SOCKET, QUEUE, READY, PAGE, ANY].concat() {
         for code in codes {
             assert!(code.is_problem(), "{code}");
             let (start, text) = (format!("| {status} |"), format!("`{code}`"));

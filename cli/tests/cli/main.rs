@@ -4,6 +4,7 @@
 
 mod serving;
 
+mod data;
 mod demo;
 mod serve;
 mod setup;

@@ -19,8 +19,11 @@ pub struct Delivery {
     pub receipt: Receipt,
     /// The message.
     pub message: Message,
-    /// The number of this delivery, from 1.
+    /// The number of this attempt, from 1: one more than those that failed. What was released, or never
+    /// settled, was no attempt.
     pub attempt: u32,
+    /// The number of this delivery, from 1, whatever became of the earlier ones; a restart may begin anew.
+    pub deliveries: u32,
 }
 
 /// Receives messages and settles their deliveries.
@@ -43,7 +46,7 @@ pub trait Queue: Send + Sync {
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// Settles deliveries as not attempted: they are redelivered after `delay_ms`, and this attempt
-    /// does not count.
+    /// does not count. It works while nothing can be written.
     fn release(
         &self,
         deliveries: &[Delivery],

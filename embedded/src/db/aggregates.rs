@@ -194,7 +194,7 @@ pub(super) fn write<T: Aggregate>(
 }
 
 /// Parses an aggregate from its JSON, which must have the same key.
-fn aggregate<T: Aggregate>(row: &Row<'_>, key: &str) -> Result<T, Error> {
+pub(super) fn aggregate<T: Aggregate>(row: &Row<'_>, key: &str) -> Result<T, Error> {
     let text = row.get_ref(0)?.as_str().map_err(corrupt)?;
     let mut value: T = serde_json::from_str(text)
         .map_err(|error| corrupt(format_args!("the row of {key}: {error}")))?;

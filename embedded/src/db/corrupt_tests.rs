@@ -10,12 +10,10 @@ use tierlift_core::{
     codes::Code,
     customer::Customer,
     decide::{Commit, Decision, Loaded, decide},
+    failure::Failure,
     id::{CustomerId, EventId, UserId},
     policy::{Policy, PolicyConfig},
-    ports::{
-        DeadLetters, Enqueue, Enqueued, Group, LoadKeys, Message, Queue, QueueError, Store,
-        StoreError,
-    },
+    ports::{DeadLetters, Enqueue, Enqueued, Group, LoadKeys, Message, Queue, Store, StoreError},
     stripe::event::{Event, Type},
     time::Clock,
 };
@@ -29,7 +27,7 @@ use super::{
 };
 
 /// A `customer.subscription.created` event that names a user.
-fn created(event: &str, customer: &str, user: &str) -> Message {
+pub(super) fn created(event: &str, customer: &str, user: &str) -> Message {
     let body = format!(
         r#"{{"id":"{event}","type":"customer.subscription.created","created":1795000000,
             "livemode":false,"data":{{"object":{{"id":"sub_{customer}","customer":"{customer}",
@@ -41,7 +39,7 @@ fn created(event: &str, customer: &str, user: &str) -> Message {
 }
 
 /// What the worker would commit for a message of which nothing else is known.
-fn decided(message: &Message, user: &str, policy: &Policy) -> Commit {
+pub(super) fn decided(message: &Message, user: &str, policy: &Policy) -> Commit {
     let event =
         Event::parse(message.event.clone(), message.kind, &message.body, &policy.user_id_keys)
             .unwrap();
@@ -126,41 +124,55 @@ async fn a_damaged_ledger_row_is_an_error_and_still_counts_as_processed() {
 }
 
 #[tokio::test]
-async fn a_damaged_dead_letter_is_an_error_and_stays() {
+async fn a_damaged_dead_letter_stays_and_hides_no_other() {
     let evt_1 = EventId::new("evt_1").unwrap();
     for (sql, is_message) in [
-        ("UPDATE dead_letters SET failure = '{}'", false),
-        ("UPDATE dead_letters SET failure = 'not json'", false),
-        ("UPDATE dead_letters SET kind = 'of.a.later.program'", true),
+        ("UPDATE dead_letters SET failure = '{}' WHERE event = 'evt_1'", false),
+        ("UPDATE dead_letters SET failure = 'not json' WHERE event = 'evt_1'", false),
+        ("UPDATE dead_letters SET kind = 'of.a.later.program' WHERE event = 'evt_1'", true),
     ] {
         let (_folder, path) = folder();
         let db = open(&path).unwrap();
-        db.enqueue(message("evt_1")).await.unwrap();
-        let delivery = db.receive(1).await.unwrap().remove(0);
-        let failure = tierlift_core::failure::Failure::new(Code::PlanUnmapped, &"no role");
-        db.park(&delivery, failure).await.unwrap();
+        for event in ["evt_1", "evt_2"] {
+            db.enqueue(message(event)).await.unwrap();
+            let delivery = db.receive(1).await.unwrap().remove(0);
+            db.park(&delivery, Failure::new(Code::PlanUnmapped, &"no role")).await.unwrap();
+        }
         damage(&db, sql).await;
-        let unavailable = |error: QueueError| matches!(error, QueueError::Unavailable(_));
-        assert!(unavailable(db.get(&evt_1).await.unwrap_err()), "{sql}");
-        assert!(unavailable(db.list(9).await.unwrap_err()), "{sql}");
+        let listed = db.list(9).await.unwrap();
+        let causes: Vec<_> =
+            listed.iter().map(|it| (it.message.event.as_str(), it.failure.cause)).collect();
+        let (damaged, other) = (("evt_1", Code::StoreCorrupt), ("evt_2", Code::PlanUnmapped));
+        assert_eq!(causes, if is_message { vec![other] } else { vec![damaged, other] }, "{sql}");
         // Only the message is redriven, so a damaged failure record does not matter to it.
         assert_eq!(db.redrive(&evt_1).await.is_err(), is_message, "{sql}");
-        assert_eq!(db.depth().await.unwrap().dead, u64::from(is_message), "{sql}");
+        assert_eq!(db.depth().await.unwrap().dead, 1 + u64::from(is_message), "{sql}");
     }
 }
 
 #[tokio::test]
-async fn a_damaged_failure_record_is_an_error_and_its_message_stays() {
-    let (_folder, path) = folder();
-    let db = open(&path).unwrap();
-    db.enqueue(message("evt_1")).await.unwrap();
-    let delivery = db.receive(1).await.unwrap().remove(0);
-    damage(&db, "UPDATE queue SET failure = '{}'").await;
-    let failure = || tierlift_core::failure::Failure::new(Code::StoreUnavailable, &"away");
-    assert!(db.retry(&delivery, 0, failure()).await.is_err());
-    assert!(db.park(&delivery, failure()).await.is_err());
-    let depth = db.depth().await.unwrap();
-    assert_eq!((depth.queued, depth.dead), (1, 0));
+async fn a_failure_record_that_cannot_be_read_is_begun_anew() {
+    for record in [
+        r#"{"cause":"of.a.later_version","attempts":3,"first_at":0,"last_at":0,"last_error":""}"#,
+        "{}",
+        "not json",
+    ] {
+        let (_folder, path) = folder();
+        let db = open(&path).unwrap();
+        db.enqueue(message("evt_1")).await.unwrap();
+        let sql = format!("UPDATE queue SET failure = '{record}'");
+        db.write(move |tables| Ok(tables.connection.execute(&sql, ())?)).await.unwrap();
+        drop(db);
+        let db = open(&path).unwrap();
+        let delivery = db.receive(1).await.unwrap().remove(0);
+        assert_eq!(delivery.attempt, if record.contains('3') { 4 } else { 1 }, "{record}");
+        db.retry(&delivery, 0, Failure::new(Code::WorkerPanicked, &"a defect")).await.unwrap();
+        let delivery = db.receive(1).await.unwrap().remove(0);
+        db.park(&delivery, Failure::new(Code::PlanUnmapped, &"no role")).await.unwrap();
+        let dead = db.list(9).await.unwrap();
+        assert_eq!((dead[0].failure.cause, dead[0].failure.attempts), (Code::PlanUnmapped, 2));
+        assert_eq!(db.depth().await.unwrap().queued, 0);
+    }
 }
 
 #[tokio::test]
@@ -201,9 +213,9 @@ async fn a_commit_on_a_corrupt_row_does_not_roll_back_the_jobs_beside_it() {
     db.send_job(Job::Read(Box::new(move |_| {
         waiting.wait();
     })));
-    let before = db.submit(|tables| queue::enqueue(tables, message("evt_3")));
-    let corrupt = db.submit(move |tables| store::commit(tables, commit));
-    let after = db.submit(|tables| queue::enqueue(tables, message("evt_4")));
+    let before = db.submit(|tables| queue::enqueue(tables, &message("evt_3").into()));
+    let corrupt = db.submit(move |tables| store::commit(tables, &commit));
+    let after = db.submit(|tables| queue::enqueue(tables, &message("evt_4").into()));
     gate.wait();
     assert_eq!(before.await.unwrap().unwrap().unwrap(), Enqueued::Queued);
     assert!(matches!(corrupt.await.unwrap(), Err(super::Error::Corrupt(_))));

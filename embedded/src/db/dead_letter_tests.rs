@@ -67,8 +67,7 @@ async fn a_full_queue_takes_nothing_and_the_dead_letter_stays() {
     park(&db, message("evt_1")).await;
     db.write(|tables| {
         for seq in 0..i64::try_from(QUEUE_DEPTH_MAX).unwrap() {
-            let visible_at = Timestamp::default();
-            let entry = Entry { seq, failures: 0, visible_at, message: None };
+            let entry = Entry { seq, ..Entry::default() };
             tables.index.push(Group("cus_full".into()), entry);
         }
         Ok(())

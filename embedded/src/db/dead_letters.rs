@@ -2,8 +2,12 @@
 //!
 //! A message gets here when the queue parks it.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 use tierlift_core::{
+    codes::Code,
+    failure::{Failure, FailureRecord},
     id::EventId,
     ports::{DeadLetter, DeadLetters, Depth, QueueError},
     time::Timestamp,
@@ -29,7 +33,7 @@ fn redrive(tables: &mut Tables, event: &EventId) -> Result<Result<bool, QueueErr
         .transpose()?;
     let Some(message) = message else { return Ok(Ok(false)) };
     // A resend of the same event may be in the queue already; it counts as this one.
-    if let Err(full) = enqueue(tables, message)? {
+    if let Err(full) = enqueue(tables, &Arc::new(message))? {
         return Ok(Err(full));
     }
     tables
@@ -47,7 +51,10 @@ fn list(connection: &Connection, max: usize) -> Result<Vec<DeadLetter>, Error> {
     let mut rows = statement.query((limit(max),))?;
     let mut dead_letters = Vec::new();
     while let Some(row) = rows.next()? {
-        dead_letters.push(dead_letter(row)?);
+        match dead_letter(row) {
+            Ok(dead_letter) => dead_letters.push(dead_letter),
+            Err(error) => tracing::error!(%error, "dead letter left out, it cannot be read"),
+        }
     }
     Ok(dead_letters)
 }
@@ -63,13 +70,16 @@ fn get(connection: &Connection, event: &EventId) -> Result<Option<DeadLetter>, E
         .transpose()
 }
 
-/// A dead letter from the columns of a message and its failure record.
-fn dead_letter(row: &Row<'_>) -> Result<DeadLetter, Error> {
-    let failure = row.get_ref(6)?.as_str().map_err(corrupt)?;
-    Ok(DeadLetter {
-        message: message(row)?,
-        failure: serde_json::from_str(failure).map_err(corrupt)?,
-    })
+/// A dead letter from the columns of a message and its failure record. A record that cannot be read does not
+/// hide the message: only that is redriven.
+pub(super) fn dead_letter(row: &Row<'_>) -> Result<DeadLetter, Error> {
+    let message = message(row)?;
+    let text = row.get_ref(6)?.as_str().map_err(corrupt)?;
+    let failure = serde_json::from_str(text).unwrap_or_else(|error| {
+        let failure = Failure::new(Code::StoreCorrupt, &format_args!("failure record: {error}"));
+        FailureRecord::after(None, failure, message.received_at)
+    });
+    Ok(DeadLetter { message, failure })
 }
 
 fn depth(connection: &Connection) -> Result<Depth, Error> {

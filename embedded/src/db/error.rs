@@ -2,7 +2,11 @@
 
 use std::{fmt::Display, sync::Arc};
 
-use tierlift_core::ports::{QueueError, StoreError};
+use rusqlite::{ErrorCode, ffi};
+use tierlift_core::{
+    ports::{QueueError, StoreError},
+    time::Timestamp,
+};
 
 /// Why the file cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +16,25 @@ pub enum OpenError {
     InUse {
         /// The data file.
         path: String,
+    },
+    /// Its name is not a file's to SQLite.
+    #[error("{path:?} is no file name; name a file with --data")]
+    Name {
+        /// The name.
+        path: String,
+    },
+    /// It is a copy that lacks its log.
+    #[error(
+        "{path} lacks what was in its log, {path}-wal: it is a copy without it, or was copied while events \
+         were applied; {}. Put the log beside it, restore another copy, or go on without with \
+         --accept-data-loss",
+        up_to(*.latest)
+    )]
+    Incomplete {
+        /// The data file.
+        path: String,
+        /// Time of the latest event that it has.
+        latest: Option<Timestamp>,
     },
     /// A newer version of this program wrote it.
     #[error(
@@ -70,15 +93,25 @@ pub enum OpenError {
     },
 }
 
+fn up_to(latest: Option<Timestamp>) -> String {
+    latest.map_or_else(
+        || "no event in it can be read".to_owned(),
+        |latest| format!("what was applied after {latest} is missing"),
+    )
+}
+
 /// Why a job on the file failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// SQLite failed; the whole transaction was rolled back.
+    /// SQLite failed; the job's transaction was rolled back.
     #[error("the database failed: {0}")]
     Sql(#[source] Arc<rusqlite::Error>),
     /// A stored row is not what was written. The job wrote nothing.
     #[error("a stored row cannot be read: {0}")]
     Corrupt(String),
+    /// Another file, or none, is where the data file was.
+    #[error("the data file was moved, replaced or deleted while it was open")]
+    Moved,
     /// The database was closed.
     #[error("the database is closed")]
     Closed,
@@ -89,10 +122,48 @@ impl Error {
     /// back. A job reads before it writes, and a corrupt row is found by reading.
     pub(super) const fn dooms_transaction(&self) -> bool {
         match self {
-            Self::Sql(_) | Self::Closed => true,
+            Self::Sql(_) | Self::Moved | Self::Closed => true,
             Self::Corrupt(_) => false,
         }
     }
+
+    /// Whether every job would fail like this one, and this one will not once the cause is gone: a full
+    /// disk, a lock, a moved file. Any other error is about what the job reads or writes.
+    pub(super) fn concerns_every_job(&self) -> bool {
+        match self {
+            Self::Sql(error) => error.sqlite_error().copied().is_some_and(is_of_the_file),
+            Self::Corrupt(_) => false,
+            Self::Moved | Self::Closed => true,
+        }
+    }
+}
+
+fn is_of_the_file(failure: ffi::Error) -> bool {
+    if failure.code == ErrorCode::SystemIoFailure {
+        // A page that cannot be read concerns those who read it.
+        return !matches!(
+            failure.extended_code,
+            ffi::SQLITE_IOERR_READ
+                | ffi::SQLITE_IOERR_SHORT_READ
+                | ffi::SQLITE_IOERR_DATA
+                | ffi::SQLITE_IOERR_CORRUPTFS
+        );
+    }
+    matches!(
+        failure.code,
+        ErrorCode::PermissionDenied
+            | ErrorCode::OperationAborted
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+            | ErrorCode::ReadOnly
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::DiskFull
+            | ErrorCode::CannotOpen
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::NoLargeFileSupport
+            | ErrorCode::NotADatabase
+    )
 }
 
 /// A row that is not what was written.
@@ -116,7 +187,9 @@ impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         match error {
             Error::Corrupt(row) => Self::Corrupt(row),
-            Error::Sql(_) | Error::Closed => Self::Unavailable(Box::new(error)),
+            error if error.concerns_every_job() => Self::Unavailable(Box::new(error)),
+            // Retrying does not help: a damaged page stays damaged.
+            error => Self::Corrupt(error.to_string()),
         }
     }
 }

@@ -2,9 +2,10 @@
 //! reads to the readers. What a job does is written beside its port.
 
 use std::{
-    fmt,
+    fmt, io,
     path::Path,
     sync::{Arc, mpsc},
+    thread::JoinHandle,
 };
 
 use rusqlite::Connection;
@@ -14,12 +15,15 @@ use tokio::sync::oneshot;
 use super::{
     checkpoint::Checkpoints,
     dispatch::load_index,
-    engine::{self, Job, Reply},
+    engine::{Engine, Job},
     error::{Error, OpenError},
-    lock::Lock,
+    file::DataFile,
+    health::{FileHealth, Health},
+    mark::Mark,
     reader::Readers,
     rows, schema,
     tables::Tables,
+    transaction::Write,
 };
 
 /// The open file. Clones share it; it closes when the last one is dropped.
@@ -29,11 +33,26 @@ pub struct Db {
 }
 
 struct Inner {
-    jobs: mpsc::Sender<Job>,
+    /// The writing thread, until the file is closed.
+    writer: Option<(mpsc::Sender<Job>, JoinHandle<()>)>,
     readers: Readers,
+    health: Arc<Health>,
     clock: Clock,
-    /// Held for as long as any clone lives.
-    _lock: Lock,
+    /// Locked for as long as any clone lives, and closed after all connections.
+    file: Arc<DataFile>,
+}
+
+impl Drop for Inner {
+    /// Waits for the writing thread, which brings everything into the file and, as the last one that has it
+    /// open, removes the log.
+    fn drop(&mut self) {
+        let Some((jobs, thread)) = self.writer.take() else { return };
+        self.readers.close();
+        drop(jobs);
+        if thread.join().is_err() {
+            tracing::error!("writing thread panicked");
+        }
+    }
 }
 
 impl fmt::Debug for Db {
@@ -43,24 +62,66 @@ impl fmt::Debug for Db {
 }
 
 impl Db {
-    /// Opens or creates the file, migrates its schema, and starts the writing thread.
+    /// Opens or creates the file, migrates its schema, and starts the writing thread. A file that lacks what
+    /// was in its log is refused.
     pub fn open(path: &Path, clock: Clock) -> Result<Self, OpenError> {
-        let lock = Lock::acquire(path)?;
-        let connection = schema::open(path)?;
-        let path_text = path.display().to_string();
+        Self::open_with(path, clock, false)
+    }
+
+    /// Like [`open`](Self::open), and goes on with a file that lacks what was in its log.
+    pub fn open_accepting_data_loss(path: &Path, clock: Clock) -> Result<Self, OpenError> {
+        Self::open_with(path, clock, true)
+    }
+
+    fn open_with(path: &Path, clock: Clock, accept_data_loss: bool) -> Result<Self, OpenError> {
+        let mut file = DataFile::acquire(path)?;
+        let path_text = || path.display().to_string();
+        let io = |source| OpenError::Io { path: path_text(), source };
+        if lacks_log(&file).map_err(io)? {
+            let latest = schema::latest(file.path());
+            if !accept_data_loss {
+                return Err(OpenError::Incomplete { path: path_text(), latest });
+            }
+            tracing::warn!(?latest, "data file lacks what was in its log, and that is accepted");
+        }
+        let connection = schema::open(file.path(), accept_data_loss)?;
+        let is_complete = is_complete(&file).map_err(io)?;
         let index = load_index(&connection)
-            .map_err(|source| OpenError::Queue { path: path_text.clone(), source })?;
-        let tables = Tables::new(connection, index);
-        let readers = Readers::open(path)
-            .map_err(|source| OpenError::Sql { path: path_text.clone(), source })?;
-        let checkpoints = Checkpoints::start(path)?;
+            .map_err(|source| OpenError::Queue { path: path_text(), source })?;
+        // The first read made it.
+        file.remember_log();
+        let file = Arc::new(file);
+        let health = Arc::new(Health::new(clock.clone()));
+        if !is_complete {
+            health.set_incomplete();
+        }
+        let tables = Tables::new(connection, index, Arc::clone(&file), Arc::clone(&health));
+        let readers = Readers::open(file.path())
+            .map_err(|source| OpenError::Sql { path: path_text(), source })?;
         let (jobs, receiver) = mpsc::channel();
-        let engine_clock = clock.clone();
-        std::thread::Builder::new()
+        let engine =
+            Engine { tables, checkpoints: Checkpoints::start(&file)?, clock: clock.clone() };
+        let thread = std::thread::Builder::new()
             .name("tierlift-db".to_owned())
-            .spawn(move || engine::run(tables, &receiver, checkpoints, &engine_clock))
-            .map_err(|source| OpenError::Io { path: path_text, source })?;
-        Ok(Self { inner: Arc::new(Inner { jobs, readers, clock, _lock: lock }) })
+            .spawn(move || engine.run(&receiver))
+            .map_err(io)?;
+        let writer = Some((jobs, thread));
+        Ok(Self { inner: Arc::new(Inner { writer, readers, health, clock, file }) })
+    }
+
+    /// How the file is.
+    #[must_use]
+    pub fn file_health(&self) -> FileHealth {
+        let Inner { health, file, .. } = &*self.inner;
+        FileHealth {
+            commits_fail: health.commits_fail(),
+            moved: !file.is_in_place(),
+            log_bytes: file.log_bytes(),
+            is_complete: health.is_complete(),
+            checkpoint_age: health.checkpoint_age(),
+            disk_free_bytes: file.disk_free_bytes(),
+            stalled: health.stalled(),
+        }
     }
 
     /// Dedicates the file to live events or to test events, permanently. Returns false if it is
@@ -89,7 +150,7 @@ impl Db {
     /// Runs a job in the next transaction; returns its result when that is committed.
     pub(super) async fn write<R: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Tables) -> Result<R, Error> + Send + 'static,
+        job: impl FnMut(&mut Tables) -> Result<R, Error> + Send + 'static,
     ) -> Result<R, Error> {
         self.submit(job).await.map_err(|_| Error::Closed)?
     }
@@ -97,21 +158,14 @@ impl Db {
     /// Hands over a job for the next transaction, without waiting for the commit.
     ///
     /// A job that finds a corrupt row fails by itself: it has written nothing, and the jobs that share
-    /// its transaction are committed.
+    /// its transaction are committed. If SQLite fails it, its transaction is rolled back, and all of its jobs
+    /// run again, each alone.
     pub(super) fn submit<R: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Tables) -> Result<R, Error> + Send + 'static,
+        job: impl FnMut(&mut Tables) -> Result<R, Error> + Send + 'static,
     ) -> oneshot::Receiver<Result<R, Error>> {
         let (sender, receiver) = oneshot::channel();
-        self.send_job(Job::Write(Box::new(move |tables| {
-            let result = job(tables);
-            let doom = result.as_ref().err().filter(|error| error.dooms_transaction()).cloned();
-            let reply: Reply = Box::new(move |committed| {
-                // The caller may have gone; the job is done all the same.
-                let _ = sender.send(committed.and(result));
-            });
-            (doom.map_or(Ok(()), Err), reply)
-        })));
+        self.send_job(Job::Write(Box::new(WriteJob { job, result: Err(Error::Closed), sender })));
         receiver
     }
 
@@ -140,10 +194,46 @@ impl Db {
 
     pub(super) fn send_job(&self, job: Job) {
         // The thread outlives every sender. If it has panicked, the job's reply channel closes.
-        let _ = self.inner.jobs.send(job);
+        if let Some((jobs, _)) = &self.inner.writer {
+            let _ = jobs.send(job);
+        }
     }
 
     pub(super) fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+}
+
+/// Whether a file says that it is incomplete, and has no log beside it.
+fn lacks_log(file: &DataFile) -> io::Result<bool> {
+    let mark = file.head()?.as_ref().and_then(Mark::of_head);
+    Ok(mark == Some(Mark::Incomplete) && file.log_bytes() == 0)
+}
+
+/// Whether a file that was just opened holds everything by itself.
+fn is_complete(file: &DataFile) -> io::Result<bool> {
+    let mark = file.head()?.as_ref().and_then(Mark::of_head);
+    Ok(mark == Some(Mark::Complete) && file.log_bytes() == 0)
+}
+
+/// A job, its latest result, and who waits for it.
+struct WriteJob<J, R> {
+    job: J,
+    result: Result<R, Error>,
+    sender: oneshot::Sender<Result<R, Error>>,
+}
+
+impl<R: Send, J: FnMut(&mut Tables) -> Result<R, Error> + Send> Write for WriteJob<J, R> {
+    fn run(&mut self, tables: &mut Tables) -> Result<(), Error> {
+        self.result = (self.job)(tables);
+        match &self.result {
+            Err(error) if error.dooms_transaction() => Err(error.clone()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn reply(self: Box<Self>, committed: Result<(), Error>) {
+        // The caller may have gone; the job is done all the same.
+        let _ = self.sender.send(committed.and(self.result));
     }
 }

@@ -14,6 +14,7 @@
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     ops::Range,
+    sync::Arc,
 };
 
 use tierlift_core::{
@@ -23,22 +24,36 @@ use tierlift_core::{
 };
 use tokio::sync::oneshot;
 
-/// One queued message: its row, and how often it failed.
-#[derive(Debug)]
+/// One queued message: its row, and how often it failed and was delivered.
+#[derive(Debug, Default)]
 pub(super) struct Entry {
     pub(super) seq: i64,
     pub(super) failures: u32,
+    /// Deliveries by this process.
+    pub(super) deliveries: u32,
     pub(super) visible_at: Timestamp,
     /// The message itself for its first delivery, if there was room to keep it.
-    pub(super) message: Option<Box<Message>>,
+    pub(super) message: Option<Arc<Message>>,
+}
+
+/// What a change of the queue's rows changes here, once it is committed.
+#[derive(Debug)]
+pub(super) enum IndexChange {
+    /// A message was added to the end of its group.
+    Pushed(Group, Entry),
+    /// The message of a delivery left the queue.
+    Completed(u64),
+    /// A delivery failed; its message is visible again at that time.
+    Retried(u64, Timestamp),
 }
 
 /// A message that was taken for delivery.
 #[derive(Debug)]
 pub(super) struct InFlightMessage {
-    pub(super) message: Option<Box<Message>>,
+    pub(super) message: Option<Arc<Message>>,
     pub(super) seq: i64,
     pub(super) attempt: u32,
+    pub(super) deliveries: u32,
     pub(super) delivery: u64,
 }
 
@@ -87,6 +102,17 @@ impl Index {
         self.len
     }
 
+    /// Applies a committed change.
+    pub(super) fn apply(&mut self, change: IndexChange) {
+        match change {
+            IndexChange::Pushed(group, entry) => self.push(group, entry),
+            IndexChange::Completed(delivery) => self.complete(delivery),
+            IndexChange::Retried(delivery, visible_at) => {
+                self.redeliver(delivery, visible_at, |head| head.failures += 1);
+            }
+        }
+    }
+
     /// Adds a message to the end of its group.
     pub(super) fn push(&mut self, group: Group, mut entry: Entry) {
         let bytes = entry.message.as_ref().map_or(0, |message| message.body.len());
@@ -115,12 +141,14 @@ impl Index {
             let delivery = self.last_delivery;
             let timeout_at = now.plus_secs(VISIBILITY_TIMEOUT_SECS);
             queue.in_flight = Some(InFlight { delivery, timeout_at });
+            head.deliveries += 1;
             let message = head.message.take();
             self.bodies_bytes -= message.as_ref().map_or(0, |message| message.body.len());
             taken.push(InFlightMessage {
                 message,
                 seq: head.seq,
                 attempt: head.failures + 1,
+                deliveries: head.deliveries,
                 delivery,
             });
             self.due.insert((timeout_at, group.clone()));
@@ -129,39 +157,32 @@ impl Index {
         taken
     }
 
-    /// Settles a delivery as done and removes its message. Returns the message's row, or `None` if the
-    /// delivery has timed out.
-    pub(super) fn complete(&mut self, delivery: u64) -> Option<i64> {
-        let group = self.end_delivery(delivery)?;
-        let queue = self.groups.get_mut(&group)?;
-        let entry = queue.entries.pop_front()?;
-        self.len -= 1;
+    /// Removes the message of a delivery, unless that has timed out.
+    pub(super) fn complete(&mut self, delivery: u64) {
+        let Some(group) = self.end_delivery(delivery) else { return };
+        let Some(queue) = self.groups.get_mut(&group) else { return };
+        if queue.entries.pop_front().is_some() {
+            self.len -= 1;
+        }
         if queue.entries.is_empty() {
             self.groups.remove(&group);
         } else {
             self.schedule(group);
         }
-        Some(entry.seq)
     }
 
-    /// Settles a delivery as failed: its message stays first and is visible again at `visible_at`.
-    pub(super) fn retry(&mut self, delivery: u64, visible_at: Timestamp) -> Option<i64> {
-        self.redeliver(delivery, visible_at, 1)
+    /// Settles a delivery as not attempted: its message stays first and is visible again at `visible_at`.
+    pub(super) fn release(&mut self, delivery: u64, visible_at: Timestamp) {
+        self.redeliver(delivery, visible_at, |_| {});
     }
 
-    /// Settles a delivery as not attempted: like [`Self::retry`], but it does not count.
-    pub(super) fn release(&mut self, delivery: u64, visible_at: Timestamp) -> Option<i64> {
-        self.redeliver(delivery, visible_at, 0)
-    }
-
-    fn redeliver(&mut self, delivery: u64, visible_at: Timestamp, failures: u32) -> Option<i64> {
-        let group = self.end_delivery(delivery)?;
-        let head = self.groups.get_mut(&group)?.entries.front_mut()?;
-        head.failures += failures;
+    fn redeliver(&mut self, delivery: u64, visible_at: Timestamp, count: impl FnOnce(&mut Entry)) {
+        let Some(group) = self.end_delivery(delivery) else { return };
+        let Some(queue) = self.groups.get_mut(&group) else { return };
+        let Some(head) = queue.entries.front_mut() else { return };
+        count(head);
         head.visible_at = visible_at;
-        let seq = head.seq;
         self.schedule(group);
-        Some(seq)
     }
 
     /// The row of a delivery that is not settled and has not timed out.
@@ -198,16 +219,10 @@ impl Index {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// Replaces the messages with those of a reloaded index, in which none is in flight. The receivers
-    /// go on waiting.
-    ///
-    /// Deliveries pause first: the fault that lost the transaction, most likely a full disk, would lose
-    /// the next one too, and the attempts of a message could not be counted.
-    pub(super) fn replace(&mut self, fresh: Self, now: Timestamp) {
-        let waiters = std::mem::take(&mut self.waiters);
-        let last_delivery = self.last_delivery;
-        let pause = now..now.plus_millis(i64::try_from(RETRY_DELAY_MS_MIN).unwrap_or(i64::MAX));
-        *self = Self { last_delivery, waiters, pause, ..fresh };
+    /// Delivers nothing for a moment: what lost a transaction of everybody, most likely a full disk, would
+    /// lose the next one too.
+    pub(super) fn pause(&mut self, now: Timestamp) {
+        self.pause = now..now.plus_millis(i64::try_from(RETRY_DELAY_MS_MIN).unwrap_or(i64::MAX));
     }
 
     /// Ends a delivery, unless it has timed out; returns its group.
@@ -240,9 +255,6 @@ impl Index {
             if let Some(timed_out) = queue.in_flight.take() {
                 // It was not settled in time: the delivery is void and the message is redelivered.
                 self.deliveries.remove(&timed_out.delivery);
-                if let Some(head) = queue.entries.front_mut() {
-                    head.failures += 1;
-                }
             }
             self.ready.push_back(group);
         }

@@ -3,12 +3,14 @@
 //! One thread owns the writing connection (`engine`). Jobs reach it over a channel; all jobs that
 //! wait when it wakes share one transaction and so one fsync, and every reply waits for that commit.
 //! Reads of committed state go to connections of their own (`reader`). The file belongs to one
-//! process at a time, and a lock beside it enforces that.
+//! process at a time, and a lock on it enforces that.
 //!
 //! It refuses to decide: what an event changes is core's, and what a failure means is the worker's.
 
 mod error;
-mod lock;
+mod file;
+mod health;
+mod mark;
 mod schema;
 
 mod aggregates;
@@ -23,21 +25,29 @@ mod checkpoint;
 mod dispatch;
 mod engine;
 mod reader;
+mod transaction;
 
 mod handle;
 
+mod check;
 mod dead_letters;
 mod queue;
 mod scan;
 mod store;
 
+pub use check::check;
 pub use error::{Error, OpenError};
 pub use handle::Db;
+pub use health::FileHealth;
 pub use scan::Snapshot;
 
+#[cfg(test)]
+mod copy_tests;
 #[cfg(test)]
 mod corrupt_tests;
 #[cfg(test)]
 mod dead_letter_tests;
+#[cfg(test)]
+mod isolation_tests;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
 //! The queue: one row for each message, deduplicated by event id, in order within each group.
 //!
-//! The index in memory changes together with the rows. If their transaction is lost, the engine reloads
-//! the index from the file.
+//! The index in memory follows the rows as soon as their transaction is committed. A release changes the
+//! index alone, so that it works while nothing can be written; after a restart the message is ready.
 
-use rusqlite::Connection;
+use std::sync::Arc;
+
+use rusqlite::{Connection, Error::ToSqlConversionFailure};
 use tierlift_core::{
     failure::{Failure, FailureRecord},
     limits::QUEUE_DEPTH_MAX,
@@ -14,16 +16,16 @@ use tokio::sync::oneshot;
 
 use super::{
     engine::Job,
-    error::{Error, corrupt},
+    error::Error,
     handle::Db,
-    index::{Entry, Waiter},
+    index::{Entry, IndexChange, Waiter},
     tables::Tables,
 };
 
 /// Adds a message to the queue.
 pub(super) fn enqueue(
     tables: &mut Tables,
-    message: Message,
+    message: &Arc<Message>,
 ) -> Result<Result<Enqueued, QueueError>, Error> {
     if tables.index.len() >= QUEUE_DEPTH_MAX {
         return Ok(Err(QueueError::Full));
@@ -46,9 +48,8 @@ pub(super) fn enqueue(
         return Ok(Ok(Enqueued::Duplicate));
     }
     let seq = tables.connection.last_insert_rowid();
-    let group = message.group.clone();
-    let message = Some(Box::new(message));
-    tables.index.push(group, Entry { seq, failures: 0, visible_at: Timestamp::default(), message });
+    let entry = Entry { seq, message: Some(Arc::clone(message)), ..Entry::default() };
+    tables.change_index(IndexChange::Pushed(message.group.clone(), entry));
     Ok(Ok(Enqueued::Queued))
 }
 
@@ -59,8 +60,10 @@ fn delivery_number(receipt: &Receipt) -> u64 {
 
 fn delete(tables: &mut Tables, receipts: &[Receipt]) -> Result<(), Error> {
     for receipt in receipts {
-        if let Some(seq) = tables.index.complete(delivery_number(receipt)) {
+        let delivery = delivery_number(receipt);
+        if let Some(seq) = tables.index.row_of(delivery) {
             remove(&tables.connection, seq)?;
+            tables.change_index(IndexChange::Completed(delivery));
         }
     }
     Ok(())
@@ -71,69 +74,73 @@ fn remove(connection: &Connection, seq: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// The failure record of a queued message after one more failure, as JSON.
+/// The failure record of a queued message after one more failure, as JSON. A record that cannot be read, such
+/// as one with a cause of a later version, is begun anew: it must not keep its message from being settled.
 fn failure_after(
     connection: &Connection,
     seq: i64,
-    failure: Failure,
+    failure: &Failure,
     now: Timestamp,
 ) -> Result<String, Error> {
     let known: Option<String> = connection
         .prepare_cached("SELECT failure FROM queue WHERE seq = ?1")?
         .query_row((seq,), |row| row.get(0))?;
-    let known: Option<FailureRecord> =
-        known.as_deref().map(serde_json::from_str).transpose().map_err(corrupt)?;
-    serde_json::to_string(&FailureRecord::after(known.as_ref(), failure, now)).map_err(corrupt)
+    let known: Option<FailureRecord> = known.and_then(|text| {
+        serde_json::from_str(&text)
+            .inspect_err(|error| tracing::error!(seq, %error, "failure record cannot be read"))
+            .ok()
+    });
+    let record = FailureRecord::after(known.as_ref(), failure.clone(), now);
+    serde_json::to_string(&record).map_err(|error| ToSqlConversionFailure(Box::new(error)).into())
 }
 
 fn retry(
     tables: &mut Tables,
     receipt: &Receipt,
     visible_at: Timestamp,
-    failure: Failure,
+    failure: &Failure,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Some(seq) = tables.index.row_of(delivery_number(receipt)) else { return Ok(()) };
+    let delivery = delivery_number(receipt);
+    let Some(seq) = tables.index.row_of(delivery) else { return Ok(()) };
     let failure = failure_after(&tables.connection, seq, failure, now)?;
     tables
         .connection
         .prepare_cached("UPDATE queue SET visible_at = ?2, failure = ?3 WHERE seq = ?1")?
         .execute((seq, visible_at.as_micros(), failure))?;
-    tables.index.retry(delivery_number(receipt), visible_at);
-    Ok(())
-}
-
-fn release(tables: &mut Tables, receipts: &[Receipt], visible_at: Timestamp) -> Result<(), Error> {
-    for receipt in receipts {
-        if let Some(seq) = tables.index.release(delivery_number(receipt), visible_at) {
-            tables
-                .connection
-                .prepare_cached("UPDATE queue SET visible_at = ?2 WHERE seq = ?1")?
-                .execute((seq, visible_at.as_micros()))?;
-        }
-    }
+    tables.change_index(IndexChange::Retried(delivery, visible_at));
     Ok(())
 }
 
 fn park(
     tables: &mut Tables,
     receipt: &Receipt,
-    failure: Failure,
+    failure: &Failure,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Some(seq) = tables.index.row_of(delivery_number(receipt)) else { return Ok(()) };
-    let failure = failure_after(&tables.connection, seq, failure, now)?;
-    tables
-        .connection
+    let delivery = delivery_number(receipt);
+    let Some(seq) = tables.index.row_of(delivery) else { return Ok(()) };
+    park_row(&tables.connection, seq, failure, now)?;
+    tables.change_index(IndexChange::Completed(delivery));
+    Ok(())
+}
+
+/// Moves a row to the dead letters as it stands, whether or not its message can be read.
+pub(super) fn park_row(
+    connection: &Connection,
+    seq: i64,
+    failure: &Failure,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let failure = failure_after(connection, seq, failure, now)?;
+    connection
         .prepare_cached(
             "INSERT OR REPLACE INTO dead_letters
                  (event, kind, message_group, received_at, trace, failure, body)
              SELECT event, kind, message_group, received_at, trace, ?2, body FROM queue WHERE seq = ?1",
         )?
         .execute((seq, failure))?;
-    remove(&tables.connection, seq)?;
-    tables.index.complete(delivery_number(receipt));
-    Ok(())
+    remove(connection, seq)
 }
 
 fn millis(delay_ms: u64) -> i64 {
@@ -142,7 +149,8 @@ fn millis(delay_ms: u64) -> i64 {
 
 impl Enqueue for Db {
     async fn enqueue(&self, message: Message) -> Result<Enqueued, QueueError> {
-        self.write(move |tables| enqueue(tables, message)).await?
+        let message = Arc::new(message);
+        self.write(move |tables| enqueue(tables, &message)).await?
     }
 }
 
@@ -168,18 +176,24 @@ impl Queue for Db {
     ) -> Result<(), QueueError> {
         let (now, receipt) = (self.now(), delivery.receipt.clone());
         let visible_at = now.plus_millis(millis(delay_ms));
-        Ok(self.write(move |tables| retry(tables, &receipt, visible_at, failure, now)).await?)
+        Ok(self.write(move |tables| retry(tables, &receipt, visible_at, &failure, now)).await?)
     }
 
     async fn release(&self, deliveries: &[Delivery], delay_ms: u64) -> Result<(), QueueError> {
         let visible_at = self.now().plus_millis(millis(delay_ms));
-        let receipts: Vec<_> = deliveries.iter().map(|it| it.receipt.clone()).collect();
-        Ok(self.write(move |tables| release(tables, &receipts, visible_at)).await?)
+        let released: Vec<_> = deliveries.iter().map(|it| delivery_number(&it.receipt)).collect();
+        let release = move |tables: &mut Tables| {
+            for delivery in released {
+                tables.index.release(delivery, visible_at);
+            }
+            Ok(())
+        };
+        Ok(self.read_uncommitted(release).await?)
     }
 
     async fn park(&self, delivery: &Delivery, failure: Failure) -> Result<(), QueueError> {
         let (now, receipt) = (self.now(), delivery.receipt.clone());
-        Ok(self.write(move |tables| park(tables, &receipt, failure, now)).await?)
+        Ok(self.write(move |tables| park(tables, &receipt, &failure, now)).await?)
     }
 }
 

@@ -97,7 +97,7 @@ pub(super) fn ledger(
         .transpose()
 }
 
-fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Error> {
+pub(super) fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Error> {
     let text = |column: usize| -> Result<Option<&str>, Error> {
         row.get_ref(column)?.as_str_or_null().map_err(corrupt)
     };

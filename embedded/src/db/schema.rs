@@ -3,17 +3,15 @@
 //! A file that a newer program wrote is refused: nothing is guessed. `application_id` distinguishes
 //! tierlift's files from other SQLite files.
 
-use std::{fs::OpenOptions, path::Path};
+use std::path::Path;
 
-use rusqlite::Connection;
-use tierlift_core::limits::{
-    PAGE_CACHE_KIB_MAX, STATEMENTS_CACHED_MAX, WAL_KEPT_BYTES_MAX, WAL_PAGES_MAX,
+use rusqlite::{Connection, OpenFlags};
+use tierlift_core::{
+    limits::{PAGE_CACHE_KIB_MAX, STATEMENTS_CACHED_MAX, WAL_KEPT_BYTES_MAX, WAL_PAGES_MAX},
+    time::Timestamp,
 };
 
-use super::error::OpenError;
-
-/// "tlft", which identifies the file to `file` and to SQLite.
-const APPLICATION_ID: i64 = 0x746c_6674;
+use super::{error::OpenError, mark::Mark, reader, rows};
 
 /// The version of files that were written before the first release. They are refused.
 const UNRELEASED: usize = 1;
@@ -112,26 +110,27 @@ const V3: &str = "
     ALTER TABLE ledger ADD COLUMN reason TEXT;
 ";
 
-/// Opens the writing connection and migrates the schema.
-pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
+/// Opens the writing connection to an existing file and migrates the schema.
+pub(super) fn open(path: &Path, accept_data_loss: bool) -> Result<Connection, OpenError> {
     let path_text = path.display().to_string();
     let sql = |source| OpenError::Sql { path: path_text.clone(), source };
-    create_private(path).map_err(|source| OpenError::Io { path: path_text.clone(), source })?;
-    let mut connection = Connection::open(path).map_err(sql)?;
+    let mut connection = connect(path).map_err(sql)?;
     let found = identify(&connection, path)?;
-    configure(&connection).map_err(sql)?;
+    let pages: i64 =
+        connection.pragma_query_value(None, "page_count", |row| row.get(0)).map_err(sql)?;
+    if found == 0 && pages > 0 && !accept_data_loss {
+        return Err(OpenError::Incomplete { path: path_text, latest: None });
+    }
+    // A new file has its tables before it has a log, so it never is one without the other.
     migrate(&mut connection, found).map_err(sql)?;
+    configure(&connection).map_err(sql)?;
     Ok(connection)
 }
 
-/// Creates a missing file for its owner only, since it says who pays for what. An existing file keeps
-/// its permissions.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+/// A connection that can write. The name is a file's, never a URI.
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags)
 }
 
 /// The schema version of a file that is tierlift's or empty.
@@ -140,11 +139,12 @@ fn identify(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
     let sql = |source| OpenError::Sql { path: path_text(), source };
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get(0));
     let version: i64 = number("user_version").map_err(sql)?;
-    let application: i64 = number("application_id").map_err(sql)?;
+    let application = connection.pragma_query_value(None, "application_id", |row| row.get(0));
+    let mark = Mark::parse(application.map_err(sql)?);
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_master", (), |row| row.get(0))
         .map_err(sql)?;
-    if application != APPLICATION_ID && (tables > 0 || version != 0) {
+    if mark.is_none() && (tables > 0 || version != 0) {
         return Err(OpenError::Foreign { path: path_text() });
     }
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
@@ -176,13 +176,23 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// All steps in one transaction, so that a file is never between two versions.
 fn migrate(connection: &mut Connection, found: usize) -> rusqlite::Result<()> {
-    for (version, step) in MIGRATIONS.iter().enumerate().skip(found) {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(step)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", i64::try_from(version + 1).unwrap_or(0))?;
-        transaction.commit()?;
+    if found == MIGRATIONS.len() {
+        return Ok(());
     }
-    Ok(())
+    let transaction = connection.transaction()?;
+    for step in MIGRATIONS.iter().skip(found) {
+        transaction.execute_batch(step)?;
+    }
+    let mark = if found == 0 { Mark::Complete } else { Mark::Incomplete };
+    mark.set(&transaction)?;
+    let version = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()
+}
+
+/// The time of the latest commit that a file remembers, if that can be read.
+pub(super) fn latest(path: &Path) -> Option<Timestamp> {
+    rows::latest_commit_at(&reader::connect(path).ok()?).ok().flatten()
 }

@@ -53,8 +53,11 @@ fn load(tables: &mut Tables, keys: &LoadKeys) -> Result<Loaded, Error> {
 
 /// Reads before it writes, so that a refused commit leaves nothing in the transaction that it shares
 /// with other jobs.
-pub(super) fn commit(tables: &mut Tables, commit: Commit) -> Result<Result<(), StoreError>, Error> {
-    if is_conflict(tables, &commit)? {
+pub(super) fn commit(
+    tables: &mut Tables,
+    commit: &Commit,
+) -> Result<Result<(), StoreError>, Error> {
+    if is_conflict(tables, commit)? {
         return Ok(Err(StoreError::Conflict));
     }
     let Tables { connection, cache, .. } = tables;
@@ -68,13 +71,13 @@ pub(super) fn commit(tables: &mut Tables, commit: Commit) -> Result<Result<(), S
     for invoice in &commit.invoices {
         aggregates::write(connection, invoice, now)?;
     }
-    if let Some(customer) = commit.customer {
-        aggregates::write(connection, &customer, now)?;
-        cache.wrote_customer(customer);
+    if let Some(customer) = &commit.customer {
+        aggregates::write(connection, customer, now)?;
+        cache.wrote_customer(customer.clone());
     }
-    for account in commit.accounts {
-        aggregates::write(connection, &account, now)?;
-        cache.wrote_account(account);
+    for account in &commit.accounts {
+        aggregates::write(connection, account, now)?;
+        cache.wrote_account(account.clone());
     }
     Ok(Ok(()))
 }
@@ -113,7 +116,7 @@ impl Store for Db {
     }
 
     async fn commit(&self, decision: Commit) -> Result<(), StoreError> {
-        self.write(move |tables| commit(tables, decision)).await?
+        self.write(move |tables| commit(tables, &decision)).await?
     }
 
     async fn account(&self, user: &UserId) -> Result<Option<Account>, StoreError> {

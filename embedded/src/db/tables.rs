@@ -1,19 +1,63 @@
 //! What the writing thread owns: the file, the queue's index, and the rows it caches.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
-use super::{cache::Cache, index::Index};
+use super::{
+    cache::Cache,
+    file::DataFile,
+    health::Health,
+    index::{Index, IndexChange},
+};
 
 /// The state that jobs on the writing thread work on.
 pub(super) struct Tables {
     pub(super) connection: Connection,
     pub(super) index: Index,
     pub(super) cache: Cache,
+    pub(super) file: Arc<DataFile>,
+    pub(super) health: Arc<Health>,
+    /// Whether something was committed since this was last reset.
+    pub(super) has_changed: bool,
+    /// What the open transaction will change in the index. The index itself always shows what is
+    /// committed, so a lost transaction leaves every delivery as it was.
+    changes: Vec<IndexChange>,
 }
 
 impl Tables {
     /// The tables of a file whose queue has this index.
-    pub(super) fn new(connection: Connection, index: Index) -> Self {
-        Self { connection, index, cache: Cache::default() }
+    pub(super) fn new(
+        connection: Connection,
+        index: Index,
+        file: Arc<DataFile>,
+        health: Arc<Health>,
+    ) -> Self {
+        health.queue_moved_on(index.len() == 0);
+        let (cache, changes) = (Cache::default(), Vec::new());
+        Self { connection, index, cache, file, health, has_changed: false, changes }
+    }
+
+    /// Changes the index when the open transaction is committed.
+    pub(super) fn change_index(&mut self, change: IndexChange) {
+        self.changes.push(change);
+    }
+
+    /// The open transaction was committed.
+    pub(super) fn committed(&mut self) {
+        let mut moves_on = self.index.len() == 0;
+        for change in self.changes.drain(..) {
+            moves_on |= matches!(change, IndexChange::Completed(_));
+            self.index.apply(change);
+        }
+        if moves_on {
+            self.health.queue_moved_on(self.index.len() == 0);
+        }
+    }
+
+    /// The open transaction was lost.
+    pub(super) fn lost(&mut self) {
+        self.changes.clear();
+        self.cache.clear();
     }
 }

@@ -1,14 +1,7 @@
 //! Tests of the file itself: whose it is, which version, and what survives.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::path::{Path, PathBuf};
 
-use futures_util::FutureExt;
 use rusqlite::Connection;
 use tierlift_core::{
     id::{CustomerId, EventId},
@@ -17,7 +10,7 @@ use tierlift_core::{
     time::{Clock, Timestamp},
 };
 
-use super::{Db, OpenError, engine::Job};
+use super::{Db, OpenError};
 
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
 
@@ -56,22 +49,6 @@ async fn what_was_acknowledged_is_there_at_the_next_start() {
     let db = open(&path).unwrap();
     assert_eq!(db.depth().await.unwrap().queued, 2);
     assert_eq!(db.receive(1).await.unwrap()[0].message, message("evt_1"));
-}
-
-#[tokio::test]
-async fn a_message_that_cannot_be_read_holds_up_nobody_else() {
-    for damage in ["kind = 'of.a.later.program'", "event = ''"] {
-        let (_folder, path) = folder();
-        let db = open(&path).unwrap();
-        let other = Message { group: Group("cus_2".into()), ..message("evt_2") };
-        db.enqueue(message("evt_1")).await.unwrap();
-        db.enqueue(other.clone()).await.unwrap();
-        let sql = format!("UPDATE queue SET {damage} WHERE event = 'evt_1'");
-        db.write(move |tables| Ok(tables.connection.execute(&sql, ())?)).await.unwrap();
-        drop(db);
-        let received = open(&path).unwrap().receive(9).await.unwrap();
-        assert_eq!(received.iter().map(|one| &one.message).collect::<Vec<_>>(), [&other]);
-    }
 }
 
 #[test]
@@ -146,44 +123,6 @@ async fn commits_are_synced_to_disk() {
         .await
         .unwrap();
     assert_eq!(settings, ("Text(\"wal\")".to_owned(), "Integer(2)".to_owned()));
-}
-
-#[tokio::test]
-async fn a_lost_transaction_acknowledges_nothing_and_the_queue_goes_on() {
-    let (_folder, path) = folder();
-    let passed_secs = Arc::new(AtomicI64::default());
-    let clock = {
-        let passed_secs = passed_secs.clone();
-        Clock::new(move || NOW.plus_secs(passed_secs.load(Ordering::SeqCst)))
-    };
-    let db = Db::open(&path, clock).unwrap();
-    db.enqueue(message("evt_1")).await.unwrap();
-    // All three are submitted before the thread is free, so they share a transaction.
-    let gate = Arc::new(std::sync::Barrier::new(2));
-    let waiting = gate.clone();
-    db.send_job(Job::Read(Box::new(move |_| {
-        waiting.wait();
-    })));
-    let doomed = message("evt_2");
-    let sent = db.submit(move |tables| super::queue::enqueue(tables, doomed));
-    let broken = db.submit(|tables| Ok(tables.connection.execute("SELECT nonsense", ())?));
-    let after = message("evt_3");
-    let too = db.submit(move |tables| super::queue::enqueue(tables, after));
-    gate.wait();
-    assert!(sent.await.unwrap().is_err());
-    assert!(broken.await.unwrap().is_err());
-    // The job after the fault fails too or is in the next transaction, never half done.
-    let third = matches!(too.await, Ok(Ok(_)));
-    assert_eq!(db.depth().await.unwrap().queued, if third { 2 } else { 1 });
-    // Nothing is delivered at once: the next transaction would be lost for the same reason.
-    let mut received = std::pin::pin!(db.receive(9));
-    assert!(received.as_mut().now_or_never().is_none());
-    db.flush().await.unwrap();
-    assert!(received.as_mut().now_or_never().is_none());
-    passed_secs.store(1, Ordering::SeqCst);
-    db.flush().await.unwrap();
-    assert_eq!(received.await.unwrap()[0].message, message("evt_1"));
-    assert_eq!(db.enqueue(message("evt_2")).await.unwrap(), Enqueued::Queued);
 }
 
 #[tokio::test]

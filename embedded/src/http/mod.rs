@@ -21,7 +21,7 @@ use axum::{
 use tierlift_core::{
     codes::Code,
     limits::{PREFLIGHT_AGE_SECS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_TIMEOUT_SECS},
-    ports::{DeadLetters, Enqueue, Store, WaitingList},
+    ports::{Enqueue, Store},
     stripe::signature::Secrets,
     wire::problem,
 };
@@ -40,15 +40,13 @@ pub(crate) struct RouterState<Q, S> {
     pub(crate) ingest: Arc<Ingest<Q, Arc<Secrets>>>,
     pub(crate) access: Arc<Access<S>>,
     pub(crate) web_socket: Arc<WebSocketState<S>>,
-    pub(crate) operations: Arc<Operations<Q>>,
+    pub(crate) operations: Arc<Operations>,
     /// The host's own routes.
     pub(crate) host: Router,
 }
 
 /// All routes. A request for any other is refused with a problem document.
-pub(crate) fn router<Q: Enqueue + DeadLetters + WaitingList + 'static, S: Store + 'static>(
-    state: RouterState<Q, S>,
-) -> Router {
+pub(crate) fn router<Q: Enqueue + 'static, S: Store + 'static>(state: RouterState<Q, S>) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(state.web_socket.origins.listed())
         .allow_methods([Method::GET, Method::POST])

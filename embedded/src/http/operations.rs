@@ -1,6 +1,9 @@
-//! `GET /healthz` and `GET /metrics`, for operators. Neither shows anything about a user.
+//! `GET /healthz`, `GET /readyz` and `GET /metrics`, for operators. None shows anything about a user.
+//!
+//! `/healthz` says whether the process lives: restarting it helps if it does not. `/readyz` says whether it does
+//! its work, and what keeps it from that.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -13,17 +16,21 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tierlift_core::{
     codes::Code,
-    ports::{DeadLetters, Depth, QueueError, WaitingList},
+    limits::{DISK_FREE_BYTES_MIN, QUEUE_STALLED_AFTER_SECS},
+    ports::{DeadLetters as _, Depth, QueueError, WaitingList as _},
     time::{Clock, Timestamp},
     wire::problem,
 };
 
 use super::connections::Connections;
-use crate::sockets::Registry;
+use crate::{
+    db::{Db, FileHealth},
+    sockets::Registry,
+};
 
-/// What the two routes need.
-pub(crate) struct Operations<Q> {
-    pub(crate) queue: Q,
+/// What the routes need.
+pub(crate) struct Operations {
+    pub(crate) queue: Db,
     pub(crate) sockets: Registry,
     pub(crate) connections: Connections,
     pub(crate) clock: Clock,
@@ -37,6 +44,11 @@ struct Health {
 }
 
 #[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+}
+
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct QueueHealth {
     queued: u64,
@@ -44,25 +56,46 @@ struct QueueHealth {
     oldest_age_seconds: f64,
 }
 
-pub(super) fn router<Q: DeadLetters + WaitingList + 'static>(
-    operations: Arc<Operations<Q>>,
-) -> Router {
+pub(super) fn router(operations: Arc<Operations>) -> Router {
     Router::new()
-        .route("/healthz", get(healthz::<Q>))
-        .route("/metrics", get(metrics::<Q>))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
         .with_state(operations)
 }
 
-async fn healthz<Q: DeadLetters>(State(operations): State<Arc<Operations<Q>>>) -> Response {
+async fn healthz(State(operations): State<Arc<Operations>>) -> Response {
     match operations.queue.depth().await {
         Ok(depth) => Json(health(&depth, operations.clock.now())).into_response(),
         Err(error) => unavailable(&error),
     }
 }
 
-async fn metrics<Q: DeadLetters + WaitingList>(
-    State(operations): State<Arc<Operations<Q>>>,
-) -> Response {
+async fn readyz(State(operations): State<Arc<Operations>>) -> Response {
+    match unready(&operations.queue.file_health()) {
+        None => Json(Readiness { status: "ready" }).into_response(),
+        Some((code, detail)) => {
+            problem::response(StatusCode::SERVICE_UNAVAILABLE, code, detail).into_response()
+        }
+    }
+}
+
+/// Why the server does not do its work, the most serious reason first.
+fn unready(file: &FileHealth) -> Option<(Code, &'static str)> {
+    if file.moved {
+        Some((Code::DataMoved, "the data file or its log was moved, replaced or deleted"))
+    } else if file.commits_fail {
+        Some((Code::QueueUnavailable, "the latest commits failed; the log has the error"))
+    } else if file.disk_free_bytes.is_some_and(|free| free < DISK_FREE_BYTES_MIN) {
+        Some((Code::DiskFull, "the disk of the data file is nearly full"))
+    } else if file.stalled >= Duration::from_secs(QUEUE_STALLED_AFTER_SECS) {
+        Some((Code::QueueStalled, "nothing has left the queue for minutes"))
+    } else {
+        None
+    }
+}
+
+async fn metrics(State(operations): State<Arc<Operations>>) -> Response {
     let depth = match operations.queue.depth().await {
         Ok(depth) => depth,
         Err(error) => return unavailable(&error),
@@ -72,6 +105,7 @@ async fn metrics<Q: DeadLetters + WaitingList>(
         Err(error) => tracing::warn!(%error, "what waits was not counted"),
     }
     set_gauges(&health(&depth, operations.clock.now()).queue, &operations);
+    set_file_gauges(&operations.queue.file_health());
     let text = operations.metrics.render();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
@@ -85,7 +119,7 @@ fn health(depth: &Depth, now: Timestamp) -> Health {
 
 /// Gauges are set when they are scraped, so that they cost nothing in between.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts are far below 2^52")]
-fn set_gauges<Q>(queue: &QueueHealth, operations: &Operations<Q>) {
+fn set_gauges(queue: &QueueHealth, operations: &Operations) {
     let Operations { sockets, connections, .. } = operations;
     metrics::gauge!("tierlift_queue_depth").set(queue.queued as f64);
     metrics::gauge!("tierlift_dead_letters").set(queue.dead as f64);
@@ -95,8 +129,48 @@ fn set_gauges<Q>(queue: &QueueHealth, operations: &Operations<Q>) {
     metrics::gauge!("tierlift_inflight_bytes").set(connections.inflight_bytes() as f64);
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; sizes are far below 2^52")]
+fn set_file_gauges(file: &FileHealth) {
+    metrics::gauge!("tierlift_wal_bytes").set(file.log_bytes as f64);
+    metrics::gauge!("tierlift_checkpoint_age_seconds").set(file.checkpoint_age.as_secs_f64());
+    if let Some(free) = file.disk_free_bytes {
+        metrics::gauge!("tierlift_disk_free_bytes").set(free as f64);
+    }
+}
+
 fn unavailable(error: &QueueError) -> Response {
     tracing::error!(%error, "queue depth not read");
     let status = StatusCode::SERVICE_UNAVAILABLE;
     problem::response(status, Code::QueueUnavailable, "the queue cannot be read").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_serious_reason_is_given_first() {
+        let well = FileHealth {
+            commits_fail: false,
+            moved: false,
+            is_complete: false,
+            log_bytes: 1 << 40,
+            checkpoint_age: Duration::from_secs(3_600),
+            disk_free_bytes: None,
+            stalled: Duration::from_secs(QUEUE_STALLED_AFTER_SECS - 1),
+        };
+        assert_eq!(unready(&well), None);
+        let stalled = FileHealth { stalled: Duration::from_secs(QUEUE_STALLED_AFTER_SECS), ..well };
+        let full = FileHealth { disk_free_bytes: Some(DISK_FREE_BYTES_MIN - 1), ..stalled };
+        let failing = FileHealth { commits_fail: true, ..full };
+        let moved = FileHealth { moved: true, ..failing };
+        for (file, code) in [
+            (stalled, Code::QueueStalled),
+            (full, Code::DiskFull),
+            (failing, Code::QueueUnavailable),
+            (moved, Code::DataMoved),
+        ] {
+            assert_eq!(unready(&file).map(|(code, _)| code), Some(code));
+        }
+    }
 }

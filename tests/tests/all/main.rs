@@ -6,6 +6,7 @@ mod chaos;
 mod clock;
 mod contract;
 mod crash;
+mod data_file;
 mod dependencies;
 mod docs;
 mod floods;

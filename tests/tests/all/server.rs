@@ -47,6 +47,7 @@ pub(crate) struct TestServer {
 pub(crate) fn settings(folder: &tempfile::TempDir, clock: Clock) -> Settings {
     Settings {
         data: folder.path().join("tierlift.db"),
+        accept_data_loss: false,
         policy: policy().into(),
         connected_accounts: Vec::new().into(),
         secrets: Secrets::parse(WEBHOOK_SECRET).unwrap(),

@@ -50,6 +50,9 @@ pub(crate) struct Args {
     /// SQLite file with all state; created if missing, used by one process at a time.
     #[arg(long, value_name = "FILE", default_value = "tierlift.db")]
     data: PathBuf,
+    /// Go on with a copy of the data file that lacks its log, and so the latest events.
+    #[arg(long)]
+    accept_data_loss: bool,
     /// Configuration file [default: tierlift.toml; optional with --demo].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -116,14 +119,20 @@ async fn serve(
 
 fn open_error(error: OpenError) -> Error {
     let code = match &error {
-        OpenError::Db(db::OpenError::InUse { .. }) => Code::DataInUse,
-        OpenError::Db(_)
-        | OpenError::Claim(_)
-        | OpenError::Read(_)
-        | OpenError::Livemode { .. } => Code::DataUnusable,
+        OpenError::Db(error) => data_code(error),
+        OpenError::Claim(_) | OpenError::Read(_) | OpenError::Livemode { .. } => Code::DataUnusable,
         OpenError::NoKeys | OpenError::NoIssuer | OpenError::Origin(_) => Code::ConfigInvalid,
     };
     Error::failed(code, error)
+}
+
+/// The code of a data file that cannot be opened.
+pub(super) const fn data_code(error: &db::OpenError) -> Code {
+    match error {
+        db::OpenError::InUse { .. } => Code::DataInUse,
+        db::OpenError::Incomplete { .. } => Code::DataIncomplete,
+        _ => Code::DataUnusable,
+    }
 }
 
 /// Prints the one line on stdout: the addresses and the data file.

@@ -57,6 +57,7 @@ pub(super) fn rules(path: Option<&Path>, demo: bool) -> Result<Rules, Problem> {
 /// Checked startup settings.
 pub(super) struct ServeConfig {
     pub(super) data: PathBuf,
+    accept_data_loss: bool,
     /// What the demo sells, with `--demo`.
     pub(super) demo: Option<DemoPlan>,
     pub(super) rules: Rules,
@@ -85,6 +86,7 @@ impl ServeConfig {
         }
         Settings {
             data: self.data,
+            accept_data_loss: self.accept_data_loss,
             policy: self.rules.policy.into(),
             connected_accounts: self.rules.connected_accounts.into(),
             secrets: self.webhook_secrets,
@@ -111,6 +113,7 @@ fn for_deployment(
     match (config, webhook_secrets, jwt_secret) {
         (Ok(config), Ok(webhook_secrets), Ok(jwt_secret)) if shared.is_none() => Ok(ServeConfig {
             data: args.data,
+            accept_data_loss: args.accept_data_loss,
             demo: None,
             rules: Rules::new(config)?,
             webhook_secrets,
@@ -170,6 +173,7 @@ fn for_demo(args: Args) -> Result<ServeConfig, Error> {
     let jwt_secret = credentials::demo_jwt_secret(&args.data)?;
     Ok(ServeConfig {
         data: args.data,
+        accept_data_loss: args.accept_data_loss,
         demo: Some(plan),
         rules: Rules::new(config)?,
         webhook_secrets: credentials::demo_webhook_secrets(more.as_deref())?,

@@ -39,6 +39,7 @@ pub(super) fn components() -> Value {
                     },
                 })),
             })),
+            "Readiness": object(&json!({ "status": { "const": "ready" } })),
             "Problem": problem(),
         },
     })

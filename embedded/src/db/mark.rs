@@ -1,0 +1,85 @@
+//! The mark that says whether the file by itself holds everything that was committed, or some of it only in
+//! the log beside it. It is how a copy without its log is noticed.
+//!
+//! The mark is SQLite's `application_id`, which is on the first page: a checkpoint copies that page before all
+//! others. The first commit after the file was complete marks it incomplete: in its transaction, and in the file
+//! itself, since an open reader may hold off every checkpoint. It is marked complete again when everything else
+//! is in the file, and that checkpoint copies the first page alone. So a file that says that it is complete is
+//! whole.
+
+use std::io;
+
+use rusqlite::Connection;
+
+use super::{error::Error, file::DataFile};
+
+/// "tlft", which identifies the file to `file` and to SQLite.
+const COMPLETE: i32 = 0x746c_6674;
+/// "tlfl": there is a log.
+const INCOMPLETE: i32 = 0x746c_666c;
+/// Where SQLite keeps the `application_id` (<https://www.sqlite.org/fileformat2.html#application_id>).
+const OFFSET: usize = 68;
+/// Bytes of a file that contain the mark.
+pub(super) const HEAD_BYTES: usize = OFFSET + 4;
+
+/// What a file says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Complete,
+    Incomplete,
+}
+
+impl Mark {
+    /// The mark with an `application_id`; `None` if the file is not tierlift's.
+    pub(super) const fn parse(application_id: i32) -> Option<Self> {
+        match application_id {
+            COMPLETE => Some(Self::Complete),
+            INCOMPLETE => Some(Self::Incomplete),
+            _ => None,
+        }
+    }
+
+    /// The mark that the file itself has, whatever is in the log.
+    pub(super) fn of_head(head: &[u8; HEAD_BYTES]) -> Option<Self> {
+        let id = head.last_chunk()?;
+        Self::parse(i32::from_be_bytes(*id))
+    }
+
+    /// Writes the mark into the file, past SQLite. What SQLite has of this page is the same, or follows in the
+    /// transaction that is open.
+    pub(super) fn write(self, file: &DataFile) -> io::Result<()> {
+        file.write_at(&self.application_id().to_be_bytes(), OFFSET as u64)
+    }
+
+    /// Writes the mark, in the open transaction if there is one.
+    pub(super) fn set(self, connection: &Connection) -> rusqlite::Result<()> {
+        connection.pragma_update(None, "application_id", self.application_id())
+    }
+
+    const fn application_id(self) -> i32 {
+        match self {
+            Self::Complete => COMPLETE,
+            Self::Incomplete => INCOMPLETE,
+        }
+    }
+}
+
+/// Copies what it can from the log into the file, without waiting for anybody. Returns whether that was
+/// everything: an open reader, or another checkpoint, may be in the way.
+pub(super) fn checkpoint(connection: &Connection) -> Result<bool, Error> {
+    let (busy, logged, copied) =
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| {
+            Ok((row.get::<_, bool>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        })?;
+    Ok(!busy && logged == copied)
+}
+
+/// Brings everything into the file and marks it complete, unless somebody is in the way. The writing thread
+/// calls it between two transactions, so nothing is committed meanwhile.
+pub(super) fn complete(connection: &Connection) -> Result<bool, Error> {
+    if !checkpoint(connection)? {
+        return Ok(false);
+    }
+    Mark::Complete.set(connection)?;
+    checkpoint(connection)
+}
