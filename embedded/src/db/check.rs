@@ -21,7 +21,7 @@ use super::{
     error::{Error, OpenError, corrupt},
     handle::Db,
     mark::Mark,
-    message_rows::{limit, message},
+    message_rows::message,
     reader,
     rows::ledger_entry,
     schema,
@@ -95,9 +95,8 @@ fn check_rows(
 
 /// The faults that a check of SQLite's lists; "ok" is none.
 fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<Faults> {
-    let sql = format!("SELECT * FROM pragma_{name}(?1)");
-    let mut statement = connection.prepare(&sql)?;
-    let lines = statement.query_map((limit(FAULTS_LISTED_MAX),), |row| row.get(0))?;
+    let mut statement = connection.prepare(&format!("PRAGMA {name}({FAULTS_LISTED_MAX})"))?;
+    let lines = statement.query_map((), |row| row.get(0))?;
     Ok(lines.collect::<rusqlite::Result<Faults>>()?.into_iter().filter(|it| it != "ok").collect())
 }
 

@@ -82,6 +82,32 @@ async fn a_copy_without_its_log_is_refused_until_the_loss_is_accepted() {
 }
 
 #[tokio::test]
+async fn what_sqlite_copies_is_whole_at_any_time() {
+    let (copies, path) = folder();
+    let [backup, vacuumed, restored] = ["b", "v", "r"].map(|name| copies.path().join(name));
+    let db = open(&path).unwrap();
+    complete(&db).await;
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM queue").unwrap();
+    db.enqueue(message("evt_1")).await.unwrap();
+    assert!(!db.file_health().is_complete);
+    let source = Connection::open(&path).unwrap();
+    source.execute("VACUUM INTO ?1", [vacuumed.to_str().unwrap()]).unwrap();
+    source.backup(rusqlite::MAIN_DB, &backup, None::<fn(rusqlite::backup::Progress)>).unwrap();
+    for copied in [&vacuumed, &backup] {
+        assert_eq!(queued(copied).await, 1);
+        // From then on it is a data file like any other.
+        let db = open(copied).unwrap();
+        complete(&db).await;
+        let reader = Connection::open(copied).unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM queue").unwrap();
+        db.enqueue(message("evt_2")).await.unwrap();
+        fs::copy(copied, &restored).unwrap();
+        assert!(matches!(open(&restored), Err(OpenError::Incomplete { .. })));
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_was_closed_is_complete_and_has_no_log() {
     let (_folder, path) = folder();
     let db = open(&path).unwrap();

@@ -101,37 +101,37 @@ impl Engine {
             self.tables.health.set_commits_fail(probe.is_err());
             self.tables.health.set_incomplete();
         }
-        let complete = !self.tables.health.commits_fail() && self.complete();
+        let complete = !self.tables.health.commits_fail() && complete_unless_moved(&self.tables);
         self.checkpoints.copied(complete);
     }
 
-    fn complete(&mut self) -> bool {
-        if !self.tables.file.is_in_place() {
-            return false;
-        }
-        let completed = complete(&self.tables.connection);
-        let is_complete = completed.unwrap_or_else(|error| {
-            tracing::warn!(%error, "log not copied into the data file, tried again in a moment");
-            false
-        });
-        if is_complete {
-            self.tables.health.set_complete();
-        }
-        is_complete
-    }
-
     /// The last checkpoint, so that the file can be moved by itself.
-    fn end(mut self) {
-        if !self.complete() {
+    fn end(self) {
+        self.checkpoints.finish();
+        if !complete_unless_moved(&self.tables) {
             tracing::warn!("data file is incomplete without the log beside it");
             return;
         }
-        self.checkpoints.finish();
         let connection = &self.tables.connection;
         if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::debug!(%error, "final checkpoint failed; the next start reads the log");
         }
     }
+}
+
+fn complete_unless_moved(tables: &Tables) -> bool {
+    if !tables.file.is_in_place() {
+        return false;
+    }
+    let completed = complete(&tables.connection);
+    let is_complete = completed.unwrap_or_else(|error| {
+        tracing::warn!(%error, "log not copied into the data file, tried again in a moment");
+        false
+    });
+    if is_complete {
+        tables.health.set_complete();
+    }
+    is_complete
 }
 
 /// The time until a delayed message is due, if a receiver waits for it.

@@ -6,6 +6,9 @@
 //! itself, since an open reader may hold off every checkpoint. It is marked complete again when everything else
 //! is in the file, and that checkpoint copies the first page alone. So a file that says that it is complete is
 //! whole.
+//!
+//! What SQLite itself copies (`.backup`, `VACUUM INTO`) is whole whatever the mark says. The one does not take
+//! over the schema version, and the other makes a file without a log.
 
 use std::io;
 
@@ -17,10 +20,17 @@ use super::{error::Error, file::DataFile};
 const COMPLETE: i32 = 0x746c_6674;
 /// "tlfl": there is a log.
 const INCOMPLETE: i32 = 0x746c_666c;
-/// Where SQLite keeps the `application_id` (<https://www.sqlite.org/fileformat2.html#application_id>).
+/// Where SQLite keeps the `application_id` (<https://www.sqlite.org/fileformat2.html>).
 const OFFSET: usize = 68;
-/// Bytes of a file that contain the mark.
+/// Where it says whether there may be a log, and that there may be one.
+const FORMAT_OFFSET: usize = 18;
+const FORMAT_WITH_LOG: u8 = 2;
+/// Where it keeps the schema version.
+const SCHEMA_OFFSET: usize = 40;
+/// Bytes of a file that contain both.
 pub(super) const HEAD_BYTES: usize = OFFSET + 4;
+/// The schema version of a file that tierlift has opened, or a little more. SQLite counts from 0.
+const SCHEMA_VERSION_MIN: i32 = 0x4000_0000;
 
 /// What a file says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +49,14 @@ impl Mark {
         }
     }
 
-    /// The mark that the file itself has, whatever is in the log.
+    /// The mark that the file itself has, whatever is in the log; `None` if SQLite made it as a copy.
     pub(super) fn of_head(head: &[u8; HEAD_BYTES]) -> Option<Self> {
-        let id = head.last_chunk()?;
-        Self::parse(i32::from_be_bytes(*id))
+        let schema_version = i32::from_be_bytes(*head.get(SCHEMA_OFFSET..)?.first_chunk()?);
+        if head.get(FORMAT_OFFSET) != Some(&FORMAT_WITH_LOG) || schema_version < SCHEMA_VERSION_MIN
+        {
+            return None;
+        }
+        Self::parse(i32::from_be_bytes(*head.last_chunk()?))
     }
 
     /// Writes the mark into the file, past SQLite. What SQLite has of this page is the same, or follows in the
@@ -62,6 +76,15 @@ impl Mark {
             Self::Incomplete => INCOMPLETE,
         }
     }
+}
+
+/// Gives a file the schema version of one that tierlift has opened. Nobody else must be writing.
+pub(super) fn claim(connection: &Connection) -> rusqlite::Result<()> {
+    let found: i32 = connection.pragma_query_value(None, "schema_version", |row| row.get(0))?;
+    if found >= SCHEMA_VERSION_MIN {
+        return Ok(());
+    }
+    connection.pragma_update(None, "schema_version", SCHEMA_VERSION_MIN)
 }
 
 /// Copies what it can from the log into the file, without waiting for anybody. Returns whether that was

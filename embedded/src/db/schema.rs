@@ -11,7 +11,11 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-use super::{error::OpenError, mark::Mark, reader, rows};
+use super::{
+    error::OpenError,
+    mark::{self, Mark},
+    reader, rows,
+};
 
 /// The version of files that were written before the first release. They are refused.
 const UNRELEASED: usize = 1;
@@ -124,6 +128,7 @@ pub(super) fn open(path: &Path, accept_data_loss: bool) -> Result<Connection, Op
     // A new file has its tables before it has a log, so it never is one without the other.
     migrate(&mut connection, found).map_err(sql)?;
     configure(&connection).map_err(sql)?;
+    mark::claim(&connection).map_err(sql)?;
     Ok(connection)
 }
 
@@ -187,6 +192,9 @@ fn migrate(connection: &mut Connection, found: usize) -> rusqlite::Result<()> {
     }
     let mark = if found == 0 { Mark::Complete } else { Mark::Incomplete };
     mark.set(&transaction)?;
+    if found == 0 {
+        mark::claim(&transaction)?;
+    }
     let version = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     transaction.pragma_update(None, "user_version", version)?;
     transaction.commit()

@@ -112,10 +112,13 @@ fn begin(tables: &Tables) -> Result<Begun, Error> {
     Ok(Begun(tables.connection.total_changes()))
 }
 
+/// Commits. The first commit after the file was complete marks it incomplete, in the file as well once there is
+/// a log.
 fn commit(tables: &mut Tables, begun: Begun) -> Result<(), Error> {
     let has_changed = tables.connection.total_changes() != begun.0;
-    if has_changed && tables.health.is_complete() {
-        mark_incomplete(tables)?;
+    let ends_complete = has_changed && tables.health.is_complete();
+    if ends_complete {
+        Mark::Incomplete.set(&tables.connection)?;
     }
     execute(tables, "COMMIT")?;
     tables.committed();
@@ -123,16 +126,12 @@ fn commit(tables: &mut Tables, begun: Begun) -> Result<(), Error> {
         tables.has_changed = true;
         tables.health.set_commits_fail(false);
     }
-    Ok(())
-}
-
-/// The first commit after the file was complete marks it incomplete, in the file as well.
-fn mark_incomplete(tables: &Tables) -> Result<(), Error> {
-    Mark::Incomplete.set(&tables.connection)?;
-    if let Err(error) = Mark::Incomplete.write(&tables.file) {
-        tracing::warn!(%error, "data file not marked incomplete before its next checkpoint");
+    if ends_complete {
+        tables.health.set_incomplete();
+        if let Err(error) = Mark::Incomplete.write(&tables.file) {
+            tracing::warn!(%error, "data file not marked incomplete before its next checkpoint");
+        }
     }
-    tables.health.set_incomplete();
     Ok(())
 }
 
