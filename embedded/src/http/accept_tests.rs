@@ -143,3 +143,34 @@ async fn half_a_head_takes_room_until_its_connection_ends() {
     eventually(|| server.connections.len() == 0).await;
     assert_eq!(server.connections.inflight_bytes(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn connections_that_go_on_while_others_are_shed_are_no_panic() {
+    let server = serve_in(Room { connections: 2_000, inflight_bytes: 1 << 18 }).await;
+    let mut floods = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let address = server.address;
+        floods.spawn(async move {
+            for _ in 0..4 {
+                let mut clients = Vec::new();
+                for _ in 0..50 {
+                    let mut client = Client(TcpStream::connect(address).await.unwrap());
+                    client.begin(100_000, 1).await;
+                    clients.push(client);
+                }
+                for _ in 0..20 {
+                    for client in &mut clients {
+                        // Some are shed already.
+                        let _ = client.0.write_all(&[b'x'; 2_000]).await;
+                    }
+                }
+            }
+        });
+    }
+    while let Some(flood) = floods.join_next().await {
+        flood.unwrap();
+    }
+    eventually(|| server.connections.len() == 0).await;
+    assert_eq!(server.connections.inflight_bytes(), 0);
+    assert!(!server.connections.is_poisoned(), "nothing panicked");
+}
