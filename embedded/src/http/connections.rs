@@ -254,6 +254,10 @@ impl Link {
     /// Notes that bytes were received.
     pub(super) fn received(&self, bytes: usize) {
         self.touch();
+        // What a connection receives before it has ended must not cost another one its place.
+        if self.shed.load(Ordering::Acquire) {
+            return;
+        }
         let Connections(inner) = &self.connections;
         self.inflight_bytes.fetch_add(bytes, Ordering::Relaxed);
         let all = inner.inflight_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
