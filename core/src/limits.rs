@@ -219,7 +219,7 @@ pub const CATCH_UP_SECS: i64 = 10 * 60;
 pub const CONNECTIONS_MAX: u32 = 10_000;
 /// Bytes of requests that are not answered, on all connections together. Beyond it requests of the longest
 /// silent connections are answered 503.
-pub const INFLIGHT_BYTES_MAX: usize = 48 * 1024 * 1024;
+pub const INFLIGHT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Time that a connection has to send the 503 with which it ends, in milliseconds.
 pub const SHED_TIMEOUT_MS: u64 = 1_000;
 /// Time between two log lines about connections for which there was no room, in seconds.

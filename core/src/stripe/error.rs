@@ -68,7 +68,7 @@ mod tests {
             ),
             (
                 r#"{"quantity":"a, expected `b` or \"c\""}"#,
-                "invalid type: string, expected u64 at line 1 column 39",
+                "invalid type: string, expected u64 at line 1 column 38",
             ),
             (r#"{"quantity":-5}"#, "invalid value: integer, expected u64 at line 1 column 14"),
             (

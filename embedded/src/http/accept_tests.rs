@@ -143,3 +143,43 @@ async fn half_a_head_takes_room_until_its_connection_ends() {
     eventually(|| server.connections.len() == 0).await;
     assert_eq!(server.connections.inflight_bytes(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whole_requests_are_answered_in_a_flood_of_bodies_that_never_end() {
+    let server = serve_in(Room { connections: 2_000, inflight_bytes: 1 << 18 }).await;
+    let mut floods = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let address = server.address;
+        floods.spawn(async move {
+            for _ in 0..4 {
+                let mut clients = Vec::new();
+                for _ in 0..50 {
+                    let mut client = Client(TcpStream::connect(address).await.unwrap());
+                    client.begin(100_000, 1).await;
+                    clients.push(client);
+                }
+                for _ in 0..20 {
+                    for client in &mut clients {
+                        // Some are shed already.
+                        let _ = client.0.write_all(&[b'x'; 2_000]).await;
+                    }
+                }
+            }
+        });
+    }
+    // Whoever sends a whole request at once is answered meanwhile.
+    for n in 0..200 {
+        let mut client = Client::connect(&server).await;
+        let path = tierlift_ingest::PATH;
+        let request = format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nx");
+        client.0.write_all(request.as_bytes()).await.unwrap();
+        let answer = client.answer().await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{n}: {answer}");
+    }
+    while let Some(flood) = floods.join_next().await {
+        flood.unwrap();
+    }
+    eventually(|| server.connections.len() == 0).await;
+    assert_eq!(server.connections.inflight_bytes(), 0);
+    assert!(!server.connections.is_poisoned(), "nothing panicked");
+}

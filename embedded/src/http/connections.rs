@@ -126,6 +126,12 @@ impl Connections {
         self.0.lock().len()
     }
 
+    /// Whether something panicked while the list was locked.
+    #[cfg(test)]
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.0.open.is_poisoned()
+    }
+
     /// Bytes of requests that are not answered.
     pub(crate) fn inflight_bytes(&self) -> usize {
         self.0.inflight_bytes.load(Ordering::Relaxed)
@@ -172,12 +178,12 @@ impl Connections {
     pub(super) fn shed_silent(&self) {
         let count = (self.0.room.connections as usize / SHED_SHARE).max(1);
         let open = self.0.lock();
-        let mut silent: Vec<_> = open.values().filter(|link| link.may_be_shed()).collect();
+        let mut silent = ranked(&open);
         if silent.len() > count {
-            silent.select_nth_unstable_by_key(count, |link| link.rank());
+            silent.select_nth_unstable_by_key(count, |(rank, _)| *rank);
             silent.truncate(count);
         }
-        for link in &silent {
+        for (_, link) in &silent {
             link.shed();
         }
         let count = silent.len();
@@ -189,11 +195,11 @@ impl Connections {
     fn shed_bytes(&self) {
         let Room { inflight_bytes: limit, .. } = self.0.room;
         let open = self.0.lock();
-        let mut silent: Vec<_> = open.values().filter(|link| link.may_be_shed()).collect();
-        silent.retain(|link| link.inflight_bytes.load(Ordering::Relaxed) > 0);
-        silent.sort_unstable_by_key(|link| link.rank());
+        let mut silent = ranked(&open);
+        silent.retain(|(_, link)| link.inflight_bytes.load(Ordering::Relaxed) > 0);
+        silent.sort_unstable_by_key(|(rank, _)| *rank);
         let mut count = 0;
-        for link in silent {
+        for (_, link) in silent {
             if self.inflight_bytes() <= limit - limit / SHED_SHARE {
                 break;
             }
@@ -223,6 +229,16 @@ impl Connections {
     }
 }
 
+/// When a connection is shed: the smallest comes first.
+type Rank = (bool, u64, u64);
+
+/// The connections that may be shed. Each rank is read once, since other threads change it meanwhile, and
+/// nothing can be sorted by what changes.
+fn ranked(open: &HashMap<u64, Arc<Link>>) -> Vec<(Rank, &Link)> {
+    let silent = open.values().filter(|link| link.may_be_shed());
+    silent.map(|link| (link.rank(), &**link)).collect()
+}
+
 impl Inner {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Link>>> {
         // A map of connections is consistent between any two steps.
@@ -238,6 +254,10 @@ impl Link {
     /// Notes that bytes were received.
     pub(super) fn received(&self, bytes: usize) {
         self.touch();
+        // What a connection receives before it has ended must not cost another one its place.
+        if self.shed.load(Ordering::Acquire) {
+            return;
+        }
         let Connections(inner) = &self.connections;
         self.inflight_bytes.fetch_add(bytes, Ordering::Relaxed);
         let all = inner.inflight_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
@@ -300,8 +320,7 @@ impl Link {
         !is_answering && !self.shed.load(Ordering::Relaxed)
     }
 
-    /// The smallest rank is shed first.
-    fn rank(&self) -> (bool, u64, u64) {
+    fn rank(&self) -> Rank {
         let trusted = self.trusted.load(Ordering::Relaxed);
         (trusted, self.active_ms.load(Ordering::Relaxed), self.id)
     }

@@ -13,6 +13,9 @@ use tokio_tungstenite::{
 /// How long a test waits for a frame that should come at once.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a test waits for a server to close: it may be after pings that nobody answers.
+const CLOSE_TIMEOUT: Duration = Duration::from_mins(2);
+
 /// An open socket.
 #[derive(Debug)]
 pub struct Socket {
@@ -99,7 +102,7 @@ impl Socket {
     /// How the server closes this socket, whatever it sends before.
     pub async fn closed(&mut self) -> Option<CloseFrame> {
         loop {
-            match self.wire.next().await {
+            match timeout(CLOSE_TIMEOUT, self.wire.next()).await.expect("not closed in time") {
                 Some(Ok(Message::Close(frame))) => return frame,
                 Some(Ok(_)) => {}
                 None | Some(Err(tungstenite::Error::Io(_) | tungstenite::Error::Protocol(_))) => {
