@@ -3,7 +3,7 @@
 //! At start the pages are looked at for a bounded time, beside the server's work. The operator's check takes as
 //! long as it needs, and reads every row as the server would.
 
-use std::{fs::File, io, io::Read as _, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, Row};
 use tierlift_core::{
@@ -20,7 +20,7 @@ use super::{
     dead_letters::dead_letter,
     error::{Error, OpenError, corrupt},
     handle::Db,
-    mark::Mark,
+    mark::lacks_log,
     message_rows::message,
     reader,
     rows::ledger_entry,
@@ -98,18 +98,6 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<Faults> {
     let mut statement = connection.prepare(&format!("PRAGMA {name}({FAULTS_LISTED_MAX})"))?;
     let lines = statement.query_map((), |row| row.get(0))?;
     Ok(lines.collect::<rusqlite::Result<Faults>>()?.into_iter().filter(|it| it != "ok").collect())
-}
-
-/// Whether a file says that it is incomplete, and has no log beside it.
-fn lacks_log(path: &Path) -> io::Result<bool> {
-    let path = path.canonicalize()?;
-    let log_bytes = std::fs::metadata(format!("{}-wal", path.display())).map_or(0, |log| log.len());
-    let mut head = [0; super::mark::HEAD_BYTES];
-    match File::open(&path)?.read_exact(&mut head) {
-        Ok(()) => Ok(Mark::of_head(&head) == Some(Mark::Incomplete) && log_bytes == 0),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 impl Db {

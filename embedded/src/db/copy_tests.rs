@@ -82,6 +82,30 @@ async fn a_copy_without_its_log_is_refused_until_the_loss_is_accepted() {
 }
 
 #[tokio::test]
+async fn a_log_that_another_program_brought_into_the_file_is_not_missed() {
+    let (crashed, path) = folder();
+    let db = open(&path).unwrap();
+    complete(&db).await;
+    db.enqueue(message("evt_1")).await.unwrap();
+    // What a crash leaves behind.
+    let left = crashed.path().join("left.db");
+    for suffix in ["", "-wal", "-mark"] {
+        let name = |path: &Path| format!("{}{suffix}", path.display());
+        fs::copy(name(&path), name(&left)).unwrap();
+    }
+    let count = "SELECT count(*) FROM queue";
+    let other = Connection::open(&left).unwrap();
+    assert_eq!(other.query_row(count, (), |row| row.get(0)), Ok(1));
+    drop(other);
+    assert!(!log_of(&left).exists());
+    assert_eq!(queued(&left).await, 1);
+    // A file of an earlier mark is another one.
+    fs::write(left.with_extension("db-mark"), b"tl\0\0").unwrap();
+    fs::copy(&path, &left).unwrap();
+    assert!(matches!(open(&left), Err(OpenError::Incomplete { .. })));
+}
+
+#[tokio::test]
 async fn what_sqlite_copies_is_whole_at_any_time() {
     let (copies, path) = folder();
     let [backup, vacuumed, restored] = ["b", "v", "r"].map(|name| copies.path().join(name));

@@ -16,7 +16,7 @@ use tierlift_core::{
 use super::{
     checkpoint::Checkpoints,
     dispatch::serve_waiting,
-    mark::{Mark, complete},
+    mark::complete,
     tables::Tables,
     transaction::{Transaction, Write, alone},
 };
@@ -96,8 +96,8 @@ impl Engine {
             return;
         }
         if self.tables.health.commits_fail() {
-            let probe =
-                alone(&mut self.tables, |tables| Ok(Mark::Incomplete.set(&tables.connection)?));
+            let mark = self.tables.next_mark();
+            let probe = alone(&mut self.tables, |tables| Ok(mark.set(&tables.connection)?));
             self.tables.health.set_commits_fail(probe.is_err());
             self.tables.health.set_incomplete();
         }
@@ -112,6 +112,7 @@ impl Engine {
             tracing::warn!("data file is incomplete without the log beside it");
             return;
         }
+        drop(std::fs::remove_file(self.tables.file.note_path()));
         let connection = &self.tables.connection;
         if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::debug!(%error, "final checkpoint failed; the next start reads the log");

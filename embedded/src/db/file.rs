@@ -17,12 +17,18 @@ use std::{
 
 use super::error::OpenError;
 
+/// What SQLite adds to the name of a file for that of its log.
+pub(super) const LOG_SUFFIX: &str = "-wal";
+/// What is added for the note of the latest mark.
+pub(super) const NOTE_SUFFIX: &str = "-mark";
+
 /// A locked data file.
 #[derive(Debug)]
 pub(super) struct DataFile {
     /// Its name without links: SQLite puts the log beside that.
     path: PathBuf,
     log_path: PathBuf,
+    note_path: PathBuf,
     file: File,
     lock: File,
     identity: Option<Identity>,
@@ -46,9 +52,9 @@ impl DataFile {
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path_text() }),
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
-        let log_path = beside(&path, "-wal");
+        let (log_path, note_path) = (beside(&path, LOG_SUFFIX), beside(&path, NOTE_SUFFIX));
         let identity = Some(Identity::of(&file.metadata().map_err(io)?));
-        let acquired = Self { path, log_path, file, lock, identity, log: None };
+        let acquired = Self { path, log_path, note_path, file, lock, identity, log: None };
         if acquired.is_in_place() {
             Ok(acquired)
         } else {
@@ -63,6 +69,11 @@ impl DataFile {
 
     pub(super) fn log_path(&self) -> &Path {
         &self.log_path
+    }
+
+    /// Where the latest mark of an incomplete file is noted.
+    pub(super) fn note_path(&self) -> &Path {
+        &self.note_path
     }
 
     /// Size of the log, in bytes.
@@ -142,7 +153,8 @@ fn is_special(name: &Path) -> bool {
     name.is_empty() || name.starts_with(b":") || name.starts_with(b"file:")
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// The name of a file beside a data file.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()

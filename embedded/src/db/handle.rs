@@ -19,7 +19,7 @@ use super::{
     error::{Error, OpenError},
     file::DataFile,
     health::{FileHealth, Health},
-    mark::Mark,
+    mark::{Mark, lacks_log},
     reader::Readers,
     rows, schema,
     tables::Tables,
@@ -77,7 +77,7 @@ impl Db {
         let mut file = DataFile::acquire(path)?;
         let path_text = || path.display().to_string();
         let io = |source| OpenError::Io { path: path_text(), source };
-        if lacks_log(&file).map_err(io)? {
+        if lacks_log(file.path()).map_err(io)? {
             let latest = schema::latest(file.path());
             if !accept_data_loss {
                 return Err(OpenError::Incomplete { path: path_text(), latest });
@@ -202,12 +202,6 @@ impl Db {
     pub(super) fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
-}
-
-/// Whether a file says that it is incomplete, and has no log beside it.
-fn lacks_log(file: &DataFile) -> io::Result<bool> {
-    let mark = file.head()?.as_ref().and_then(Mark::of_head);
-    Ok(mark == Some(Mark::Incomplete) && file.log_bytes() == 0)
 }
 
 /// Whether a file that was just opened holds everything by itself.

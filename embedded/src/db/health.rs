@@ -47,6 +47,12 @@ impl Health {
         }
     }
 
+    /// A number that is most likely another one at each start.
+    pub(super) fn any_number(&self) -> u16 {
+        let micros = self.clock.now().as_micros();
+        u16::try_from(micros.rem_euclid(i64::from(u16::MAX))).unwrap_or_default()
+    }
+
     pub(super) fn commits_fail(&self) -> bool {
         self.commits_fail.load(Ordering::Relaxed)
     }

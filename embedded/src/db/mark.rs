@@ -9,17 +9,28 @@
 //!
 //! What SQLite itself copies (`.backup`, `VACUUM INTO`) is whole whatever the mark says. The one does not take
 //! over the schema version, and the other makes a file without a log.
+//!
+//! Any program that opens the file with SQLite after a crash brings the log into it, and removes the log, but
+//! leaves the mark. So a mark has a number, and the latest one is noted beside the file: an incomplete file is
+//! whole if its log is gone and the note is there.
 
-use std::io;
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use rusqlite::Connection;
 
-use super::{error::Error, file::DataFile};
+use super::{
+    error::Error,
+    file::{DataFile, LOG_SUFFIX, NOTE_SUFFIX, beside},
+};
 
 /// "tlft", which identifies the file to `file` and to SQLite.
 const COMPLETE: i32 = 0x746c_6674;
-/// "tlfl": there is a log.
-const INCOMPLETE: i32 = 0x746c_666c;
+/// "tl", and the number of the mark.
+const INCOMPLETE: i32 = 0x746c_0000;
 /// Where SQLite keeps the `application_id` (<https://www.sqlite.org/fileformat2.html>).
 const OFFSET: usize = 68;
 /// Where it says whether there may be a log, and that there may be one.
@@ -36,17 +47,28 @@ const SCHEMA_VERSION_MIN: i32 = 0x4000_0000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     Complete,
-    Incomplete,
+    /// With a number that is another one each time.
+    Incomplete(u16),
 }
 
 impl Mark {
     /// The mark with an `application_id`; `None` if the file is not tierlift's.
     pub(super) const fn parse(application_id: i32) -> Option<Self> {
-        match application_id {
-            COMPLETE => Some(Self::Complete),
-            INCOMPLETE => Some(Self::Incomplete),
-            _ => None,
+        if application_id == COMPLETE {
+            return Some(Self::Complete);
         }
+        let [t, l, high, low] = application_id.to_be_bytes();
+        let number = u16::from_be_bytes([high, low]);
+        if matches!([t, l], [b't', b'l']) { Some(Self::Incomplete(number)) } else { None }
+    }
+
+    /// The mark of an incomplete file after this one was its latest.
+    pub(super) fn next_incomplete(number: u16) -> Self {
+        let next = Self::Incomplete(number.wrapping_add(1));
+        if next.application_id() == COMPLETE {
+            return Self::Incomplete(number.wrapping_add(2));
+        }
+        next
     }
 
     /// The mark that the file itself has, whatever is in the log; `None` if SQLite made it as a copy.
@@ -59,10 +81,12 @@ impl Mark {
         Self::parse(i32::from_be_bytes(*head.last_chunk()?))
     }
 
-    /// Writes the mark into the file, past SQLite. What SQLite has of this page is the same, or follows in the
+    /// Writes the mark into the file, past SQLite, and notes it beside the file. What SQLite has of this page is the same, or follows in the
     /// transaction that is open.
     pub(super) fn write(self, file: &DataFile) -> io::Result<()> {
-        file.write_at(&self.application_id().to_be_bytes(), OFFSET as u64)
+        let id = self.application_id().to_be_bytes();
+        file.write_at(&id, OFFSET as u64)?;
+        fs::write(file.note_path(), id)
     }
 
     /// Writes the mark, in the open transaction if there is one.
@@ -70,12 +94,26 @@ impl Mark {
         connection.pragma_update(None, "application_id", self.application_id())
     }
 
-    const fn application_id(self) -> i32 {
+    fn application_id(self) -> i32 {
         match self {
             Self::Complete => COMPLETE,
-            Self::Incomplete => INCOMPLETE,
+            Self::Incomplete(number) => INCOMPLETE | i32::from(number),
         }
     }
+}
+
+/// Whether a file says that it is incomplete, and the log that it needs is not beside it.
+pub(super) fn lacks_log(file: &Path) -> io::Result<bool> {
+    let file = file.canonicalize()?;
+    let mut head = [0; HEAD_BYTES];
+    match fs::File::open(&file)?.read_exact(&mut head) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+        read => read?,
+    }
+    let Some(mark @ Mark::Incomplete(_)) = Mark::of_head(&head) else { return Ok(false) };
+    let has_log = fs::metadata(beside(&file, LOG_SUFFIX)).is_ok_and(|log| log.len() > 0);
+    let note = fs::read(beside(&file, NOTE_SUFFIX)).unwrap_or_default();
+    Ok(!has_log && note != mark.application_id().to_be_bytes())
 }
 
 /// Gives a file the schema version of one that tierlift has opened. Nobody else must be writing.

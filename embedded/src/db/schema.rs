@@ -190,7 +190,7 @@ fn migrate(connection: &mut Connection, found: usize) -> rusqlite::Result<()> {
     for step in MIGRATIONS.iter().skip(found) {
         transaction.execute_batch(step)?;
     }
-    let mark = if found == 0 { Mark::Complete } else { Mark::Incomplete };
+    let mark = if found == 0 { Mark::Complete } else { Mark::Incomplete(0) };
     mark.set(&transaction)?;
     if found == 0 {
         mark::claim(&transaction)?;

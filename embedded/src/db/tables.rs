@@ -9,6 +9,7 @@ use super::{
     file::DataFile,
     health::Health,
     index::{Index, IndexChange},
+    mark::Mark,
 };
 
 /// The state that jobs on the writing thread work on.
@@ -18,6 +19,8 @@ pub(super) struct Tables {
     pub(super) cache: Cache,
     pub(super) file: Arc<DataFile>,
     pub(super) health: Arc<Health>,
+    /// The number of the latest mark of an incomplete file.
+    mark_number: u16,
     /// Whether something was committed since this was last reset.
     pub(super) has_changed: bool,
     /// What the open transaction will change in the index. The index itself always shows what is
@@ -34,8 +37,25 @@ impl Tables {
         health: Arc<Health>,
     ) -> Self {
         health.queue_moved_on(index.len() == 0);
-        let (cache, changes) = (Cache::default(), Vec::new());
-        Self { connection, index, cache, file, health, has_changed: false, changes }
+        Self {
+            connection,
+            index,
+            cache: Cache::default(),
+            file,
+            mark_number: health.any_number(),
+            health,
+            has_changed: false,
+            changes: Vec::new(),
+        }
+    }
+
+    /// The next mark of an incomplete file.
+    pub(super) fn next_mark(&mut self) -> Mark {
+        let mark = Mark::next_incomplete(self.mark_number);
+        if let Mark::Incomplete(number) = mark {
+            self.mark_number = number;
+        }
+        mark
     }
 
     /// Changes the index when the open transaction is committed.

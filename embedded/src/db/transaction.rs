@@ -3,7 +3,7 @@
 
 use tierlift_core::time::Timestamp;
 
-use super::{error::Error, mark::Mark, tables::Tables};
+use super::{error::Error, tables::Tables};
 
 /// A job that changes rows. It keeps what it needs, so that it can run again after its transaction was lost.
 pub(super) trait Write: Send {
@@ -116,9 +116,10 @@ fn begin(tables: &Tables) -> Result<Begun, Error> {
 /// a log.
 fn commit(tables: &mut Tables, begun: Begun) -> Result<(), Error> {
     let has_changed = tables.connection.total_changes() != begun.0;
-    let ends_complete = has_changed && tables.health.is_complete();
-    if ends_complete {
-        Mark::Incomplete.set(&tables.connection)?;
+    let is_first = has_changed && tables.health.is_complete();
+    let mark = is_first.then(|| tables.next_mark());
+    if let Some(mark) = mark {
+        mark.set(&tables.connection)?;
     }
     execute(tables, "COMMIT")?;
     tables.committed();
@@ -126,9 +127,9 @@ fn commit(tables: &mut Tables, begun: Begun) -> Result<(), Error> {
         tables.has_changed = true;
         tables.health.set_commits_fail(false);
     }
-    if ends_complete {
+    if let Some(mark) = mark {
         tables.health.set_incomplete();
-        if let Err(error) = Mark::Incomplete.write(&tables.file) {
+        if let Err(error) = mark.write(&tables.file) {
             tracing::warn!(%error, "data file not marked incomplete before its next checkpoint");
         }
     }
