@@ -121,7 +121,7 @@ pub const SCAN_PAGES_MAX: usize = 20;
 
 /// Messages in the queue. When it is full, webhooks are answered 503 and Stripe keeps them.
 pub const QUEUE_DEPTH_MAX: usize = 1_000_000;
-/// Failed attempts at a message before it is parked. What fails because the store is away is none.
+/// Failed attempts at a message before it is parked. What fails because the store is unavailable is none.
 pub const ATTEMPTS_MAX: u32 = 5;
 /// Delay before a failed message is first retried, in milliseconds. It doubles with each attempt.
 pub const RETRY_DELAY_MS_MIN: u64 = 1_000;
@@ -149,7 +149,7 @@ pub const ERROR_TEXT_BYTES_MAX: usize = 512;
 pub const SQS_BATCH_MAX: u32 = 10;
 /// Receives of one SQS message before SQS itself moves it to the dead-letter queue: as many as SQS allows
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>). What
-/// waits for a store that is away is received about once a minute, so this is some twelve hours. It ends only
+/// waits for an unavailable store is received about once a minute, so this is some twelve hours. It ends only
 /// what a worker dies of.
 pub const SQS_RECEIVES_MAX: u32 = 1_000;
 /// Time that a worker function may take for a batch, in seconds.

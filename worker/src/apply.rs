@@ -34,7 +34,7 @@ pub async fn apply<S: Store>(
     }
     match attempt_commits(store, policy, &event, delivery, clock).await {
         Ok(verdict) => verdict,
-        // The store is away, or other writers are faster: neither is about this event.
+        // The store is unavailable, or other writers are faster: neither is about this event.
         Err(error) => Verdict::after_outage(failure(&error), delivery),
     }
 }

@@ -75,7 +75,7 @@ impl Verdict {
         Self::Retry { delay_ms: delay_ms(delivery), failure }
     }
 
-    /// The verdict on a failure of which the event is not the reason, such as a store that is away. It counts
+    /// The verdict on a failure of which the event is not the reason, such as an unavailable store. It counts
     /// against no event, and never parks one.
     #[must_use]
     pub fn after_outage(failure: Failure, delivery: &Delivery) -> Self {

@@ -22,7 +22,7 @@ pub struct Delivery {
     /// The number of this attempt, from 1: one more than those that failed. What was released, or never
     /// settled, was no attempt.
     pub attempt: u32,
-    /// The number of this delivery, from 1, whatever became of the earlier ones; a restart may begin anew.
+    /// The number of this delivery, from 1, whatever became of the earlier ones; a restart may count from 1 again.
     pub deliveries: u32,
 }
 

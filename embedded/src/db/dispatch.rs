@@ -14,8 +14,7 @@ use tierlift_core::{
 use super::{
     error::Error,
     index::{Entry, InFlightMessage, Index},
-    message_rows::message,
-    queue::park_row,
+    message_rows::{message, park_row},
     tables::Tables,
     transaction::alone,
 };
@@ -91,7 +90,7 @@ pub(super) fn serve_waiting(tables: &mut Tables, now: Timestamp) {
     }
 }
 
-/// Takes up to `max` ready messages. One that cannot be read is set aside.
+/// Takes up to `max` ready messages. One that cannot be read is parked.
 fn take(tables: &mut Tables, max: usize, now: Timestamp) -> Vec<Delivery> {
     let taken = tables.index.take(max, now);
     let mut deliveries = Vec::with_capacity(taken.len());
@@ -102,7 +101,7 @@ fn take(tables: &mut Tables, max: usize, now: Timestamp) -> Vec<Delivery> {
             Err(error) if error.concerns_every_job() => {
                 tracing::error!(seq, %error, "queued message not read, it is read again later");
             }
-            Err(error) => set_aside(tables, seq, number, &error, now),
+            Err(error) => park_unread(tables, seq, number, &error, now),
         }
     }
     deliveries
@@ -110,7 +109,7 @@ fn take(tables: &mut Tables, max: usize, now: Timestamp) -> Vec<Delivery> {
 
 /// Moves a message that cannot be read to the dead letters as it stands. If even its row cannot be read, it
 /// stays in the file, and out of the way until the next start.
-fn set_aside(tables: &mut Tables, seq: i64, delivery: u64, error: &Error, now: Timestamp) {
+fn park_unread(tables: &mut Tables, seq: i64, delivery: u64, error: &Error, now: Timestamp) {
     let failure = Failure::new(Code::StoreCorrupt, error);
     match alone(tables, |tables| park_row(&tables.connection, seq, &failure, now)) {
         Ok(()) => tracing::error!(seq, %error, "message cannot be read, parked as a dead letter"),

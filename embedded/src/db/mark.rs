@@ -43,7 +43,7 @@ pub(super) const HEAD_BYTES: usize = OFFSET + 4;
 /// The schema version of a file that tierlift has opened, or a little more. SQLite counts from 0.
 const SCHEMA_VERSION_MIN: i32 = 0x4000_0000;
 
-/// What a file says of itself.
+/// What a file says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     Complete,

@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Error::ToSqlConversionFailure};
 use tierlift_core::{
-    failure::{Failure, FailureRecord},
+    failure::Failure,
     limits::QUEUE_DEPTH_MAX,
     ports::{Delivery, Enqueue, Enqueued, Message, Queue, QueueError, Receipt},
     time::Timestamp,
@@ -19,6 +18,7 @@ use super::{
     error::Error,
     handle::Db,
     index::{Entry, IndexChange, Waiter},
+    message_rows::{failure_after, park_row, remove},
     tables::Tables,
 };
 
@@ -69,31 +69,6 @@ fn delete(tables: &mut Tables, receipts: &[Receipt]) -> Result<(), Error> {
     Ok(())
 }
 
-fn remove(connection: &Connection, seq: i64) -> Result<(), Error> {
-    connection.prepare_cached("DELETE FROM queue WHERE seq = ?1")?.execute((seq,))?;
-    Ok(())
-}
-
-/// The failure record of a queued message after one more failure, as JSON. A record that cannot be read, such
-/// as one with a cause of a later version, is begun anew: it must not keep its message from being settled.
-fn failure_after(
-    connection: &Connection,
-    seq: i64,
-    failure: &Failure,
-    now: Timestamp,
-) -> Result<String, Error> {
-    let known: Option<String> = connection
-        .prepare_cached("SELECT failure FROM queue WHERE seq = ?1")?
-        .query_row((seq,), |row| row.get(0))?;
-    let known: Option<FailureRecord> = known.and_then(|text| {
-        serde_json::from_str(&text)
-            .inspect_err(|error| tracing::error!(seq, %error, "failure record cannot be read"))
-            .ok()
-    });
-    let record = FailureRecord::after(known.as_ref(), failure.clone(), now);
-    serde_json::to_string(&record).map_err(|error| ToSqlConversionFailure(Box::new(error)).into())
-}
-
 fn retry(
     tables: &mut Tables,
     receipt: &Receipt,
@@ -123,24 +98,6 @@ fn park(
     park_row(&tables.connection, seq, failure, now)?;
     tables.change_index(IndexChange::Completed(delivery));
     Ok(())
-}
-
-/// Moves a row to the dead letters as it stands, whether or not its message can be read.
-pub(super) fn park_row(
-    connection: &Connection,
-    seq: i64,
-    failure: &Failure,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let failure = failure_after(connection, seq, failure, now)?;
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO dead_letters
-                 (event, kind, message_group, received_at, trace, failure, body)
-             SELECT event, kind, message_group, received_at, trace, ?2, body FROM queue WHERE seq = ?1",
-        )?
-        .execute((seq, failure))?;
-    remove(connection, seq)
 }
 
 fn millis(delay_ms: u64) -> i64 {
