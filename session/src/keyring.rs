@@ -206,6 +206,10 @@ impl Keyring {
                 tracing::info!("key set fetched");
             }
             Err(error) => {
+                if matches!(error, SourceError::TokenKeys(KeyError::NoUsableKey)) {
+                    // The issuer answers: it has withdrawn all its keys.
+                    source.set(None);
+                }
                 attempts.retry_at = Some(Instant::now() + Duration::from_secs(JWKS_RETRY_SECS));
                 tracing::error!(%error, "key set not fetched");
             }
@@ -220,7 +224,7 @@ impl Keyring {
         let max = Duration::from_secs(JWKS_AGE_SECS_DEFAULT);
         let min = Duration::from_secs(JWKS_AGE_SECS_MIN);
         let fresh_for = document.max_age.unwrap_or(max).clamp(min, max);
-        source.replace(Fetched { at, wall: now, fresh_for });
+        source.set(Some(Fetched { at, wall: now, fresh_for }));
         Ok(())
     }
 
@@ -235,8 +239,8 @@ impl Source {
         *self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn replace(&self, fetched: Fetched) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(fetched);
+    fn set(&self, fetched: Option<Fetched>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fetched;
     }
 }
 

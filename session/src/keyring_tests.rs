@@ -173,6 +173,20 @@ async fn while_the_issuer_is_away_the_last_set_counts_for_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_issuer_that_withdraws_its_last_key_has_none() {
+    let issuer = Issuer::new(&["rsa"]);
+    let keyring = issuer.keyring();
+    assert_eq!(code(&keyring, "rsa").await, "ok");
+    issuer.serve(Some(&[]));
+    pass(JWKS_AGE_SECS_DEFAULT).await;
+    assert_eq!(code(&keyring, "rsa").await, "key_set.unavailable");
+    issuer.serve(Some(&["p256"]));
+    pass(JWKS_RETRY_SECS).await;
+    assert_eq!(code(&keyring, "rsa").await, "token.invalid");
+    assert_eq!(code(&keyring, "p256").await, "ok");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_issuer_that_hangs_holds_up_one_request_until_the_set_is_too_old() {
     let issuer = Issuer::new(&["rsa"]);
     let keyring = Arc::new(issuer.keyring());

@@ -4,8 +4,10 @@
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, DecodingKeyKind, Header, Validation, decode, decode_header,
-    jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
+    jwk::{Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
 };
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     Claims, Error, Issued, KeyError, Rules, Secret,
@@ -26,6 +28,12 @@ struct PublicKey {
     kid: Option<String>,
     algorithm: Algorithm,
     key: DecodingKey,
+}
+
+/// A JWKS document, whose keys may be of any kind.
+#[derive(Deserialize)]
+struct KeySet {
+    keys: Vec<Value>,
 }
 
 /// The keys with which tokens are verified, and what the tokens must say.
@@ -73,10 +81,12 @@ impl TokenKeys {
         Self { rules, ..self }
     }
 
-    /// The same keys with the usable keys of a JWKS document in place of the public ones.
+    /// The same keys with the usable keys of a JWKS document in place of the public ones. Keys of other kinds
+    /// are ignored (RFC 7517, section 5).
     pub fn with_jwks(self, json: &[u8]) -> Result<Self, KeyError> {
-        let set: JwkSet = serde_json::from_slice(json).map_err(KeyError::KeySet)?;
-        let public: Vec<_> = set.keys.iter().filter_map(public_key).collect();
+        let set: KeySet = serde_json::from_slice(json).map_err(KeyError::KeySet)?;
+        let known = set.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
+        let public: Vec<_> = known.filter_map(|jwk: Jwk| public_key(&jwk)).collect();
         if public.is_empty() {
             return Err(KeyError::NoUsableKey);
         }
@@ -151,7 +161,10 @@ fn check_header(header: &Header) -> Result<(), Error> {
 }
 
 fn public_key(jwk: &Jwk) -> Option<PublicKey> {
-    if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) {
+    let operations = jwk.common.key_operations.as_ref();
+    if jwk.common.public_key_use == Some(PublicKeyUse::Encryption)
+        || operations.is_some_and(|operations| !operations.contains(&KeyOperations::Verify))
+    {
         return None;
     }
     let algorithm = match jwk.common.key_algorithm {

@@ -181,6 +181,13 @@ fn key_sets_without_a_usable_key_are_refused() {
         (only("p256"), true),
         (only("ed25519"), true),
         (only("weak"), false),
+        (only("rsa").replace(r#""use":"sig""#, r#""key_ops":["verify"]"#), true),
+        (only("rsa").replace(r#""use":"sig""#, r#""key_ops":["encrypt"]"#), false),
+        (
+            only("rsa")
+                .replace("[{", r#"[{"kty":"new"},7,{"kty":"EC","crv":"P-999","x":"","y":""},{"#),
+            true,
+        ),
         (only("p384"), false),
         (only("encryption"), false),
         (only("shared"), false),
