@@ -91,7 +91,7 @@ export function createLifecycle(parts: LifecycleOptions): Lifecycle {
     closeSession();
     userId = undefined;
     // An error that nothing has changed is not forgotten, or it would be reported again.
-    if (store.getSnapshot().status !== 'error') store.forget();
+    if (store.getSnapshot().status !== 'error') store.identify(undefined);
     identification.later(ms);
   }
 
