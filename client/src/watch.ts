@@ -1,5 +1,6 @@
 // What a watch for an upgrade waits for, and what it knows, as pure functions of its state and a user's.
 
+import { timeOf } from './environment.js';
 import * as limits from './limits.js';
 import type { WatchOptions } from './options.js';
 import { rankOf, reaches } from './roles.js';
@@ -76,7 +77,7 @@ export function isReached({ role, before }: Watch, user: User, roles: Roles, now
   const rank = rankOf(roles, user.role);
   const rankBefore = rankOf(roles, before?.role ?? user.role);
   // The webhook may have been faster than the way back from the checkout.
-  const ageMs = now - Date.parse(user.roleAssignedAt ?? '');
+  const ageMs = now - timeOf(user.roleAssignedAt);
   const isFresh = rank > 0 && rank === rankBefore && Math.abs(ageMs) < limits.ROLE_AGE_MS_MAX;
   return rank > rankBefore || isFresh;
 }
