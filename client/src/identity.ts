@@ -13,7 +13,7 @@ import type { Store } from './store.js';
 import type { Tabs } from './tabs.js';
 import { askHost } from './tokens.js';
 import { createUserSession } from './user-session.js';
-import type { Place, UserSession } from './user-session.js';
+import type { Place, UserSession, UserSessionOptions } from './user-session.js';
 
 export interface IdentityOptions {
   options: TierClientOptions;
@@ -44,8 +44,9 @@ export function createIdentity(parts: IdentityOptions): Identity {
   const { options, store, env, tabs, onIdentified, onFailed } = parts;
   const report = createReporter(parts);
   const identification = createIdentification({ ...parts, report, onToken: accept });
+  const events = { onOtherUser: accept, onForeignFrame: identification.soon, onRevoked };
   const allowed = createBrake(env);
-  let session: UserSession | null | undefined;
+  const current = createCurrent(parts, { report, ...events });
   /** The token of a sign-in that the server has ended. */
   let revoked: string | null = null;
 
@@ -54,55 +55,34 @@ export function createIdentity(parts: IdentityOptions): Identity {
   /** The host's token is this one. */
   function accept(read: string | null): void {
     identification.cancel();
-    const token = read === revoked ? null : read;
-    const userId = token && subjectOf(token);
-    if (token !== null && userId === null) return fail();
-    if (session !== undefined && userId === (session?.userId ?? null)) {
-      if (store.getSnapshot().error) void session?.poll();
+    const userId = read === revoked ? null : userOf(read);
+    if (userId === undefined) {
+      // The token names nobody, so whoever was shown is not known to be signed in any more.
+      lose(limits.IDENTIFY_RETRY_DELAY_MS);
+      report('token.unreadable');
+      return onFailed();
+    }
+    if (userId === current.userId) {
+      if (store.getSnapshot().error) void current.session?.poll();
     } else {
-      if (!allowed()) return restart(limits.USER_CHANGE_DELAY_MS);
-      enter(userId);
+      if (!allowed()) return lose(limits.USER_CHANGE_DELAY_MS);
+      current.enter(userId);
       tabs.post(userId, { type: 'IDENTITY' });
     }
-    onIdentified(session ?? null);
+    onIdentified(current.session ?? null);
   }
 
-  function enter(userId: string | null): void {
-    session?.close();
-    session = null;
-    store.identify(userId);
-    if (userId === null) return;
-    session = createUserSession({
-      ...parts,
-      report,
-      userId,
-      onOtherUser: accept,
-      onForeignFrame: identification.soon,
-      onRevoked,
-    });
-    if (!parts.isSuspended()) session.resume();
-  }
-
-  /** The token names nobody, so whoever was shown is not known to be signed in any more. */
-  function fail(): void {
-    restart(limits.IDENTIFY_RETRY_DELAY_MS);
-    report('token.unreadable');
-    onFailed();
-  }
-
-  function restart(ms: number): void {
-    session?.close();
-    session = undefined;
-    // An error that nothing has changed is not forgotten, or it would be reported again.
-    if (store.getSnapshot().status !== 'error') store.identify(undefined);
+  /** Whoever was shown is not known to be signed in any more. */
+  function lose(ms: number): void {
+    current.enter(undefined);
     identification.later(ms);
   }
 
   /** Shows nobody, and forgets what was kept about the user. */
   function leave(): void {
     identification.cancel();
-    session?.upgrade.forget();
-    enter(null);
+    current.session?.upgrade.forget();
+    current.enter(null);
   }
 
   function onRevoked(token: string, code: string): void {
@@ -114,29 +94,61 @@ export function createIdentity(parts: IdentityOptions): Identity {
     tabs.post(null, { type: 'IDENTITY' });
   }
 
+  async function onSignedOut(userId: string): Promise<void> {
+    leave();
+    const token = await askHost(env, options, 'identify').catch(() => null);
+    if (current.userId !== null) return;
+    // By now the host may have a token of somebody else.
+    if (token === null || userOf(token) === userId) forgetToken();
+    else accept(token);
+  }
+
   return {
     get session() {
-      return session;
+      return current.session;
     },
     identification,
     signOut: () => {
-      if (session) tabs.post(session.userId, { type: 'SIGN_OUT' });
+      if (current.userId) tabs.post(current.userId, { type: 'SIGN_OUT' });
       leave();
       forgetToken();
     },
-    onSignedOut: async (userId) => {
-      leave();
-      // By now the host may have a token of somebody else.
-      const token = await askHost(env, options, 'identify').catch(() => null);
-      if (session !== null) return;
-      if (token !== null && subjectOf(token) !== userId) accept(token);
-      else forgetToken();
-    },
+    onSignedOut,
     close: () => {
       identification.cancel();
-      session?.close();
+      current.session?.close();
     },
   };
+}
+
+/** The one session of this tab. */
+function createCurrent(parts: IdentityOptions, rest: Pick<UserSessionOptions, 'report' | Events>) {
+  const { store } = parts;
+  const current = {
+    session: undefined as UserSession | null | undefined,
+    /** Null if nobody is signed in, undefined while that is not known. */
+    userId: undefined as string | null | undefined,
+    /** Ends the session, and begins that of this user. */
+    enter(userId: string | null | undefined): void {
+      current.session?.close();
+      current.userId = userId;
+      current.session = userId === undefined ? undefined : null;
+      // An error that nothing has changed is not forgotten, or it would be reported again.
+      const failing = userId === undefined && store.getSnapshot().status === 'error';
+      if (!failing) store.identify(userId);
+      if (!userId) return;
+      current.session = createUserSession({ ...parts, ...rest, userId });
+      if (!parts.isSuspended()) current.session.resume();
+    },
+  };
+  return current;
+}
+
+type Events = 'onOtherUser' | 'onForeignFrame' | 'onRevoked';
+
+/** Null: the token is nobody's; undefined: it does not say whose it is. */
+function userOf(token: string | null): string | null | undefined {
+  return token === null ? null : (subjectOf(token) ?? undefined);
 }
 
 /** Whether the user may change now. A host that changes its mind with each answer must not spin. */
