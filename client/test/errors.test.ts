@@ -50,7 +50,7 @@ describe.each(cases)('%s', (_, code, options, fetch) => {
     const onError = vi.fn();
     const tab = harness.browser.openTab('u1', { ...options, onError });
     if (fetch) {
-      tab.env.fetch = fetch as never;
+      tab.env.fetch = fetch;
       harness.server.socketsBlocked = true;
     }
     await harness.advance(MINUTE_MS);
@@ -62,7 +62,7 @@ describe.each(cases)('%s', (_, code, options, fetch) => {
 
   it('does not make a caller wait for ever', async () => {
     const tab = harness.browser.openTab('u1', options);
-    if (fetch) tab.env.fetch = fetch as never;
+    if (fetch) tab.env.fetch = fetch;
     const profile = tab.client.refreshUserProfile();
     const settled = vi.fn();
     void tab.client.fetch('/guarded').then(settled, settled);
