@@ -265,7 +265,7 @@ export class FakeTab {
       request: (name: string, how: LockOptions, work: () => Promise<unknown>) => {
         const denial = this.browser.denial('locks');
         if (denial === 'throws') denied();
-        if (denial === 'rejects') return Promise.reject(new DOMException('', 'SecurityError'));
+        if (denial === 'rejects') return Promise.resolve().then(denied);
         return denial ? never : this.browser.locks.request(this, name, how, work);
       },
     };
@@ -282,7 +282,7 @@ export class FakeTab {
         signal?.addEventListener('abort', () => reject(new DOMException('', 'AbortError')));
         settled.then(
           (response) => this.run(() => resolve(response)),
-          (error: unknown) => this.run(() => reject(error)),
+          (error: Error) => this.run(() => reject(error)),
         );
       });
     };
