@@ -121,7 +121,7 @@ export function createStore(initialUser?: User | null): Store {
     confirmed = true;
     const part = { user, roles, status: 'ready', isStale: false, error: null } as const;
     if (shown && sameJson(shown, user)) {
-      // What surrounds the state may still be news.
+      // What surrounds the state may still have changed.
       if (isStale || error || roles !== before) patch({ ...part, user: shown });
       return 'same';
     }

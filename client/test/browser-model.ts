@@ -280,10 +280,8 @@ export class FakeTab {
       return new Promise((resolve, reject) => {
         const { signal } = init;
         signal?.addEventListener('abort', () => reject(new DOMException('', 'AbortError')));
-        settled.then(
-          (response) => this.run(() => resolve(response)),
-          (error: Error) => this.run(() => reject(error)),
-        );
+        const fail = (): void => this.run(() => reject(new TypeError('Failed to fetch')));
+        settled.then((response) => this.run(() => resolve(response)), fail);
       });
     };
   }

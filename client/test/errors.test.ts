@@ -1,4 +1,4 @@
-// What is wrong is said once: in the snapshot, to the host, and for what a developer must mend in one
+// What is wrong is said once: in the snapshot, to the host, and for what a developer must fix in one
 // line of the console.
 
 import { describe, expect, it, vi } from 'vitest';
@@ -79,7 +79,7 @@ it('a wrong secret is said as what it is, and signs nobody out', async () => {
   expect(tab!.warnings).toHaveLength(1);
 });
 
-it('an error is over when it is over, and is told again when it comes back', async () => {
+it('an error is over when it is over, and is reported again when it comes back', async () => {
   const onError = vi.fn();
   const tab = harness.browser.openTab('u1', { onError });
   harness.server.up = false;

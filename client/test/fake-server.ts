@@ -258,7 +258,7 @@ export class FakeSocket {
   drop(code: number): void {
     if (this.closed) return;
     this.close();
-    // What was half open stays so: the page does not hear of its end.
+    // What was half open stays so: the page does not notice its end.
     if (this.halfOpen) return;
     this.run(() => void this.onclose?.call(this as never, { code } as CloseEvent));
   }

@@ -71,7 +71,7 @@ describe('another user signs in', () => {
     expect(shown).not.toContain('u1 paid');
   });
 
-  it('by a reload of one tab, which the others hear of', async () => {
+  it('by a reload of one tab, which the others notice', async () => {
     const host = useHost(tokenFor('u1', 0));
     const other = host.open();
     await harness.advance();
@@ -81,7 +81,7 @@ describe('another user signs in', () => {
     expect(other.snapshot.user?.userId).toBe('u2');
   });
 
-  it('where tabs can only be told over storage', async () => {
+  it('where messages go over storage only', async () => {
     harness.without({ channel: 'throws' });
     const host = useHost(tokenFor('u1', 0));
     const [first, second] = [host.open(), host.open()];
