@@ -105,6 +105,7 @@ it('no tab shows a role that was not given to the user it names, and each is rig
         }
         await history.outage();
         await history.recovery();
+        await history.handover();
         expect(history.lies).toEqual([]);
       } finally {
         history.end();
