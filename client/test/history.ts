@@ -46,6 +46,8 @@ export class History {
   private watchedAt = Infinity;
   private readonly payments: { userId: string; at: number }[] = [];
   private readonly newest = new Map<string, User>();
+  /** Whether the user or the server has ended a sign-in. */
+  private signedOut = false;
   private longestFreezeMs = 0;
   private readonly frozenAt = new Map<FakeTab, number>();
 
@@ -88,7 +90,10 @@ export class History {
   openTab(): void {
     if (this.browser.tabs.length >= 4) return;
     const getToken: GetToken = ({ reason }) => this.answer(reason);
-    const onSignOut = (): void => this.forgetToken();
+    const onSignOut = (): void => {
+      if (!this.signedOut) this.lie(tab, 'signs out without a reason');
+      this.forgetToken();
+    };
     const tab = this.browser.openTab('u1', { getToken, onSignOut });
     this.all.push(tab);
     tab.client.subscribe(() => this.check(tab));
@@ -125,11 +130,17 @@ export class History {
     this.host.token = this.issue(userId, seconds);
   }
 
+  signOut(index: number): void {
+    this.signedOut = true;
+    this.tab(index)?.client.signOut();
+  }
+
   forgetToken(): void {
     this.host.token = null;
   }
 
   revoke(userId: string): void {
+    this.signedOut = true;
     this.server.refuse(userId, 'token.revoked');
   }
 

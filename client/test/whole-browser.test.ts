@@ -54,7 +54,7 @@ const ofHost: fc.Arbitrary<Step>[] = [
 const ofTabs: fc.Arbitrary<Step>[] = [
   fc.constant(step('a tab is opened', (h) => h.openTab())),
   index.map((i) => step(`tab ${i} learns of a sign-in`, (h) => h.tab(i)?.client.signedIn())),
-  index.map((i) => step(`tab ${i} signs out`, (h) => h.tab(i)?.client.signOut())),
+  index.map((i) => step(`tab ${i} signs out`, (h) => h.signOut(i))),
   index.map((i) => step(`tab ${i} is closed`, (h) => h.closeTab(i))),
   index.map((i) => step(`tab ${i} is killed`, (h) => h.killTab(i))),
   fc
