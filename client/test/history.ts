@@ -27,6 +27,12 @@ const IN_FLIGHT_MS = 60_000;
 /** The budget of SPEC.md for a minute in which something fails, for each tab. */
 const FAILING = { requests: 16, dials: 16, questions: 60, locks: 30 };
 
+/** The host's token when the first page is opened, and whether it renews tokens. */
+export interface FirstToken {
+  renews: boolean;
+  seconds: number | null;
+}
+
 interface Reign {
   userId: string;
   role: string;
@@ -51,11 +57,12 @@ export class History {
   private longestFreezeMs = 0;
   private readonly frozenAt = new Map<FakeTab, number>();
 
-  constructor(missing: Missing, delay: () => number) {
+  constructor(missing: Missing, delay: () => number, { renews, seconds }: FirstToken) {
     this.server.delay = delay;
+    this.host.renews = renews;
     this.browser = new FakeBrowser(this.server, missing);
     this.recordReigns();
-    this.signIn('u1', null);
+    this.signIn('u1', seconds);
     this.openTab();
     this.openTab();
   }
