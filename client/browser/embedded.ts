@@ -47,7 +47,8 @@ export async function serveEmbedded(context: BrowserContext): Promise<void> {
     const headers = { ...(await route.request().allHeaders()) };
     // An opaque origin is none that a server could list.
     delete headers.origin;
-    const response = await route.fetch({ headers });
+    const response = await route.fetch({ headers }).catch(() => null);
+    if (response === null) return route.abort();
     return route.fulfill({ response, headers: { ...response.headers(), ...CORS } });
   });
 }

@@ -152,7 +152,8 @@ function createRun(options: UpgradeWatchOptions) {
       // A clock that was set back makes no watch longer.
       schedule.start(Math.max(0, env.now() - next.startedAt));
     },
-    finish(status: 'upgraded' | 'timed_out', watch = run.watch): void {
+    finish(status: 'upgraded' | 'timed_out', ended?: Watch): void {
+      const watch = ended ?? run.watch;
       if (!watch) return;
       schedule.stop();
       run.save({ ...watch, status });
