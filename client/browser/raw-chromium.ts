@@ -1,5 +1,5 @@
-// A real Chromium over its own DevTools socket. Playwright keeps every page focused and out of the
-// back/forward cache; this leaves a page's life to the browser. It asserts nothing itself.
+// A real Chromium over its own DevTools socket. Playwright keeps every page focused, and so visible; this
+// leaves a page's life to the browser. It asserts nothing itself.
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -81,7 +81,7 @@ export class RawChromium {
     const exited = once(this.#process, 'exit');
     this.#process.kill('SIGKILL');
     await exited;
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }
 

@@ -88,8 +88,12 @@ export class Firefox {
     const { context } = (await this.send('browsingContext.create', { type: 'tab' })) as {
       context: string;
     };
-    await this.send('browsingContext.navigate', { context, url, wait: 'complete' });
+    await this.navigate(context, url);
     return context;
+  }
+
+  async navigate(context: string, url: string): Promise<void> {
+    await this.send('browsingContext.navigate', { context, url, wait: 'complete' });
   }
 
   /** The first frame of a tab. */
