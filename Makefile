@@ -13,6 +13,7 @@ NEXTEST := $(TOOLS)/nextest-$(NEXTEST_VERSION)
 DENY := $(TOOLS)/deny-$(DENY_VERSION)
 MACHETE := $(TOOLS)/machete-$(MACHETE_VERSION)
 DYNOXIDE := $(TOOLS)/dynoxide-$(DYNOXIDE_VERSION)
+FIREFOX := $(CACHE)/firefox
 PYTHON ?= python3
 NODE := $(shell command -v node 2>/dev/null)
 CLIENT_READY := client/node_modules/.package-lock.json
@@ -51,7 +52,8 @@ CHAOS_RATE ?= 1000
 CHAOS_ACK_P99_MS ?= 50
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-browser test-infrastructure test-seeds chaos test-release check lint lint-rust lint-client lint-text \
+  test-client test-browser test-firefox test-infrastructure test-seeds chaos test-release check lint lint-rust \
+  lint-client lint-text \
   check-events check-events-latest deny fmt \
   bench bench-lambda package tools
 
@@ -115,6 +117,12 @@ test-client: $(CLIENT_READY) ## Run the browser client's unit tests.
 
 test-browser: build $(CLIENT_READY) ## Run the browser client in a real browser against a real server.
 	cd client && npm run test:browser
+
+# Firefox ESR of Debian's packages, unpacked into the cache. Where there is no apt-get, there is nothing to run.
+test-firefox: demo build $(CLIENT_READY) ## Run the browser client in Firefox ESR, also where it denies storage.
+	@program=$$(scripts/firefox.sh $(FIREFOX)); \
+	if [ -z "$$program" ]; then echo "test-firefox: skipped, there is no apt-get"; exit 0; fi; \
+	cd client && FIREFOX_BIN=$$program npx vitest run --config vitest.firefox.config.ts
 
 # The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
 test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.

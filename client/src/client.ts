@@ -3,22 +3,25 @@
 
 import { browser } from './environment.js';
 import type { Environment } from './environment.js';
+import { createIdentified } from './identified.js';
 import { createLifecycle } from './lifecycle.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { TierClientOptions, WatchOptions } from './options.js';
-import { DEFAULT_ROLES } from './roles.js';
-import { INITIAL, createStore } from './store.js';
-import type { TierSnapshot, UpgradeOutcome, User } from './types.js';
+import { reaches } from './roles.js';
+import { createStore } from './store.js';
+import type { TierSnapshot, UpgradeOutcome, User, UserRole } from './types.js';
 import type { UserSession } from './user-session.js';
-import { createWaiters } from './waiters.js';
 
-export interface TierClient {
-  getSnapshot: () => TierSnapshot;
-  /** The snapshot that a server renders, which knows no user. */
-  getServerSnapshot: () => TierSnapshot;
+/** `Role` names the roles of the server's policy, for hosts that want them checked. */
+export interface TierClient<Role extends string = UserRole> {
+  getSnapshot: () => TierSnapshot<Role>;
+  /** The snapshot that a server renders: `initialUser`, or no user. */
+  getServerSnapshot: () => TierSnapshot<Role>;
   subscribe: (listener: () => void) => () => void;
   /** Whether the user shown has this feature. It decides what to show; the server decides access. */
   has: (feature: string) => boolean;
+  /** Whether the user shown has this role or a higher one. False until the server has reported it. */
+  hasRole: (role: Role) => boolean;
   /** Connects and returns a stop function. Starts are counted: the last stop disconnects. */
   start: () => () => void;
   /** Reads the token again, after a user has signed in or changed. */
@@ -26,29 +29,34 @@ export interface TierClient {
   /** Signs out every tab of this browser. */
   signOut: () => void;
   /** Calls GET /session; concurrent calls share one request. Resolves to null if it fails. */
-  refreshUserProfile: () => Promise<User | null>;
-  /** `fetch` for guarded paths of the server, with the token. Renews a stale token once. */
+  refreshUserProfile: () => Promise<User<Role> | null>;
+  /**
+   * `fetch` for guarded paths of the server, with the token. Renews a stale or expired token once. The
+   * response's head must arrive within 10 s; its body may take as long as it likes.
+   */
   fetch: (path: string, init?: RequestInit) => Promise<Response>;
   /** Watches for an upgrade that has just been paid for. */
-  watchUpgrade: (options?: WatchOptions) => Promise<UpgradeOutcome>;
-  /** Ends the watch in every tab; it resolves to `cancelled`. */
-  cancelUpgrade: () => void;
+  watchUpgrade: (options?: WatchOptions<Role>) => Promise<UpgradeOutcome>;
+  /**
+   * Ends the watch in every tab; it resolves to `cancelled`. Its checkout is not watched again, and the
+   * page may offer to buy.
+   */
+  dismissUpgrade: () => void;
   /** Stops permanently, even if other starts are still counted. */
   destroy: () => void;
 }
 
+export function createTierClient<Role extends string = UserRole>(
+  options: TierClientOptions<Role>,
+  environment?: Environment,
+): TierClient<Role>;
 export function createTierClient(
   options: TierClientOptions,
   environment?: Environment,
 ): TierClient {
-  const roles = options.roles ?? DEFAULT_ROLES;
-  const store = createStore(roles);
+  const store = createStore(options.initialUser);
   const starts = new Set<() => void>();
-  /**
-   * Calls made before the user is known, or even before the start: React runs a child's effects
-   * before its provider's.
-   */
-  const identified = createWaiters<UserSession | null>();
+  const identified = createIdentified<UserSession>();
   let lifecycle: Lifecycle | null = null;
   let destroyed = false;
 
@@ -59,13 +67,8 @@ export function createTierClient(
     starts.add(stop);
     if (!destroyed) {
       const env = environment ?? browser();
-      lifecycle ??= createLifecycle({
-        options,
-        roles,
-        store,
-        env,
-        onIdentified: identified.resolve,
-      });
+      const { resolve: onIdentified, fail: onFailed } = identified;
+      lifecycle ??= createLifecycle({ options, store, env, onIdentified, onFailed });
     }
     return stop;
   }
@@ -75,32 +78,43 @@ export function createTierClient(
     lifecycle = null;
   }
 
-  async function whenIdentified(): Promise<UserSession | null> {
-    if (lifecycle?.session) return lifecycle.session;
-    const nobody = destroyed || store.getSnapshot().status === 'signed_out';
-    return nobody ? null : identified.wait();
+  /** Undefined while it is not known who is signed in. */
+  const session = (): UserSession | null | undefined => (destroyed ? null : lifecycle?.session);
+
+  async function patiently(): Promise<UserSession | null> {
+    const known = session();
+    return known === undefined ? identified.wait() : known;
+  }
+
+  async function now(): Promise<UserSession | null> {
+    const known = session();
+    if (known !== undefined) return known;
+    return store.getSnapshot().status === 'error' ? null : identified.tryNow();
   }
 
   return {
     getSnapshot: store.getSnapshot,
-    getServerSnapshot: () => INITIAL,
+    getServerSnapshot: () => store.initial,
     subscribe: store.subscribe,
     has: (feature) => store.getSnapshot().user?.features.includes(feature) ?? false,
+    hasRole: (role) => {
+      const { user, roles } = store.getSnapshot();
+      return user !== null && reaches(roles, user.role, role);
+    },
     start,
     signedIn: () => lifecycle?.identify(),
     signOut: () => lifecycle?.signOut(),
     refreshUserProfile: async () => {
-      const profile = await (await whenIdentified())?.poll();
+      const profile = await (await now())?.poll();
       return profile?.outcome === 'ok' ? profile.user : null;
     },
     fetch: async (path, init) => {
-      const session = await whenIdentified();
-      if (!session) throw new Error('nobody is signed in');
-      return session.fetch(path, init);
+      const known = await now();
+      if (!known) throw new Error(store.getSnapshot().error?.message ?? 'nobody is signed in');
+      return known.fetch(path, init);
     },
-    watchUpgrade: async ({ role } = {}) =>
-      (await whenIdentified())?.upgrade.start(role) ?? 'cancelled',
-    cancelUpgrade: () => lifecycle?.session?.upgrade.cancel(),
+    watchUpgrade: async (wanted = {}) => (await patiently())?.upgrade.start(wanted) ?? 'cancelled',
+    dismissUpgrade: () => session()?.upgrade.dismiss(),
     destroy: () => {
       destroyed = true;
       close();

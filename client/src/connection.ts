@@ -4,7 +4,8 @@
 import type { Profile } from './api.js';
 import { transition } from './connection-machine.js';
 import type { ConnectionEvent, ConnectionState, Effect, TimerName } from './connection-machine.js';
-import type { Environment } from './environment.js';
+import type { Environment, Socket } from './environment.js';
+import * as limits from './limits.js';
 import { parseFrame } from './parse.js';
 import type { Frame } from './parse.js';
 import type { Store } from './store.js';
@@ -12,14 +13,16 @@ import type { Tokens } from './tokens.js';
 import type { ClientFrame } from './types.js';
 
 export interface ConnectionOptions {
-  env: Pick<Environment, 'socket' | 'now' | 'random' | 'setTimer'>;
+  env: Pick<Environment, 'socket' | 'elapsed' | 'random' | 'setTimer' | 'visible'>;
   url: string;
   userId: string;
-  store: Pick<Store, 'patch' | 'revocationId'>;
-  tokens: Pick<Tokens, 'current'>;
+  store: Pick<Store, 'patch' | 'version'>;
+  tokens: Pick<Tokens, 'current' | 'renew'>;
   /** Calls GET /session, which shows why a dial failed. It never rejects. */
   poll: () => Promise<Profile>;
   onFrame: (frame: Frame) => void;
+  /** A frame is about somebody else: the socket is not this user's. */
+  onOtherUser: () => void;
 }
 
 export interface Connection {
@@ -27,17 +30,25 @@ export interface Connection {
   stop: () => void;
   /** The network is back or the page is shown: tests the socket, or dials now. */
   wake: () => void;
+  /** Somebody looks at another tab, which receives its changes through this socket. */
+  watched: () => void;
 }
 
 export function createConnection(options: ConnectionOptions): Connection {
   const { env, store, tokens } = options;
-  const timers = createTimers(env, (type) => dispatch({ type }));
+  const timers = createTimers(env, (type) => {
+    // A hidden page pings only to keep the socket; one that is looked at must find out soon.
+    const due = env.visible() || silence.lasts(HIDDEN_SILENCE_MS);
+    dispatch(type === 'tick' ? { type, due } : { type });
+  });
   let state: ConnectionState = { name: 'idle' };
   /** Counts the states entered, so that a late reply is recognized as late. */
   let entered = 0;
   let socket: FrameSocket | null = null;
+  const silence = createSilence(env);
 
   function dispatch(event: ConnectionEvent): void {
+    if (event.type === 'frame' || event.type === 'opened') silence.heard();
     const [next, ...effects] = transition(state, event, env.random);
     const changed = next.name !== state.name;
     state = next;
@@ -53,14 +64,17 @@ export function createConnection(options: ConnectionOptions): Connection {
     switch (effect[0]) {
       case 'authorize':
         return settle(tokens.current().then((token) => ({ type: 'token', token })));
+      case 'renew':
+        return settle(renewed(options, effect[1]).then((token) => ({ type: 'token', token })));
       case 'ask':
-        return settle(ask(options));
+        return settle(ask(options, effect[1]));
       case 'dial':
-        return dial(effect[1]);
+        socket = openSocket(options, effect[1], dispatch);
+        return;
       case 'sync':
-        return socket?.send({ action: 'sync', revocationId: store.revocationId() });
+        return send({ action: 'sync', ...store.version() });
       case 'ping':
-        return socket?.send({ action: 'ping' });
+        return send({ action: 'ping' });
       case 'close':
         socket?.close();
         socket = null;
@@ -81,20 +95,49 @@ export function createConnection(options: ConnectionOptions): Connection {
     reply.then(settled, () => settled({ type: 'failed' }));
   }
 
-  function dial(token: string): void {
-    try {
-      socket = openSocket(options, token, dispatch);
-    } catch {
-      // The token is no valid subprotocol, or the page forbids sockets.
-      settle(Promise.resolve({ type: 'closed', code: 1006, now: env.now() }));
-    }
+  function send(frame: ClientFrame): void {
+    silence.asked();
+    socket?.send(frame);
   }
 
   return {
     start: () => dispatch({ type: 'start' }),
     stop: () => dispatch({ type: 'stop' }),
     wake: () => dispatch({ type: 'wake' }),
+    watched: () => {
+      // A hidden page's timers may be a minute late, so an overdue one is made up for.
+      if (silence.isOverdue()) dispatch({ type: 'deadline' });
+      else if (silence.lasts(limits.WATCHED_SILENCE_MS_MAX)) {
+        dispatch({ type: 'tick', due: !silence.isAsked() });
+      }
+    },
   };
+}
+
+/** For how long the server was silent, and whether it was asked to speak, by the monotonic clock. */
+function createSilence({ elapsed }: Pick<Environment, 'elapsed'>) {
+  let heardAt = 0;
+  let askedAt = 0;
+  const isAsked = (): boolean => askedAt > heardAt;
+  return {
+    heard: () => void (heardAt = elapsed()),
+    asked: () => void (askedAt = elapsed()),
+    isAsked,
+    isOverdue: () => isAsked() && elapsed() - askedAt > limits.REPLY_MS_MAX,
+    lasts: (ms: number) => elapsed() - heardAt >= ms,
+  };
+}
+
+const HIDDEN_SILENCE_MS = limits.PING_HIDDEN_MS - limits.PING_INTERVAL_MS;
+
+async function renewed({ tokens }: ConnectionOptions, refused: string): Promise<string> {
+  return (await tokens.renew(refused, 'expired')) ?? refused;
+}
+
+async function ask(options: ConnectionOptions, expired: string | null): Promise<ConnectionEvent> {
+  if (expired !== null) await renewed(options, expired);
+  const { outcome } = await options.poll();
+  return { type: 'answered', outcome, token: await options.tokens.current() };
 }
 
 interface FrameSocket {
@@ -104,31 +147,55 @@ interface FrameSocket {
 }
 
 function openSocket(
-  { env, url, userId, onFrame }: ConnectionOptions,
+  options: ConnectionOptions,
   token: string,
   dispatch: (event: ConnectionEvent) => void,
 ): FrameSocket {
-  const socket = env.socket(url, ['tierlift.v1', `bearer.${token}`]);
-  socket.onopen = () => dispatch({ type: 'opened', now: env.now() });
-  socket.onclose = ({ code }) => dispatch({ type: 'closed', code, now: env.now() });
-  socket.onmessage = ({ data }) => {
-    const frame = parseFrame(data, userId);
+  const { env, url, userId, onFrame, onOtherUser } = options;
+  let socket: Socket | null = null;
+  let live = true;
+
+  function closed(code: number): void {
+    if (live) dispatch({ type: 'closed', code, now: env.elapsed() });
+    live = false;
+  }
+
+  function receive(data: unknown): void {
+    const frame = live ? parseFrame(data, userId) : null;
     if (!frame) return;
-    dispatch({ type: 'frame' });
-    onFrame(frame);
-  };
+    if (frame.type === 'CLOSE') closed(frame.code);
+    else if ('user' in frame && frame.user.userId !== userId) onOtherUser();
+    else {
+      dispatch({ type: 'frame' });
+      onFrame(frame);
+    }
+  }
+
+  /** What the platform refuses ends the socket, after what is being done now. */
+  function attempt(work: () => void): void {
+    try {
+      work();
+    } catch {
+      queueMicrotask(() => closed(1006));
+    }
+  }
+
+  attempt(() => {
+    // It throws where sockets are denied, or where the token is no valid subprotocol.
+    socket = env.socket(url, ['tierlift.v1', `bearer.${token}`]);
+    socket.onopen = () => {
+      if (live) dispatch({ type: 'opened', now: env.elapsed() });
+    };
+    socket.onclose = ({ code }) => closed(code);
+    socket.onmessage = ({ data }) => receive(data);
+  });
   return {
-    send: (frame) => socket.send(JSON.stringify(frame)),
+    send: (frame) => attempt(() => socket?.send(JSON.stringify(frame))),
     close: () => {
-      socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close(1000);
+      live = false;
+      attempt(() => socket?.close(1000));
     },
   };
-}
-
-async function ask({ poll, tokens }: ConnectionOptions): Promise<ConnectionEvent> {
-  const { outcome } = await poll();
-  return { type: 'answered', outcome, token: await tokens.current().catch(() => null) };
 }
 
 function createTimers(env: Pick<Environment, 'setTimer'>, onExpired: (name: TimerName) => void) {

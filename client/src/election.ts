@@ -1,21 +1,25 @@
 // Elects the one tab of a browser that keeps the socket: the holder of a Web Lock. The lock moves on
 // by itself when its holder closes. A page that is about to freeze releases it, and a leader that
 // hangs loses it to the follower whose probe it does not reply to.
-// It knows nothing of sockets. Without Web Locks and BroadcastChannel, every tab is solo.
+// It knows nothing of sockets. A tab is solo where Web Locks or BroadcastChannel are missing, refused
+// or silent: it never waits for a lock in a loop.
 
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
+import { createLock } from './lock.js';
 import type { ElectionMessage } from './tabs.js';
 import type { TabPosition } from './types.js';
 
 export interface ElectionOptions {
   /** Name of the leader's lock. */
   name: string;
-  env: Pick<Environment, 'locks' | 'channel' | 'visible' | 'random' | 'setTimer'>;
+  env: Pick<Environment, 'locks' | 'abortable' | 'visible' | 'random' | 'setTimer'>;
+  /** Whether this tab hears the others. A follower that does not would be left behind. */
+  live: boolean;
   post: (message: ElectionMessage) => void;
   onPosition: (position: TabPosition) => void;
-  /** A follower woke up: this leader should test its socket. */
-  onWake: () => void;
+  /** A follower is being looked at: this leader should test its socket, at once if it woke up. */
+  onWatched: (wake: boolean) => void;
 }
 
 export interface Election {
@@ -26,90 +30,115 @@ export interface Election {
   receive: (message: ElectionMessage) => void;
 }
 
-export function createElection({ name, env, post, onPosition, onWake }: ElectionOptions): Election {
+export function createElection(options: ElectionOptions): Election {
+  const { name, env, live, post, onPosition, onWatched } = options;
+  const lock = createLock({ name, env, onHeld, onLost });
+  const probe = createProbe(options, () => position === 'follower', steal);
   let position: TabPosition | null = null;
-  /** This tab's lock request: it waits for the lock, or holds it until it is aborted. */
-  let lockRequest: AbortController | null = null;
-  let cancelTakeover: (() => void) | null = null;
-  let cancelInterval: (() => void) | undefined;
+  /** How often this tab lost the lock. */
+  let losses = 0;
+  let cancelNext: (() => void) | undefined;
 
   function take(next: TabPosition): void {
     position = next;
     onPosition(next);
   }
 
-  function follow(): void {
-    take('follower');
-    requestLock({});
+  function drop(): void {
+    probe.answered();
+    cancelNext?.();
+    lock.drop();
   }
 
-  function probeRegularly(): void {
-    cancelInterval = env.setTimer(() => {
-      probeRegularly();
-      if (env.visible()) probeLeader(false);
-    }, limits.PROBE_INTERVAL_MS);
+  function solo(): void {
+    drop();
+    take('solo');
   }
 
-  function probeLeader(wake: boolean): void {
-    if (position !== 'follower' || cancelTakeover) return;
-    const patienceMs = limits.PROBE_REPLY_MS_MIN + env.random() * limits.PROBE_REPLY_MS_JITTER;
-    cancelTakeover = env.setTimer(() => {
-      cancelTakeover = null;
-      if (position === 'follower') requestLock({ steal: true });
-    }, patienceMs);
-    post({ type: 'PROBE', wake });
+  function queue(how: { steal?: true } = {}): void {
+    drop();
+    if (env.locks) lock.request(env.locks, how);
   }
 
-  function leaderAlive(): void {
-    cancelTakeover?.();
-    cancelTakeover = null;
+  function steal(): void {
+    queue({ steal: true });
+    // A theft is granted at once. A platform that does not answer it never grants anything.
+    cancelNext = env.setTimer(() => {
+      if (position === 'follower') solo();
+    }, limits.STEAL_MS_MAX);
   }
 
-  /** Queues for the lock, or steals it from a leader that does not reply. */
-  function requestLock(options: { steal?: true }): void {
-    lockRequest?.abort();
-    const mine = (lockRequest = new AbortController());
-    // The platform accepts either a signal or a theft, not both.
-    const request = options.steal ? options : { signal: mine.signal };
-    const held = env.locks?.request(name, request, () => lead(mine.signal));
-    held?.catch(() => {
-      // Either another tab stole the lock, or this tab gave up the request.
-      if (lockRequest === mine) follow();
-    });
-  }
-
-  async function lead(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    leaderAlive();
+  function onHeld(): void {
+    probe.answered();
+    cancelNext?.();
     take('leader');
     post({ type: 'ALIVE' });
-    await aborted(signal);
+  }
+
+  function onLost(stolen: boolean): void {
+    losses += 1;
+    // Tabs that steal from each other do not hear each other.
+    if (!stolen || losses > limits.LOCK_LOSSES_MAX) return solo();
+    take('follower');
+    cancelNext = env.setTimer(queue, limits.LOCK_RETRY_DELAY_MS);
   }
 
   return {
     join: () => {
       if (position) return;
-      // A follower that cannot receive its leader's messages would be left behind.
-      if (!env.locks || !env.channel) return take('solo');
-      follow();
-      probeRegularly();
+      losses = 0;
+      if (!env.locks || !live) return take('solo');
+      take('follower');
+      queue();
+      // Reveals locks that never answer. A leader that is merely busy has the time to reply.
+      cancelNext = env.setTimer(() => probe.send(false, limits.JOIN_REPLY_MS_MAX), limits.JOIN_MS);
+      probe.start();
     },
     leave: () => {
-      leaderAlive();
-      cancelInterval?.();
-      lockRequest?.abort();
-      lockRequest = position = null;
+      drop();
+      probe.stop();
+      position = null;
     },
-    probeLeader,
+    probeLeader: probe.send,
     receive: (message) => {
-      if (message.type === 'ALIVE') return leaderAlive();
+      if (message.type === 'ALIVE') return probe.answered();
       if (position !== 'leader') return;
       post({ type: 'ALIVE' });
-      if (message.wake) onWake();
+      onWatched(message.wake);
     },
   };
 }
 
-function aborted(signal: AbortSignal): Promise<unknown> {
-  return new Promise((resolve) => signal.addEventListener('abort', resolve));
+/** A follower's question whether the leader is alive, asked regularly while the page is visible. */
+function createProbe(
+  { env, post }: Pick<ElectionOptions, 'env' | 'post'>,
+  isFollower: () => boolean,
+  onSilence: () => void,
+) {
+  let cancelWait: (() => void) | null = null;
+  let cancelInterval: (() => void) | undefined;
+
+  function send(wake: boolean, patienceMs = limits.PROBE_REPLY_MS_MIN): void {
+    if (!isFollower()) return;
+    const ms = patienceMs + env.random() * limits.PROBE_REPLY_MS_JITTER;
+    cancelWait ??= env.setTimer(onSilence, ms);
+    post({ type: 'PROBE', wake });
+  }
+
+  function start(): void {
+    cancelInterval = env.setTimer(() => {
+      start();
+      if (env.visible()) send(false);
+    }, limits.PROBE_INTERVAL_MS);
+  }
+
+  return {
+    send,
+    start,
+    stop: () => cancelInterval?.(),
+    answered: () => {
+      cancelWait?.();
+      cancelWait = null;
+    },
+  };
 }

@@ -1,26 +1,27 @@
-// A started client: finds out which user is signed in, and reacts to the page's own life, such as
-// freezing and waking up. It knows only the user's id; the user session does everything else.
+// A started client: it reacts to the page's own life, such as freezing and waking up, and to what other
+// tabs tell. Who is signed in, and everything about that user, it leaves to others.
 
 import type { Environment } from './environment.js';
-import * as limits from './limits.js';
+import { createIdentity } from './identity.js';
 import type { TierClientOptions } from './options.js';
-import { subjectOf } from './parse.js';
 import type { Store } from './store.js';
-import type { UserRole } from './types.js';
-import { createUserSession } from './user-session.js';
-import type { UserSession } from './user-session.js';
+import { createTabs } from './tabs.js';
+import type { Envelope, TabMessage } from './tabs.js';
+import type { Place, UserSession } from './user-session.js';
 
 export interface LifecycleOptions {
   options: TierClientOptions;
-  roles: readonly UserRole[];
   store: Store;
   env: Environment;
   /** The token has been read: this user is signed in, or nobody is. */
   onIdentified: (session: UserSession | null) => void;
+  /** It cannot be found out for the time being who is signed in. */
+  onFailed: () => void;
 }
 
 export interface Lifecycle {
-  readonly session: UserSession | null;
+  /** Null if nobody is signed in, undefined while that is not known. */
+  readonly session: UserSession | null | undefined;
   /** Reads the token again, after a user has signed in or changed. */
   identify: () => void;
   /** Signs out every tab, and makes the host forget the token. */
@@ -29,49 +30,46 @@ export interface Lifecycle {
 }
 
 export function createLifecycle(parts: LifecycleOptions): Lifecycle {
-  const { options, store, env, onIdentified } = parts;
-  const identification = createIdentification(parts, enter);
-  let session: UserSession | null = null;
+  const { env } = parts;
   let suspended = false;
+  const place = placeOf(parts.options, env);
+  const tabs = createTabs({ name: place.name, env, onMessage });
+  const identity = createIdentity({ ...parts, place, tabs, isSuspended: () => suspended });
+  const { start: identify, soon } = identity.identification;
 
-  function enter(userId: string | null): void {
-    if (session?.userId !== userId) {
-      closeSession();
-      store.identify(userId);
+  function onMessage(message: TabMessage & Envelope): void {
+    const { session } = identity;
+    const isOurs = message.userId === (session?.userId ?? session);
+    if (message.type === 'IDENTITY') {
+      if (!isOurs) soon();
+    } else if (session && isOurs) {
+      if (message.type === 'SIGN_OUT') void identity.onSignedOut(session.userId);
+      else session.receive(message);
     }
-    if (session) session.wake();
-    else if (userId !== null) session = createUserSession({ ...parts, userId, onSignOut: leave });
-    if (!suspended) session?.resume();
-    onIdentified(session);
   }
 
-  function leave(): void {
-    identification.cancel();
-    session?.upgrade.cancel();
-    closeSession();
-    store.identify(null);
-    options.onSignOut?.();
-  }
-
-  function closeSession(): void {
-    session?.close();
-    session = null;
+  function onStorage({ key, oldValue, newValue }: StorageEvent): void {
+    identity.session?.upgrade.follow();
+    // The host may keep its token there: somebody has signed in or out in another tab.
+    if (key === null || /\beyJ/.test(`${oldValue} ${newValue}`)) soon();
   }
 
   function wake(): void {
     if (!env.visible()) return;
-    if (store.getSnapshot().status === 'ready') session?.wake();
-    else identification.start();
+    identity.session?.wake();
+    identify('identify');
   }
 
   function suspend(): void {
     suspended = true;
-    session?.suspend();
+    identity.session?.suspend();
   }
 
   function resume(): void {
-    if (suspended) session?.resume();
+    if (!suspended) return;
     suspended = false;
+    identity.session?.resume();
+    identify('identify');
   }
 
   const unlisten = [
@@ -81,59 +79,26 @@ export function createLifecycle(parts: LifecycleOptions): Lifecycle {
     env.listen('pagehide', suspend),
     env.listen('resume', resume),
     env.listen('pageshow', resume),
-    env.listen('storage', () => session?.upgrade.follow()),
+    env.listen('storage', (event) => onStorage(event as StorageEvent)),
   ];
-  identification.start();
+  identify('load');
 
   return {
     get session() {
-      return session;
+      return identity.session;
     },
-    identify: identification.start,
-    signOut: () => {
-      session?.signOut();
-      leave();
-    },
+    identify: () => identify('identify'),
+    signOut: identity.signOut,
     close: () => {
-      identification.cancel();
       for (const off of unlisten) off();
-      closeSession();
+      identity.close();
+      tabs.close();
     },
   };
 }
 
-/** Reads the user id from the host's token. It retries a host that fails to provide the token. */
-function createIdentification(
-  { options, env }: LifecycleOptions,
-  onUserId: (userId: string | null) => void,
-) {
-  /** Counts the reads, so that a slow one cannot undo a later one. */
-  let round = 0;
-  let cancelRetry: (() => void) | undefined;
-
-  async function read(): Promise<string | null> {
-    const token = await options.getToken();
-    return token && subjectOf(token);
-  }
-
-  function cancel(): void {
-    round += 1;
-    cancelRetry?.();
-  }
-
-  function start(): void {
-    cancel();
-    const current = round;
-    read().then(
-      (userId) => {
-        if (current === round) onUserId(userId);
-      },
-      () => {
-        // A host that fails to provide its token has not signed out.
-        if (current === round) cancelRetry = env.setTimer(start, limits.IDENTIFY_RETRY_DELAY_MS);
-      },
-    );
-  }
-
-  return { start, cancel };
+function placeOf(options: TierClientOptions, env: Pick<Environment, 'origin'>): Place {
+  const baseUrl = new URL(options.baseUrl ?? '', env.origin).href.replace(/\/$/, '');
+  const socketUrl = options.socketUrl ?? `${baseUrl.replace(/^http/, 'ws')}/ws`;
+  return { baseUrl, socketUrl, name: `tierlift:${baseUrl}` };
 }

@@ -1,16 +1,38 @@
 // What the page shows, and the one rule about it: a user's state never goes backwards.
 // It does no IO. Every update passes through `apply`, whichever way it arrived.
 
-import { isChange } from './parse.js';
+import { callHost } from './callback.js';
+import { isChange, parseUser } from './parse.js';
 import { changeType } from './roles.js';
-import type { ChangeType, RoleChange, TierSnapshot, User, UserRole, Via } from './types.js';
+import type {
+  ChangeType,
+  RoleChange,
+  TierError,
+  TierSnapshot,
+  UpgradeView,
+  User,
+  UserRole,
+  Version,
+  Via,
+} from './types.js';
 
-export const INITIAL: TierSnapshot = {
+export const NO_UPGRADE: UpgradeView = {
+  status: 'idle',
+  attempt: 0,
+  role: null,
+  checkoutSessionId: null,
+  paymentKnown: false,
+};
+
+const INITIAL: TierSnapshot = {
   status: 'loading',
   user: null,
+  isStale: false,
+  roles: [],
+  error: null,
   position: 'follower',
   connection: 'idle',
-  upgrade: { status: 'idle', attempt: 0 },
+  upgrade: NO_UPGRADE,
   lastChange: null,
 };
 
@@ -18,6 +40,8 @@ export const INITIAL: TierSnapshot = {
 export interface Update {
   user: User;
   via: Via;
+  /** The roles of the policy, where they were reported too. */
+  roles?: readonly UserRole[] | null;
   /** The type of the frame or message. Only a role change has a say in what happens. */
   type?: ChangeType | 'SNAPSHOT' | 'SUBSCRIPTION_CHANGED' | 'REFRESH';
   eventId?: string | null;
@@ -31,70 +55,101 @@ export interface Update {
  */
 export type Applied = 'stale' | 'same' | 'new' | 'change';
 
-/** What orders the states of a user: the revocation id, and the account version within it. */
-type Version = Pick<User, 'revocationId' | 'accountVersion'>;
-
-const OLDEST: Version = { revocationId: 0, accountVersion: 0 };
+const OLDEST: Version = { epoch: 0, revocationId: 0, accountVersion: 0 };
 
 export interface Store {
   getSnapshot: () => TierSnapshot;
+  /** What a server renders, and what the page shows before the client starts. */
+  initial: TierSnapshot;
   subscribe: (listener: () => void) => () => void;
   patch: (part: Partial<TierSnapshot>) => void;
-  /** Starts over for a user. Null means that nobody is signed in. */
-  identify: (userId: string | null) => void;
+  /** Starts over for a user. Null: nobody is signed in; undefined: it is not known who is. */
+  identify: (userId: string | null | undefined) => void;
+  /** What is shown is not confirmed any more. */
+  fail: (error: TierError) => void;
   apply: (update: Update, now: number) => Applied;
-  /** The greatest revocation id seen for the user. */
-  revocationId: () => number;
+  /** The greatest version seen of the user's state. */
+  version: () => Version;
 }
 
-export function createStore(roles: readonly UserRole[]): Store {
-  let snapshot = INITIAL;
-  let userId: string | null = null;
+export function createStore(initialUser?: User | null): Store {
+  const rendered = parseUser(initialUser);
+  const status = initialUser === null ? 'signed_out' : 'loading';
+  const initial: TierSnapshot = rendered
+    ? { ...INITIAL, status: 'ready', user: rendered, isStale: true }
+    : { ...INITIAL, status };
+  let snapshot = initial;
+  let userId = rendered?.userId;
   /** The greatest version seen of the state of `userId`. It survives a sign-out. */
-  let newest = OLDEST;
+  let newest: Version = rendered ?? OLDEST;
+  /** Whether the server, and not only the host, has reported what is shown. */
+  let confirmed = false;
   const listeners = new Set<() => void>();
 
   function patch(part: Partial<TierSnapshot>): void {
     snapshot = { ...snapshot, ...part };
-    for (const listener of [...listeners]) listener();
+    for (const listener of [...listeners]) callHost(listener);
   }
 
-  function identify(next: string | null): void {
-    const user = next === userId ? snapshot.user : null;
-    if (next !== null && next !== userId) {
+  function identify(next: string | null | undefined): void {
+    const { user, isStale, roles } = snapshot;
+    const kept = user?.userId === next ? user : null;
+    if (next && next !== userId) {
       userId = next;
       newest = OLDEST;
     }
-    const status = user ? 'ready' : 'loading';
-    patch({ ...INITIAL, user, status: next === null ? 'signed_out' : status });
+    confirmed &&= kept !== null;
+    const part = kept ? ({ user: kept, isStale, status: 'ready' } as const) : {};
+    patch({ ...INITIAL, roles, ...part, ...(next === null && { status: 'signed_out' }) });
+  }
+
+  function fail(error: TierError): void {
+    const { user, status: before } = snapshot;
+    if (before !== 'signed_out') {
+      patch({ error, isStale: user !== null, status: user ? 'ready' : 'error' });
+    }
   }
 
   function apply(update: Update, now: number): Applied {
     const { user } = update;
     if (user.userId !== userId || compare(user, newest) < 0) return 'stale';
-    const shown = snapshot.user;
+    const { user: shown, roles: before, isStale, error } = snapshot;
+    const reported = update.roles ?? before;
+    const roles = sameJson(reported, before) ? before : reported;
+    const known = confirmed;
     newest = user;
-    if (shown && sameUser(shown, user)) return 'same';
-    if (!shown || shown.role === user.role) {
-      patch({ user, status: 'ready' });
+    confirmed = true;
+    const part = { user, roles, status: 'ready', isStale: false, error: null } as const;
+    if (shown && sameJson(shown, user)) {
+      // What surrounds the state may still have changed.
+      if (isStale || error || roles !== before) patch({ ...part, user: shown });
+      return 'same';
+    }
+    if (!shown || !known || shown.role === user.role) {
+      patch(part);
       return 'new';
     }
-    const lastChange = toRoleChange(roles, shown.role, update, now);
-    patch({ user, status: 'ready', lastChange });
+    patch({ ...part, lastChange: toRoleChange(roles, shown.role, update, now) });
     return 'change';
   }
 
   return {
     getSnapshot: () => snapshot,
+    initial,
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     patch,
     identify,
+    fail,
     apply,
-    revocationId: () => newest.revocationId,
+    version: () => versionOf(newest),
   };
+}
+
+function versionOf({ epoch, revocationId, accountVersion }: Version): Version {
+  return { epoch, revocationId, accountVersion };
 }
 
 function toRoleChange(
@@ -109,11 +164,13 @@ function toRoleChange(
 }
 
 /** Negative if `a` is older. Equal versions can differ, because access also ends by the clock. */
-function compare(a: Version, b: Version): number {
-  return a.revocationId - b.revocationId || a.accountVersion - b.accountVersion;
+export function compare(a: Version, b: Version): number {
+  return (
+    a.epoch - b.epoch || a.revocationId - b.revocationId || a.accountVersion - b.accountVersion
+  );
 }
 
-/** Both come from `parseUser`, so their fields are in the same order. */
-function sameUser(a: User, b: User): boolean {
+/** Users come from `parseUser`, so their fields are in the same order. */
+function sameJson(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,195 +1,180 @@
-// Watches for an upgrade that has been paid for: polls at once and then ever more rarely for a
-// minute, while the socket may be faster. The watch is kept in localStorage, so it survives a reload
-// and every tab knows of it. It accepts only what arrives after it began, and it never decides what
-// a user may do.
+// Watches for an upgrade that may have been paid for: polls at once and then ever more rarely for a
+// minute, while the socket may be faster. The watch is kept in localStorage under its user, so it
+// survives a reload and every tab knows of it. It accepts only what arrives after it began. It never
+// decides what a user may do, and it knows of no payment until the server reports one.
 //
 //              start, another tab's start           user reaches the role
 //   ┌──────┐                             ┌─────────┐                      ┌──────────┐
 //   │ idle │────────────────────────────▶│ pending │─────────────────────▶│ upgraded │
 //   └──────┘◀────────────────────────────└─────────┘                      └──────────┘
-//       ▲              cancel             │      ▲                             ▲
+//       ▲             dismiss             │      ▲                             ▲
 //       │                    minute over  ▼      │ start (retry)               │
-//       │            cancel           ┌───────────┐   user reaches the role    │
+//       │           dismiss           ┌───────────┐   user reaches the role    │
 //       └─────────────────────────────│ timed_out │────────────────────────────┘
 //                                     └───────────┘
 
 import type { Environment } from './environment.js';
-import * as limits from './limits.js';
-import { parseJson } from './parse.js';
-import { reaches } from './roles.js';
-import { INITIAL } from './store.js';
+import type { WatchOptions } from './options.js';
+import { createSchedule } from './schedule.js';
 import type { Store } from './store.js';
-import type { UpgradeOutcome, User, UserRole } from './types.js';
+import type { UpgradeOutcome, User } from './types.js';
 import { createWaiters } from './waiters.js';
-
-/** A watch as it is stored. */
-interface Watch {
-  v: 1;
-  userId: string;
-  /** The role that was paid for. */
-  role: UserRole;
-  startedAt: number;
-  status: 'pending' | 'upgraded' | 'timed_out';
-}
+import {
+  isDismissed,
+  isOpen,
+  isReached,
+  isSame,
+  nextWatch,
+  observed,
+  stateOf,
+  viewOf,
+} from './watch.js';
+import type { Watch } from './watch.js';
+import { readWatch, writeWatch } from './watch-storage.js';
 
 export interface UpgradeWatchOptions {
-  /** Key of the stored watch. */
+  /** Key of the stored watch, which names the user. */
   key: string;
   userId: string;
-  env: Pick<Environment, 'storage' | 'now' | 'setTimer'>;
+  env: Pick<Environment, 'storage' | 'now' | 'elapsed' | 'setTimer'>;
   /** GET /session; the user it returns arrives through `observe`. It never rejects. */
   poll: () => Promise<unknown>;
-  /** The server's roles, lowest first. */
-  roles: readonly UserRole[];
   store: Pick<Store, 'patch' | 'getSnapshot'>;
 }
 
 export interface UpgradeWatch {
   /**
-   * Begins a watch, or joins a pending one for the same role. The role defaults to the last watch's,
-   * then to the second-lowest one.
+   * Begins a watch, or joins a pending one for the same. What it does not name is that of the last
+   * watch. A checkout that was dismissed is not watched again.
    */
-  start: (role: UserRole | undefined) => Promise<UpgradeOutcome>;
+  start: (options: WatchOptions) => Promise<UpgradeOutcome>;
   /** After a page load: continues the stored watch and polls at once. */
   load: () => void;
   /** Another tab changed the stored watch: shows the same, and leaves the polling to that tab. */
   follow: () => void;
   observe: (user: User) => void;
-  cancel: () => void;
+  /** Ends the watch in every tab, and remembers its checkout. */
+  dismiss: () => void;
+  /** Ends the watch and forgets that there was one. */
+  forget: () => void;
   /** Stops the timers and leaves the stored watch to the next page. */
   stop: () => void;
 }
 
 export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
-  const { userId, env, poll, roles, store } = options;
-  const outcome = createWaiters<UpgradeOutcome>();
-  let watch: Watch | null = null;
-  /** Whether this tab polls itself, rather than leaving that to the tab that began the watch. */
-  let polls = false;
-  const schedule = createSchedule(env, onAttempt, () => finish('timed_out'));
+  const { userId, env, poll, store } = options;
+  const run = createRun(options);
 
-  async function onAttempt(attempt: number): Promise<void> {
-    store.patch({ upgrade: { status: 'pending', attempt } });
-    // The leader polls for every tab, because the tab that began the watch may be gone.
-    if (polls || store.getSnapshot().position !== 'follower') await poll();
-  }
-
-  function begin(next: Watch): void {
-    watch = next;
-    schedule.start(next.startedAt);
-  }
-
-  function finish(status: 'upgraded' | 'timed_out'): void {
-    if (!watch) return;
-    schedule.stop();
-    watch = write(options, { ...watch, status });
-    store.patch({ upgrade: { ...store.getSnapshot().upgrade, status } });
-    outcome.resolve(status);
-  }
-
-  function stop(): void {
-    schedule.stop();
-    watch = null;
-    outcome.resolve('cancelled');
-  }
-
-  function forget(): void {
-    stop();
-    polls = false;
-    store.patch({ upgrade: INITIAL.upgrade });
-  }
-
-  function start(wanted: UserRole | undefined): Promise<UpgradeOutcome> {
-    const role = wanted ?? watch?.role ?? roles[1] ?? 'paid';
-    const joins = watch?.status === 'pending' && watch.role === role;
-    if (joins && !polls) void poll();
-    polls = true;
+  function start(wanted: WatchOptions): Promise<UpgradeOutcome> {
+    const last = run.watch ?? readWatch(options);
+    if (isDismissed(last, wanted)) return Promise.resolve('cancelled');
+    const begun = { userId, startedAt: env.now(), before: stateOf(store.getSnapshot()) };
+    const next = nextWatch(last, wanted, begun);
+    const joins = run.watch?.status === 'pending' && isSame(run.watch, next);
+    if (joins && !run.polls) void poll();
+    run.polls = true;
     if (!joins) {
-      begin(write(options, { v: 1, userId, role, startedAt: env.now(), status: 'pending' }));
+      run.save(next);
+      run.begin(next);
     }
-    return outcome.wait();
+    return run.outcome();
   }
 
   function load(): void {
-    const stored = read(options);
-    if (!stored || stored.status === 'upgraded') return;
-    polls = true;
-    begin({ ...stored, status: 'pending' });
+    const stored = readWatch(options);
+    if (!isOpen(stored)) return;
+    run.polls = true;
+    run.begin({ ...stored, status: 'pending' });
   }
 
   function follow(): void {
-    const stored = read(options);
-    if (!stored) {
-      if (watch && watch.status !== 'upgraded') forget();
+    const stored = readWatch(options);
+    const { watch } = run;
+    if (!stored || stored.status === 'dismissed') {
+      if (isOpen(watch)) run.end(stored);
     } else if (stored.status !== 'pending') {
-      if (watch?.status === 'pending') finish(stored.status);
+      // It may have been another watch than the one that this tab shows.
+      if (watch?.status === 'pending') run.finish(stored.status, stored);
     } else if (stored.startedAt !== watch?.startedAt) {
-      polls = false;
-      begin(stored);
+      run.polls = false;
+      run.begin(stored);
     }
   }
 
   function observe(user: User): void {
-    if (watch && watch.status !== 'upgraded' && reaches(roles, user, watch.role))
-      finish('upgraded');
-  }
-
-  function cancel(): void {
-    if (!watch) return;
-    env.storage.write(options.key, null);
-    forget();
-  }
-
-  return { start, load, follow, observe, cancel, stop };
-}
-
-/** Makes an attempt at each of WATCH_POLL_AT_MS after the start, and ends after the last one. */
-function createSchedule(
-  env: UpgradeWatchOptions['env'],
-  onAttempt: (attempt: number) => Promise<void>,
-  onEnd: () => void,
-) {
-  const times = limits.WATCH_POLL_AT_MS;
-  let attempt = 0;
-  /** Counts starts and stops, so that an attempt that was overtaken ends nothing. */
-  let round = 0;
-  let cancelTimer: (() => void) | undefined;
-
-  async function tick(startedAt: number, current: number): Promise<void> {
-    const elapsedMs = env.now() - startedAt;
-    // A page that slept through several times catches up with one attempt.
-    const due = times.filter((at) => at <= elapsedMs).length;
-    attempt = Math.min(Math.max(attempt + 1, due), times.length);
-    const next = times[attempt];
-    if (next !== undefined) {
-      cancelTimer = env.setTimer(() => void tick(startedAt, current), next - elapsedMs);
-    }
-    await onAttempt(attempt);
-    if (next === undefined && current === round) onEnd();
-  }
-
-  function stop(): void {
-    round += 1;
-    cancelTimer?.();
+    const { watch } = run;
+    if (!isOpen(watch)) return;
+    const { roles } = store.getSnapshot();
+    const next = observed(watch, user, roles);
+    const news = next !== watch;
+    if (news) run.save(next);
+    if (isReached(next, user, roles, env.now())) run.finish('upgraded');
+    else if (news) run.show();
   }
 
   return {
-    start: (startedAt: number): void => {
-      stop();
-      attempt = 0;
-      void tick(startedAt, round);
+    start,
+    load,
+    follow,
+    observe,
+    dismiss: () => {
+      if (!run.watch) return;
+      run.save({ ...run.watch, status: 'dismissed' });
+      run.end(run.watch);
     },
-    stop,
+    forget: () => {
+      writeWatch(options, null);
+      run.end(null);
+    },
+    stop: () => run.end(null),
   };
 }
 
-function read({ env, key, userId }: UpgradeWatchOptions): Watch | null {
-  const watch = parseJson(env.storage.read(key)) as Watch | null;
-  const valid = watch?.v === 1 && env.now() - watch.startedAt < limits.WATCH_AGE_MS_MAX;
-  return valid && watch.userId === userId ? watch : null;
-}
+/** The watch that this tab runs: what it is, its schedule, and who waits for its outcome. */
+function createRun(options: UpgradeWatchOptions) {
+  const { env, poll, store } = options;
+  const waiters = createWaiters<UpgradeOutcome>();
+  const schedule = createSchedule(env, onAttempt, () => run.finish('timed_out'));
+  const run = {
+    watch: null as Watch | null,
+    /** Whether this tab polls itself, rather than leaving that to the tab that began the watch. */
+    polls: false,
+    outcome: waiters.wait,
+    show(attempt?: number): void {
+      store.patch({ upgrade: viewOf(run.watch, attempt ?? store.getSnapshot().upgrade.attempt) });
+    },
+    save(next: Watch): void {
+      run.watch = next;
+      writeWatch(options, next);
+    },
+    begin(next: Watch): void {
+      run.watch = next;
+      // A clock that was set back makes no watch longer.
+      schedule.start(Math.max(0, env.now() - next.startedAt));
+    },
+    finish(status: 'upgraded' | 'timed_out', ended?: Watch): void {
+      const watch = ended ?? run.watch;
+      if (!watch) return;
+      schedule.stop();
+      run.save({ ...watch, status });
+      run.show();
+      waiters.resolve(status);
+    },
+    /** Ends it. What is left is null, or a watch that was dismissed. */
+    end(left: Watch | null): void {
+      schedule.stop();
+      run.watch = left;
+      run.polls = false;
+      run.show();
+      waiters.resolve('cancelled');
+    },
+  };
 
-function write({ env, key }: UpgradeWatchOptions, watch: Watch): Watch {
-  env.storage.write(key, JSON.stringify(watch));
-  return watch;
+  async function onAttempt(attempt: number): Promise<void> {
+    run.show(attempt);
+    // The leader polls for every tab, because the tab that began the watch may be gone.
+    if (run.polls || store.getSnapshot().position !== 'follower') await poll();
+  }
+
+  return run;
 }

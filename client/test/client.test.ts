@@ -56,11 +56,11 @@ describe('starting', () => {
     expect(guest.snapshot).toMatchObject({ status: 'signed_out', user: null });
   });
 
-  it('asks a host again that failed to provide its token, and shows nobody as signed out', async () => {
+  it('asks a host again that failed to provide its token, says why, and signs nobody out', async () => {
     const getToken = vi.fn<() => Promise<string>>(() => Promise.reject(new Error('offline')));
     const tab = harness.browser.openTab('u1', { getToken });
     await harness.advance();
-    expect(tab.snapshot.status).toBe('loading');
+    expect(tab.snapshot).toMatchObject({ status: 'error', error: { code: 'token.failed' } });
     getToken.mockImplementation(() => Promise.resolve(tokenFor('u1', 0)));
     await harness.advance(limits.IDENTIFY_RETRY_DELAY_MS);
     expect(tab.snapshot.status).toBe('ready');
@@ -72,7 +72,7 @@ describe('starting', () => {
     harness.server.up = false;
     await harness.advance(10);
     harness.server.up = true;
-    expect(late.snapshot.status).toBe('loading');
+    expect(late.snapshot.error?.code).toBe('server.unreachable');
     await harness.advance(limits.IDENTIFY_RETRY_DELAY_MS);
     expect(late.snapshot).toMatchObject({ status: 'ready', position: 'follower' });
   });
@@ -96,14 +96,14 @@ describe('starting', () => {
 });
 
 describe('connection', () => {
-  it('sends sync with the shown revocation id on every open', async () => {
+  it('sends sync with the version shown on every open', async () => {
     harness.server.setRole('u1', 'paid');
     const [tab] = await harness.openTabs(1);
     harness.server.dropSockets(1001);
     await harness.advance(2_000);
     expect(tab!.dialed.map((socket) => socket.sent[0])).toEqual([
-      { action: 'sync', revocationId: 0 },
-      { action: 'sync', revocationId: 1 },
+      { action: 'sync', epoch: 0, revocationId: 0, accountVersion: 0 },
+      { action: 'sync', epoch: 0, revocationId: 1, accountVersion: 1 },
     ]);
   });
 
@@ -188,14 +188,14 @@ describe('connection', () => {
   });
 
   it('stops dialing with a refused token until the host has another one', async () => {
-    harness.server.revoked.add('u1');
+    harness.server.refuse('u1', 'token.invalid');
     const [tab] = await harness.openTabs(1);
-    expect(tab!.snapshot).toMatchObject({ status: 'signed_out', user: null });
-    await harness.advance(limits.REFUSED_RETRY_DELAY_MS * 3);
+    expect(tab!.snapshot).toMatchObject({ status: 'error', error: { code: 'token.invalid' } });
+    await harness.advance(limits.RECONNECT_DELAY_MS_MAX * 3);
     expect(tab!.dialed).toHaveLength(1);
-    harness.server.revoked.clear();
+    harness.server.refused.clear();
     tab!.token = tokenFor('u1', 0).replace('.sig', '.new');
-    await harness.advance(limits.REFUSED_RETRY_DELAY_MS);
+    await harness.advance(limits.RECONNECT_DELAY_MS_MAX);
     expect(tab!.snapshot).toMatchObject({ status: 'ready', connection: 'open' });
   });
 
@@ -261,17 +261,20 @@ describe('never backwards', () => {
   });
 
   // The greatest version that a tab has seen is revocation id 2 and account version 7.
-  it.each<[name: string, revocationId: number, accountVersion: number, shown: boolean]>([
+  it.each<
+    [name: string, revocationId: number, accountVersion: number, shown: boolean, epoch?: number]
+  >([
     ['a smaller account version', 2, 6, false],
     ['a smaller revocation id with a greater account version', 1, 9, false],
     ['an older server’s state of the same revocation id', 2, 0, false],
     ['the same version', 2, 7, true],
     ['a greater account version', 2, 8, true],
     ['a greater revocation id', 3, 0, true],
-  ])('orders states by revocation id and account version: %s', async (...row) => {
-    const [, revocationId, accountVersion, accepted] = row;
+    ['a greater epoch with smaller counters', 0, 0, true, 1],
+  ])('orders states by epoch, revocation id and account version: %s', async (...row) => {
+    const [, revocationId, accountVersion, accepted, epoch = 0] = row;
     const first = createUser('u1', { features: ['first'], revocationId: 2, accountVersion: 7 });
-    const late = { ...first, features: ['late'], revocationId, accountVersion };
+    const late = { ...first, features: ['late'], epoch, revocationId, accountVersion };
     const expected = accepted ? ['late'] : ['first'];
     const fresh = async () => {
       harness.without({});
@@ -297,10 +300,10 @@ describe('never backwards', () => {
   it('remembers the version across a sign-out', async () => {
     harness.server.change('u1', { features: ['export'] });
     const [tab] = await harness.openTabs(1);
-    harness.server.revoked.add('u1');
+    harness.server.refuse('u1', 'token.revoked');
     await Promise.all([tab!.client.refreshUserProfile(), harness.advance()]);
     expect(tab!.snapshot.user).toBeNull();
-    harness.server.revoked.clear();
+    harness.server.refused.clear();
     harness.server.accounts.set('u1', createUser('u1'));
     await Promise.all([tab!.client.refreshUserProfile(), harness.advance()]);
     expect(tab!.snapshot.user).toBeNull();

@@ -1,6 +1,6 @@
 // The watch for a paid upgrade: each row of its table in SPEC.md.
 
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as limits from '../src/limits.js';
 import type { FakeTab } from './browser-model.js';
 import { createHarness } from './harness.js';
@@ -40,14 +40,14 @@ describe('a watch', () => {
     const tab = await open();
     setTimeout(() => void tab.client.watchUpgrade(), 10);
     expect(await secondsPolled(61)).toEqual([0, 1, 3, 7, 15, 31, 60]);
-    expect(tab.snapshot.upgrade).toEqual({ status: 'timed_out', attempt: 7 });
+    expect(tab.snapshot.upgrade).toMatchObject({ status: 'timed_out', attempt: 7 });
   });
 
   it('is upgraded by the socket before the next poll', async () => {
     const tab = await open();
     const outcome = tab.client.watchUpgrade();
     await harness.advance(8_000);
-    expect(tab.snapshot.upgrade).toEqual({ status: 'pending', attempt: 4 });
+    expect(tab.snapshot.upgrade).toMatchObject({ status: 'pending', attempt: 4 });
     harness.server.setRole('u1', 'paid');
     await harness.advance(10);
     expect(await outcome).toBe('upgraded');
@@ -83,7 +83,7 @@ describe('a watch', () => {
   });
 
   it('waits for the role that was paid for', async () => {
-    const tab = harness.browser.openTab('u1', { roles: ['free', 'paid', 'team', 'operator'] });
+    const tab = harness.browser.openTab();
     const outcome = tab.client.watchUpgrade({ role: 'team' });
     harness.server.setRole('u1', 'paid');
     await harness.advance(100);
@@ -117,12 +117,12 @@ describe('a watch', () => {
   });
 
   it('is retried for the same role', async () => {
-    const tab = harness.browser.openTab('u1', { roles: ['free', 'paid', 'team'] });
+    const tab = harness.browser.openTab();
     void tab.client.watchUpgrade({ role: 'team' });
     await harness.advance(MINUTE_MS + 1_000);
     const again = tab.client.watchUpgrade();
     await harness.advance(100);
-    expect(tab.snapshot.upgrade).toEqual({ status: 'pending', attempt: 1 });
+    expect(tab.snapshot.upgrade).toMatchObject({ status: 'pending', attempt: 1 });
     harness.server.setRole('u1', 'team');
     await harness.advance(100);
     expect(await again).toBe('upgraded');
@@ -132,7 +132,7 @@ describe('a watch', () => {
     const [first, second] = [await open(), await open()];
     const outcome = first.client.watchUpgrade();
     await harness.advance(100);
-    second.client.cancelUpgrade();
+    second.client.dismissUpgrade();
     await harness.advance(100);
     expect(await outcome).toBe('cancelled');
     expect([first, second].map(status)).toEqual(['idle', 'idle']);
@@ -169,7 +169,7 @@ describe('a watch', () => {
     void tab.client.watchUpgrade();
     await harness.advance(10);
     const polled = harness.server.count('GET /session');
-    vi.setSystemTime(Date.now() + 40_000);
+    tab.aheadMs += 40_000;
     await harness.advance(1_500);
     expect(harness.server.count('GET /session') - polled).toBe(1);
     expect(tab.snapshot.upgrade.attempt).toBe(6);
@@ -195,7 +195,7 @@ describe('a watch and the other tabs', () => {
     void first.client.watchUpgrade();
     await harness.advance(2_000);
     const later = await open();
-    expect(later.snapshot.upgrade).toEqual({ status: 'pending', attempt: 2 });
+    expect(later.snapshot.upgrade).toMatchObject({ status: 'pending', attempt: 2 });
   });
 
   it('continues where it was after a reload', async () => {
@@ -203,7 +203,7 @@ describe('a watch and the other tabs', () => {
     void tab.client.watchUpgrade();
     await harness.advance(20_000);
     const again = await reload(tab);
-    expect(again.snapshot.upgrade).toEqual({ status: 'pending', attempt: 5 });
+    expect(again.snapshot.upgrade).toMatchObject({ status: 'pending', attempt: 5 });
     await harness.advance(MINUTE_MS - 20_000);
     expect(status(again)).toBe('timed_out');
   });
@@ -235,6 +235,17 @@ describe('a watch and the other tabs', () => {
     await harness.advance(8_000);
     expect(harness.server.count('GET /session')).toBeGreaterThan(polled);
     expect(status(leader)).toBe('pending');
+  });
+
+  it('that ends is not taken for another one that this tab shows', async () => {
+    const [first, second] = [await open(), await open()];
+    harness.server.delay = () => 100;
+    void first.client.watchUpgrade({ role: 'team' });
+    void second.client.watchUpgrade({ role: 'free' });
+    await harness.advance(1_000);
+    for (const { snapshot } of [first, second]) {
+      expect(snapshot.upgrade).not.toMatchObject({ status: 'upgraded', role: 'team' });
+    }
   });
 
   it('is not shown to another user', async () => {

@@ -15,5 +15,5 @@ export function RequireFeature({ feature, children, fallback = null }: RequireFe
   const { status, has } = useTier();
   if (has(feature)) return <>{children}</>;
   // An offer to pay must not flash up for a customer whose features are still on their way.
-  return status === 'loading' ? null : <>{fallback}</>;
+  return status === 'loading' || status === 'error' ? null : <>{fallback}</>;
 }
