@@ -52,7 +52,7 @@ export default defineConfig(
   },
   {
     // A test's describe block is a list of cases, not a function that does one thing.
-    files: ['test/**', 'browser/**'],
+    files: ['test/**', 'browser/**', 'consumer/**'],
     rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
   },
 );

@@ -10,5 +10,4 @@ export { SubscriptionStatus } from './subscription.js';
 export type { SubscriptionStatusProps, SubscriptionTexts } from './subscription.js';
 export { UpgradeStatus } from './status.js';
 export type { UpgradeStatusProps, UpgradeTexts } from './status.js';
-export { sonnerToasts } from './toasts.js';
 export type { ToastAdapter, ToastTexts } from './toasts.js';

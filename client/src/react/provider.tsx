@@ -21,7 +21,7 @@ const ClientContext = createContext<TierClient | null>(null);
 export interface TierProviderProps {
   client: TierClient;
   children?: ReactNode;
-  /** Announces role changes. Defaults to sonner if it is installed; `false` announces nothing. */
+  /** Announces role changes, such as `sonnerToasts`. Without it, nothing is announced. */
   toasts?: ToastAdapter | false;
   toastTexts?: Partial<ToastTexts>;
 }

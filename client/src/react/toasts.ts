@@ -21,24 +21,9 @@ const TEXTS: ToastTexts = {
   downgraded: ({ user }) => `Your plan is now ${user.role}.`,
 };
 
-/** Uses sonner if it is installed, and does nothing otherwise. */
-export const sonnerToasts: ToastAdapter = {
-  success: (message) => void sonner().then((module) => module?.toast.success(message)),
-  info: (message) => void sonner().then((module) => module?.toast.info(message)),
-};
-
-async function sonner(): Promise<typeof import('sonner') | null> {
-  // Bundlers treat an import inside `try` as optional.
-  try {
-    return await import('sonner');
-  } catch {
-    return null;
-  }
-}
-
 export function useToasts(
   client: TierClient,
-  adapter: ToastAdapter | false = sonnerToasts,
+  adapter: ToastAdapter | false = false,
   texts: Partial<ToastTexts> = {},
 ): void {
   const latest = useRef({ adapter, texts });
