@@ -2,8 +2,10 @@
 // signs the package's origin, by that address.
 import { readFileSync } from 'node:fs';
 
-/** @type {{ repository?: { url?: string, directory?: string } }} */
-const { repository } = JSON.parse(readFileSync('package.json', 'utf8'));
+const text = readFileSync('package.json', 'utf8');
+/** @type {unknown} */
+const manifest = JSON.parse(text);
+const { repository } = /** @type {{ repository?: Record<string, string> }} */ (manifest);
 if (!repository?.url || repository.directory !== 'client') {
   console.error(
     'package.json names no repository. Set it to the public address of the source, once there is one:\n' +
