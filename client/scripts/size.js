@@ -6,8 +6,9 @@ import { build } from 'esbuild';
 const BYTES_PER_KB = 1024;
 const parts = [
   // Features, the subscription's status and times, and their order by account version cost 0.2 KB more
-  // than 6 KB had room for.
-  { name: 'core', entry: 'dist/index.js', kbMax: 6.5 },
+  // than 6 KB had room for. Refusals by the platform, one identity at a time, expired tokens and errors with
+  // a reason cost the rest.
+  { name: 'core', entry: 'dist/index.js', kbMax: 8 },
   { name: 'react', entry: 'dist/react/index.js', kbMax: 2 },
 ];
 

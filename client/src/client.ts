@@ -6,19 +6,22 @@ import type { Environment } from './environment.js';
 import { createLifecycle } from './lifecycle.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { TierClientOptions, WatchOptions } from './options.js';
-import { DEFAULT_ROLES } from './roles.js';
+import { DEFAULT_ROLES, reaches } from './roles.js';
 import { INITIAL, createStore } from './store.js';
-import type { TierSnapshot, UpgradeOutcome, User } from './types.js';
+import type { TierSnapshot, UpgradeOutcome, User, UserRole } from './types.js';
 import type { UserSession } from './user-session.js';
 import { createWaiters } from './waiters.js';
 
-export interface TierClient {
-  getSnapshot: () => TierSnapshot;
-  /** The snapshot that a server renders, which knows no user. */
-  getServerSnapshot: () => TierSnapshot;
+/** `Role` names the roles of the server's policy, for hosts that want them checked. */
+export interface TierClient<Role extends string = UserRole> {
+  getSnapshot: () => TierSnapshot<Role>;
+  /** The snapshot that a server renders: `initialUser`, or no user. */
+  getServerSnapshot: () => TierSnapshot<Role>;
   subscribe: (listener: () => void) => () => void;
   /** Whether the user shown has this feature. It decides what to show; the server decides access. */
   has: (feature: string) => boolean;
+  /** Whether the user shown has this role or a higher one. False until the server has reported it. */
+  hasRole: (role: Role) => boolean;
   /** Connects and returns a stop function. Starts are counted: the last stop disconnects. */
   start: () => () => void;
   /** Reads the token again, after a user has signed in or changed. */
@@ -26,22 +29,32 @@ export interface TierClient {
   /** Signs out every tab of this browser. */
   signOut: () => void;
   /** Calls GET /session; concurrent calls share one request. Resolves to null if it fails. */
-  refreshUserProfile: () => Promise<User | null>;
-  /** `fetch` for guarded paths of the server, with the token. Renews a stale token once. */
+  refreshUserProfile: () => Promise<User<Role> | null>;
+  /**
+   * `fetch` for guarded paths of the server, with the token. Renews a stale or expired token once. The
+   * response's head must arrive within 10 s; its body may take as long as it likes.
+   */
   fetch: (path: string, init?: RequestInit) => Promise<Response>;
   /** Watches for an upgrade that has just been paid for. */
-  watchUpgrade: (options?: WatchOptions) => Promise<UpgradeOutcome>;
-  /** Ends the watch in every tab; it resolves to `cancelled`. */
-  cancelUpgrade: () => void;
+  watchUpgrade: (options?: WatchOptions<Role>) => Promise<UpgradeOutcome>;
+  /**
+   * Ends the watch in every tab; it resolves to `cancelled`. Its checkout is not watched again, and the
+   * page may offer to buy.
+   */
+  dismissUpgrade: () => void;
   /** Stops permanently, even if other starts are still counted. */
   destroy: () => void;
 }
 
+export function createTierClient<Role extends string = UserRole>(
+  options: TierClientOptions<Role>,
+  environment?: Environment,
+): TierClient<Role>;
 export function createTierClient(
   options: TierClientOptions,
   environment?: Environment,
 ): TierClient {
-  const roles = options.roles ?? DEFAULT_ROLES;
+  const roles = DEFAULT_ROLES;
   const store = createStore(roles);
   const starts = new Set<() => void>();
   /**
@@ -86,6 +99,10 @@ export function createTierClient(
     getServerSnapshot: () => INITIAL,
     subscribe: store.subscribe,
     has: (feature) => store.getSnapshot().user?.features.includes(feature) ?? false,
+    hasRole: (role) => {
+      const { user, roles: known } = store.getSnapshot();
+      return user !== null && reaches(known, user.role, role);
+    },
     start,
     signedIn: () => lifecycle?.identify(),
     signOut: () => lifecycle?.signOut(),
@@ -100,7 +117,7 @@ export function createTierClient(
     },
     watchUpgrade: async ({ role } = {}) =>
       (await whenIdentified())?.upgrade.start(role) ?? 'cancelled',
-    cancelUpgrade: () => lifecycle?.session?.upgrade.cancel(),
+    dismissUpgrade: () => lifecycle?.session?.upgrade.cancel(),
     destroy: () => {
       destroyed = true;
       close();

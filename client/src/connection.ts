@@ -15,7 +15,7 @@ export interface ConnectionOptions {
   env: Pick<Environment, 'socket' | 'now' | 'random' | 'setTimer'>;
   url: string;
   userId: string;
-  store: Pick<Store, 'patch' | 'revocationId'>;
+  store: Pick<Store, 'patch' | 'version'>;
   tokens: Pick<Tokens, 'current'>;
   /** Calls GET /session, which shows why a dial failed. It never rejects. */
   poll: () => Promise<Profile>;
@@ -58,7 +58,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       case 'dial':
         return dial(effect[1]);
       case 'sync':
-        return socket?.send({ action: 'sync', revocationId: store.revocationId() });
+        return socket?.send({ action: 'sync', ...store.version() });
       case 'ping':
         return socket?.send({ action: 'ping' });
       case 'close':

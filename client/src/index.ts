@@ -2,5 +2,12 @@
 
 export { createTierClient } from './client.js';
 export type { TierClient } from './client.js';
-export type { GetToken, TierClientOptions, WatchOptions } from './options.js';
+export { reaches } from './roles.js';
+export type {
+  GetToken,
+  TierClientOptions,
+  TokenReason,
+  TokenRequest,
+  WatchOptions,
+} from './options.js';
 export type * from './types.js';

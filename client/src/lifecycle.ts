@@ -112,7 +112,7 @@ function createIdentification(
   let cancelRetry: (() => void) | undefined;
 
   async function read(): Promise<string | null> {
-    const token = await options.getToken();
+    const token = await options.getToken({ reason: 'load' });
     return token && subjectOf(token);
   }
 

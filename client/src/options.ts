@@ -1,29 +1,63 @@
 // What a host passes to the client.
 
-import type { UserRole } from './types.js';
+import type { TierError, User, UserRole } from './types.js';
 
-export type GetToken = () => string | null | Promise<string | null>;
+/**
+ * Why the token is asked for. `load`: the page is starting. `identify`: somebody may have signed in or
+ * out. `request`: before a request or a dial. `expired`: the server no longer accepts the last one.
+ * `stale`: the role has changed since the last one was issued.
+ */
+export type TokenReason = 'load' | 'identify' | 'request' | 'expired' | 'stale';
+
+export interface TokenRequest {
+  reason: TokenReason;
+}
+
+/** Returns your access token, or null when nobody is signed in. */
+export type GetToken = (request: TokenRequest) => string | null | Promise<string | null>;
 
 /** The host's side of the access token. */
 export interface TokenHost {
-  /** Returns your access token, or null when nobody is signed in. Called before each dial and request. */
+  /**
+   * Returns your access token, or null when nobody is signed in. Called before each dial and request.
+   * For the reasons `expired` and `stale`, return a new token if you can get one.
+   */
   getToken: GetToken;
-  /** Store this token from now on: the one that `getToken` returned was stale and has been renewed. */
+  /**
+   * Store this token from now on: tierlift has renewed the one that `getToken` returned. Called with
+   * `refresh: 'tierlift'` only, and never with a token that has lost a claim or expires sooner.
+   */
   onToken?: (accessToken: string) => void;
+  /**
+   * Who renews a token that became stale by a role change. `host`, the default: `getToken` does, and
+   * if it returns the same token, tierlift's exchange is used in this page alone. `tierlift`: the
+   * server's POST /session/refresh does, for tokens that tierlift issued.
+   */
+  refresh?: 'host' | 'tierlift';
 }
 
-export interface TierClientOptions extends TokenHost {
+export interface TierClientOptions<Role extends string = UserRole> extends TokenHost {
   /** URL of the tierlift server. Defaults to the page's own origin. */
   baseUrl?: string;
   /** URL of the WebSocket, if it is on another host. Defaults to `/ws` below `baseUrl`. */
   socketUrl?: string;
+  /**
+   * The user as your server rendered the page: shown at once, as stale, until tierlift has answered.
+   * Null: nobody is signed in. It is dropped if the token belongs to somebody else.
+   */
+  initialUser?: User<Role> | null;
   /** This browser was signed out, here or in another tab: forget the token. */
   onSignOut?: () => void;
-  /** The server's roles, lowest first. Defaults to `free`, `paid`, `operator`. */
-  roles?: readonly UserRole[];
+  /** Something went wrong that a developer should know of. Called once until it is over. */
+  onError?: (error: TierError) => void;
 }
 
-export interface WatchOptions {
-  /** The role that was paid for. Defaults to the last watch's role, then to the second-lowest role. */
-  role?: UserRole;
+export interface WatchOptions<Role extends string = UserRole> {
+  /**
+   * The role that was paid for. Without it, the watch waits for any role above the one that the user
+   * has, unless that one is only minutes old.
+   */
+  role?: Role;
+  /** The id of the checkout, `{CHECKOUT_SESSION_ID}` in Stripe's `success_url`. */
+  checkoutSessionId?: string;
 }

@@ -31,12 +31,13 @@ const USER_TYPES: Record<keyof User, string> = {
   cancelAt: '?',
   pastDueSince: '?',
   roleAssignedAt: '?',
+  epoch: 'number',
   revocationId: 'number',
   accountVersion: 'number',
 };
 
 /** The values of fields that an older server does not send. */
-const DEFAULTS: Fields = { features: [], accountVersion: 0 };
+const DEFAULTS: Fields = { features: [], epoch: 0, accountVersion: 0 };
 
 /** The fields of the result are always in the same order. */
 export function parseUser(value: unknown): User | null {

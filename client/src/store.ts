@@ -3,14 +3,25 @@
 
 import { isChange } from './parse.js';
 import { changeType } from './roles.js';
-import type { ChangeType, RoleChange, TierSnapshot, User, UserRole, Via } from './types.js';
+import type {
+  ChangeType,
+  RoleChange,
+  TierSnapshot,
+  User,
+  UserRole,
+  Version,
+  Via,
+} from './types.js';
 
 export const INITIAL: TierSnapshot = {
   status: 'loading',
   user: null,
+  isStale: false,
+  roles: [],
+  error: null,
   position: 'follower',
   connection: 'idle',
-  upgrade: { status: 'idle', attempt: 0 },
+  upgrade: { status: 'idle', attempt: 0, role: null, checkoutSessionId: null, paymentKnown: false },
   lastChange: null,
 };
 
@@ -31,10 +42,7 @@ export interface Update {
  */
 export type Applied = 'stale' | 'same' | 'new' | 'change';
 
-/** What orders the states of a user: the revocation id, and the account version within it. */
-type Version = Pick<User, 'revocationId' | 'accountVersion'>;
-
-const OLDEST: Version = { revocationId: 0, accountVersion: 0 };
+const OLDEST: Version = { epoch: 0, revocationId: 0, accountVersion: 0 };
 
 export interface Store {
   getSnapshot: () => TierSnapshot;
@@ -43,8 +51,8 @@ export interface Store {
   /** Starts over for a user. Null means that nobody is signed in. */
   identify: (userId: string | null) => void;
   apply: (update: Update, now: number) => Applied;
-  /** The greatest revocation id seen for the user. */
-  revocationId: () => number;
+  /** The greatest version seen of the user's state. */
+  version: () => Version;
 }
 
 export function createStore(roles: readonly UserRole[]): Store {
@@ -93,7 +101,11 @@ export function createStore(roles: readonly UserRole[]): Store {
     patch,
     identify,
     apply,
-    revocationId: () => newest.revocationId,
+    version: () => ({
+      epoch: newest.epoch,
+      revocationId: newest.revocationId,
+      accountVersion: newest.accountVersion,
+    }),
   };
 }
 
@@ -110,7 +122,9 @@ function toRoleChange(
 
 /** Negative if `a` is older. Equal versions can differ, because access also ends by the clock. */
 function compare(a: Version, b: Version): number {
-  return a.revocationId - b.revocationId || a.accountVersion - b.accountVersion;
+  return (
+    a.epoch - b.epoch || a.revocationId - b.revocationId || a.accountVersion - b.accountVersion
+  );
 }
 
 /** Both come from `parseUser`, so their fields are in the same order. */

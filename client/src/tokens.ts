@@ -28,12 +28,12 @@ export function createTokens({ name, env, host, refresh }: TokensOptions): Token
   let renewal: Promise<string | null> | null = null;
 
   async function current(): Promise<string | null> {
-    const token = await host.getToken();
+    const token = await host.getToken({ reason: 'request' });
     return token === replaced?.from ? replaced.to : token;
   }
 
   async function adopt(accessToken: string): Promise<void> {
-    replaced = { from: await host.getToken(), to: accessToken };
+    replaced = { from: await host.getToken({ reason: 'request' }), to: accessToken };
     host.onToken?.(accessToken);
   }
 

@@ -17,11 +17,12 @@ export type StripeStatus =
 
 /**
  * The signed-in user, as the server reports it. Times are RFC 3339 in UTC, or null. An older server
- * does not report all of it: it leaves `features` empty, `accountVersion` 0, and the rest null.
+ * does not report all of it: it leaves `features` empty, `epoch` and `accountVersion` 0, and the rest
+ * null.
  */
-export interface User {
+export interface User<Role extends string = UserRole> {
   userId: string;
-  role: UserRole;
+  role: Role;
   /** Names of the features that the role and Stripe's entitlements give the user. */
   features: readonly string[];
   /** Status of the subscription that is shown. Null if there is none, or for a purchase. */
@@ -35,6 +36,8 @@ export interface User {
   /** When the subscription became past due, while it is. */
   pastDueSince: string | null;
   roleAssignedAt: string | null;
+  /** When the two counters below restarted, in s since the Unix epoch: 0 until a backup is restored. */
+  epoch: number;
   /** Counts the user's role changes. A smaller id always belongs to an older state. */
   revocationId: number;
   /** Counts the commits of the user's account. It orders the states of one revocation id. */
@@ -43,10 +46,12 @@ export interface User {
 
 export type ChangeType = 'ROLE_UPGRADED' | 'ROLE_DOWNGRADED';
 
-/** The server's reply to a `sync`. It names no user, because the socket belongs to one. */
-export interface SnapshotFrame extends Omit<User, 'userId'> {
+/** The server's reply to a `sync`. */
+export interface SnapshotFrame extends User {
   v: 1;
   type: 'SNAPSHOT';
+  /** The roles of the server's policy, lowest first. */
+  roles: readonly UserRole[];
 }
 
 /** A committed change, pushed to each live socket. */
@@ -65,18 +70,29 @@ export interface PongFrame {
   type: 'PONG';
 }
 
-export type ServerFrame = SnapshotFrame | ChangeFrame | PongFrame;
+/** The server ends the socket, where it cannot send a close code. */
+export interface CloseFrame {
+  v: 1;
+  type: 'CLOSE';
+  code: number;
+  reason: string;
+}
 
-export type ClientFrame = { action: 'sync'; revocationId: number } | { action: 'ping' };
+export type ServerFrame = SnapshotFrame | ChangeFrame | PongFrame | CloseFrame;
+
+/** What orders the states of a user: `epoch` first, `accountVersion` last. */
+export type Version = Pick<User, 'epoch' | 'revocationId' | 'accountVersion'>;
+
+export type ClientFrame = ({ action: 'sync' } & Version) | { action: 'ping' };
 
 /** How an update reached this tab. */
 export type Via = 'socket' | 'poll' | 'tab';
 
 /** A role change, as one tab saw it. Each tab reports each change once. */
-export interface RoleChange {
+export interface RoleChange<Role extends string = UserRole> {
   type: ChangeType;
-  user: User;
-  previousRole: UserRole;
+  user: User<Role>;
+  previousRole: Role;
   via: Via;
   /** The Stripe event that caused it, if a frame named it. */
   eventId: string | null;
@@ -95,19 +111,68 @@ export type ConnectionName =
 export type UpgradeStatusName = 'idle' | 'pending' | 'upgraded' | 'timed_out';
 export type UpgradeOutcome = 'upgraded' | 'timed_out' | 'cancelled';
 
-export interface UpgradeView {
+export interface UpgradeView<Role extends string = UserRole> {
   status: UpgradeStatusName;
   /** How often this watch has polled the server so far, from 0 to 7. */
   attempt: number;
+  /** The role that the watch waits for. Null: any role above the one that the user had. */
+  role: Role | null;
+  /** The checkout that it waits for, if the host named one. */
+  checkoutSessionId: string | null;
+  /**
+   * Whether the server has reported something of this purchase since the watch began: a subscription
+   * that became active, or a higher role. Before that, nobody knows whether there was a payment.
+   */
+  paymentKnown: boolean;
+}
+
+/**
+ * Why the client cannot do its work now. `token.failed`: `getToken` threw, rejected or did not answer.
+ * `token.unreadable`: it returned something other than a JWT with a `sub`. `user.mismatch`: the server
+ * answered for another user. `server.unreachable`: no answer, which is also how a browser reports an
+ * origin that the server does not list. `server.unexpected`: an answer that is not tierlift's. The
+ * rest is the code of the server's refusal.
+ */
+export type TierErrorCode =
+  | 'token.failed'
+  | 'token.unreadable'
+  | 'user.mismatch'
+  | 'server.unreachable'
+  | 'server.unexpected'
+  | 'token.missing'
+  | 'token.invalid'
+  | 'token.expired'
+  | 'token.stale'
+  | 'token.revoked'
+  | 'token.session_expired'
+  | (string & {});
+
+export interface TierError {
+  code: TierErrorCode;
+  /** For developers, in English. */
+  message: string;
 }
 
 /** Everything that a page shows. It is a new object exactly when something in it has changed. */
-export interface TierSnapshot {
-  status: 'loading' | 'ready' | 'signed_out';
-  user: User | null;
+export interface TierSnapshot<Role extends string = UserRole> {
+  /**
+   * `error`: it is not known who is signed in, or nothing about the user; `error` says why, and the
+   * client goes on trying. With a user to show, the status is `ready` whatever happens.
+   */
+  status: 'loading' | 'ready' | 'signed_out' | 'error';
+  user: User<Role> | null;
+  /**
+   * Whether the user shown is not confirmed: an `initialUser` that the server has not answered yet, or
+   * the last known state while the token is refused or the server is away.
+   */
+  isStale: boolean;
+  /** The roles of the server's policy, lowest first. Empty until the server has reported them. */
+  roles: readonly Role[];
+  /** What is wrong at the moment, or null. */
+  error: TierError | null;
   /** The connection of a follower is `idle`, because its updates come from the leader. */
   position: TabPosition;
   connection: ConnectionName;
-  upgrade: UpgradeView;
-  lastChange: RoleChange | null;
+  upgrade: UpgradeView<Role>;
+  lastChange: RoleChange<Role> | null;
 }

@@ -69,7 +69,7 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
   const schedule = createSchedule(env, onAttempt, () => finish('timed_out'));
 
   async function onAttempt(attempt: number): Promise<void> {
-    store.patch({ upgrade: { status: 'pending', attempt } });
+    store.patch({ upgrade: { ...store.getSnapshot().upgrade, status: 'pending', attempt } });
     // The leader polls for every tab, because the tab that began the watch may be gone.
     if (polls || store.getSnapshot().position !== 'follower') await poll();
   }
@@ -130,7 +130,7 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
   }
 
   function observe(user: User): void {
-    if (watch && watch.status !== 'upgraded' && reaches(roles, user, watch.role))
+    if (watch && watch.status !== 'upgraded' && reaches(roles, user.role, watch.role))
       finish('upgraded');
   }
 

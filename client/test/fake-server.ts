@@ -21,6 +21,7 @@ export function createUser(userId: string, part: Partial<User> = {}): User {
     cancelAt: null,
     pastDueSince: null,
     roleAssignedAt: null,
+    epoch: 0,
     revocationId: 0,
     accountVersion: 0,
     ...part,

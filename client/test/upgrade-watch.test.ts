@@ -83,7 +83,7 @@ describe('a watch', () => {
   });
 
   it('waits for the role that was paid for', async () => {
-    const tab = harness.browser.openTab('u1', { roles: ['free', 'paid', 'team', 'operator'] });
+    const tab = harness.browser.openTab();
     const outcome = tab.client.watchUpgrade({ role: 'team' });
     harness.server.setRole('u1', 'paid');
     await harness.advance(100);
@@ -117,7 +117,7 @@ describe('a watch', () => {
   });
 
   it('is retried for the same role', async () => {
-    const tab = harness.browser.openTab('u1', { roles: ['free', 'paid', 'team'] });
+    const tab = harness.browser.openTab();
     void tab.client.watchUpgrade({ role: 'team' });
     await harness.advance(MINUTE_MS + 1_000);
     const again = tab.client.watchUpgrade();
@@ -132,7 +132,7 @@ describe('a watch', () => {
     const [first, second] = [await open(), await open()];
     const outcome = first.client.watchUpgrade();
     await harness.advance(100);
-    second.client.cancelUpgrade();
+    second.client.dismissUpgrade();
     await harness.advance(100);
     expect(await outcome).toBe('cancelled');
     expect([first, second].map(status)).toEqual(['idle', 'idle']);

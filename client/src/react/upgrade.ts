@@ -20,6 +20,6 @@ export function useTierUpgrade(): TierUpgrade {
   const { upgrade } = useTierSnapshot(client);
   const start = useCallback((options?: WatchOptions) => client.watchUpgrade(options), [client]);
   const retry = useCallback(() => client.watchUpgrade(), [client]);
-  const stop = useCallback(() => client.cancelUpgrade(), [client]);
+  const stop = useCallback(() => client.dismissUpgrade(), [client]);
   return { ...upgrade, start, retry, stop };
 }
