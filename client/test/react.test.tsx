@@ -56,12 +56,12 @@ const advance = (ms = 50) => act(() => vi.advanceTimersByTimeAsync(ms));
 
 function Page() {
   const { role, connection } = useTier();
-  const { status, attempt, start, stop } = useTierUpgrade();
+  const { status, attempt, start, dismiss } = useTierUpgrade();
   return (
     <>
       <output>{`${role} ${connection} ${status} ${attempt}`}</output>
       <button id="start" onClick={() => void start()} />
-      <button id="stop" onClick={stop} />
+      <button id="dismiss" onClick={dismiss} />
       <UpgradeStatus />
     </>
   );
@@ -104,7 +104,7 @@ describe('the hooks', () => {
     await render();
     await click('#start');
     expect(shown()).toBe('free open pending 1');
-    await click('#stop');
+    await click('#dismiss');
     expect(shown()).toBe('free open idle 0');
   });
 
@@ -125,8 +125,7 @@ describe('UpgradeStatus', () => {
     await click('#start');
     expect(live()?.textContent).toContain('Confirming');
     await advance(61_000);
-    expect(live()?.textContent).toContain('longer than usual');
-    expect(live()?.textContent).toContain('payment is safe');
+    expect(live()?.textContent).toContain('not heard of a payment');
     await click('.tierlift-status button');
     expect(shown()).toBe('free open pending 1');
     server.setRole('u1', 'paid');
@@ -285,8 +284,8 @@ describe('toasts', () => {
     await advance(2_000);
     server.setRole('u1', 'free');
     await advance(2_000);
-    expect(toasts.success.mock.calls).toEqual([['You are on the paid plan now.']]);
-    expect(toasts.info.mock.calls).toEqual([['Your plan is now free.']]);
+    expect(toasts.success.mock.calls).toEqual([['Your new plan is active.']]);
+    expect(toasts.info.mock.calls).toEqual([['Your plan has changed.']]);
   });
 
   it('are sonner’s for a host that imports them', async () => {
@@ -294,7 +293,7 @@ describe('toasts', () => {
     await render({ toasts: sonnerToasts });
     server.setRole('u1', 'paid');
     await advance();
-    expect(success.mock.calls).toEqual([['You are on the paid plan now.']]);
+    expect(success.mock.calls).toEqual([['Your new plan is active.']]);
   });
 
   it('are none unless the host asks for them', async () => {

@@ -17,8 +17,9 @@ export interface ToastTexts {
 }
 
 const TEXTS: ToastTexts = {
-  upgraded: ({ user }) => `You are on the ${user.role} plan now.`,
-  downgraded: ({ user }) => `Your plan is now ${user.role}.`,
+  // A role is an id, such as `pro_monthly`, and not a name to be read out.
+  upgraded: () => 'Your new plan is active.',
+  downgraded: () => 'Your plan has changed.',
 };
 
 export function useToasts(
