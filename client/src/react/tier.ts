@@ -66,6 +66,7 @@ function selectFrom<Snapshot, Value>(
 }
 
 /** Whether the user has this role or a higher one. Renders only when that changes. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- a host names its roles
 export function useHasRole<Role extends string = UserRole>(role: Role): boolean {
   return useTierSelector<boolean, Role>(
     ({ user, roles }) => user !== null && reaches(roles, user.role, role),
