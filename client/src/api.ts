@@ -1,84 +1,115 @@
 // HTTP with the tierlift server: the user's profile, a token's renewal, and the host's own guarded
-// requests. It sends the token to no other server, and retries nothing but a stale token, once.
+// requests. It sends the token to no other server, and repeats nothing but what a refused token made
+// fail, with another token.
 
 import type { Environment } from './environment.js';
-import { parseJson, parseUser } from './parse.js';
+import * as limits from './limits.js';
+import { parseJson, parseRoles, parseUser } from './parse.js';
+import { TokenFailed } from './tokens.js';
 import type { Tokens } from './tokens.js';
-import type { User } from './types.js';
+import type { TierErrorCode, User, UserRole, Version } from './types.js';
+import { within } from './within.js';
 
-/** `refused`: the token is not accepted. `unreachable`: no usable response, for whatever reason. */
-export type Profile = { outcome: 'ok'; user: User } | { outcome: 'refused' | 'unreachable' };
-
-export interface Renewal {
-  accessToken: string;
-  user: User | null;
-}
+/** `refused`: the server does not accept the token. `unreachable`: no usable answer. */
+export type Profile =
+  | { outcome: 'ok'; user: User; roles: readonly UserRole[] | null }
+  | { outcome: 'refused'; code: TierErrorCode; token: string }
+  | { outcome: 'unreachable'; code: TierErrorCode };
 
 export interface Api {
-  /** Like `fetch` for paths of the server, with the token, which is renewed once if it is stale. */
+  /** Like `fetch` for paths of the server, with the token, which is renewed if it is refused. */
   fetch: (path: string, init?: RequestInit) => Promise<Response>;
-  /** GET /session. It never rejects. */
-  profile: () => Promise<Profile>;
+  /** GET /session, with the greatest version seen if an answer was behind it. It never rejects. */
+  profile: (seen: Version | null) => Promise<Profile>;
   /** POST /session/refresh. Null when the server refuses, or has no key to sign a token with. */
-  refresh: (stale: string) => Promise<Renewal | null>;
+  exchange: (stale: string) => Promise<{ accessToken: string; user: User | null } | null>;
 }
 
 export interface ApiOptions {
   baseUrl: string;
-  env: Pick<Environment, 'fetch'>;
+  env: Pick<Environment, 'fetch' | 'setTimer'>;
+  userId: string;
   tokens: Pick<Tokens, 'current' | 'renew'>;
 }
 
-export function createApi({ baseUrl, env, tokens }: ApiOptions): Api {
-  async function authorized(path: string, init: RequestInit = {}): Promise<Response> {
+/** Refusals that another token may end, and why the host is asked for it. */
+const RENEWABLE: Record<string, 'expired' | 'stale'> = {
+  'token.stale': 'stale',
+  'token.expired': 'expired',
+  'token.invalid': 'expired',
+  'token.missing': 'expired',
+};
+
+/** Refusals that say something about the user or the page, not about the server's health. */
+const isRefusal = (code: string): boolean => code.startsWith('token.') || code === 'origin.refused';
+
+export function createApi({ baseUrl, env, userId, tokens }: ApiOptions): Api {
+  async function send(path: string, init: RequestInit = {}) {
     // A path, not `//other.example`: the token goes to the tierlift server only.
     if (!/^\/(?!\/)/.test(path)) throw new TypeError('not a path of the server');
-    const url = baseUrl + path;
-    const token = await tokens.current();
-    const response = await request(env, url, init, token);
-    if (token === null || !(await isStale(response))) return response;
-    const renewed = await tokens.renew(token);
-    return renewed === null ? response : request(env, url, init, renewed);
-  }
-
-  async function profile(): Promise<Profile> {
-    try {
-      const token = await tokens.current();
-      const response = await authorized('/session');
-      if (response.status === 401) {
-        // A renewed token that is rejected became stale again meanwhile, which is not a refusal.
-        return { outcome: token === (await tokens.current()) ? 'refused' : 'unreachable' };
-      }
-      const user = response.ok ? parseUser(parseJson(await response.text())) : null;
-      return user ? { outcome: 'ok', user } : { outcome: 'unreachable' };
-    } catch {
-      return { outcome: 'unreachable' };
+    let token = await tokens.current();
+    // A token may have expired, and the next one be stale.
+    for (let renewals = 0; ; renewals += 1) {
+      const response = await request(env, baseUrl + path, init, token);
+      const code = response.status === 401 ? await codeOf(response) : '';
+      const reason = RENEWABLE[code];
+      const renewed = reason && renewals < 2 ? await tokens.renew(token, reason) : null;
+      if (renewed === null || renewed === token) return { response, token };
+      token = renewed;
     }
   }
 
-  async function refresh(stale: string): Promise<Renewal | null> {
+  /** The problem's code, or an empty text. */
+  async function codeOf(response: Response): Promise<string> {
+    const code = (await bodyOf(response.clone()).catch(() => null))?.code;
+    return typeof code === 'string' ? code : '';
+  }
+
+  async function bodyOf(response: Response) {
+    return parseJson(await within(env, limits.REQUEST_MS_MAX, () => response.text()));
+  }
+
+  async function profile(seen: Version | null): Promise<Profile> {
+    try {
+      const { response, token } = await send(`/session${queryOf(seen)}`);
+      const body = await bodyOf(response);
+      const code = typeof body?.code === 'string' ? body.code : '';
+      if (isRefusal(code)) return { outcome: 'refused', code, token };
+      const user = response.ok ? parseUser(body) : null;
+      if (user?.userId === userId) return { outcome: 'ok', user, roles: parseRoles(body?.roles) };
+      if (user) return { outcome: 'unreachable', code: 'user.mismatch' };
+      const away = response.status >= 500 || response.status === 429;
+      return { outcome: 'unreachable', code: away ? 'server.unreachable' : 'server.unexpected' };
+    } catch (error) {
+      const code = error instanceof TokenFailed ? 'token.failed' : 'server.unreachable';
+      return { outcome: 'unreachable', code };
+    }
+  }
+
+  async function exchange(stale: string) {
     const response = await request(env, `${baseUrl}/session/refresh`, { method: 'POST' }, stale);
     if (response.status === 401 || response.status === 409) return null;
-    const body = response.ok ? parseJson(await response.text()) : null;
+    const body = response.ok ? await bodyOf(response) : null;
     if (typeof body?.accessToken !== 'string') throw new Error('token refresh failed');
     return { accessToken: body.accessToken, user: parseUser(body.user) };
   }
 
-  return { fetch: authorized, profile, refresh };
+  return { fetch: async (path, init) => (await send(path, init)).response, profile, exchange };
+}
+
+function queryOf(seen: Version | null): string {
+  if (!seen) return '';
+  const { epoch, revocationId, accountVersion } = seen;
+  return `?epoch=${epoch}&revocationId=${revocationId}&accountVersion=${accountVersion}`;
 }
 
 async function request(
   env: Pick<Environment, 'fetch'>,
   url: string,
   init: RequestInit,
-  token: string | null,
+  token: string,
 ): Promise<Response> {
   const headers = new Headers(init.headers);
-  if (token !== null) headers.set('authorization', `Bearer ${token}`);
+  headers.set('authorization', `Bearer ${token}`);
   return env.fetch(url, { cache: 'no-store', ...init, headers });
-}
-
-async function isStale(response: Response): Promise<boolean> {
-  if (response.status !== 401) return false;
-  return parseJson(await response.clone().text())?.code === 'token.stale';
 }

@@ -6,8 +6,8 @@ import type { Environment } from './environment.js';
 import { createLifecycle } from './lifecycle.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { TierClientOptions, WatchOptions } from './options.js';
-import { DEFAULT_ROLES, reaches } from './roles.js';
-import { INITIAL, createStore } from './store.js';
+import { reaches } from './roles.js';
+import { createStore } from './store.js';
 import type { TierSnapshot, UpgradeOutcome, User, UserRole } from './types.js';
 import type { UserSession } from './user-session.js';
 import { createWaiters } from './waiters.js';
@@ -54,16 +54,19 @@ export function createTierClient(
   options: TierClientOptions,
   environment?: Environment,
 ): TierClient {
-  const roles = DEFAULT_ROLES;
-  const store = createStore(roles);
+  const store = createStore(options.initialUser);
   const starts = new Set<() => void>();
   /**
    * Calls made before the user is known, or even before the start: React runs a child's effects
    * before its provider's.
    */
   const identified = createWaiters<UserSession | null>();
+  /** Calls that do not wait for a host that fails. */
+  const failed = createWaiters<null>();
   let lifecycle: Lifecycle | null = null;
   let destroyed = false;
+  /** Whether the token has been read since the start. */
+  let known = false;
 
   function start(): () => void {
     const stop = (): void => {
@@ -74,10 +77,13 @@ export function createTierClient(
       const env = environment ?? browser();
       lifecycle ??= createLifecycle({
         options,
-        roles,
         store,
         env,
-        onIdentified: identified.resolve,
+        onIdentified: (session) => {
+          known = true;
+          identified.resolve(session);
+        },
+        onFailed: () => failed.resolve(null),
       });
     }
     return stop;
@@ -86,17 +92,24 @@ export function createTierClient(
   function close(): void {
     lifecycle?.close();
     lifecycle = null;
+    known = false;
   }
 
   async function whenIdentified(): Promise<UserSession | null> {
     if (lifecycle?.session) return lifecycle.session;
-    const nobody = destroyed || store.getSnapshot().status === 'signed_out';
+    const nobody = destroyed || (known && store.getSnapshot().status === 'signed_out');
     return nobody ? null : identified.wait();
+  }
+
+  /** Null if nobody is signed in, or if it cannot be found out now. */
+  async function whenKnown(): Promise<UserSession | null> {
+    if (store.getSnapshot().status === 'error' && !lifecycle?.session) return null;
+    return Promise.race([whenIdentified(), failed.wait()]);
   }
 
   return {
     getSnapshot: store.getSnapshot,
-    getServerSnapshot: () => INITIAL,
+    getServerSnapshot: () => store.initial,
     subscribe: store.subscribe,
     has: (feature) => store.getSnapshot().user?.features.includes(feature) ?? false,
     hasRole: (role) => {
@@ -107,17 +120,17 @@ export function createTierClient(
     signedIn: () => lifecycle?.identify(),
     signOut: () => lifecycle?.signOut(),
     refreshUserProfile: async () => {
-      const profile = await (await whenIdentified())?.poll();
+      const profile = await (await whenKnown())?.poll();
       return profile?.outcome === 'ok' ? profile.user : null;
     },
     fetch: async (path, init) => {
-      const session = await whenIdentified();
-      if (!session) throw new Error('nobody is signed in');
+      const session = await whenKnown();
+      if (!session) throw new Error(store.getSnapshot().error?.message ?? 'nobody is signed in');
       return session.fetch(path, init);
     },
-    watchUpgrade: async ({ role } = {}) =>
-      (await whenIdentified())?.upgrade.start(role) ?? 'cancelled',
-    dismissUpgrade: () => lifecycle?.session?.upgrade.cancel(),
+    watchUpgrade: async (wanted = {}) =>
+      (await whenIdentified())?.upgrade.start(wanted) ?? 'cancelled',
+    dismissUpgrade: () => lifecycle?.session?.upgrade.dismiss(),
     destroy: () => {
       destroyed = true;
       close();

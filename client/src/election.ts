@@ -1,9 +1,10 @@
 // Elects the one tab of a browser that keeps the socket: the holder of a Web Lock. The lock moves on
 // by itself when its holder closes. A page that is about to freeze releases it, and a leader that
 // hangs loses it to the follower whose probe it does not reply to.
-// It knows nothing of sockets. Without Web Locks and BroadcastChannel, every tab is solo.
+// It knows nothing of sockets. A tab is solo where Web Locks or BroadcastChannel are missing, refused
+// or silent: it never waits for a lock in a loop.
 
-import type { Environment } from './environment.js';
+import type { Environment, Locks } from './environment.js';
 import * as limits from './limits.js';
 import type { ElectionMessage } from './tabs.js';
 import type { TabPosition } from './types.js';
@@ -11,11 +12,13 @@ import type { TabPosition } from './types.js';
 export interface ElectionOptions {
   /** Name of the leader's lock. */
   name: string;
-  env: Pick<Environment, 'locks' | 'channel' | 'visible' | 'random' | 'setTimer'>;
+  env: Pick<Environment, 'locks' | 'abortable' | 'visible' | 'random' | 'setTimer'>;
+  /** Whether this tab hears the others. A follower that does not would be left behind. */
+  live: boolean;
   post: (message: ElectionMessage) => void;
   onPosition: (position: TabPosition) => void;
-  /** A follower woke up: this leader should test its socket. */
-  onWake: () => void;
+  /** A follower is being looked at: this leader should test its socket, at once if it woke up. */
+  onWatched: (wake: boolean) => void;
 }
 
 export interface Election {
@@ -26,21 +29,37 @@ export interface Election {
   receive: (message: ElectionMessage) => void;
 }
 
-export function createElection({ name, env, post, onPosition, onWake }: ElectionOptions): Election {
+/** A request for the lock: it waits, or holds the lock until it is dropped. */
+interface LockRequest {
+  dropped: boolean;
+  drop: () => void;
+}
+
+export function createElection(options: ElectionOptions): Election {
+  const { env, live, post, onPosition, onWatched } = options;
   let position: TabPosition | null = null;
-  /** This tab's lock request: it waits for the lock, or holds it until it is aborted. */
-  let lockRequest: AbortController | null = null;
+  let request: LockRequest | null = null;
+  /** How often this tab lost the lock. */
+  let losses = 0;
   let cancelTakeover: (() => void) | null = null;
   let cancelInterval: (() => void) | undefined;
+  let cancelRequest: (() => void) | undefined;
 
   function take(next: TabPosition): void {
     position = next;
     onPosition(next);
   }
 
-  function follow(): void {
-    take('follower');
-    requestLock({});
+  function drop(): void {
+    leaderAlive();
+    cancelRequest?.();
+    request?.drop();
+    request = null;
+  }
+
+  function solo(): void {
+    drop();
+    take('solo');
   }
 
   function probeRegularly(): void {
@@ -51,11 +70,14 @@ export function createElection({ name, env, post, onPosition, onWake }: Election
   }
 
   function probeLeader(wake: boolean): void {
-    if (position !== 'follower' || cancelTakeover) return;
-    const patienceMs = limits.PROBE_REPLY_MS_MIN + env.random() * limits.PROBE_REPLY_MS_JITTER;
-    cancelTakeover = env.setTimer(() => {
+    probe(wake, limits.PROBE_REPLY_MS_MIN + env.random() * limits.PROBE_REPLY_MS_JITTER);
+  }
+
+  function probe(wake: boolean, patienceMs: number): void {
+    if (position !== 'follower') return;
+    cancelTakeover ??= env.setTimer(() => {
       cancelTakeover = null;
-      if (position === 'follower') requestLock({ steal: true });
+      steal();
     }, patienceMs);
     post({ type: 'PROBE', wake });
   }
@@ -65,51 +87,96 @@ export function createElection({ name, env, post, onPosition, onWake }: Election
     cancelTakeover = null;
   }
 
-  /** Queues for the lock, or steals it from a leader that does not reply. */
-  function requestLock(options: { steal?: true }): void {
-    lockRequest?.abort();
-    const mine = (lockRequest = new AbortController());
-    // The platform accepts either a signal or a theft, not both.
-    const request = options.steal ? options : { signal: mine.signal };
-    const held = env.locks?.request(name, request, () => lead(mine.signal));
-    held?.catch(() => {
-      // Either another tab stole the lock, or this tab gave up the request.
-      if (lockRequest === mine) follow();
-    });
+  function steal(): void {
+    requestLock({ steal: true });
+    // A theft is granted at once. A platform that does not answer it never grants anything.
+    cancelRequest = env.setTimer(() => {
+      if (position === 'follower') solo();
+    }, limits.STEAL_MS_MAX);
   }
 
-  async function lead(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
+  function requestLock(how: { steal?: true }): void {
+    drop();
+    const { locks } = env;
+    if (!locks) return solo();
+    const abort = how.steal ? null : env.abortable();
+    const held = createLockRequest(abort);
+    request = held;
+    // The platform accepts either a signal or a theft, not both.
+    const parameters = abort ? { signal: abort.signal } : how;
+    ask(locks, options.name, parameters, () => (held.dropped ? undefined : lead(held))).catch(
+      (error: unknown) => {
+        if (request === held) lost(error);
+      },
+    );
+  }
+
+  async function lead(held: LockRequest & { released: Promise<void> }): Promise<void> {
     leaderAlive();
+    cancelRequest?.();
     take('leader');
     post({ type: 'ALIVE' });
-    await aborted(signal);
+    await held.released;
+  }
+
+  /** Another tab stole the lock, or the page may not have one. */
+  function lost(error: unknown): void {
+    losses += 1;
+    const stolen = (error as Error | undefined)?.name === 'AbortError';
+    // Tabs that steal from each other do not hear each other.
+    if (!stolen || losses > limits.LOCK_LOSSES_MAX) return solo();
+    request = null;
+    take('follower');
+    cancelRequest = env.setTimer(() => requestLock({}), limits.LOCK_RETRY_DELAY_MS);
   }
 
   return {
     join: () => {
       if (position) return;
-      // A follower that cannot receive its leader's messages would be left behind.
-      if (!env.locks || !env.channel) return take('solo');
-      follow();
+      losses = 0;
+      if (!env.locks || !live) return take('solo');
+      take('follower');
+      requestLock({});
+      // Reveals locks that never answer. A leader that is merely busy has the time to reply.
+      cancelRequest = env.setTimer(() => probe(false, limits.JOIN_REPLY_MS_MAX), limits.JOIN_MS);
       probeRegularly();
     },
     leave: () => {
-      leaderAlive();
+      drop();
       cancelInterval?.();
-      lockRequest?.abort();
-      lockRequest = position = null;
+      position = null;
     },
     probeLeader,
     receive: (message) => {
       if (message.type === 'ALIVE') return leaderAlive();
       if (position !== 'leader') return;
       post({ type: 'ALIVE' });
-      if (message.wake) onWake();
+      onWatched(message.wake);
     },
   };
 }
 
-function aborted(signal: AbortSignal): Promise<unknown> {
-  return new Promise((resolve) => signal.addEventListener('abort', resolve));
+function createLockRequest(abort: AbortController | null) {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const held = {
+    dropped: false,
+    released,
+    drop: (): void => {
+      held.dropped = true;
+      release();
+      abort?.abort();
+    },
+  };
+  return held;
+}
+
+/** What `locks.request` throws becomes a rejection. */
+async function ask(
+  locks: Locks,
+  name: string,
+  how: LockOptions,
+  callback: () => Promise<void> | undefined,
+): Promise<void> {
+  await locks.request(name, how, callback);
 }

@@ -1,8 +1,12 @@
 // The platform APIs that the client uses, behind one record, so that a test can run several tabs at
 // once. The record is built when the client starts, never on import, so a server can load the
 // package. No other module of the core touches the platform.
+//
+// A page may be denied any of them, and then they are absent, throw, reject or never answer. Here they
+// become null or a rejection; what the client does then is a row of the table in SPEC.md.
 
 import * as limits from './limits.js';
+import { within } from './within.js';
 
 /** The part of a WebSocket that the client uses. */
 export type Socket = Pick<WebSocket, 'send' | 'close' | 'onopen' | 'onmessage' | 'onclose'>;
@@ -24,68 +28,113 @@ export type PageEvent =
   'online' | 'visibilitychange' | 'freeze' | 'resume' | 'pagehide' | 'pageshow' | 'storage';
 
 export interface Environment {
+  /** The page's own server, as a URL. */
   origin: string;
-  /** Current time, in ms since the Unix epoch. */
+  /** Current time, in ms since the Unix epoch. Somebody may set this clock. */
   now: () => number;
+  /** The ms that have passed since some moment, by a clock that nobody sets where there is one. */
+  elapsed: () => number;
   /** A random number between 0 and 1, as `Math.random` returns it. */
   random: () => number;
   /** Calls `callback` once after `ms`. The returned function cancels it. */
   setTimer: (callback: () => void, ms: number) => () => void;
-  /** Aborts after REQUEST_MS_MAX, unless `init` brings its own signal. */
+  /** Rejects if no head of a response arrives within REQUEST_MS_MAX. `init.signal` replaces this limit. */
   fetch: (url: string, init: RequestInit) => Promise<Response>;
+  /** Throws where sockets are denied. */
   socket: (url: string, protocols: string[]) => Socket;
-  /** Null where the browser has no BroadcastChannel. */
-  channel: ((name: string) => Channel) | null;
+  /** Null where a BroadcastChannel is denied. */
+  channel: (name: string) => Channel | null;
   /** Null where the browser has no Web Locks, or the page is not a secure context. */
   locks: Locks | null;
+  /** Null where the browser has no AbortController. */
+  abortable: () => AbortController | null;
   storage: KeyValue;
   /** Subscribes to a page event. The returned function unsubscribes. */
   listen: (type: PageEvent, handler: (event: Event) => void) => () => void;
   visible: () => boolean;
+  /** Writes a line to the developer's console. */
+  warn: (line: string) => void;
 }
 
-export function browser(): Environment {
+/** The part of a window that the client uses. */
+export type Platform = Pick<
+  typeof globalThis,
+  | 'document'
+  | 'performance'
+  | 'setTimeout'
+  | 'clearTimeout'
+  | 'fetch'
+  | 'WebSocket'
+  | 'BroadcastChannel'
+  | 'AbortController'
+  | 'navigator'
+  | 'localStorage'
+  | 'addEventListener'
+  | 'removeEventListener'
+>;
+
+export function browser(platform: Platform = globalThis): Environment {
+  const setTimer = timers(platform);
+  const now = (): number => Date.now();
+  const abortable = (): AbortController | null =>
+    attempt<AbortController | null>(() => new platform.AbortController(), null);
   return {
-    origin: location.origin,
-    now: () => Date.now(),
+    origin: attempt(() => new URL('/', platform.document.baseURI).href, ''),
+    now,
+    elapsed: () => attempt(() => platform.performance.now(), now()),
     random: Math.random,
     setTimer,
-    fetch: (url, init) =>
-      fetch(url, { signal: AbortSignal.timeout(limits.REQUEST_MS_MAX), ...init }),
-    socket: (url, protocols) => new WebSocket(url, protocols),
-    channel: typeof BroadcastChannel === 'function' ? (name) => new BroadcastChannel(name) : null,
-    locks: (navigator as Partial<Navigator>).locks ?? null,
-    storage: { read, write },
-    listen,
-    visible: () => !document.hidden,
+    fetch: (url, init) => {
+      if (init.signal) return platform.fetch(url, init);
+      const abort = abortable();
+      const signed = abort ? { ...init, signal: abort.signal } : init;
+      const head = within({ setTimer }, limits.REQUEST_MS_MAX, () => platform.fetch(url, signed));
+      head.catch(() => abort?.abort());
+      return head;
+    },
+    socket: (url, protocols) => new platform.WebSocket(url, protocols),
+    channel: (name) => attempt<Channel | null>(() => new platform.BroadcastChannel(name), null),
+    locks: attempt(() => (platform.navigator as Partial<Navigator>).locks ?? null, null),
+    abortable,
+    storage: keyValue(platform),
+    listen: (type, handler) => {
+      // In the capture phase, the window also receives the document's events.
+      attempt(() => platform.addEventListener(type, handler, true), undefined);
+      return () => attempt(() => platform.removeEventListener(type, handler, true), undefined);
+    },
+    visible: () => attempt(() => !platform.document.hidden, true),
+    // eslint-disable-next-line no-console -- the one place where the client speaks to developers
+    warn: (line) => console.warn(line),
   };
 }
 
-function setTimer(callback: () => void, ms: number): () => void {
-  const timer = setTimeout(callback, ms);
-  return () => clearTimeout(timer);
+function attempt<T>(work: () => T, otherwise: T): T {
+  try {
+    return work();
+  } catch {
+    return otherwise;
+  }
+}
+
+function timers(platform: Platform): Environment['setTimer'] {
+  return (callback, ms) =>
+    attempt<() => void>(
+      () => {
+        const timer = platform.setTimeout(callback, ms);
+        return () => platform.clearTimeout(timer);
+      },
+      () => undefined,
+    );
 }
 
 // A page with blocked cookies throws as soon as it reads the `localStorage` property.
-function read(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-function write(key: string, value: string | null): void {
-  try {
-    if (value === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, value);
-  } catch {
-    // Only this page knows a value that could not be written.
-  }
-}
-
-/** Listens in the capture phase, so that the window also receives the document's events. */
-function listen(type: PageEvent, handler: (event: Event) => void): () => void {
-  addEventListener(type, handler, true);
-  return () => removeEventListener(type, handler, true);
+function keyValue(platform: Platform): KeyValue {
+  return {
+    read: (key) => attempt(() => platform.localStorage.getItem(key), null),
+    write: (key, value) =>
+      attempt(() => {
+        if (value === null) platform.localStorage.removeItem(key);
+        else platform.localStorage.setItem(key, value);
+      }, undefined),
+  };
 }

@@ -1,7 +1,7 @@
 // Parses what arrives from outside into the client's types, once and at the edge, or into null.
 // It never throws and never repairs: a frame that is half right is not a frame.
 
-import type { ChangeType, User } from './types.js';
+import type { ChangeType, User, UserRole } from './types.js';
 
 type Fields = Record<string, unknown>;
 
@@ -56,25 +56,33 @@ function hasType(part: unknown, type: string): boolean {
   return typeof part === type;
 }
 
+/** The names of roles, lowest first. Null where an older server sends none. */
+export function parseRoles(value: unknown): readonly UserRole[] | null {
+  return hasType(value, '[]') ? (value as UserRole[]) : null;
+}
+
 /** A frame from the server, with the user it is about. */
 export type Frame =
   | { type: 'PONG' }
-  | { type: 'SNAPSHOT' | 'SUBSCRIPTION_CHANGED'; user: User }
+  | { type: 'CLOSE'; code: number }
+  | { type: 'SNAPSHOT' | 'SUBSCRIPTION_CHANGED'; user: User; roles: readonly UserRole[] | null }
   | { type: ChangeType; user: User; eventId: string; committedAt: string };
 
 /**
  * Null for anything that is not a frame of version 1, such as the error frames of API Gateway, and
  * for types that this client does not know. Unknown fields are ignored. `userId` is the socket's
- * user, whom a SNAPSHOT does not name.
+ * user, whom the SNAPSHOT of an older server does not name.
  */
 export function parseFrame(data: unknown, userId: string): Frame | null {
   const frame = parseJson(data);
   if (frame?.v !== 1) return null;
-  const { type, eventId, at } = frame;
+  const { type, eventId, at, code } = frame;
   if (type === 'PONG') return { type };
+  if (type === 'CLOSE') return typeof code === 'number' ? { type, code } : null;
   const user = parseUser({ userId, ...frame });
   if (!user) return null;
-  if (type === 'SNAPSHOT' || type === 'SUBSCRIPTION_CHANGED') return { type, user };
+  const roles = parseRoles(frame.roles);
+  if (type === 'SNAPSHOT' || type === 'SUBSCRIPTION_CHANGED') return { type, user, roles };
   if (!isChange(type)) return null;
   return { type, user, eventId: String(eventId), committedAt: String(at) };
 }
@@ -82,19 +90,4 @@ export function parseFrame(data: unknown, userId: string): Frame | null {
 /** Whether a frame or a message announces a role change. */
 export function isChange(type: unknown): type is ChangeType {
   return type === 'ROLE_UPGRADED' || type === 'ROLE_DOWNGRADED';
-}
-
-/**
- * The user that a token was issued to, read without verifying the token. It only chooses the lock
- * and the channel that this tab joins; the server decides what a user may do.
- */
-export function subjectOf(token: string): string | null {
-  try {
-    const payload = (token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/');
-    const bytes = Uint8Array.from(atob(payload), (char) => char.charCodeAt(0));
-    const sub = parseJson(new TextDecoder().decode(bytes))?.sub;
-    return typeof sub === 'string' ? sub : null;
-  } catch {
-    return null;
-  }
 }

@@ -1,19 +1,30 @@
 // What the page shows, and the one rule about it: a user's state never goes backwards.
 // It does no IO. Every update passes through `apply`, whichever way it arrived.
 
-import { isChange } from './parse.js';
+import { callHost } from './callback.js';
+import { isChange, parseUser } from './parse.js';
 import { changeType } from './roles.js';
 import type {
   ChangeType,
   RoleChange,
+  TierError,
   TierSnapshot,
+  UpgradeView,
   User,
   UserRole,
   Version,
   Via,
 } from './types.js';
 
-export const INITIAL: TierSnapshot = {
+export const NO_UPGRADE: UpgradeView = {
+  status: 'idle',
+  attempt: 0,
+  role: null,
+  checkoutSessionId: null,
+  paymentKnown: false,
+};
+
+const INITIAL: TierSnapshot = {
   status: 'loading',
   user: null,
   isStale: false,
@@ -21,7 +32,7 @@ export const INITIAL: TierSnapshot = {
   error: null,
   position: 'follower',
   connection: 'idle',
-  upgrade: { status: 'idle', attempt: 0, role: null, checkoutSessionId: null, paymentKnown: false },
+  upgrade: NO_UPGRADE,
   lastChange: null,
 };
 
@@ -29,6 +40,8 @@ export const INITIAL: TierSnapshot = {
 export interface Update {
   user: User;
   via: Via;
+  /** The roles of the policy, where they were reported too. */
+  roles?: readonly UserRole[] | null;
   /** The type of the frame or message. Only a role change has a say in what happens. */
   type?: ChangeType | 'SNAPSHOT' | 'SUBSCRIPTION_CHANGED' | 'REFRESH';
   eventId?: string | null;
@@ -46,25 +59,37 @@ const OLDEST: Version = { epoch: 0, revocationId: 0, accountVersion: 0 };
 
 export interface Store {
   getSnapshot: () => TierSnapshot;
+  /** What a server renders, and what the page shows before the client starts. */
+  initial: TierSnapshot;
   subscribe: (listener: () => void) => () => void;
   patch: (part: Partial<TierSnapshot>) => void;
   /** Starts over for a user. Null means that nobody is signed in. */
   identify: (userId: string | null) => void;
+  /** Starts over, because it is not known who is signed in. */
+  forget: () => void;
+  /** What is shown is not confirmed any more. */
+  fail: (error: TierError) => void;
   apply: (update: Update, now: number) => Applied;
   /** The greatest version seen of the user's state. */
   version: () => Version;
 }
 
-export function createStore(roles: readonly UserRole[]): Store {
-  let snapshot = INITIAL;
-  let userId: string | null = null;
+export function createStore(initialUser?: User | null): Store {
+  const rendered = parseUser(initialUser);
+  const initial: TierSnapshot = rendered
+    ? { ...INITIAL, status: 'ready', user: rendered, isStale: true }
+    : { ...INITIAL, status: initialUser === null ? 'signed_out' : 'loading' };
+  let snapshot = initial;
+  let userId = rendered?.userId ?? null;
   /** The greatest version seen of the state of `userId`. It survives a sign-out. */
-  let newest = OLDEST;
+  let newest: Version = rendered ?? OLDEST;
+  /** Whether the server, and not only the host, has reported what is shown. */
+  let confirmed = false;
   const listeners = new Set<() => void>();
 
   function patch(part: Partial<TierSnapshot>): void {
     snapshot = { ...snapshot, ...part };
-    for (const listener of [...listeners]) listener();
+    for (const listener of [...listeners]) callHost(listener);
   }
 
   function identify(next: string | null): void {
@@ -73,39 +98,73 @@ export function createStore(roles: readonly UserRole[]): Store {
       userId = next;
       newest = OLDEST;
     }
+    if (!user) confirmed = false;
+    const { isStale, roles } = snapshot;
     const status = user ? 'ready' : 'loading';
-    patch({ ...INITIAL, user, status: next === null ? 'signed_out' : status });
+    patch({
+      ...INITIAL,
+      roles,
+      user,
+      isStale: isStale && user !== null,
+      status: next === null ? 'signed_out' : status,
+    });
+  }
+
+  function fail(error: TierError): void {
+    const { user, status } = snapshot;
+    if (status === 'signed_out') return;
+    patch({ error, isStale: user !== null, status: user ? 'ready' : 'error' });
   }
 
   function apply(update: Update, now: number): Applied {
     const { user } = update;
     if (user.userId !== userId || compare(user, newest) < 0) return 'stale';
     const shown = snapshot.user;
+    const roles = update.roles ?? snapshot.roles;
+    const known = confirmed;
     newest = user;
-    if (shown && sameUser(shown, user)) return 'same';
-    if (!shown || shown.role === user.role) {
-      patch({ user, status: 'ready' });
+    confirmed = true;
+    if (shown && sameJson(shown, user)) {
+      settle({ roles });
+      return 'same';
+    }
+    const part = { user, status: 'ready', isStale: false, error: null, roles } as const;
+    if (!shown || !known || shown.role === user.role) {
+      patch(part);
       return 'new';
     }
-    const lastChange = toRoleChange(roles, shown.role, update, now);
-    patch({ user, status: 'ready', lastChange });
+    patch({ ...part, lastChange: toRoleChange(roles, shown.role, update, now) });
     return 'change';
+  }
+
+  /** The state is confirmed, and only what surrounds it may be news. */
+  function settle({ roles }: Pick<TierSnapshot, 'roles'>): void {
+    const { isStale, error, roles: before } = snapshot;
+    const same = sameJson(before, roles);
+    if (!same || isStale || error) {
+      patch({ isStale: false, error: null, roles: same ? before : roles });
+    }
   }
 
   return {
     getSnapshot: () => snapshot,
+    initial,
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     patch,
     identify,
+    forget: () => {
+      confirmed = false;
+      patch({ ...INITIAL, roles: snapshot.roles });
+    },
+    fail,
     apply,
-    version: () => ({
-      epoch: newest.epoch,
-      revocationId: newest.revocationId,
-      accountVersion: newest.accountVersion,
-    }),
+    version: () => {
+      const { epoch, revocationId, accountVersion } = newest;
+      return { epoch, revocationId, accountVersion };
+    },
   };
 }
 
@@ -121,13 +180,13 @@ function toRoleChange(
 }
 
 /** Negative if `a` is older. Equal versions can differ, because access also ends by the clock. */
-function compare(a: Version, b: Version): number {
+export function compare(a: Version, b: Version): number {
   return (
     a.epoch - b.epoch || a.revocationId - b.revocationId || a.accountVersion - b.accountVersion
   );
 }
 
-/** Both come from `parseUser`, so their fields are in the same order. */
-function sameUser(a: User, b: User): boolean {
+/** Users come from `parseUser`, so their fields are in the same order. */
+function sameJson(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,23 +1,29 @@
 // How a user's state travels: it arrives by socket, poll or tab, passes through the store's rule,
-// and goes on to the other tabs if it came from outside the browser.
+// and goes on to the other tabs if it came from outside the browser. A state that nobody confirms is
+// marked and asked for again, ever more rarely.
 
 import type { Api, Profile } from './api.js';
+import { backoffMs } from './connection-machine.js';
 import type { Environment } from './environment.js';
+import type { Report } from './errors.js';
 import * as limits from './limits.js';
 import type { Frame } from './parse.js';
+import { compare } from './store.js';
 import type { Store, Update } from './store.js';
-import type { Tabs, UpdateMessage } from './tabs.js';
-import type { Tokens } from './tokens.js';
-import type { User } from './types.js';
+import type { SessionMessage, UpdateMessage } from './tabs.js';
+import type { User, Version } from './types.js';
 
 export interface SyncOptions {
   env: Pick<Environment, 'now' | 'random' | 'setTimer'>;
   store: Store;
-  tabs: Pick<Tabs, 'post'>;
-  tokens: Pick<Tokens, 'adopt'>;
-  api: Pick<Api, 'profile' | 'refresh'>;
+  post: (message: SessionMessage) => void;
+  adopt: (from: string, to: string) => void;
+  api: Pick<Api, 'profile' | 'exchange'>;
+  report: Report;
   /** Called with each state that the store accepts. */
   observe: (user: User) => void;
+  /** The server ended the sign-in that this token belongs to. */
+  onRevoked: (token: string, code: string) => void;
 }
 
 export interface Sync {
@@ -27,38 +33,57 @@ export interface Sync {
   receive: (message: UpdateMessage) => void;
   /** Applies GET /session; concurrent calls share one request. */
   poll: () => Promise<Profile>;
-  /** Renews a stale token and hands it to the other tabs. */
-  refresh: (stale: string) => Promise<string | null>;
+  /** Exchanges a stale token, and applies the state that comes with the new one. */
+  exchange: (stale: string) => Promise<string | null>;
   /** Nothing is applied from now on. */
   close: () => void;
 }
 
-export function createSync(options: SyncOptions): Sync {
-  const { env, store, tabs, tokens, api, observe } = options;
-  let polling: Promise<Profile> | null = null;
-  /** The newest revocation id for which some tab has a fresh token. */
-  let confirmed = -1;
-  let closed = false;
+/** Refusals that only another sign-in ends. */
+const SIGNED_OUT_CODES: string[] = ['token.revoked', 'token.session_expired'];
 
-  function publish(update: Update): void {
+export function createSync(options: SyncOptions): Sync {
+  const { env, store, post, adopt, api, report, observe, onRevoked } = options;
+  let polling: Promise<Profile> | null = null;
+  /** The newest version for which some tab has a fresh token. */
+  let renewedFor: Version | null = null;
+  let closed = false;
+  let attempt = 0;
+  let cancelRetry: (() => void) | null = null;
+
+  function publish(update: Update): boolean {
+    if (closed) return false;
     const { user, via } = update;
-    const applied = closed ? 'stale' : store.apply(update, env.now());
-    if (applied === 'stale') return;
+    const wasStale = store.getSnapshot().isStale;
+    const applied = store.apply(update, env.now());
+    if (applied === 'stale') return false;
+    recovered();
     observe(user);
-    if (applied === 'same' || via === 'tab') return;
+    if (via === 'tab' || (applied === 'same' && !wasStale)) return true;
     const change = applied === 'change' ? store.getSnapshot().lastChange : null;
-    tabs.post(change ?? { type: 'REFRESH', user });
+    post(change ?? { type: 'REFRESH', user });
     // A role change makes the token stale, and fetching the profile renews it. Nobody waits for that,
-    // so each tab with a socket picks a random moment, and the REFRESH of the first spares the others.
-    if (change && via === 'socket') {
-      pollAfter(env.random() * limits.PROFILE_JITTER_MS_MAX, () => confirmed < user.revocationId);
-    }
+    // so each tab with a socket picks a random moment, and the renewal of the first spares the others.
+    if (change && via === 'socket') renewSoon(user);
+    return true;
   }
 
-  function pollAfter(ms: number, stillNeeded: () => boolean): void {
+  function renewSoon(version: Version): void {
     env.setTimer(() => {
-      if (!closed && stillNeeded()) void poll();
-    }, ms);
+      if (!closed && (!renewedFor || compare(renewedFor, version) < 0)) void poll();
+    }, env.random() * limits.PROFILE_JITTER_MS_MAX);
+  }
+
+  function recovered(): void {
+    attempt = 0;
+    cancelRetry?.();
+    cancelRetry = null;
+  }
+
+  /** Asks again while this page shows nothing, or something that is not confirmed. */
+  function retryLater(): void {
+    cancelRetry?.();
+    cancelRetry = env.setTimer(() => void poll(), backoffMs((attempt += 1), env.random));
   }
 
   function poll(): Promise<Profile> {
@@ -69,41 +94,56 @@ export function createSync(options: SyncOptions): Sync {
   }
 
   async function applyProfile(): Promise<Profile> {
-    const profile = await api.profile();
-    if (profile.outcome === 'ok') {
-      confirmed = profile.user.revocationId;
-      publish({ user: profile.user, via: 'poll' });
-    } else if (profile.outcome === 'refused') {
-      if (!closed) store.patch({ user: null, status: 'signed_out' });
-    } else if (!store.getSnapshot().user) {
-      // A page that shows no user yet cannot wait for the next change.
-      pollAfter(limits.IDENTIFY_RETRY_DELAY_MS, () => true);
+    let profile = await api.profile(null);
+    // The server is behind what this page has seen. Only if it is told so can it know better.
+    if (profile.outcome === 'ok' && isBehind(profile.user)) {
+      profile = await api.profile(store.version());
     }
+    if (closed) return profile;
+    if (profile.outcome === 'ok') {
+      renewedFor = profile.user;
+      const { user, roles } = profile;
+      if (!publish({ user, roles, via: 'poll' })) retryLater();
+      return profile;
+    }
+    const { code } = profile;
+    if (profile.outcome === 'refused' && SIGNED_OUT_CODES.includes(code)) {
+      onRevoked(profile.token, code);
+      return profile;
+    }
+    const { position, user } = store.getSnapshot();
+    const error = report(code);
+    if (user && position !== 'follower') post({ type: 'STALE', error });
+    retryLater();
     return profile;
+  }
+
+  function isBehind(user: User): boolean {
+    return !closed && compare(user, store.version()) < 0;
   }
 
   return {
     onFrame: (frame) => {
-      if (frame.type !== 'PONG') publish({ ...frame, via: 'socket' });
+      if ('user' in frame) publish({ ...frame, via: 'socket' });
     },
     receive: (message) => {
-      if (message.type === 'REFRESH' && message.accessToken !== undefined) {
-        confirmed = message.user.revocationId;
-        void tokens.adopt(message.accessToken);
+      if (closed) return;
+      if (message.type === 'STALE') store.fail(message.error);
+      else if (message.type !== 'TOKEN') publish({ ...message, via: 'tab' });
+      else {
+        renewedFor = store.version();
+        adopt(message.from, message.to);
       }
-      publish({ ...message, via: 'tab' });
     },
     poll,
-    refresh: async (stale) => {
-      const renewal = await api.refresh(stale);
-      if (!renewal) return null;
-      const { accessToken, user } = renewal;
-      if (user) {
-        publish({ user, via: 'poll' });
-        tabs.post({ type: 'REFRESH', user, accessToken });
-      }
-      return accessToken;
+    exchange: async (stale) => {
+      const renewal = await api.exchange(stale);
+      if (renewal?.user) publish({ user: renewal.user, via: 'poll' });
+      return renewal?.accessToken ?? null;
     },
-    close: () => void (closed = true),
+    close: () => {
+      closed = true;
+      cancelRetry?.();
+    },
   };
 }

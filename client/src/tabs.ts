@@ -1,91 +1,103 @@
-// Messages between the tabs of one browser: typed, versioned, and limited to one user.
+// Messages between the tabs of one browser: typed, versioned, and each about one user or nobody.
 // It prefers BroadcastChannel and falls back to localStorage events. It never writes a token to
 // storage, never delivers a tab its own message, and drops what it does not understand.
 
 import type { Channel, Environment } from './environment.js';
 import { isChange, isFields, parseJson, parseUser } from './parse.js';
-import type { ChangeType, RoleChange, User } from './types.js';
+import type { ChangeType, RoleChange, TierError, User } from './types.js';
 
-/** The state of the user, as another tab learned it. */
+/** What another tab learned about the user. */
 export type UpdateMessage =
   | ({ type: ChangeType } & Pick<RoleChange, 'user' | 'eventId' | 'committedAt'>)
-  | { type: 'REFRESH'; user: User; accessToken?: string };
+  | { type: 'REFRESH'; user: User }
+  /** The state is no longer confirmed, and why. */
+  | { type: 'STALE'; error: TierError }
+  /** `from` is no longer accepted, `to` replaces it. */
+  | { type: 'TOKEN'; from: string; to: string };
 
 export type ElectionMessage =
   /** A follower checks that the leader is alive; `wake` also makes it test its socket. */
   { type: 'PROBE'; wake: boolean } | { type: 'ALIVE' };
 
-export type TabMessage = UpdateMessage | ElectionMessage | { type: 'SIGN_OUT' };
+export type SessionMessage = UpdateMessage | ElectionMessage;
+
+/** `IDENTITY`: a tab found that this user is signed in, or nobody. */
+export type TabMessage = SessionMessage | { type: 'SIGN_OUT' } | { type: 'IDENTITY' };
 
 /** What each message carries besides its content. */
 export interface Envelope {
   v: 1;
   source: string;
   at: number;
-  userId: string;
+  userId: string | null;
 }
 
 export interface Tabs {
-  post: (message: TabMessage) => void;
+  /** Whether this tab can hear the others without storage. */
+  readonly live: boolean;
+  post: (userId: string | null, message: TabMessage) => void;
   close: () => void;
 }
 
 export interface TabsOptions {
   name: string;
-  userId: string;
   env: Pick<Environment, 'channel' | 'storage' | 'listen' | 'now' | 'random'>;
   onMessage: (message: TabMessage & Envelope) => void;
 }
 
-export function createTabs({ name, userId, env, onMessage }: TabsOptions): Tabs {
+export function createTabs({ name, env, onMessage }: TabsOptions): Tabs {
   const source = `${env.now()}-${env.random()}`;
   const receive = (data: unknown): void => {
     const message = parseMessage(data);
-    if (message && message.source !== source && message.userId === userId) onMessage(message);
+    if (message && message.source !== source) onMessage(message);
   };
-  const link = openChannel(name, env, receive) ?? openStorage(name, env, receive);
+  const channel = env.channel(name);
+  if (channel) channel.onmessage = (event) => receive(event.data);
+  // A tab whose channel fails is heard over storage by those whose channel works.
+  const unlisten = env.listen('storage', (event) => {
+    const { key, newValue } = event as StorageEvent;
+    if (key === name) receive(parseJson(newValue));
+  });
   return {
-    post: (message) => link.post({ v: 1, source, at: env.now(), userId, ...message }),
-    close: link.close,
+    live: channel !== null,
+    post: (userId, content) => {
+      const message = { v: 1, source, at: env.now(), userId, ...content };
+      if (!posted(channel, message)) write(env, name, message);
+    },
+    close: () => {
+      unlisten();
+      channel?.close();
+    },
   };
 }
 
-interface Link {
-  post: (message: TabMessage & Envelope) => void;
-  close: () => void;
-}
-
-type Receive = (data: unknown) => void;
-
-function openChannel(name: string, env: TabsOptions['env'], receive: Receive): Link | null {
-  if (!env.channel) return null;
-  const channel: Channel = env.channel(name);
-  channel.onmessage = (event) => receive(event.data);
-  return {
-    post: (message) => channel.postMessage(message),
-    close: () => channel.close(),
-  };
+function posted(channel: Channel | null, message: object): boolean {
+  try {
+    channel?.postMessage(message);
+    return channel !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** Writing is sending: the value is removed at once, and a token is never written. */
-function openStorage(name: string, env: TabsOptions['env'], receive: Receive): Link {
-  return {
-    post: (message) => {
-      env.storage.write(name, JSON.stringify({ ...message, accessToken: undefined }));
-      env.storage.write(name, null);
-    },
-    close: env.listen('storage', (event) => {
-      const { key, newValue } = event as StorageEvent;
-      if (key === name) receive(parseJson(newValue));
-    }),
-  };
+function write(env: TabsOptions['env'], name: string, message: object & { type?: string }): void {
+  if (message.type === 'TOKEN') return;
+  env.storage.write(name, JSON.stringify(message));
+  env.storage.write(name, null);
 }
+
+const PLAIN: unknown[] = ['SIGN_OUT', 'IDENTITY', 'PROBE', 'ALIVE'];
 
 function parseMessage(data: unknown): (TabMessage & Envelope) | null {
   if (!isFields(data) || data.v !== 1) return null;
-  const { type } = data;
+  const { type, error } = data;
   const message = data as unknown as TabMessage & Envelope;
-  if (type === 'SIGN_OUT' || type === 'PROBE' || type === 'ALIVE') return message;
+  if (PLAIN.includes(type)) return message;
+  if (type === 'STALE') return isFields(error) ? message : null;
+  if (type === 'TOKEN') {
+    return typeof data.from === 'string' && typeof data.to === 'string' ? message : null;
+  }
   if (type !== 'REFRESH' && !isChange(type)) return null;
   // A page that was loaded before the client was updated sends fewer fields.
   const user = parseUser(data.user);

@@ -1,70 +1,156 @@
-// The current access token and its renewal: one refresh for all tabs, under a lock.
+// The current access token and its renewal: one for all tabs, under a lock. A token belongs to the
+// session's user, and what the host returns for anybody else ends the session.
 // It keeps a token no longer than the page lives and writes none to storage; the host may do so.
 
+import { callHost } from './callback.js';
+import { keepsClaims, subjectOf } from './claims.js';
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
-import type { TokenHost } from './options.js';
+import type { TokenHost, TokenReason } from './options.js';
+import { within } from './within.js';
+
+/** The host's token is no longer that of the session's user. */
+export class UserChanged extends Error {
+  override name = 'UserChanged';
+  constructor() {
+    super('the signed-in user has changed');
+  }
+}
+
+/** The host did not provide its token. */
+export class TokenFailed extends Error {
+  override name = 'TokenFailed';
+}
+
+/** Asks the host for its token. What it throws, rejects with or never answers is `TokenFailed`. */
+export async function askHost(
+  env: Pick<Environment, 'setTimer'>,
+  host: TokenHost,
+  reason: TokenReason,
+): Promise<string | null> {
+  try {
+    return await within(env, limits.TOKEN_MS_MAX, () => host.getToken({ reason }));
+  } catch (error) {
+    throw new TokenFailed(String(error));
+  }
+}
 
 export interface Tokens {
-  current: () => Promise<string | null>;
-  /** Returns a token that is not `stale`, or null if there is none. */
-  renew: (stale: string) => Promise<string | null>;
-  /** Uses a token that this tab or another one has obtained. */
-  adopt: (accessToken: string) => Promise<void>;
+  /** Rejects with `UserChanged` or `TokenFailed`. */
+  current: () => Promise<string>;
+  /** Returns a token in place of one that was refused, or null if there is none yet. */
+  renew: (refused: string, reason: 'expired' | 'stale') => Promise<string | null>;
+  /** Uses what another tab obtained. */
+  adopt: (from: string, to: string) => void;
+  /** Later answers of the host are no longer this session's. */
+  close: () => void;
 }
 
 export interface TokensOptions {
-  /** Name of the refresh lock. */
+  /** Name of the renewal's lock. */
   name: string;
   env: Pick<Environment, 'locks' | 'setTimer'>;
   host: TokenHost;
-  /** Resolves to null when the server refuses a new token, and rejects when it is unreachable. */
-  refresh: (stale: string) => Promise<string | null>;
+  userId: string;
+  /** POST /session/refresh. Null when the server refuses, and rejects when it is unreachable. */
+  exchange: (stale: string) => Promise<string | null>;
+  /** The host's token is this one, of another user, of nobody, or unreadable. */
+  onOtherUser: (token: string | null) => void;
+  /** Hands a renewed token to the other tabs. */
+  share: (from: string, to: string) => void;
 }
 
-export function createTokens({ name, env, host, refresh }: TokensOptions): Tokens {
-  /** The last replacement, for a host that does not store the new token. */
-  let replaced: { from: string | null; to: string } | null = null;
+export function createTokens(options: TokensOptions): Tokens {
+  const { name, env, host, userId, exchange, onOtherUser, share } = options;
+  /** The last replacement, for a host that does not know the new token. */
+  let replaced: { from: string; to: string } | null = null;
   let renewal: Promise<string | null> | null = null;
+  let closed = false;
 
-  async function current(): Promise<string | null> {
-    const token = await host.getToken({ reason: 'request' });
+  async function ask(reason: TokenReason): Promise<string> {
+    const token = await askHost(env, host, reason);
+    if (closed) throw new UserChanged();
+    if (token !== null && subjectOf(token) === userId) return token;
+    onOtherUser(token);
+    throw new UserChanged();
+  }
+
+  async function current(): Promise<string> {
+    const token = await ask('request');
     return token === replaced?.from ? replaced.to : token;
   }
 
-  async function adopt(accessToken: string): Promise<void> {
-    replaced = { from: await host.getToken({ reason: 'request' }), to: accessToken };
-    host.onToken?.(accessToken);
+  function adopt(from: string, to: string): void {
+    if (closed || subjectOf(to) !== userId) return;
+    replaced = { from: replaced?.to === from ? replaced.from : from, to };
+    if (host.refresh !== 'tierlift' || !keepsClaims(replaced.from, to)) return;
+    callHost(() => host.onToken?.(to));
   }
 
-  async function replace(stale: string): Promise<string | null> {
+  /** The host's own answer, unless it is what was refused, or what that one had replaced. */
+  async function fromHost(refused: string, reason: TokenReason): Promise<string | null> {
+    const token = await ask(reason);
+    if (token === refused) return null;
+    const known = reason === 'stale' && replaced?.to === refused && replaced.from === token;
+    return known ? null : token;
+  }
+
+  async function fromServer(refused: string): Promise<string | null> {
+    const token = await exchange(refused);
+    if (closed) throw new UserChanged();
+    if (token !== null) adopt(refused, token);
+    return token;
+  }
+
+  async function replace(refused: string, reason: 'expired' | 'stale'): Promise<string | null> {
     const token = await current();
     // Another tab was faster, and its renewal serves this one too.
-    if (token !== stale) return token;
-    const accessToken = await refresh(stale);
-    if (accessToken !== null) await adopt(accessToken);
-    return accessToken;
+    if (token !== refused) return token;
+    const sources = [() => fromHost(refused, reason)];
+    // The server exchanges no token that has expired.
+    if (reason === 'stale') sources.push(() => fromServer(refused));
+    if (host.refresh === 'tierlift' && reason === 'stale') sources.reverse();
+    for (const source of sources) {
+      const renewed = await source();
+      if (renewed === null) continue;
+      share(refused, renewed);
+      return renewed;
+    }
+    return null;
   }
 
-  function renew(stale: string): Promise<string | null> {
-    renewal ??= underLock(env, name, () => replace(stale)).finally(() => {
+  function renew(refused: string, reason: 'expired' | 'stale'): Promise<string | null> {
+    renewal ??= underLock(env, name, () => replace(refused, reason)).finally(() => {
       renewal = null;
     });
     return renewal;
   }
 
-  return { current, renew, adopt };
+  return { current, renew, adopt, close: () => void (closed = true) };
 }
 
-/** Resolves as soon as the work is done, but holds the lock a little longer. */
-function underLock<T>(env: TokensOptions['env'], name: string, work: () => Promise<T>) {
+/**
+ * Resolves as soon as the work is done, but holds the lock a little longer. A lock that is refused, or
+ * not granted in time, is done without: two tabs may then renew the token at once.
+ */
+function underLock<T>(env: TokensOptions['env'], name: string, work: () => Promise<T>): Promise<T> {
   const { locks } = env;
   if (!locks) return work();
-  return new Promise<T>((resolve, reject) => {
-    const held = locks.request(name, async () => {
-      await work().then(resolve, reject);
+  return new Promise<T>((resolve) => {
+    let begun: Promise<T> | null = null;
+    const begin = (): Promise<T> => {
+      cancel();
+      begun ??= work();
+      resolve(begun);
+      return begun;
+    };
+    const cancel = env.setTimer(() => void begin(), limits.REFRESH_LOCK_MS_MAX);
+    const held = async (): Promise<void> => {
+      if (begun) return;
+      await begin().catch(() => undefined);
       await new Promise<void>((release) => env.setTimer(release, limits.REFRESH_LOCK_HOLD_MS));
-    });
-    held.catch(reject);
+    };
+    const request = async (): Promise<unknown> => locks.request(name, held);
+    request().catch(() => void begin());
   });
 }

@@ -1,126 +1,148 @@
-// Watches for an upgrade that has been paid for: polls at once and then ever more rarely for a
-// minute, while the socket may be faster. The watch is kept in localStorage, so it survives a reload
-// and every tab knows of it. It accepts only what arrives after it began, and it never decides what
-// a user may do.
+// Watches for an upgrade that may have been paid for: polls at once and then ever more rarely for a
+// minute, while the socket may be faster. The watch is kept in localStorage under its user, so it
+// survives a reload and every tab knows of it. It accepts only what arrives after it began. It never
+// decides what a user may do, and it knows of no payment until the server reports one.
 //
 //              start, another tab's start           user reaches the role
 //   ┌──────┐                             ┌─────────┐                      ┌──────────┐
 //   │ idle │────────────────────────────▶│ pending │─────────────────────▶│ upgraded │
 //   └──────┘◀────────────────────────────└─────────┘                      └──────────┘
-//       ▲              cancel             │      ▲                             ▲
+//       ▲             dismiss             │      ▲                             ▲
 //       │                    minute over  ▼      │ start (retry)               │
-//       │            cancel           ┌───────────┐   user reaches the role    │
+//       │           dismiss           ┌───────────┐   user reaches the role    │
 //       └─────────────────────────────│ timed_out │────────────────────────────┘
 //                                     └───────────┘
 
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
-import { parseJson } from './parse.js';
-import { reaches } from './roles.js';
-import { INITIAL } from './store.js';
+import type { WatchOptions } from './options.js';
+import { rankOf, reaches } from './roles.js';
+import { createSchedule } from './schedule.js';
+import { NO_UPGRADE } from './store.js';
 import type { Store } from './store.js';
-import type { UpgradeOutcome, User, UserRole } from './types.js';
+import type { UpgradeOutcome, User } from './types.js';
 import { createWaiters } from './waiters.js';
-
-/** A watch as it is stored. */
-interface Watch {
-  v: 1;
-  userId: string;
-  /** The role that was paid for. */
-  role: UserRole;
-  startedAt: number;
-  status: 'pending' | 'upgraded' | 'timed_out';
-}
+import { readWatch, writeWatch } from './watch-storage.js';
+import type { Watch } from './watch-storage.js';
 
 export interface UpgradeWatchOptions {
-  /** Key of the stored watch. */
+  /** Key of the stored watch, which names the user. */
   key: string;
   userId: string;
-  env: Pick<Environment, 'storage' | 'now' | 'setTimer'>;
+  env: Pick<Environment, 'storage' | 'now' | 'elapsed' | 'setTimer'>;
   /** GET /session; the user it returns arrives through `observe`. It never rejects. */
   poll: () => Promise<unknown>;
-  /** The server's roles, lowest first. */
-  roles: readonly UserRole[];
   store: Pick<Store, 'patch' | 'getSnapshot'>;
 }
 
 export interface UpgradeWatch {
   /**
-   * Begins a watch, or joins a pending one for the same role. The role defaults to the last watch's,
-   * then to the second-lowest one.
+   * Begins a watch, or joins a pending one for the same. What it does not name is that of the last
+   * watch. A checkout that was dismissed is not watched again.
    */
-  start: (role: UserRole | undefined) => Promise<UpgradeOutcome>;
+  start: (options: WatchOptions) => Promise<UpgradeOutcome>;
   /** After a page load: continues the stored watch and polls at once. */
   load: () => void;
   /** Another tab changed the stored watch: shows the same, and leaves the polling to that tab. */
   follow: () => void;
   observe: (user: User) => void;
-  cancel: () => void;
+  /** Ends the watch in every tab, and remembers its checkout. */
+  dismiss: () => void;
+  /** Ends the watch and forgets that there was one. */
+  forget: () => void;
   /** Stops the timers and leaves the stored watch to the next page. */
   stop: () => void;
 }
 
 export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
-  const { userId, env, poll, roles, store } = options;
+  const { userId, env, poll, store } = options;
   const outcome = createWaiters<UpgradeOutcome>();
   let watch: Watch | null = null;
   /** Whether this tab polls itself, rather than leaving that to the tab that began the watch. */
   let polls = false;
+  /** The checkout that was dismissed in this page, for where nothing can be stored. */
+  let dismissed: string | null = null;
   const schedule = createSchedule(env, onAttempt, () => finish('timed_out'));
 
   async function onAttempt(attempt: number): Promise<void> {
-    store.patch({ upgrade: { ...store.getSnapshot().upgrade, status: 'pending', attempt } });
+    show(attempt);
     // The leader polls for every tab, because the tab that began the watch may be gone.
     if (polls || store.getSnapshot().position !== 'follower') await poll();
   }
 
+  function show(attempt = store.getSnapshot().upgrade.attempt): void {
+    if (!watch || watch.status === 'dismissed') return store.patch({ upgrade: NO_UPGRADE });
+    const { status, role, checkoutSessionId, paymentKnown } = watch;
+    store.patch({ upgrade: { status, attempt, role, checkoutSessionId, paymentKnown } });
+  }
+
+  function save(next: Watch): void {
+    watch = next;
+    writeWatch(options, next);
+  }
+
   function begin(next: Watch): void {
     watch = next;
-    schedule.start(next.startedAt);
+    // A clock that was set back makes no watch longer.
+    schedule.start(Math.max(0, env.now() - next.startedAt));
   }
 
   function finish(status: 'upgraded' | 'timed_out'): void {
     if (!watch) return;
     schedule.stop();
-    watch = write(options, { ...watch, status });
-    store.patch({ upgrade: { ...store.getSnapshot().upgrade, status } });
+    save({ ...watch, status });
+    show();
     outcome.resolve(status);
   }
 
   function stop(): void {
     schedule.stop();
     watch = null;
+    polls = false;
     outcome.resolve('cancelled');
   }
 
-  function forget(): void {
+  function clear(): void {
     stop();
-    polls = false;
-    store.patch({ upgrade: INITIAL.upgrade });
+    show();
   }
 
-  function start(wanted: UserRole | undefined): Promise<UpgradeOutcome> {
-    const role = wanted ?? watch?.role ?? roles[1] ?? 'paid';
-    const joins = watch?.status === 'pending' && watch.role === role;
+  function start(wanted: WatchOptions): Promise<UpgradeOutcome> {
+    const last = watch ?? readWatch(options);
+    const { checkoutSessionId = null } = wanted;
+    if (checkoutSessionId !== null && checkoutSessionId === dismissedCheckout(last)) {
+      return Promise.resolve('cancelled');
+    }
+    const earlier = last?.status === 'timed_out' || last?.status === 'pending' ? last : null;
+    const role = wanted.role ?? earlier?.role ?? null;
+    const checkout = checkoutSessionId ?? earlier?.checkoutSessionId ?? null;
+    const same = earlier?.role === role && earlier.checkoutSessionId === checkout;
+    const joins = watch?.status === 'pending' && same;
     if (joins && !polls) void poll();
     polls = true;
-    if (!joins) {
-      begin(write(options, { v: 1, userId, role, startedAt: env.now(), status: 'pending' }));
-    }
+    if (joins) return outcome.wait();
+    const next = { v: 2 as const, userId, role, checkoutSessionId: checkout, startedAt: env.now() };
+    const [before, paymentKnown] = same ? [earlier.before, earlier.paymentKnown] : [null, false];
+    save({ ...next, before, paymentKnown, status: 'pending' });
+    schedule.start(0);
     return outcome.wait();
   }
 
+  function dismissedCheckout(last: Watch | null): string | null {
+    return last?.status === 'dismissed' ? last.checkoutSessionId : dismissed;
+  }
+
   function load(): void {
-    const stored = read(options);
-    if (!stored || stored.status === 'upgraded') return;
+    const stored = readWatch(options);
+    if (stored?.status !== 'pending' && stored?.status !== 'timed_out') return;
     polls = true;
     begin({ ...stored, status: 'pending' });
   }
 
   function follow(): void {
-    const stored = read(options);
-    if (!stored) {
-      if (watch && watch.status !== 'upgraded') forget();
+    const stored = readWatch(options);
+    if (!stored || stored.status === 'dismissed') {
+      if (watch && watch.status !== 'upgraded') clear();
     } else if (stored.status !== 'pending') {
       if (watch?.status === 'pending') finish(stored.status);
     } else if (stored.startedAt !== watch?.startedAt) {
@@ -130,66 +152,51 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
   }
 
   function observe(user: User): void {
-    if (watch && watch.status !== 'upgraded' && reaches(roles, user.role, watch.role))
-      finish('upgraded');
-  }
-
-  function cancel(): void {
-    if (!watch) return;
-    env.storage.write(options.key, null);
-    forget();
-  }
-
-  return { start, load, follow, observe, cancel, stop };
-}
-
-/** Makes an attempt at each of WATCH_POLL_AT_MS after the start, and ends after the last one. */
-function createSchedule(
-  env: UpgradeWatchOptions['env'],
-  onAttempt: (attempt: number) => Promise<void>,
-  onEnd: () => void,
-) {
-  const times = limits.WATCH_POLL_AT_MS;
-  let attempt = 0;
-  /** Counts starts and stops, so that an attempt that was overtaken ends nothing. */
-  let round = 0;
-  let cancelTimer: (() => void) | undefined;
-
-  async function tick(startedAt: number, current: number): Promise<void> {
-    const elapsedMs = env.now() - startedAt;
-    // A page that slept through several times catches up with one attempt.
-    const due = times.filter((at) => at <= elapsedMs).length;
-    attempt = Math.min(Math.max(attempt + 1, due), times.length);
-    const next = times[attempt];
-    if (next !== undefined) {
-      cancelTimer = env.setTimer(() => void tick(startedAt, current), next - elapsedMs);
+    if (!watch || watch.status === 'upgraded' || watch.status === 'dismissed') return;
+    const { roles } = store.getSnapshot();
+    const { role, subscriptionActive, status } = user;
+    if (watch.before === null) {
+      save({ ...watch, before: { role, subscriptionActive, status } });
     }
-    await onAttempt(attempt);
-    if (next === undefined && current === round) onEnd();
+    const paid = !watch.paymentKnown && isPaid(watch, user, roles);
+    if (paid) save({ ...watch, paymentKnown: true });
+    if (isReached(watch, user, roles, env.now())) finish('upgraded');
+    else if (paid) show();
   }
 
-  function stop(): void {
-    round += 1;
-    cancelTimer?.();
+  function dismiss(): void {
+    if (watch) {
+      dismissed = watch.checkoutSessionId;
+      save({ ...watch, status: 'dismissed' });
+    }
+    clear();
   }
 
-  return {
-    start: (startedAt: number): void => {
-      stop();
-      attempt = 0;
-      void tick(startedAt, round);
-    },
-    stop,
-  };
+  function forget(): void {
+    writeWatch(options, null);
+    clear();
+  }
+
+  return { start, load, follow, observe, dismiss, forget, stop };
 }
 
-function read({ env, key, userId }: UpgradeWatchOptions): Watch | null {
-  const watch = parseJson(env.storage.read(key)) as Watch | null;
-  const valid = watch?.v === 1 && env.now() - watch.startedAt < limits.WATCH_AGE_MS_MAX;
-  return valid && watch.userId === userId ? watch : null;
+function isReached(watch: Watch, user: User, roles: readonly string[], now: number): boolean {
+  if (watch.role !== null) return reaches(roles, user.role, watch.role);
+  const rank = rankOf(roles, user.role);
+  const before = watch.before?.role ?? user.role;
+  if (rank > rankOf(roles, before)) return true;
+  // The webhook may have been faster than the way back from the checkout.
+  const ageMs = now - Date.parse(user.roleAssignedAt ?? '');
+  return rank > 0 && before === user.role && Math.abs(ageMs) < limits.ROLE_AGE_MS_MAX;
 }
 
-function write({ env, key }: UpgradeWatchOptions, watch: Watch): Watch {
-  env.storage.write(key, JSON.stringify(watch));
-  return watch;
+/** Only what became active since the watch began tells of a payment. */
+function isPaid({ before }: Watch, user: User, roles: readonly string[]): boolean {
+  if (!before) return false;
+  if (rankOf(roles, user.role) > rankOf(roles, before.role)) return true;
+  const paid = user.status === 'active' || user.status === 'trialing';
+  return (
+    (user.subscriptionActive && !before.subscriptionActive) ||
+    (paid && user.status !== before.status)
+  );
 }

@@ -1,28 +1,42 @@
-// Everything in this tab that begins and ends with one user's sign-in: tokens, tabs, election,
-// connection and watch. It builds them, connects them, and tears them down.
+// Everything in this tab that begins and ends with one user's sign-in: tokens, election, connection
+// and watch. It builds them, connects them, and tears them down.
 
 import { createApi } from './api.js';
 import type { Api, Profile } from './api.js';
 import { createConnection } from './connection.js';
 import { createElection } from './election.js';
 import type { Environment } from './environment.js';
+import type { Report } from './errors.js';
 import type { TierClientOptions } from './options.js';
 import type { Store } from './store.js';
 import { createSync } from './sync.js';
-import { createTabs } from './tabs.js';
-import { createTokens } from './tokens.js';
-import type { User, UserRole } from './types.js';
+import type { SessionMessage, Tabs } from './tabs.js';
+import { UserChanged, createTokens } from './tokens.js';
+import type { User } from './types.js';
 import { createUpgradeWatch } from './upgrade-watch.js';
 import type { UpgradeWatch } from './upgrade-watch.js';
 
+/** Where the server is, and the name under which the tabs of one browser share things about it. */
+export interface Place {
+  baseUrl: string;
+  socketUrl: string;
+  name: string;
+}
+
 export interface UserSessionOptions {
   options: TierClientOptions;
-  roles: readonly UserRole[];
   store: Store;
   env: Environment;
+  place: Place;
+  tabs: Tabs;
+  report: Report;
   userId: string;
-  /** Another tab has signed this browser out. */
-  onSignOut: () => void;
+  /** The host's token is this one: of another user, of nobody, or unreadable. */
+  onOtherUser: (token: string | null) => void;
+  /** A frame is about another user. */
+  onForeignFrame: () => void;
+  /** The server ended this sign-in. */
+  onRevoked: (token: string, code: string) => void;
 }
 
 export interface UserSession {
@@ -30,8 +44,7 @@ export interface UserSession {
   readonly upgrade: UpgradeWatch;
   fetch: Api['fetch'];
   poll: () => Promise<Profile>;
-  /** Signs out the user's other tabs. */
-  signOut: () => void;
+  receive: (message: SessionMessage) => void;
   /** The page is shown, or the network is back. */
   wake: () => void;
   resume: () => void;
@@ -41,53 +54,78 @@ export interface UserSession {
 }
 
 export function createUserSession(parts: UserSessionOptions): UserSession {
-  const { options, roles, store, env, userId, onSignOut } = parts;
+  const { options, store, env, place, tabs, report, userId } = parts;
+  const { baseUrl, socketUrl, name } = place;
   const shared = { store, env, userId };
-  const baseUrl = new URL(options.baseUrl ?? '', env.origin).href.replace(/\/$/, '');
-  const url = options.socketUrl ?? `${baseUrl.replace(/^http/, 'ws')}/ws`;
-  const name = `tierlift:${baseUrl}`;
+  const post = (message: SessionMessage): void => tabs.post(userId, message);
+  let closed = false;
 
-  const tabs = createTabs({
+  const tokens = createTokens({
     ...shared,
-    name,
-    onMessage: (message) => {
-      if (message.type === 'SIGN_OUT') onSignOut();
-      else if (message.type === 'PROBE' || message.type === 'ALIVE') election.receive(message);
-      else sync.receive(message);
-    },
+    name: `${name}:refresh:${userId}`,
+    host: options,
+    exchange: (stale) => sync.exchange(stale),
+    onOtherUser: parts.onOtherUser,
+    share: (from, to) => post({ type: 'TOKEN', from, to }),
   });
-  const refresh = (stale: string): Promise<string | null> => sync.refresh(stale);
-  const tokens = createTokens({ env, name: `${name}:refresh`, host: options, refresh });
-  const api = createApi({ env, baseUrl, tokens });
-  const observe = (user: User): void => upgrade.observe(user);
-  const sync = createSync({ ...shared, tabs, tokens, api, observe });
+  const api = createApi({ env, baseUrl, userId, tokens });
+  const sync = createSync({
+    ...shared,
+    post,
+    api,
+    report,
+    adopt: tokens.adopt,
+    observe: (user: User) => upgrade.observe(user),
+    onRevoked: parts.onRevoked,
+  });
   const { poll, onFrame } = sync;
-  const connection = createConnection({ ...shared, url, tokens, poll, onFrame });
+  const onOtherUser = parts.onForeignFrame;
+  const connection = createConnection({
+    ...shared,
+    url: socketUrl,
+    tokens,
+    poll,
+    onFrame,
+    onOtherUser,
+  });
   const election = createElection({
     env,
     name: `${name}:leader:${userId}`,
-    post: tabs.post,
+    live: tabs.live,
+    post,
     onPosition: (position) => {
       store.patch({ position });
       if (position === 'follower') connection.stop();
       else connection.start();
     },
-    onWake: connection.wake,
+    onWatched: (wake) => (wake ? connection.wake() : connection.watched()),
   });
-  const upgrade = createUpgradeWatch({ ...shared, key: `${name}:upgrade`, roles, poll });
+  const upgrade = createUpgradeWatch({ ...shared, key: `${name}:upgrade:${userId}`, poll });
 
   function suspend(): void {
     election.leave();
     connection.stop();
   }
 
+  async function fetch(path: string, init?: RequestInit): Promise<Response> {
+    const response = await api.fetch(path, init);
+    // What was asked for as one user is not handed to a page of another.
+    if (closed) throw new UserChanged();
+    // Finds out whether this sign-in is over.
+    if (response.status === 401) void poll();
+    return response;
+  }
+
   upgrade.load();
   return {
     userId,
     upgrade,
-    fetch: api.fetch,
+    fetch,
     poll,
-    signOut: () => tabs.post({ type: 'SIGN_OUT' }),
+    receive: (message) => {
+      if (message.type === 'PROBE' || message.type === 'ALIVE') election.receive(message);
+      else sync.receive(message);
+    },
     wake: () => {
       connection.wake();
       election.probeLeader(true);
@@ -98,10 +136,11 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
     },
     suspend,
     close: () => {
+      closed = true;
+      tokens.close();
       sync.close();
       upgrade.stop();
       suspend();
-      tabs.close();
     },
   };
 }

@@ -1,73 +1,33 @@
-// A model of one browser: tabs whose locks, channels and storage behave as the platform's do.
-// Nothing is instant: each delivery takes the server's `delay()` ms. It asserts nothing itself.
+// A model of one browser: tabs whose locks, channels, storage, sockets and clocks behave as the
+// platform's do, or are denied to the page in one of the ways that browsers have. Nothing is instant:
+// each delivery takes the server's `delay()` ms. It asserts nothing itself.
 
 import { createTierClient } from '../src/index.js';
 import type { TierClient, TierClientOptions } from '../src/index.js';
-import type { Channel, Environment, Locks, PageEvent } from '../src/environment.js';
+import { browser as environmentOf } from '../src/environment.js';
+import type { Channel, Environment, PageEvent, Platform } from '../src/environment.js';
+import { FakeLocks } from './fake-locks.js';
 import { FakeSocket, tokenFor } from './fake-server.js';
 import type { FakeServer } from './fake-server.js';
 
-interface LockRequest {
-  grant: () => void;
-  revoke: () => void;
+/** How a browser denies something: it is not there, it throws at use, it fails later, or never answers. */
+export const DENIALS = ['absent', 'throws', 'rejects', 'silent'] as const;
+export type Denial = (typeof DENIALS)[number];
+
+export const FACILITIES = [
+  ...['locks', 'channel', 'storage', 'socket', 'fetch', 'abort', 'clock', 'timers'],
+] as const;
+export type Facility =
+  'locks' | 'channel' | 'storage' | 'socket' | 'fetch' | 'abort' | 'clock' | 'timers';
+
+/** What a browser denies to its pages; `true` is `absent`. */
+export type Missing = Partial<Record<Facility, Denial | boolean>>;
+
+function denied(): never {
+  throw new DOMException('The operation is insecure.', 'SecurityError');
 }
 
-/** The platform's lock queue: first come, first served, with abort and steal. */
-class FakeLocks {
-  private readonly held = new Map<string, LockRequest>();
-  private readonly queues = new Map<string, LockRequest[]>();
-
-  request(name: string, how: unknown, work?: unknown): Promise<unknown> {
-    const options = (typeof how === 'function' ? {} : how) as LockOptions;
-    const callback = (work ?? how) as () => Promise<unknown>;
-    return new Promise((resolve, reject) => {
-      const request: LockRequest = {
-        grant: () => {
-          this.held.set(name, request);
-          void Promise.resolve(callback())
-            .then(resolve, reject)
-            .finally(() => this.release(name, request));
-        },
-        revoke: () => reject(new DOMException('stolen', 'AbortError')),
-      };
-      const queue = this.queueOf(name);
-      if (options.steal) this.steal(name, request);
-      else if (this.held.has(name)) queue.push(request);
-      else queueMicrotask(() => (this.held.has(name) ? queue.push(request) : request.grant()));
-      options.signal?.addEventListener('abort', () => {
-        const index = queue.indexOf(request);
-        if (index < 0) return;
-        queue.splice(index, 1);
-        reject(new DOMException('aborted', 'AbortError'));
-      });
-    });
-  }
-
-  private queueOf(name: string): LockRequest[] {
-    const queue = this.queues.get(name) ?? [];
-    this.queues.set(name, queue);
-    return queue;
-  }
-
-  private steal(name: string, request: LockRequest): void {
-    const holder = this.held.get(name);
-    request.grant();
-    holder?.revoke();
-  }
-
-  private release(name: string, request: LockRequest): void {
-    if (this.held.get(name) !== request) return;
-    this.held.delete(name);
-    this.queueOf(name).shift()?.grant();
-  }
-}
-
-/** The platform features that a browser does not have. */
-export interface Missing {
-  locks?: boolean;
-  channel?: boolean;
-  storage?: boolean;
-}
+const never = new Promise<never>(() => undefined);
 
 export class FakeBrowser {
   readonly storage = new Map<string, string>();
@@ -75,7 +35,7 @@ export class FakeBrowser {
   readonly channels = new Set<FakeChannel>();
   readonly server: FakeServer;
   readonly missing: Missing;
-  readonly locks = new FakeLocks() as unknown as Locks;
+  readonly locks = new FakeLocks();
   private drawn = 0;
 
   constructor(server: FakeServer, missing: Missing = {}) {
@@ -93,33 +53,58 @@ export class FakeBrowser {
   random(): number {
     return 0.5 + ++this.drawn * 1e-6;
   }
+
+  denial(facility: Facility): Denial | null {
+    const how = this.missing[facility];
+    return how === true ? 'absent' : (how ?? false) || null;
+  }
+
+  /** Writes to localStorage, and tells every tab but the writer. */
+  store(key: string, newValue: string | null, writer?: FakeTab): void {
+    const oldValue = this.storage.get(key) ?? null;
+    if (oldValue === newValue) return;
+    if (newValue === null) this.storage.delete(key);
+    else this.storage.set(key, newValue);
+    for (const other of this.tabs) {
+      if (other === writer) continue;
+      setTimeout(() => other.fire('storage', { key, oldValue, newValue }), this.server.delay());
+    }
+  }
 }
 
 class FakeChannel {
   onmessage: Channel['onmessage'] = null;
   readonly name: string;
-  private readonly browser: FakeBrowser;
+  readonly tab: FakeTab;
 
-  constructor(browser: FakeBrowser, name: string) {
-    this.browser = browser;
+  constructor(tab: FakeTab, name: string) {
+    if (tab.browser.denial('channel') === 'throws') denied();
+    this.tab = tab;
     this.name = name;
-    browser.channels.add(this);
+    tab.browser.channels.add(this);
   }
 
   postMessage(message: unknown): void {
-    for (const other of this.browser.channels) {
+    const { browser } = this.tab;
+    const how = browser.denial('channel');
+    if (how === 'rejects') denied();
+    if (how === 'silent') return;
+    for (const other of browser.channels) {
       if (other === this || other.name !== this.name) continue;
       const data: unknown = structuredClone(message);
-      setTimeout(() => {
-        if (this.browser.channels.has(other)) {
-          other.onmessage?.call(other as never, { data } as MessageEvent);
-        }
-      }, this.browser.server.delay());
+      setTimeout(() => other.deliver(data), browser.server.delay());
     }
   }
 
+  deliver(data: unknown): void {
+    this.tab.run(() => {
+      if (!this.tab.browser.channels.has(this)) return;
+      this.onmessage?.call(this as never, { data } as MessageEvent);
+    });
+  }
+
   close(): void {
-    this.browser.channels.delete(this);
+    this.tab.browser.channels.delete(this);
   }
 }
 
@@ -130,15 +115,25 @@ export class FakeTab {
   readonly shown: number[] = [];
   /** The account versions that the page has shown, in order. */
   readonly versions: number[] = [];
+  readonly warnings: string[] = [];
+  readonly openedAt = Date.now();
   token: string | null;
   visible = true;
+  /** How far the page's monotonic clock is ahead of the test's. */
+  aheadMs = 0;
+  readonly browser: FakeBrowser;
   readonly env: Environment;
   stop: () => void;
   private readonly handlers = new Map<PageEvent, Set<(event: Event) => void>>();
+  private state: 'running' | 'frozen' | 'killed' = 'running';
+  private waiting: (() => void)[] = [];
 
   constructor(browser: FakeBrowser, userId: string, options: Partial<TierClientOptions>) {
+    this.browser = browser;
     this.token = tokenFor(userId, browser.server.account(userId).revocationId);
-    this.env = this.environment(browser);
+    this.env = environmentOf(this.platform());
+    this.env.warn = (line) => this.warnings.push(line);
+    this.env.random = () => browser.random();
     const defaults: TierClientOptions = {
       baseUrl: 'https://tier.test',
       getToken: () => this.token,
@@ -157,7 +152,43 @@ export class FakeTab {
     return this.client.getSnapshot();
   }
 
+  get running(): boolean {
+    return this.state === 'running';
+  }
+
   fire(type: PageEvent, event: object = {}): void {
+    this.run(() => this.dispatch(type, event));
+  }
+
+  /** A task of the page: it waits while the page is frozen, and is lost when the page is gone. */
+  run(task: () => void): void {
+    if (this.state === 'running') task();
+    else if (this.state === 'frozen') this.waiting.push(task);
+  }
+
+  /** Freezes the page, with or without telling it. */
+  freeze(event?: 'freeze' | 'pagehide'): void {
+    if (event && this.running) this.dispatch(event, {});
+    if (this.running) this.state = 'frozen';
+  }
+
+  thaw(event?: 'resume' | 'pageshow'): void {
+    if (this.state !== 'frozen') return;
+    this.state = 'running';
+    if (event) this.dispatch(event, {});
+    for (const task of this.waiting.splice(0)) this.run(task);
+  }
+
+  /** The process of the page dies: no event is fired, and the browser frees what it held. */
+  kill(): void {
+    this.state = 'killed';
+    for (const channel of this.browser.channels) if (channel.tab === this) channel.close();
+    this.browser.locks.releaseAll(this);
+    for (const socket of this.dialed) socket.close();
+    this.browser.tabs.splice(this.browser.tabs.indexOf(this), 1);
+  }
+
+  private dispatch(type: PageEvent, event: object): void {
     for (const handler of this.handlers.get(type) ?? []) handler(event as Event);
   }
 
@@ -168,48 +199,131 @@ export class FakeTab {
     if (user.accountVersion !== this.versions.at(-1)) this.versions.push(user.accountVersion);
   }
 
-  private environment(browser: FakeBrowser): Environment {
-    const { server, missing } = browser;
+  /** What the page finds in its window. */
+  private platform(): Platform {
+    const { browser } = this;
+    const has = (facility: Facility): boolean => browser.denial(facility) !== 'absent';
+    const events = {
+      addEventListener: (type: PageEvent, handler: (event: Event) => void) => {
+        this.handlers.set(type, (this.handlers.get(type) ?? new Set()).add(handler));
+      },
+      removeEventListener: (type: PageEvent, handler: (event: Event) => void) => {
+        this.handlers.get(type)?.delete(handler);
+      },
+    };
+    const window = {
+      ...events,
+      setTimeout: has('timers') ? this.setTimeout() : undefined,
+      clearTimeout: (timer: ReturnType<typeof setTimeout>) => clearTimeout(timer),
+      document: this.document(),
+      performance: has('clock') ? { now: () => this.elapsed() } : undefined,
+      navigator: { locks: has('locks') ? this.locks() : undefined },
+      fetch: has('fetch') ? this.fetch() : undefined,
+      AbortController: has('abort') ? this.abortController() : undefined,
+      WebSocket: has('socket') ? this.webSocket() : undefined,
+      BroadcastChannel: has('channel') ? this.channel() : undefined,
+    };
+    const storage = has('storage') ? this.storage() : undefined;
+    Object.defineProperty(window, 'localStorage', {
+      get: () => (browser.denial('storage') === 'throws' ? denied() : storage),
+    });
+    return window as unknown as Platform;
+  }
+
+  private document(): object {
+    const isVisible = (): boolean => this.visible;
     return {
-      origin: 'https://app.test',
-      now: () => Date.now(),
-      random: () => browser.random(),
-      setTimer: (callback, ms) => {
-        const timer = setTimeout(callback, ms);
-        return () => clearTimeout(timer);
+      baseURI: 'https://app.test/page',
+      get hidden() {
+        return !isVisible();
       },
-      fetch: (url, init) => server.fetch(url, init),
-      socket: (url, protocols) => {
-        const socket = new FakeSocket(server, url, protocols);
-        this.dialed.push(socket);
-        return socket;
-      },
-      channel: missing.channel ? null : (name) => new FakeChannel(browser, name),
-      locks: missing.locks ? null : browser.locks,
-      storage: missing.storage
-        ? { read: () => null, write: () => undefined }
-        : this.storage(browser),
-      listen: (type, handler) => {
-        const handlers = this.handlers.get(type) ?? new Set();
-        this.handlers.set(type, handlers.add(handler));
-        return () => handlers.delete(handler);
-      },
-      visible: () => this.visible,
     };
   }
 
-  private storage(browser: FakeBrowser): Environment['storage'] {
+  private elapsed(): number {
+    if (this.browser.denial('clock')) denied();
+    return performance.now() + this.aheadMs;
+  }
+
+  private setTimeout() {
+    return (callback: () => void, ms: number): unknown => {
+      const how = this.browser.denial('timers');
+      if (how === 'throws' || how === 'rejects') denied();
+      return how === 'silent' ? undefined : setTimeout(() => this.run(callback), ms);
+    };
+  }
+
+  private locks(): object {
     return {
-      read: (key) => browser.storage.get(key) ?? null,
-      write: (key, newValue) => {
-        if ((browser.storage.get(key) ?? null) === newValue) return;
-        if (newValue === null) browser.storage.delete(key);
-        else browser.storage.set(key, newValue);
-        for (const other of browser.tabs) {
-          if (other === this) continue;
-          setTimeout(() => other.fire('storage', { key, newValue }), browser.server.delay());
-        }
+      request: (name: string, how: LockOptions, work: () => Promise<unknown>) => {
+        const denial = this.browser.denial('locks');
+        if (denial === 'throws') denied();
+        if (denial === 'rejects') return Promise.reject(new DOMException('', 'SecurityError'));
+        return denial ? never : this.browser.locks.request(this, name, how, work);
       },
+    };
+  }
+
+  private fetch() {
+    return async (url: string, init: RequestInit): Promise<Response> => {
+      const denial = this.browser.denial('fetch');
+      if (denial === 'throws' || denial === 'rejects') denied();
+      if (denial) return never;
+      const settled = this.browser.server.fetch(url, init);
+      return new Promise((resolve, reject) => {
+        const { signal } = init;
+        signal?.addEventListener('abort', () => reject(new DOMException('', 'AbortError')));
+        settled.then(
+          (response) => this.run(() => resolve(response)),
+          (error: unknown) => this.run(() => reject(error as Error)),
+        );
+      });
+    };
+  }
+
+  private abortController() {
+    const { browser } = this;
+    return browser.denial('abort')
+      ? class {
+          constructor() {
+            denied();
+          }
+        }
+      : AbortController;
+  }
+
+  private webSocket() {
+    const tab = this;
+    return class extends FakeSocket {
+      constructor(url: string, protocols: string[]) {
+        const how = tab.browser.denial('socket');
+        if (how === 'throws') denied();
+        super(tab.browser.server, url, protocols, (task) => tab.run(task), how);
+        tab.dialed.push(this);
+      }
+    };
+  }
+
+  private channel() {
+    const tab = this;
+    return class extends FakeChannel {
+      constructor(name: string) {
+        super(tab, name);
+      }
+    };
+  }
+
+  private storage(): object {
+    const { browser } = this;
+    const write = (key: string, value: string | null): void => {
+      const how = browser.denial('storage');
+      if (how === 'rejects') throw new DOMException('', 'QuotaExceededError');
+      if (how !== 'silent') browser.store(key, value, this);
+    };
+    return {
+      getItem: (key: string) => browser.storage.get(key) ?? null,
+      setItem: write,
+      removeItem: (key: string) => write(key, null),
     };
   }
 }

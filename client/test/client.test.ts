@@ -188,14 +188,14 @@ describe('connection', () => {
   });
 
   it('stops dialing with a refused token until the host has another one', async () => {
-    harness.server.revoked.add('u1');
+    harness.server.refuse('u1', 'token.revoked');
     const [tab] = await harness.openTabs(1);
     expect(tab!.snapshot).toMatchObject({ status: 'signed_out', user: null });
-    await harness.advance(limits.REFUSED_RETRY_DELAY_MS * 3);
+    await harness.advance(limits.RECONNECT_DELAY_MS_MAX * 3);
     expect(tab!.dialed).toHaveLength(1);
-    harness.server.revoked.clear();
+    harness.server.refused.clear();
     tab!.token = tokenFor('u1', 0).replace('.sig', '.new');
-    await harness.advance(limits.REFUSED_RETRY_DELAY_MS);
+    await harness.advance(limits.RECONNECT_DELAY_MS_MAX);
     expect(tab!.snapshot).toMatchObject({ status: 'ready', connection: 'open' });
   });
 
@@ -297,10 +297,10 @@ describe('never backwards', () => {
   it('remembers the version across a sign-out', async () => {
     harness.server.change('u1', { features: ['export'] });
     const [tab] = await harness.openTabs(1);
-    harness.server.revoked.add('u1');
+    harness.server.refuse('u1', 'token.revoked');
     await Promise.all([tab!.client.refreshUserProfile(), harness.advance()]);
     expect(tab!.snapshot.user).toBeNull();
-    harness.server.revoked.clear();
+    harness.server.refused.clear();
     harness.server.accounts.set('u1', createUser('u1'));
     await Promise.all([tab!.client.refreshUserProfile(), harness.advance()]);
     expect(tab!.snapshot.user).toBeNull();

@@ -4,10 +4,14 @@
 import type { ChangeFrame, User } from '../src/index.js';
 import type { Socket } from '../src/environment.js';
 
-export function tokenFor(userId: string, rev: number): string {
+/** A token as tierlift or its host issues it, with more claims if some are named. */
+export function tokenFor(userId: string, rev: number, claims: object = {}): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  return `${part({ alg: 'HS256' })}.${part({ sub: userId, rev })}.sig`;
+  return `${part({ alg: 'HS256' })}.${part({ sub: userId, rev, ...claims })}.sig`;
 }
+
+/** The policy's roles, lowest first. */
+export const ROLES = ['free', 'paid', 'team', 'operator'];
 
 export function createUser(userId: string, part: Partial<User> = {}): User {
   return {
@@ -29,7 +33,10 @@ export function createUser(userId: string, part: Partial<User> = {}): User {
 }
 
 /** What a server leaves out that is older than features and account versions. */
-const NEW_FIELDS = 'features status trialEndsAt cancelAt pastDueSince accountVersion'.split(' ');
+const NEW_FIELDS = [
+  ...['features', 'status', 'trialEndsAt', 'cancelAt', 'pastDueSince', 'accountVersion'],
+  ...['epoch', 'roles'],
+];
 
 /** The state as an older server reports it. */
 export function asOlderServer(user: User): object {
@@ -39,6 +46,7 @@ export function asOlderServer(user: User): object {
 interface Claims {
   sub: string;
   rev: number;
+  exp?: number;
 }
 
 function claimsOf(token: string | undefined): Claims | null {
@@ -50,6 +58,8 @@ function claimsOf(token: string | undefined): Claims | null {
   }
 }
 
+const isOver = ({ exp = Infinity }: Claims): boolean => exp * 1_000 <= Date.now();
+
 export class FakeServer {
   readonly accounts = new Map<string, User>();
   readonly requests: string[] = [];
@@ -58,8 +68,14 @@ export class FakeServer {
   socketsBlocked = false;
   /** Whether it is older than features and account versions, and than `SUBSCRIPTION_CHANGED`. */
   older = false;
-  /** Users whose every token is refused. */
-  readonly revoked = new Set<string>();
+  /** Users whose every token is refused, and the code of the refusal. */
+  readonly refused = new Map<string, string>();
+  /** A proxy accepts sockets and passes nothing on. */
+  muted = false;
+  /** Whether the server shares a secret with its issuer, so that it can renew a token. */
+  renews = true;
+  /** The roles that were reported, to whom and when. */
+  readonly given: { userId: string; role: string; at: number }[] = [];
   delay: () => number = () => 1;
   private events = 0;
 
@@ -104,7 +120,20 @@ export class FakeServer {
 
   /** The state as responses and frames carry it. */
   report(user: User): object {
+    this.given.push({ userId: user.userId, role: user.role, at: Date.now() });
     return this.older ? asOlderServer(user) : user;
+  }
+
+  /** A session, which names the policy's roles too. */
+  session(user: User): object {
+    return this.older ? this.report(user) : { ...this.report(user), roles: ROLES };
+  }
+
+  /** Refuses each token of the user from now on, and ends the sockets. */
+  refuse(userId: string, code: string): void {
+    this.refused.set(userId, code);
+    const closeCode = code === 'token.expired' ? 4001 : 4003;
+    for (const socket of [...this.sockets]) if (socket.userId === userId) socket.drop(closeCode);
   }
 
   dropSockets(code = 1006): void {
@@ -123,20 +152,26 @@ export class FakeServer {
   }
 
   private respond(path: string, claims: Claims | null): Response {
-    if (!claims || this.revoked.has(claims.sub)) return problem(401, 'token.invalid');
+    if (!claims) return problem(401, 'token.invalid');
+    const refusal = this.refused.get(claims.sub) ?? (isOver(claims) ? 'token.expired' : null);
+    if (refusal) return problem(401, refusal);
     const user = this.account(claims.sub);
     if (path === '/session/refresh') {
-      const accessToken = tokenFor(user.userId, user.revocationId);
-      return Response.json({ accessToken, expiresIn: 3600, user: this.report(user) });
+      if (!this.renews) return problem(409, 'refresh.unavailable');
+      const { exp = null } = claims;
+      const kept = exp === null ? {} : { exp };
+      const accessToken = tokenFor(user.userId, user.revocationId, kept);
+      return Response.json({ accessToken, expiresIn: 3600, user: this.session(user) });
     }
     if (claims.rev < user.revocationId) return problem(401, 'token.stale');
-    return Response.json(this.report(user));
+    return Response.json(this.session(user));
   }
 
   /** The user who may open a socket with this token, or null. */
   accepts(token: string): string | null {
     const claims = claimsOf(token);
-    if (!this.up || this.socketsBlocked || !claims || this.revoked.has(claims.sub)) return null;
+    if (!this.up || this.socketsBlocked || !claims || this.refused.has(claims.sub)) return null;
+    if (isOver(claims)) return null;
     return claims.rev < this.account(claims.sub).revocationId ? null : claims.sub;
   }
 }
@@ -159,12 +194,23 @@ export class FakeSocket {
   /** A half-open connection accepts every frame and delivers none. */
   halfOpen = false;
   private readonly server: FakeServer;
+  /** Runs a task of the page that the socket belongs to. */
+  private readonly run: (task: () => void) => void;
   private closed = false;
 
-  constructor(server: FakeServer, url: string, protocols: string[]) {
+  constructor(
+    server: FakeServer,
+    url: string,
+    protocols: string[],
+    run: (task: () => void) => void = (task) => task(),
+    denial: string | null = null,
+  ) {
     this.server = server;
     this.url = url;
-    setTimeout(() => this.dial(protocols[1]?.replace('bearer.', '') ?? ''), server.delay());
+    this.run = run;
+    if (denial === 'silent') return;
+    const token = protocols[1]?.replace('bearer.', '') ?? '';
+    setTimeout(() => (denial ? this.drop(1006) : this.dial(token)), server.delay());
   }
 
   private dial(token: string): void {
@@ -172,16 +218,21 @@ export class FakeSocket {
     this.userId = this.server.accepts(token);
     if (this.userId === null) return this.drop(1006);
     this.server.sockets.add(this);
-    this.onopen?.call(this as never, new Event('open'));
+    this.halfOpen ||= this.server.muted;
+    this.run(() => this.onopen?.call(this as never, new Event('open')));
+    const endsInMs = (claimsOf(token)?.exp ?? Infinity) * 1_000 - Date.now();
+    if (endsInMs < Infinity) setTimeout(() => this.drop(4001), endsInMs);
   }
 
   send(text: string): void {
     const frame = JSON.parse(text) as { action: string };
     this.sent.push(frame);
+    if (this.closed) return;
     if (frame.action === 'ping') return this.push({ v: 1, type: 'PONG' });
     setTimeout(() => {
-      const snapshot = this.server.report(this.server.account(this.userId ?? ''));
-      this.push({ v: 1, type: 'SNAPSHOT', ...snapshot, userId: undefined });
+      const snapshot = this.server.session(this.server.account(this.userId ?? ''));
+      const userId = this.server.older ? undefined : this.userId;
+      this.push({ v: 1, type: 'SNAPSHOT', ...snapshot, userId });
     }, this.server.delay());
   }
 
@@ -193,13 +244,17 @@ export class FakeSocket {
 
   /** Hands the page a message at once, whether it is a frame or not. */
   deliver(data: unknown): void {
-    if (!this.closed) this.onmessage?.call(this as never, { data } as MessageEvent);
+    this.run(() => {
+      if (!this.closed) this.onmessage?.call(this as never, { data } as MessageEvent);
+    });
   }
 
   drop(code: number): void {
     if (this.closed) return;
     this.close();
-    this.onclose?.call(this as never, { code } as CloseEvent);
+    // What was half open stays so: the page does not hear of its end.
+    if (this.halfOpen) return;
+    this.run(() => this.onclose?.call(this as never, { code } as CloseEvent));
   }
 
   close(): void {

@@ -27,14 +27,14 @@ describe.each([
   ['BroadcastChannel', {}],
   ['localStorage', { channel: true }],
 ])('over %s', (_, missing) => {
-  it.each([refresh, upgraded, { type: 'SIGN_OUT' } as const])(
+  it.each([refresh, upgraded, { type: 'SIGN_OUT' }, { type: 'IDENTITY' }] as const)(
     'passes $type on with its source and time, without an echo',
     async (message) => {
       const [first, second] = environment(missing);
       const [mine, theirs] = [vi.fn(), vi.fn()];
-      const tabs = createTabs({ name: 'n', userId: 'u1', env: first!, onMessage: mine });
-      createTabs({ name: 'n', userId: 'u1', env: second!, onMessage: theirs });
-      tabs.post(message);
+      const tabs = createTabs({ name: 'n', env: first!, onMessage: mine });
+      createTabs({ name: 'n', env: second!, onMessage: theirs });
+      tabs.post('u1', message);
       await vi.advanceTimersByTimeAsync(10);
       expect(mine).not.toHaveBeenCalled();
       expect(theirs).toHaveBeenCalledTimes(1);
@@ -47,9 +47,9 @@ describe.each([
   it('delivers nothing once it is closed', async () => {
     const [first, second] = environment(missing);
     const onMessage = vi.fn();
-    const tabs = createTabs({ name: 'n', userId: 'u1', env: second!, onMessage });
+    const tabs = createTabs({ name: 'n', env: second!, onMessage });
     tabs.close();
-    createTabs({ name: 'n', userId: 'u1', env: first!, onMessage: vi.fn() }).post(refresh);
+    createTabs({ name: 'n', env: first!, onMessage: vi.fn() }).post('u1', refresh);
     await vi.advanceTimersByTimeAsync(10);
     expect(onMessage).not.toHaveBeenCalled();
   });
@@ -70,13 +70,13 @@ function manualChannel() {
     random: () => 0.5,
   };
   const onMessage = vi.fn();
-  const tabs = createTabs({ name: 'n', userId: 'u1', env, onMessage });
+  const tabs = createTabs({ name: 'n', env, onMessage });
   return { tabs, onMessage, channel, deliver: (data: unknown) => channel.onmessage?.({ data }) };
 }
 
 it('drops its own message, even where a platform echoes it', () => {
   const { tabs, channel, deliver, onMessage } = manualChannel();
-  tabs.post(refresh);
+  tabs.post('u1', refresh);
   deliver(channel.postMessage.mock.calls[0]![0]);
   expect(onMessage).not.toHaveBeenCalled();
 });
@@ -90,10 +90,7 @@ it('completes the user of a page that was loaded before the client was updated',
 
 describe('what it drops', () => {
   const valid = { v: 1, source: 'other', at: 0, userId: 'u1', ...refresh };
-  const foreign = { ...valid, userId: 'u2', user: createUser('u2') };
-
   it.each([
-    ['another user’s', foreign, 0],
     ['one whose user is not its user', { ...valid, user: createUser('u2') }, 0],
     ['an unknown version', { ...valid, v: 2 }, 0],
     ['an unknown type', { ...valid, type: 'ROLE_MELTED' }, 0],

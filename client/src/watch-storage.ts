@@ -1,0 +1,38 @@
+// A watch as localStorage keeps it for the next page, under its user's key.
+
+import type { Environment } from './environment.js';
+import * as limits from './limits.js';
+import { parseJson } from './parse.js';
+import type { User, UserRole } from './types.js';
+
+export interface Watch {
+  v: 2;
+  userId: string;
+  /** The role that was paid for. Null: any role above the one before. */
+  role: UserRole | null;
+  checkoutSessionId: string | null;
+  startedAt: number;
+  status: 'pending' | 'upgraded' | 'timed_out' | 'dismissed';
+  paymentKnown: boolean;
+  /** The first state that the server reported during the watch. */
+  before: Pick<User, 'role' | 'subscriptionActive' | 'status'> | null;
+}
+
+export interface WatchStorage {
+  key: string;
+  userId: string;
+  env: Pick<Environment, 'storage' | 'now'>;
+}
+
+export function readWatch({ env, key, userId }: WatchStorage): Watch | null {
+  const text = env.storage.read(key);
+  const watch = parseJson(text) as Watch | null;
+  const valid = watch?.v === 2 && env.now() - watch.startedAt < limits.WATCH_AGE_MS_MAX;
+  if (valid && watch.userId === userId) return watch;
+  if (text !== null) env.storage.write(key, null);
+  return null;
+}
+
+export function writeWatch({ env, key }: WatchStorage, watch: Watch | null): void {
+  env.storage.write(key, watch && JSON.stringify(watch));
+}

@@ -1,0 +1,21 @@
+// A limit for what the platform or the host may never answer.
+
+import type { Environment } from './environment.js';
+
+/** Settles as `work` does, or rejects after `ms`. What `work` throws becomes a rejection. */
+export function within<T>(
+  env: Pick<Environment, 'setTimer'>,
+  ms: number,
+  work: () => T | PromiseLike<T>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = env.setTimer(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+    const settle = <V>(how: (value: V) => void) => {
+      return (value: V): void => {
+        cancel();
+        how(value);
+      };
+    };
+    new Promise<T>((start) => start(work())).then(settle(resolve), settle(reject));
+  });
+}
