@@ -23,7 +23,7 @@ import type { Store } from './store.js';
 import type { UpgradeOutcome, User } from './types.js';
 import { createWaiters } from './waiters.js';
 import { readWatch, writeWatch } from './watch-storage.js';
-import type { Watch } from './watch-storage.js';
+import type { Before, Watch } from './watch-storage.js';
 
 export interface UpgradeWatchOptions {
   /** Key of the stored watch, which names the user. */
@@ -122,7 +122,7 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
     polls = true;
     if (joins) return outcome.wait();
     const next = { v: 2 as const, userId, role, checkoutSessionId: checkout, startedAt: env.now() };
-    const [before, paymentKnown] = same ? [earlier.before, earlier.paymentKnown] : [null, false];
+    const { before, paymentKnown } = same ? earlier : { before: shown(), paymentKnown: false };
     save({ ...next, before, paymentKnown, status: 'pending' });
     schedule.start(0);
     return outcome.wait();
@@ -130,6 +130,12 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
 
   function dismissedCheckout(last: Watch | null): string | null {
     return last?.status === 'dismissed' ? last.checkoutSessionId : dismissed;
+  }
+
+  /** The state when the watch begins, if the server has reported it. */
+  function shown(): Before | null {
+    const { user, isStale } = store.getSnapshot();
+    return user && !isStale ? beforeOf(user) : null;
   }
 
   function load(): void {
@@ -154,9 +160,10 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
   function observe(user: User): void {
     if (!watch || watch.status === 'upgraded' || watch.status === 'dismissed') return;
     const { roles } = store.getSnapshot();
-    const { role, subscriptionActive, status } = user;
-    if (watch.before === null) {
-      save({ ...watch, before: { role, subscriptionActive, status } });
+    const { before } = watch;
+    // Who loses a role during the watch waits for one above what is left.
+    if (!before || rankOf(roles, user.role) < rankOf(roles, before.role)) {
+      save({ ...watch, before: beforeOf(user) });
     }
     const paid = !watch.paymentKnown && isPaid(watch, user, roles);
     if (paid) save({ ...watch, paymentKnown: true });
@@ -178,6 +185,10 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
   }
 
   return { start, load, follow, observe, dismiss, forget, stop };
+}
+
+function beforeOf({ role, subscriptionActive, status }: User): Before {
+  return { role, subscriptionActive, status };
 }
 
 function isReached(watch: Watch, user: User, roles: readonly string[], now: number): boolean {

@@ -14,9 +14,11 @@ export interface Watch {
   startedAt: number;
   status: 'pending' | 'upgraded' | 'timed_out' | 'dismissed';
   paymentKnown: boolean;
-  /** The first state that the server reported during the watch. */
-  before: Pick<User, 'role' | 'subscriptionActive' | 'status'> | null;
+  /** The state when it began, or null until the server has reported one. */
+  before: Before | null;
 }
+
+export type Before = Pick<User, 'role' | 'subscriptionActive' | 'status'>;
 
 export interface WatchStorage {
   key: string;

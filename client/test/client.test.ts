@@ -56,11 +56,11 @@ describe('starting', () => {
     expect(guest.snapshot).toMatchObject({ status: 'signed_out', user: null });
   });
 
-  it('asks a host again that failed to provide its token, and shows nobody as signed out', async () => {
+  it('asks a host again that failed to provide its token, says why, and signs nobody out', async () => {
     const getToken = vi.fn<() => Promise<string>>(() => Promise.reject(new Error('offline')));
     const tab = harness.browser.openTab('u1', { getToken });
     await harness.advance();
-    expect(tab.snapshot.status).toBe('loading');
+    expect(tab.snapshot).toMatchObject({ status: 'error', error: { code: 'token.failed' } });
     getToken.mockImplementation(() => Promise.resolve(tokenFor('u1', 0)));
     await harness.advance(limits.IDENTIFY_RETRY_DELAY_MS);
     expect(tab.snapshot.status).toBe('ready');
@@ -72,7 +72,7 @@ describe('starting', () => {
     harness.server.up = false;
     await harness.advance(10);
     harness.server.up = true;
-    expect(late.snapshot.status).toBe('loading');
+    expect(late.snapshot.error?.code).toBe('server.unreachable');
     await harness.advance(limits.IDENTIFY_RETRY_DELAY_MS);
     expect(late.snapshot).toMatchObject({ status: 'ready', position: 'follower' });
   });
@@ -96,14 +96,14 @@ describe('starting', () => {
 });
 
 describe('connection', () => {
-  it('sends sync with the shown revocation id on every open', async () => {
+  it('sends sync with the version shown on every open', async () => {
     harness.server.setRole('u1', 'paid');
     const [tab] = await harness.openTabs(1);
     harness.server.dropSockets(1001);
     await harness.advance(2_000);
     expect(tab!.dialed.map((socket) => socket.sent[0])).toEqual([
-      { action: 'sync', revocationId: 0 },
-      { action: 'sync', revocationId: 1 },
+      { action: 'sync', epoch: 0, revocationId: 0, accountVersion: 0 },
+      { action: 'sync', epoch: 0, revocationId: 1, accountVersion: 1 },
     ]);
   });
 
@@ -188,9 +188,9 @@ describe('connection', () => {
   });
 
   it('stops dialing with a refused token until the host has another one', async () => {
-    harness.server.refuse('u1', 'token.revoked');
+    harness.server.refuse('u1', 'token.invalid');
     const [tab] = await harness.openTabs(1);
-    expect(tab!.snapshot).toMatchObject({ status: 'signed_out', user: null });
+    expect(tab!.snapshot).toMatchObject({ status: 'error', error: { code: 'token.invalid' } });
     await harness.advance(limits.RECONNECT_DELAY_MS_MAX * 3);
     expect(tab!.dialed).toHaveLength(1);
     harness.server.refused.clear();

@@ -95,6 +95,7 @@ export class FakeServer {
       ...before,
       role,
       subscriptionActive: role !== 'free',
+      roleAssignedAt: new Date().toISOString(),
       revocationId: before.revocationId + 1,
     };
     return this.commit(role === 'free' ? 'ROLE_DOWNGRADED' : 'ROLE_UPGRADED', before, after);

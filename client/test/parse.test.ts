@@ -21,18 +21,23 @@ const change = { v: 1, ...user, previousRole: 'free', eventId: 'evt_1', at: '202
 
 const frames: [name: string, text: string, frame: object][] = [
   ['a pong', '{"v":1,"type":"PONG"}', { type: 'PONG' }],
+  ['a close', '{"v":1,"type":"CLOSE","code":4001}', { type: 'CLOSE', code: 4001 }],
   ['a pong with blanks', '{ "v": 1, "type": "PONG" }', { type: 'PONG' }],
   ['a pong with an unknown field', '{"v":1,"type":"PONG","serverTime":7}', { type: 'PONG' }],
-  ['a snapshot', JSON.stringify({ v: 1, type: 'SNAPSHOT', ...state }), { type: 'SNAPSHOT', user }],
+  [
+    'a snapshot',
+    JSON.stringify({ v: 1, type: 'SNAPSHOT', ...state }),
+    { type: 'SNAPSHOT', user, roles: null },
+  ],
   [
     'a snapshot with blanks and an unknown field',
-    JSON.stringify({ v: 1, type: 'SNAPSHOT', ...state, epoch: 'e1' }, null, 2),
-    { type: 'SNAPSHOT', user },
+    JSON.stringify({ v: 1, type: 'SNAPSHOT', ...state, news: 'e1', roles: ['free'] }, null, 2),
+    { type: 'SNAPSHOT', user, roles: ['free'] },
   ],
   [
     'SUBSCRIPTION_CHANGED, whose event caused no role change',
     JSON.stringify({ ...change, type: 'SUBSCRIPTION_CHANGED', previousRole: 'paid' }),
-    { type: 'SUBSCRIPTION_CHANGED', user },
+    { type: 'SUBSCRIPTION_CHANGED', user, roles: null },
   ],
   ...(['ROLE_UPGRADED', 'ROLE_DOWNGRADED'] as const).map((type): [string, string, object] => [
     type,
@@ -56,6 +61,8 @@ const rejected: [name: string, data: unknown][] = [
   ['a version inside a field', '{"type":"PONG","note":{"v":1}}'],
   ['a version inside a string', String.raw`{"message":"\"v\":1","type":"PONG"}`],
   ['no type', '{"v":1}'],
+  ['a close without a code', '{"v":1,"type":"CLOSE"}'],
+  ['an epoch that is text', JSON.stringify({ v: 1, type: 'SNAPSHOT', ...state, epoch: 'e1' })],
   ['an unknown type', JSON.stringify({ ...change, type: 'ROLE_MELTED' })],
   ['a snapshot without a state', '{"v":1,"type":"SNAPSHOT"}'],
   ['a snapshot with half a state', '{"v":1,"type":"SNAPSHOT","role":"paid"}'],

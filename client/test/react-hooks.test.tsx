@@ -145,18 +145,19 @@ describe('a guard', () => {
 
 describe('a page that a server has rendered with its user', () => {
   it('shows the plan in its first paint and keeps it, without a mismatch', async () => {
-    const user = createUser('u1', { role: 'paid', features: ['export'] });
+    const user = { ...createUser('u1', { role: 'pro', features: ['export'] }), roles: ROLES };
     const options = { getToken: () => null, initialUser: user };
     const seen: (string | null)[] = [];
     function Page() {
-      const { role, has, status } = useTier();
-      return <output>{`${role} ${has('export')} ${status}`}</output>;
+      const { role, has, hasRole, status } = useTier();
+      return <output>{`${role} ${hasRole('paid')} ${has('export')} ${status}`}</output>;
     }
     const page = (own: ReturnType<typeof createTierClient>) => (
       <TierProvider client={own} children={<Page />} />
     );
+    host = document.createElement('div');
     host.innerHTML = renderToString(page(createTierClient(options)));
-    expect(host.textContent).toBe('paid true ready');
+    expect(host.textContent).toBe('pro true true ready');
     const observer = new MutationObserver(() => seen.push(host.textContent));
     observer.observe(host, { subtree: true, childList: true, characterData: true });
     const failed = vi.fn();
@@ -167,6 +168,6 @@ describe('a page that a server has rendered with its user', () => {
     observer.disconnect();
     expect(seen).toEqual([]);
     expect(failed).not.toHaveBeenCalled();
-    expect(host.textContent).toBe('paid true ready');
+    expect(host.textContent).toBe('pro true true ready');
   });
 });

@@ -2,7 +2,7 @@
 // it, and does nothing itself.
 
 import { vi } from 'vitest';
-import { INITIAL } from '../src/store.js';
+import { createTierClient } from '../src/index.js';
 import type { TierClient, TierSnapshot, UpgradeView } from '../src/index.js';
 
 export interface StubClient extends TierClient {
@@ -11,7 +11,8 @@ export interface StubClient extends TierClient {
 }
 
 export function createStubClient(initial: Partial<TierSnapshot> = {}): StubClient {
-  let snapshot: TierSnapshot = { ...INITIAL, ...initial };
+  const { getServerSnapshot } = createTierClient({ getToken: () => null });
+  let snapshot: TierSnapshot = { ...getServerSnapshot(), ...initial };
   const first = snapshot;
   const listeners = new Set<() => void>();
   const patch = (part: Partial<TierSnapshot>): void => {

@@ -44,14 +44,15 @@ describe('tokens', () => {
         harness.server.setRole('u1', role(tab) === 'paid' ? 'free' : 'paid');
       return respond(url, init);
     };
-    await Promise.all([tab!.client.refreshUserProfile(), harness.advance()]);
+    await Promise.all([tab!.client.refreshUserProfile(), harness.advance(500)]);
     expect(tab!.snapshot.status).toBe('ready');
   });
 
   it('hands the host the renewed token in every tab', async () => {
     const kept: string[] = [];
-    harness.browser.openTab('u1', { onToken: (token) => kept.push(token) });
-    harness.browser.openTab('u1', { onToken: (token) => kept.push(token) });
+    const options = { refresh: 'tierlift', onToken: (token: string) => kept.push(token) } as const;
+    harness.browser.openTab('u1', options);
+    harness.browser.openTab('u1', options);
     await harness.advance();
     harness.server.setRole('u1', 'paid');
     await harness.advance(limits.PROFILE_JITTER_MS_MAX + 1_000);
