@@ -232,8 +232,8 @@ export class FakeSocket {
     if (frame.action === 'ping') return this.push({ v: 1, type: 'PONG' });
     setTimeout(() => {
       const snapshot = this.server.session(this.server.account(this.userId ?? ''));
-      const userId = this.server.older ? undefined : this.userId;
-      this.push({ v: 1, type: 'SNAPSHOT', ...snapshot, userId });
+      const unnamed = this.server.older ? { userId: undefined } : {};
+      this.push({ v: 1, type: 'SNAPSHOT', ...snapshot, ...unnamed });
     }, this.server.delay());
   }
 
