@@ -45,7 +45,7 @@ LISTEN ?= 127.0.0.1:8787
 DATA ?= tierlift.db
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-browser test-infrastructure test-seeds test-release check lint lint-rust lint-client lint-text \
+  test-client test-browser test-examples test-infrastructure test-seeds test-release check lint lint-rust lint-client lint-text \
   check-events check-events-latest deny fmt \
   bench bench-lambda package tools
 
@@ -83,7 +83,7 @@ quick-rust: $(NEXTEST)
 test: ## Run every test.
 	@$(MAKE) --no-print-directory --jobs=3 build $(TEST_TOOLS) $(NEXTEST)
 	@$(MAKE) --no-print-directory --jobs=3 test-rust test-client test-infrastructure
-	@$(MAKE) --no-print-directory test-browser
+	@$(MAKE) --no-print-directory test-browser test-examples
 
 build: demo
 	cargo build $(BUILD)
@@ -109,6 +109,10 @@ test-client: $(CLIENT_READY) ## Run the browser client's unit tests.
 
 test-browser: build $(CLIENT_READY) ## Run the browser client in a real browser against a real server.
 	cd client && npm run test:browser
+
+# The package as others get it; npm is asked for what the examples depend on.
+test-examples: build $(CLIENT_READY) ## Pack and install the browser client, and drive its examples in a real browser.
+	cd client && npm run test:package && npm run test:examples
 
 # The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
 test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.

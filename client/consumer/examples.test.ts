@@ -30,13 +30,10 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
 
   beforeAll(async () => {
     mkdirSync(FOLDER, { recursive: true });
-    browser = await launch();
     example = await startExample(name);
+    browser = await launch();
   });
-  afterAll(async () => {
-    await browser.close();
-    await example.close();
-  });
+  afterAll(() => Promise.all([browser.close(), example.close()]));
   afterEach(async () => {
     await context.close();
     example.stripe.late = false;
@@ -77,6 +74,13 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
     await page.getByRole('button', { name: 'Pay' }).click();
   }
 
+  /** Neither an offer to pay for what is paid for or under way, nor one to sign in again. */
+  async function offersNothing(page: Page): Promise<void> {
+    for (const button of [upgrade(page), page.getByRole('button', { name: 'Sign in' })]) {
+      expect(await button.isVisible()).toBe(false);
+    }
+  }
+
   it('shows a payment in every tab, and the plan in the next first paint', async () => {
     const buyer = await arrive();
     const userId = await signIn(buyer);
@@ -86,6 +90,7 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
     await status(buyer, 'Your upgrade is active.');
     expect(buyer.url()).toMatch(/\/upgrade\/return\?session_id=cs_test_\d+$/);
     await shows(other, 'paid');
+    for (const page of [buyer, other]) await offersNothing(page);
     if (name === 'nextjs') {
       // Its server components are in step with the client.
       await other.getByText(`Rendered on the server for ${userId}, paid.`).waitFor();
@@ -119,8 +124,10 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
     await status(page, 'Confirming your payment');
     await page.clock.runFor(61_000);
     await status(page, 'not heard of a payment yet');
+    await offersNothing(page);
     await page.getByRole('button', { name: 'Check again' }).click();
     await status(page, 'Confirming your payment');
+    await offersNothing(page);
     await page.clock.runFor(61_000);
     await page.getByRole('button', { name: 'Not now' }).click();
     await page.goto(example.origin);

@@ -32,6 +32,7 @@ function messageOf({ status, paymentKnown }) {
 function render() {
   const { status, user, error, upgrade } = client.getSnapshot();
   const waiting = upgrade.status === 'pending' || upgrade.status === 'timed_out';
+  element('plan').hidden = status === 'signed_out';
   element('role').textContent = user?.role ?? (error ? 'not known right now' : '…');
   element('upgrade').textContent = messageOf(upgrade);
   element('late').hidden = upgrade.status !== 'timed_out';

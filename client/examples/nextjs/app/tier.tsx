@@ -39,7 +39,7 @@ export function Tier({ baseUrl, initialUser, children }: TierProps) {
     <TierProvider client={client} toasts={sonnerToasts}>
       <ServerInStep />
       {children}
-      <Toaster />
+      <Toaster theme="system" />
     </TierProvider>
   );
 }
