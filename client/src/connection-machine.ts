@@ -153,10 +153,10 @@ const SLOW_RETRY_CODES = [1008, 4008, 4011];
 
 function afterClose(state: In<'open'>, event: { code: number; now: number }, random: Random): Step {
   const healthy = event.now - state.openedAt >= limits.HEALTHY_LIFETIME_MS_MIN;
-  const attempt = healthy ? 0 : state.attempt + 1;
+  const attempt = healthy ? 0 : state.attempt;
   if (REFUSED_CODES.includes(event.code)) return ask({ ...state, attempt }, state.token);
-  const slow = SLOW_RETRY_CODES.includes(event.code);
-  return wait(slow ? Infinity : attempt, random, ['close']);
+  if (SLOW_RETRY_CODES.includes(event.code)) return wait(Infinity, random, ['close']);
+  return wait(healthy ? 0 : attempt + 1, random, ['close']);
 }
 
 function authorize(attempt: number, ...first: Effect[]): Step {

@@ -80,10 +80,17 @@ export function createTokens(options: TokensOptions): Tokens {
     return token === replaced?.from ? replaced.to : token;
   }
 
-  function adopt(from: string, to: string): void {
+  /** Uses `to` wherever the host returns what led to `refused`. */
+  function remember(refused: string, to: string): string {
+    const from = replaced?.to === refused ? replaced.from : refused;
+    replaced = from === to ? null : { from, to };
+    return from;
+  }
+
+  function adopt(refused: string, to: string): void {
     if (closed || subjectOf(to) !== userId) return;
-    replaced = { from: replaced?.to === from ? replaced.from : from, to };
-    if (host.refresh !== 'tierlift' || !keepsClaims(replaced.from, to)) return;
+    const from = remember(refused, to);
+    if (host.refresh !== 'tierlift' || !keepsClaims(from, to)) return;
     callHost(() => host.onToken?.(to));
   }
 
@@ -91,8 +98,9 @@ export function createTokens(options: TokensOptions): Tokens {
   async function fromHost(refused: string, reason: TokenReason): Promise<string | null> {
     const token = await ask(reason);
     if (token === refused) return null;
-    const known = reason === 'stale' && replaced?.to === refused && replaced.from === token;
-    return known ? null : token;
+    if (reason === 'stale' && replaced?.to === refused && replaced.from === token) return null;
+    remember(refused, token);
+    return token;
   }
 
   async function fromServer(refused: string): Promise<string | null> {

@@ -73,7 +73,7 @@ const rows: Row[] = [
   [open(), closed(4011, 10_000), waiting(Infinity), ['close'], retry(longest)],
   [open(), closed(1008, 10_000), waiting(Infinity), ['close'], retry(longest)],
   [open(3), closed(4001, 10_000), asking(0), ['close'], ['ask', 'a']],
-  [open(3), closed(4003, 9_999), asking(4), ['close'], ['ask', 'a']],
+  [open(3), closed(4003, 9_999), asking(3), ['close'], ['ask', 'a']],
   [waiting(3), { type: 'retry' }, authorizing(3), ['authorize']],
   [waiting(3), { type: 'wake' }, authorizing(3), ['authorize']],
   [refused(), { type: 'retry' }, refused(), ['renew', 'a']],

@@ -7,7 +7,7 @@ import type { Socket } from '../src/environment.js';
 /** A token as tierlift or its host issues it, with more claims if some are named. */
 export function tokenFor(userId: string, rev: number, claims: object = {}): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  return `${part({ alg: 'HS256' })}.${part({ sub: userId, rev, ...claims })}.sig`;
+  return `${part({ alg: 'HS256' })}.${part({ sub: userId, ...claims, rev })}.sig`;
 }
 
 /** The policy's roles, lowest first. */
@@ -159,13 +159,16 @@ export class FakeServer {
     const user = this.account(claims.sub);
     if (path === '/session/refresh') {
       if (!this.renews) return problem(409, 'refresh.unavailable');
-      const { exp = null } = claims;
-      const kept = exp === null ? {} : { exp };
-      const accessToken = tokenFor(user.userId, user.revocationId, kept);
+      const accessToken = this.tokenAfter(claims);
       return Response.json({ accessToken, expiresIn: 3600, user: this.session(user) });
     }
     if (claims.rev < user.revocationId) return problem(401, 'token.stale');
     return Response.json(this.session(user));
+  }
+
+  /** The renewed token: it keeps each claim and names the current revocation id. */
+  tokenAfter(claims: Claims): string {
+    return tokenFor(claims.sub, this.account(claims.sub).revocationId, claims);
   }
 
   /** The user who may open a socket with this token, or null. */
@@ -222,7 +225,7 @@ export class FakeSocket {
     this.halfOpen ||= this.server.muted;
     this.run(() => this.onopen?.call(this as never, new Event('open')));
     const endsInMs = (claimsOf(token)?.exp ?? Infinity) * 1_000 - Date.now();
-    if (endsInMs < Infinity) setTimeout(() => this.drop(4001), endsInMs);
+    if (endsInMs < 2 ** 31) setTimeout(() => this.drop(4001), endsInMs);
   }
 
   send(text: string): void {
