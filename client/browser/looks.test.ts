@@ -58,6 +58,15 @@ const states: State[] = [
     signedOut: true,
     reach: (page) => page.getByRole('heading', { name: 'Come in' }).waitFor(),
   },
+  {
+    name: 'trouble',
+    signedOut: true,
+    reach: async (page) => {
+      await page.evaluate(() => localStorage.setItem('demo.token', 'an opaque session id'));
+      await page.reload();
+      await page.getByRole('alert').getByText('token.unreadable').waitFor();
+    },
+  },
   { name: 'free', reach: live },
   {
     name: 'checkout',

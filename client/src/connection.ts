@@ -36,23 +36,19 @@ export interface Connection {
 
 export function createConnection(options: ConnectionOptions): Connection {
   const { env, store, tokens } = options;
-  const timers = createTimers(env, onTimer);
+  const timers = createTimers(env, (type) =>
+    // A hidden page pings only to keep the socket; one that is looked at must find out soon.
+    dispatch(
+      type === 'tick' ? { type, due: env.visible() || isSilent(HIDDEN_SILENCE_MS) } : { type },
+    ),
+  );
   let state: ConnectionState = { name: 'idle' };
   /** Counts the states entered, so that a late reply is recognized as late. */
   let entered = 0;
   let socket: FrameSocket | null = null;
-  /** When the server was last heard of, by the monotonic clock. */
+  /** When the server was last heard of, and asked, by the monotonic clock. */
   let heardAt = 0;
-
-  function onTimer(type: TimerName): void {
-    dispatch(type === 'tick' ? { type, due: isDue() } : { type });
-  }
-
-  /** A hidden page pings only to keep the socket; one that is looked at must find out soon. */
-  function isDue(): boolean {
-    const silentMs = env.elapsed() - heardAt;
-    return env.visible() || silentMs >= limits.PING_HIDDEN_MS - limits.PING_INTERVAL_MS;
-  }
+  let askedAt = 0;
 
   function dispatch(event: ConnectionEvent): void {
     if (event.type === 'frame' || event.type === 'opened') heardAt = env.elapsed();
@@ -72,15 +68,15 @@ export function createConnection(options: ConnectionOptions): Connection {
       case 'authorize':
         return settle(tokens.current().then((token) => ({ type: 'token', token })));
       case 'renew':
-        return settle(renewed(effect[1]).then((token) => ({ type: 'token', token })));
+        return settle(renewed(options, effect[1]).then((token) => ({ type: 'token', token })));
       case 'ask':
-        return settle(ask(effect[1]));
+        return settle(ask(options, effect[1]));
       case 'dial':
         return dial(effect[1]);
       case 'sync':
-        return socket?.send({ action: 'sync', ...store.version() });
+        return send({ action: 'sync', ...store.version() });
       case 'ping':
-        return socket?.send({ action: 'ping' });
+        return send({ action: 'ping' });
       case 'close':
         socket?.close();
         socket = null;
@@ -101,14 +97,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     reply.then(settled, () => settled({ type: 'failed' }));
   }
 
-  async function renewed(refused: string): Promise<string> {
-    return (await tokens.renew(refused, 'expired')) ?? refused;
-  }
-
-  async function ask(expired: string | null): Promise<ConnectionEvent> {
-    if (expired !== null) await renewed(expired);
-    const { outcome } = await options.poll();
-    return { type: 'answered', outcome, token: await tokens.current() };
+  function send(frame: ClientFrame): void {
+    askedAt = env.elapsed();
+    socket?.send(frame);
   }
 
   function dial(token: string): void {
@@ -120,20 +111,31 @@ export function createConnection(options: ConnectionOptions): Connection {
     }
   }
 
-  /** A hidden page's timers may be a minute late, so an overdue one is made up for. */
-  function watched(): void {
-    timers.catchUp();
-    if (env.elapsed() - heardAt >= limits.WATCHED_SILENCE_MS_MAX) {
-      dispatch({ type: 'tick', due: !timers.has('deadline') });
-    }
-  }
+  const isSilent = (ms: number): boolean => env.elapsed() - heardAt >= ms;
 
   return {
     start: () => dispatch({ type: 'start' }),
     stop: () => dispatch({ type: 'stop' }),
     wake: () => dispatch({ type: 'wake' }),
-    watched,
+    watched: () => {
+      const asked = askedAt > heardAt;
+      // A hidden page's timers may be a minute late, so an overdue one is made up for.
+      if (asked && env.elapsed() - askedAt > limits.REPLY_MS_MAX) dispatch({ type: 'deadline' });
+      else if (isSilent(limits.WATCHED_SILENCE_MS_MAX)) dispatch({ type: 'tick', due: !asked });
+    },
   };
+}
+
+const HIDDEN_SILENCE_MS = limits.PING_HIDDEN_MS - limits.PING_INTERVAL_MS;
+
+async function renewed({ tokens }: ConnectionOptions, refused: string): Promise<string> {
+  return (await tokens.renew(refused, 'expired')) ?? refused;
+}
+
+async function ask(options: ConnectionOptions, expired: string | null): Promise<ConnectionEvent> {
+  if (expired !== null) await renewed(options, expired);
+  const { outcome } = await options.poll();
+  return { type: 'answered', outcome, token: await options.tokens.current() };
 }
 
 interface FrameSocket {
@@ -159,14 +161,18 @@ function openSocket(
     socket.onopen = socket.onmessage = socket.onclose = null;
   };
   socket.onopen = () => dispatch({ type: 'opened', now: env.elapsed() });
-  socket.onclose = ({ code }) => closed(code);
+  socket.onclose = ({ code }) => {
+    closed(code);
+  };
   socket.onmessage = ({ data }) => {
     const frame = parseFrame(data, userId);
     if (!frame) return;
-    if (frame.type === 'CLOSE') return closed(frame.code);
-    if ('user' in frame && frame.user.userId !== userId) return onOtherUser();
-    dispatch({ type: 'frame' });
-    onFrame(frame);
+    if (frame.type === 'CLOSE') closed(frame.code);
+    else if ('user' in frame && frame.user.userId !== userId) onOtherUser();
+    else {
+      dispatch({ type: 'frame' });
+      onFrame(frame);
+    }
   };
   return {
     send: (frame) => {
@@ -187,32 +193,18 @@ function openSocket(
   };
 }
 
-function createTimers(
-  env: Pick<Environment, 'setTimer' | 'elapsed'>,
-  onExpired: (name: TimerName) => void,
-) {
-  const running = new Map<TimerName, { dueAt: number; cancel: () => void }>();
-  const clear = (name: TimerName): void => {
-    running.get(name)?.cancel();
-    running.delete(name);
-  };
-  const expire = (name: TimerName): void => {
-    clear(name);
-    onExpired(name);
-  };
+function createTimers(env: Pick<Environment, 'setTimer'>, onExpired: (name: TimerName) => void) {
+  const cancels = new Map<TimerName, () => void>();
+  const clear = (name: TimerName): void => cancels.get(name)?.();
   return {
     set: (name: TimerName, ms: number): void => {
       clear(name);
-      const cancel = env.setTimer(() => expire(name), ms);
-      running.set(name, { dueAt: env.elapsed() + ms, cancel });
+      cancels.set(
+        name,
+        env.setTimer(() => onExpired(name), ms),
+      );
     },
-    has: (name: TimerName): boolean => running.has(name),
     clear,
-    clearAll: (): void => [...running.keys()].forEach(clear),
-    catchUp: (): void => {
-      for (const [name, { dueAt }] of [...running]) {
-        if (running.has(name) && env.elapsed() > dueAt) expire(name);
-      }
-    },
+    clearAll: (): void => cancels.forEach((cancel) => cancel()),
   };
 }

@@ -4,8 +4,9 @@
 // It knows nothing of sockets. A tab is solo where Web Locks or BroadcastChannel are missing, refused
 // or silent: it never waits for a lock in a loop.
 
-import type { Environment, Locks } from './environment.js';
+import type { Environment } from './environment.js';
 import * as limits from './limits.js';
+import { createLock } from './lock.js';
 import type { ElectionMessage } from './tabs.js';
 import type { TabPosition } from './types.js';
 
@@ -29,21 +30,15 @@ export interface Election {
   receive: (message: ElectionMessage) => void;
 }
 
-/** A request for the lock: it waits, or holds the lock until it is dropped. */
-interface LockRequest {
-  dropped: boolean;
-  drop: () => void;
-}
-
 export function createElection(options: ElectionOptions): Election {
-  const { env, live, post, onPosition, onWatched } = options;
+  const { name, env, live, post, onPosition, onWatched } = options;
+  const lock = createLock({ name, env, onHeld, onLost });
   let position: TabPosition | null = null;
-  let request: LockRequest | null = null;
   /** How often this tab lost the lock. */
   let losses = 0;
   let cancelTakeover: (() => void) | null = null;
   let cancelInterval: (() => void) | undefined;
-  let cancelRequest: (() => void) | undefined;
+  let cancelNext: (() => void) | undefined;
 
   function take(next: TabPosition): void {
     position = next;
@@ -52,14 +47,56 @@ export function createElection(options: ElectionOptions): Election {
 
   function drop(): void {
     leaderAlive();
-    cancelRequest?.();
-    request?.drop();
-    request = null;
+    cancelNext?.();
+    lock.drop();
   }
 
   function solo(): void {
     drop();
     take('solo');
+  }
+
+  function queue(how: { steal?: true } = {}): void {
+    drop();
+    if (env.locks) lock.request(env.locks, how);
+  }
+
+  function onHeld(): void {
+    leaderAlive();
+    cancelNext?.();
+    take('leader');
+    post({ type: 'ALIVE' });
+  }
+
+  function onLost(stolen: boolean): void {
+    losses += 1;
+    // Tabs that steal from each other do not hear each other.
+    if (!stolen || losses > limits.LOCK_LOSSES_MAX) return solo();
+    take('follower');
+    cancelNext = env.setTimer(queue, limits.LOCK_RETRY_DELAY_MS);
+  }
+
+  function probe(wake: boolean, patienceMs: number): void {
+    if (position !== 'follower') return;
+    cancelTakeover ??= env.setTimer(steal, patienceMs);
+    post({ type: 'PROBE', wake });
+  }
+
+  function probeLeader(wake: boolean): void {
+    probe(wake, limits.PROBE_REPLY_MS_MIN + env.random() * limits.PROBE_REPLY_MS_JITTER);
+  }
+
+  function leaderAlive(): void {
+    cancelTakeover?.();
+    cancelTakeover = null;
+  }
+
+  function steal(): void {
+    queue({ steal: true });
+    // A theft is granted at once. A platform that does not answer it never grants anything.
+    cancelNext = env.setTimer(() => {
+      if (position === 'follower') solo();
+    }, limits.STEAL_MS_MAX);
   }
 
   function probeRegularly(): void {
@@ -69,76 +106,15 @@ export function createElection(options: ElectionOptions): Election {
     }, limits.PROBE_INTERVAL_MS);
   }
 
-  function probeLeader(wake: boolean): void {
-    probe(wake, limits.PROBE_REPLY_MS_MIN + env.random() * limits.PROBE_REPLY_MS_JITTER);
-  }
-
-  function probe(wake: boolean, patienceMs: number): void {
-    if (position !== 'follower') return;
-    cancelTakeover ??= env.setTimer(() => {
-      cancelTakeover = null;
-      steal();
-    }, patienceMs);
-    post({ type: 'PROBE', wake });
-  }
-
-  function leaderAlive(): void {
-    cancelTakeover?.();
-    cancelTakeover = null;
-  }
-
-  function steal(): void {
-    requestLock({ steal: true });
-    // A theft is granted at once. A platform that does not answer it never grants anything.
-    cancelRequest = env.setTimer(() => {
-      if (position === 'follower') solo();
-    }, limits.STEAL_MS_MAX);
-  }
-
-  function requestLock(how: { steal?: true }): void {
-    drop();
-    const { locks } = env;
-    if (!locks) return solo();
-    const abort = how.steal ? null : env.abortable();
-    const held = createLockRequest(abort);
-    request = held;
-    // The platform accepts either a signal or a theft, not both.
-    const parameters = abort ? { signal: abort.signal } : how;
-    ask(locks, options.name, parameters, () => (held.dropped ? undefined : lead(held))).catch(
-      (error: unknown) => {
-        if (request === held) lost(error);
-      },
-    );
-  }
-
-  async function lead(held: LockRequest & { released: Promise<void> }): Promise<void> {
-    leaderAlive();
-    cancelRequest?.();
-    take('leader');
-    post({ type: 'ALIVE' });
-    await held.released;
-  }
-
-  /** Another tab stole the lock, or the page may not have one. */
-  function lost(error: unknown): void {
-    losses += 1;
-    const stolen = (error as Error | undefined)?.name === 'AbortError';
-    // Tabs that steal from each other do not hear each other.
-    if (!stolen || losses > limits.LOCK_LOSSES_MAX) return solo();
-    request = null;
-    take('follower');
-    cancelRequest = env.setTimer(() => requestLock({}), limits.LOCK_RETRY_DELAY_MS);
-  }
-
   return {
     join: () => {
       if (position) return;
       losses = 0;
       if (!env.locks || !live) return take('solo');
       take('follower');
-      requestLock({});
+      queue();
       // Reveals locks that never answer. A leader that is merely busy has the time to reply.
-      cancelRequest = env.setTimer(() => probe(false, limits.JOIN_REPLY_MS_MAX), limits.JOIN_MS);
+      cancelNext = env.setTimer(() => probe(false, limits.JOIN_REPLY_MS_MAX), limits.JOIN_MS);
       probeRegularly();
     },
     leave: () => {
@@ -154,29 +130,4 @@ export function createElection(options: ElectionOptions): Election {
       onWatched(message.wake);
     },
   };
-}
-
-function createLockRequest(abort: AbortController | null) {
-  let release = (): void => undefined;
-  const released = new Promise<void>((resolve) => (release = resolve));
-  const held = {
-    dropped: false,
-    released,
-    drop: (): void => {
-      held.dropped = true;
-      release();
-      abort?.abort();
-    },
-  };
-  return held;
-}
-
-/** What `locks.request` throws becomes a rejection. */
-async function ask(
-  locks: Locks,
-  name: string,
-  how: LockOptions,
-  callback: () => Promise<void> | undefined,
-): Promise<void> {
-  await locks.request(name, how, callback);
 }

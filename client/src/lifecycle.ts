@@ -90,7 +90,8 @@ export function createLifecycle(parts: LifecycleOptions): Lifecycle {
   function restart(ms: number): void {
     closeSession();
     userId = undefined;
-    store.forget();
+    // An error that nothing has changed is not forgotten, or it would be reported again.
+    if (store.getSnapshot().status !== 'error') store.identify(undefined);
     identification.later(ms);
   }
 

@@ -64,10 +64,8 @@ export interface Store {
   initial: TierSnapshot;
   subscribe: (listener: () => void) => () => void;
   patch: (part: Partial<TierSnapshot>) => void;
-  /** Starts over for a user. Null means that nobody is signed in. */
-  identify: (userId: string | null) => void;
-  /** Starts over, because it is not known who is signed in. */
-  forget: () => void;
+  /** Starts over for a user. Null: nobody is signed in; undefined: it is not known who is. */
+  identify: (userId: string | null | undefined) => void;
   /** What is shown is not confirmed any more. */
   fail: (error: TierError) => void;
   apply: (update: Update, now: number) => Applied;
@@ -78,11 +76,12 @@ export interface Store {
 export function createStore(initialUser?: InitialUser | null): Store {
   const rendered = parseUser(initialUser);
   const roles = parseRoles(initialUser?.roles) ?? [];
+  const status = initialUser === null ? 'signed_out' : 'loading';
   const initial: TierSnapshot = rendered
     ? { ...INITIAL, status: 'ready', user: rendered, isStale: true, roles }
-    : { ...INITIAL, status: initialUser === null ? 'signed_out' : 'loading' };
+    : { ...INITIAL, status };
   let snapshot = initial;
-  let userId = rendered?.userId ?? null;
+  let userId = rendered?.userId;
   /** The greatest version seen of the state of `userId`. It survives a sign-out. */
   let newest: Version = rendered ?? OLDEST;
   /** Whether the server, and not only the host, has reported what is shown. */
@@ -94,58 +93,46 @@ export function createStore(initialUser?: InitialUser | null): Store {
     for (const listener of [...listeners]) callHost(listener);
   }
 
-  function identify(next: string | null): void {
-    const user = next === userId ? snapshot.user : null;
-    if (next !== null && next !== userId) {
+  function identify(next: string | null | undefined): void {
+    const { user, isStale, roles } = snapshot;
+    const kept = user?.userId === next ? user : null;
+    if (next && next !== userId) {
       userId = next;
       newest = OLDEST;
     }
-    if (!user) confirmed = false;
-    const { isStale, roles } = snapshot;
-    const status = user ? 'ready' : 'loading';
-    patch({
-      ...INITIAL,
-      roles,
-      user,
-      isStale: isStale && user !== null,
-      status: next === null ? 'signed_out' : status,
-    });
+    confirmed &&= kept !== null;
+    const part = kept ? ({ user: kept, isStale, status: 'ready' } as const) : {};
+    patch({ ...INITIAL, roles, ...part, ...(next === null && { status: 'signed_out' }) });
   }
 
   function fail(error: TierError): void {
-    const { user, status } = snapshot;
-    if (status === 'signed_out') return;
-    patch({ error, isStale: user !== null, status: user ? 'ready' : 'error' });
+    const { user, status: before } = snapshot;
+    if (before !== 'signed_out') {
+      patch({ error, isStale: user !== null, status: user ? 'ready' : 'error' });
+    }
   }
 
   function apply(update: Update, now: number): Applied {
     const { user } = update;
     if (user.userId !== userId || compare(user, newest) < 0) return 'stale';
-    const shown = snapshot.user;
-    const roles = update.roles ?? snapshot.roles;
+    const { user: shown, roles: before, isStale, error } = snapshot;
+    const reported = update.roles ?? before;
+    const roles = sameJson(reported, before) ? before : reported;
     const known = confirmed;
     newest = user;
     confirmed = true;
+    const part = { user, roles, status: 'ready', isStale: false, error: null } as const;
     if (shown && sameJson(shown, user)) {
-      settle({ roles });
+      // What surrounds the state may still be news.
+      if (isStale || error || roles !== before) patch({ ...part, user: shown });
       return 'same';
     }
-    const part = { user, status: 'ready', isStale: false, error: null, roles } as const;
     if (!shown || !known || shown.role === user.role) {
       patch(part);
       return 'new';
     }
     patch({ ...part, lastChange: toRoleChange(roles, shown.role, update, now) });
     return 'change';
-  }
-
-  /** The state is confirmed, and only what surrounds it may be news. */
-  function settle({ roles }: Pick<TierSnapshot, 'roles'>): void {
-    const { isStale, error, roles: before } = snapshot;
-    const same = sameJson(before, roles);
-    if (!same || isStale || error) {
-      patch({ isStale: false, error: null, roles: same ? before : roles });
-    }
   }
 
   return {
@@ -157,17 +144,14 @@ export function createStore(initialUser?: InitialUser | null): Store {
     },
     patch,
     identify,
-    forget: () => {
-      confirmed = false;
-      patch({ ...INITIAL, roles: snapshot.roles });
-    },
     fail,
     apply,
-    version: () => {
-      const { epoch, revocationId, accountVersion } = newest;
-      return { epoch, revocationId, accountVersion };
-    },
+    version: () => versionOf(newest),
   };
+}
+
+function versionOf({ epoch, revocationId, accountVersion }: Version): Version {
+  return { epoch, revocationId, accountVersion };
 }
 
 function toRoleChange(

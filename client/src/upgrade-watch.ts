@@ -14,16 +14,15 @@
 //                                     └───────────┘
 
 import type { Environment } from './environment.js';
-import * as limits from './limits.js';
 import type { WatchOptions } from './options.js';
-import { rankOf, reaches } from './roles.js';
 import { createSchedule } from './schedule.js';
 import { NO_UPGRADE } from './store.js';
 import type { Store } from './store.js';
 import type { UpgradeOutcome, User } from './types.js';
 import { createWaiters } from './waiters.js';
+import { beforeOf, isReached, isSame, nextWatch, observed } from './watch.js';
+import type { Before, Watch } from './watch.js';
 import { readWatch, writeWatch } from './watch-storage.js';
-import type { Before, Watch } from './watch-storage.js';
 
 export interface UpgradeWatchOptions {
   /** Key of the stored watch, which names the user. */
@@ -109,31 +108,22 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
 
   function start(wanted: WatchOptions): Promise<UpgradeOutcome> {
     const last = watch ?? readWatch(options);
-    const { checkoutSessionId = null } = wanted;
-    if (checkoutSessionId !== null && checkoutSessionId === dismissedCheckout(last)) {
-      return Promise.resolve('cancelled');
-    }
-    const earlier = last?.status === 'timed_out' || last?.status === 'pending' ? last : null;
-    const role = wanted.role ?? earlier?.role ?? null;
-    const checkout = checkoutSessionId ?? earlier?.checkoutSessionId ?? null;
-    const same = earlier?.role === role && earlier.checkoutSessionId === checkout;
-    const joins = watch?.status === 'pending' && same;
+    const checkout = wanted.checkoutSessionId;
+    const gone = last?.status === 'dismissed' ? last.checkoutSessionId : dismissed;
+    if (checkout && checkout === gone) return Promise.resolve('cancelled');
+    const next = nextWatch(last, wanted, { userId, startedAt: env.now(), before: shownState() });
+    const joins = watch?.status === 'pending' && isSame(watch, next);
     if (joins && !polls) void poll();
     polls = true;
-    if (joins) return outcome.wait();
-    const next = { v: 2 as const, userId, role, checkoutSessionId: checkout, startedAt: env.now() };
-    const { before, paymentKnown } = same ? earlier : { before: shown(), paymentKnown: false };
-    save({ ...next, before, paymentKnown, status: 'pending' });
-    schedule.start(0);
+    if (!joins) {
+      save(next);
+      schedule.start(0);
+    }
     return outcome.wait();
   }
 
-  function dismissedCheckout(last: Watch | null): string | null {
-    return last?.status === 'dismissed' ? last.checkoutSessionId : dismissed;
-  }
-
   /** The state when the watch begins, if the server has reported it. */
-  function shown(): Before | null {
+  function shownState(): Before | null {
     const { user, isStale } = store.getSnapshot();
     return user && !isStale ? beforeOf(user) : null;
   }
@@ -158,17 +148,12 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
   }
 
   function observe(user: User): void {
-    if (!watch || watch.status === 'upgraded' || watch.status === 'dismissed') return;
+    if (watch?.status !== 'pending' && watch?.status !== 'timed_out') return;
     const { roles } = store.getSnapshot();
-    const { before } = watch;
-    // Who loses a role during the watch waits for one above what is left.
-    if (!before || rankOf(roles, user.role) < rankOf(roles, before.role)) {
-      save({ ...watch, before: beforeOf(user) });
-    }
-    const paid = !watch.paymentKnown && isPaid(watch, user, roles);
-    if (paid) save({ ...watch, paymentKnown: true });
-    if (isReached(watch, user, roles, env.now())) finish('upgraded');
-    else if (paid) show();
+    const next = observed(watch, user, roles);
+    if (next !== watch) save(next);
+    if (isReached(next, user, roles, env.now())) finish('upgraded');
+    else show();
   }
 
   function dismiss(): void {
@@ -185,29 +170,4 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
   }
 
   return { start, load, follow, observe, dismiss, forget, stop };
-}
-
-function beforeOf({ role, subscriptionActive, status }: User): Before {
-  return { role, subscriptionActive, status };
-}
-
-function isReached(watch: Watch, user: User, roles: readonly string[], now: number): boolean {
-  if (watch.role !== null) return reaches(roles, user.role, watch.role);
-  const rank = rankOf(roles, user.role);
-  const before = watch.before?.role ?? user.role;
-  if (rank > rankOf(roles, before)) return true;
-  // The webhook may have been faster than the way back from the checkout.
-  const ageMs = now - Date.parse(user.roleAssignedAt ?? '');
-  return rank > 0 && before === user.role && Math.abs(ageMs) < limits.ROLE_AGE_MS_MAX;
-}
-
-/** Only what became active since the watch began tells of a payment. */
-function isPaid({ before }: Watch, user: User, roles: readonly string[]): boolean {
-  if (!before) return false;
-  if (rankOf(roles, user.role) > rankOf(roles, before.role)) return true;
-  const paid = user.status === 'active' || user.status === 'trialing';
-  return (
-    (user.subscriptionActive && !before.subscriptionActive) ||
-    (paid && user.status !== before.status)
-  );
 }

@@ -3,22 +3,7 @@
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
 import { parseJson } from './parse.js';
-import type { User, UserRole } from './types.js';
-
-export interface Watch {
-  v: 2;
-  userId: string;
-  /** The role that was paid for. Null: any role above the one before. */
-  role: UserRole | null;
-  checkoutSessionId: string | null;
-  startedAt: number;
-  status: 'pending' | 'upgraded' | 'timed_out' | 'dismissed';
-  paymentKnown: boolean;
-  /** The state when it began, or null until the server has reported one. */
-  before: Before | null;
-}
-
-export type Before = Pick<User, 'role' | 'subscriptionActive' | 'status'>;
+import type { Watch } from './watch.js';
 
 export interface WatchStorage {
   key: string;

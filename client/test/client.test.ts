@@ -261,17 +261,20 @@ describe('never backwards', () => {
   });
 
   // The greatest version that a tab has seen is revocation id 2 and account version 7.
-  it.each<[name: string, revocationId: number, accountVersion: number, shown: boolean]>([
+  it.each<
+    [name: string, revocationId: number, accountVersion: number, shown: boolean, epoch?: number]
+  >([
     ['a smaller account version', 2, 6, false],
     ['a smaller revocation id with a greater account version', 1, 9, false],
     ['an older server’s state of the same revocation id', 2, 0, false],
     ['the same version', 2, 7, true],
     ['a greater account version', 2, 8, true],
     ['a greater revocation id', 3, 0, true],
-  ])('orders states by revocation id and account version: %s', async (...row) => {
-    const [, revocationId, accountVersion, accepted] = row;
+    ['a greater epoch with smaller counters', 0, 0, true, 1],
+  ])('orders states by epoch, revocation id and account version: %s', async (...row) => {
+    const [, revocationId, accountVersion, accepted, epoch = 0] = row;
     const first = createUser('u1', { features: ['first'], revocationId: 2, accountVersion: 7 });
-    const late = { ...first, features: ['late'], revocationId, accountVersion };
+    const late = { ...first, features: ['late'], epoch, revocationId, accountVersion };
     const expected = accepted ? ['late'] : ['first'];
     const fresh = async () => {
       harness.without({});

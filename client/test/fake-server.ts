@@ -63,6 +63,7 @@ const isOver = ({ exp = Infinity }: Claims): boolean => exp * 1_000 <= Date.now(
 export class FakeServer {
   readonly accounts = new Map<string, User>();
   readonly requests: string[] = [];
+  readonly urls: string[] = [];
   readonly sockets = new Set<FakeSocket>();
   up = true;
   socketsBlocked = false;
@@ -143,6 +144,7 @@ export class FakeServer {
 
   async fetch(url: string, init: RequestInit): Promise<Response> {
     const path = new URL(url).pathname;
+    this.urls.push(url);
     this.requests.push(`${init.method ?? 'GET'} ${path}`);
     await sleep(this.delay());
     if (!this.up) throw new TypeError('fetch failed');
