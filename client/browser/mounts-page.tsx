@@ -1,22 +1,25 @@
 // A host's page that mounts the client in Strict Mode as often as the test says, each time a new one, and
-// unmounts it once it shows the role.
+// unmounts it once it is live.
 
-import { StrictMode } from 'react';
+import { StrictMode, useEffect } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createTierClient } from '../src/index';
 import { SubscriptionStatus, TierProvider, UpgradeStatus, useTier } from '../src/react/index';
 
 declare global {
-  /** Mounts, waits for the role, and unmounts, unless the page is to keep it. */
+  /** Mounts, waits until it is live, and unmounts, unless the page is to keep it. */
   var mount: (keep?: boolean) => Promise<void>;
 }
 
 const address = new URLSearchParams(location.hash.slice(1));
 const toasts = { success: () => undefined, info: () => undefined };
 
-function Page({ onRole }: { onRole: () => void }) {
-  const { role } = useTier();
-  if (role !== null) queueMicrotask(onRole);
+function Page({ onLive }: { onLive: () => void }) {
+  const { role, connection } = useTier();
+  const live = role !== null && connection === 'open';
+  useEffect(() => {
+    if (live) onLive();
+  }, [live, onLive]);
   return <output data-role={role}>{role}</output>;
 }
 
@@ -26,11 +29,11 @@ globalThis.mount = async (keep = false) => {
     getToken: () => address.get('token'),
   });
   const root = createRoot(document.body.appendChild(document.createElement('div')));
-  await new Promise<void>((onRole) => {
+  await new Promise<void>((onLive) => {
     root.render(
       <StrictMode>
         <TierProvider client={client} toasts={toasts}>
-          <Page onRole={onRole} />
+          <Page onLive={onLive} />
           <UpgradeStatus />
           <SubscriptionStatus />
         </TierProvider>
