@@ -90,7 +90,7 @@ codes! {
     PlanUnmapped = "plan.unmapped", Cause;
     /// An event shows only some items of a subscription, and the plan map has none of those.
     ItemsTruncated = "items.truncated", Cause;
-    /// The customer has more subscriptions than are kept.
+    /// The customer has more subscriptions or purchases than are kept.
     CustomerTooLarge = "customer.too_large", Cause;
     /// The user has more customers than are kept.
     AccountTooLarge = "account.too_large", Cause;

@@ -79,6 +79,8 @@ system_events! {
     EpochBegun = "tierlift.epoch.begun",
     /// The policy changed, and with it what a customer earns or what an account is.
     PolicyChanged = "tierlift.policy.changed",
+    /// The clock had been ahead, and what was decided by it is decided again.
+    ClockCorrected = "tierlift.clock.corrected",
 }
 
 impl EntryKind {

@@ -16,6 +16,11 @@ pub const SIGNATURES_MAX: usize = 16;
 /// Difference between a signature's time and the current time, in seconds
 /// (<https://docs.stripe.com/webhooks#verify-official-libraries>).
 pub const SIGNATURE_TOLERANCE_SECS: i64 = 300;
+/// Step of the system's clock that is followed at once, in seconds. Adjustments are far smaller, and a
+/// wrong clock is mostly wrong by more.
+pub const CLOCK_JUMP_SECS_MAX: i64 = 3_600;
+/// Time after which a clock that nothing speaks against counts as right, in seconds.
+pub const CLOCK_CONFIRMED_SECS: i64 = 3_600;
 /// Active signing secrets: the current one, one that is being rotated out, and room for error.
 pub const SECRETS_MAX: usize = 8;
 /// Length of a `traceparent` header, in bytes; a longer one is dropped. Version 00 has 55

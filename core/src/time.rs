@@ -1,6 +1,10 @@
 //! Instants as microseconds since 1970-01-01T00:00:00Z, and the clock that the stages read. Nothing
 //! here reads the system's time.
 
+mod steady;
+
+pub use steady::SteadyClock;
+
 use std::{
     fmt,
     sync::Arc,
@@ -124,19 +128,85 @@ impl fmt::Display for Timestamp {
 /// assert_eq!(clock.now(), before.plus_secs(60));
 /// ```
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+pub struct Clock(Arc<dyn TimeSource>);
+
+/// What a [`Clock`] reads. A function that returns the time is one that is always right.
+pub trait TimeSource: Send + Sync {
+    /// The current time.
+    fn now(&self) -> Timestamp;
+
+    /// Takes note of a time that somebody trustworthy has just signed. Returns whether the current time is
+    /// another one because of it.
+    fn witness(&self, _signed_at: Timestamp) -> bool {
+        false
+    }
+
+    /// Takes note of the latest time in what is stored: a clock that is far behind it was wrong then, or is
+    /// wrong now.
+    fn compare(&self, _latest: Timestamp) {}
+
+    /// Whether nothing speaks against the time, and something speaks for it.
+    fn is_confirmed(&self) -> bool {
+        true
+    }
+
+    /// Whether the system's clock has jumped and the time goes on as if it had not.
+    fn is_held(&self) -> bool {
+        false
+    }
+
+    /// How often it turned out that the time had been ahead, and something may have been decided too early.
+    fn corrections(&self) -> u64 {
+        0
+    }
+}
+
+impl<F: Fn() -> Timestamp + Send + Sync> TimeSource for F {
+    fn now(&self) -> Timestamp {
+        self()
+    }
+}
 
 impl Clock {
-    /// A clock that calls this function.
+    /// A clock that reads this source.
     #[must_use]
-    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+    pub fn new(source: impl TimeSource + 'static) -> Self {
+        Self(Arc::new(source))
     }
 
     /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        (self.0)()
+        self.0.now()
+    }
+
+    /// See [`TimeSource::witness`].
+    #[must_use]
+    pub fn witness(&self, signed_at: Timestamp) -> bool {
+        self.0.witness(signed_at)
+    }
+
+    /// See [`TimeSource::compare`].
+    pub fn compare(&self, latest: Timestamp) {
+        self.0.compare(latest);
+    }
+
+    /// See [`TimeSource::is_confirmed`].
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        self.0.is_confirmed()
+    }
+
+    /// See [`TimeSource::is_held`].
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.0.is_held()
+    }
+
+    /// See [`TimeSource::corrections`].
+    #[must_use]
+    pub fn corrections(&self) -> u64 {
+        self.0.corrections()
     }
 }
 

@@ -1,13 +1,14 @@
 //! Maintenance, which runs by the clock: expires access, reports what waits, and deletes old rows. It
 //! decides none of that; the worker settles accounts, and a row says when it expires.
+//!
+//! What is deleted is gone, so nothing is deleted before the clock is confirmed. A role that ended too early
+//! is put right when the clock is.
 
 use std::time::Duration;
 
 use tierlift_core::{
     change::Change,
     limits::{MAINTENANCE_INTERVAL_SECS, ROWS_PER_PRUNE_MAX, WAITING_REPORT_INTERVAL_SECS},
-    policy::Policy,
-    shared::Shared,
     time::Clock,
 };
 use tierlift_notifier::notify;
@@ -16,6 +17,7 @@ use tokio::{sync::watch, time::interval};
 
 use crate::{
     db::{Db, Error},
+    policy_change::Reload,
     sockets::Registry,
     stop::stopped,
 };
@@ -24,10 +26,11 @@ use crate::{
 pub async fn run(
     db: Db,
     sockets: Registry,
-    policy: Shared<Policy>,
+    reload: Reload,
     clock: Clock,
     mut stop: watch::Receiver<bool>,
 ) {
+    let (mut corrections, mut is_held) = (clock.corrections(), false);
     let mut ticks = interval(Duration::from_secs(MAINTENANCE_INTERVAL_SECS));
     let mut report_due = clock.now();
     loop {
@@ -36,8 +39,14 @@ pub async fn run(
             () = stopped(&mut stop) => return,
             _ = ticks.tick() => {}
         }
+        report_clock(&clock, &mut is_held);
+        if clock.corrections() != corrections {
+            corrections = clock.corrections();
+            tracing::warn!("the clock had been ahead: everything is decided again");
+            reload.decide_again();
+        }
         let push = |change| push(sockets.clone(), clock.clone(), change);
-        if let Err(error) = expire_due(&db, &policy.current(), &clock, push).await {
+        if let Err(error) = expire_due(&db, &reload.policy.current(), &clock, push).await {
             tracing::warn!(%error, "expired accounts not read");
         }
         if clock.now() >= report_due {
@@ -46,10 +55,28 @@ pub async fn run(
                 tracing::warn!(%error, "what waits was not read");
             }
         }
+        if !clock.is_confirmed() {
+            continue;
+        }
         if let Err(error) = prune(&db, &clock, &stop).await {
             tracing::warn!(%error, "expired rows not deleted");
         }
     }
+}
+
+/// Says when the system's clock has jumped, and when it is known which time is right.
+fn report_clock(clock: &Clock, was_held: &mut bool) {
+    let is_held = clock.is_held();
+    metrics::gauge!("tierlift_clock_uncertain").set(if is_held { 1.0 } else { 0.0 });
+    match (*was_held, is_held) {
+        (false, true) => {
+            let time = clock.now();
+            tracing::warn!(%time, "the system's clock jumped and is not followed yet; check it");
+        }
+        (true, false) => tracing::info!(time = %clock.now(), "the time is certain again"),
+        (true, true) | (false, false) => {}
+    }
+    *was_held = is_held;
 }
 
 async fn push(sockets: Registry, clock: Clock, change: Change) {

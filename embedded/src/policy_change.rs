@@ -1,12 +1,18 @@
-//! Applies the policy to what is stored: at start, and whenever it is replaced.
+//! Applies the policy to what is stored: at start, whenever it is replaced, and when the clock is put right.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tierlift_core::{
     limits::POLICY_RETRY_SECS, policy::Policy, ports::StoreError, shared::Shared, time::Clock,
 };
 use tierlift_notifier::notify;
-use tierlift_worker::policy_change::{apply, pending, preview};
+use tierlift_worker::policy_change::{apply, correct_clock, pending, preview};
 use tokio::sync::{Notify, watch};
 
 use crate::{db::Db, sockets::Registry, stop::stopped};
@@ -16,10 +22,26 @@ use crate::{db::Db, sockets::Registry, stop::stopped};
 pub struct Reload {
     pub(crate) policy: Shared<Policy>,
     pub(crate) connected_accounts: Shared<Vec<String>>,
-    pub(crate) replaced: Arc<Notify>,
+    replaced: Arc<Notify>,
+    is_correction_due: Arc<AtomicBool>,
 }
 
 impl Reload {
+    pub(crate) fn new(policy: Shared<Policy>, connected_accounts: Shared<Vec<String>>) -> Self {
+        Self {
+            policy,
+            connected_accounts,
+            replaced: Arc::default(),
+            is_correction_due: Arc::default(),
+        }
+    }
+
+    /// Has everything decided again, since the clock was wrong.
+    pub(crate) fn decide_again(&self) {
+        self.is_correction_due.store(true, Ordering::Relaxed);
+        self.replaced.notify_one();
+    }
+
     /// Replaces the policy, and the connected accounts whose events count. They apply to every later
     /// decision; what is stored is decided again in the background.
     pub fn replace(&self, policy: Policy, connected_accounts: Vec<String>) {
@@ -42,7 +64,7 @@ pub(crate) async fn run(
             biased;
             // The next start continues what is not applied yet.
             () = stopped(&mut stop) => return,
-            applied = apply_pending(&db, &sockets, &reload.policy, &clock) => applied,
+            applied = apply_pending(&db, &sockets, &reload, &clock) => applied,
         };
         let retry = Duration::from_secs(POLICY_RETRY_SECS);
         tokio::select! {
@@ -57,11 +79,15 @@ pub(crate) async fn run(
 async fn apply_pending(
     db: &Db,
     sockets: &Registry,
-    policy: &Shared<Policy>,
+    reload: &Reload,
     clock: &Clock,
 ) -> Result<(), StoreError> {
-    let policy = policy.current();
+    let policy = reload.policy.current();
     let applied = async {
+        if reload.is_correction_due.load(Ordering::Relaxed) {
+            correct_clock(db, &policy).await?;
+            reload.is_correction_due.store(false, Ordering::Relaxed);
+        }
         if pending(db, &policy).await?.is_none() {
             return Ok(());
         }

@@ -97,8 +97,10 @@ impl Server {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
         }
         note_first(&db, &policy.current()).await?;
-        let reload =
-            Reload { policy: policy.clone(), connected_accounts, replaced: Arc::default() };
+        if let Some(latest) = db.latest_commit_at().await? {
+            clock.compare(latest);
+        }
+        let reload = Reload::new(policy.clone(), connected_accounts);
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
         Ok(Self { db, access, reload, secrets, origins, timeouts, host: Router::new() })
     }
@@ -188,13 +190,12 @@ impl Server {
         sockets: &Registry,
         stopping: &watch::Receiver<bool>,
     ) -> JoinSet<()> {
-        let (db, policy) = (self.db.clone(), self.access.policy.clone());
-        let clock = self.access.clock.clone();
-        let mut tasks = JoinSet::new();
+        let (db, clock) = (self.db.clone(), self.access.clock.clone());
         let (again, later) = (db.clone(), clock.clone());
-        tasks.spawn(maintenance::run(db, sockets.clone(), policy, clock, stopping.clone()));
-        let reload = self.reload.clone();
-        tasks.spawn(policy_change::run(again, sockets.clone(), reload, later, stopping.clone()));
+        let (reload, reloaded) = (self.reload.clone(), self.reload.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(maintenance::run(db, sockets.clone(), reload, clock, stopping.clone()));
+        tasks.spawn(policy_change::run(again, sockets.clone(), reloaded, later, stopping.clone()));
         tasks.spawn(sockets.clone().keep_alive(self.timeouts.socket_ping, stopping.clone()));
         tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks

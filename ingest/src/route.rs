@@ -89,11 +89,11 @@ async fn receive<Q: Enqueue, S: SigningSecrets>(
         .await
         .unwrap_or(Err(Error::BodyTimeout))?;
     let signature = head.headers.get("stripe-signature").map(HeaderValue::as_bytes);
-    let (trace, now) = (trace(&head.headers), ingest.clock.now());
+    let (trace, clock) = (trace(&head.headers), &ingest.clock);
     let secrets = ingest.secrets.current().await?;
     let (queue, accounts) = (&ingest.queue, ingest.connected_accounts.current());
     let attempt = |secrets, body, trace| {
-        verify_and_enqueue(queue, secrets, &accounts, signature, body, trace, now)
+        verify_and_enqueue(queue, secrets, &accounts, signature, body, trace, clock)
     };
     let result = attempt(&secrets, body.clone(), trace.clone()).await;
     match result {

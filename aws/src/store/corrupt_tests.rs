@@ -5,6 +5,7 @@ use tierlift_core::{
     account::Account,
     customer::Customer,
     invoice::Invoice,
+    ledger::SystemEvent,
     payment::Payment,
     ports::{PolicyState, Progress, StoreError},
 };
@@ -162,7 +163,12 @@ fn the_policy_of_the_table_is_read_back() {
         Some(Progress::Customers(Some("CUSTOMER#cus_☂".to_owned()))),
         Some(Progress::Accounts(None)),
     ] {
-        let state = PolicyState { generation: u64::MAX, fingerprint: "f00d".to_owned(), progress };
+        let state = PolicyState {
+            generation: u64::MAX,
+            because: SystemEvent::ClockCorrected,
+            fingerprint: "f00d".to_owned(),
+            progress,
+        };
         let item = item::policy_item(&state).unwrap();
         assert_eq!(item::text(&item, "pk"), Some("POLICY"));
         assert_eq!(item::parse_policy(item.clone()).unwrap(), state);

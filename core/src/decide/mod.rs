@@ -34,7 +34,7 @@ use admit::admit;
 use money::Money;
 
 pub use commit::Commit;
-pub use policy_change::{PolicyChange, change_policy, concerned, settle_under};
+pub use policy_change::{PolicyChange, Redecision, change_policy, concerned, settle_under};
 pub use system::{assign, begin_epoch, expire};
 
 /// What to load for the decision on an event.

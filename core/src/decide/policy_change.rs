@@ -1,5 +1,5 @@
-//! A changed policy: decides customers and accounts under it, as commits like those of webhooks. Nothing
-//! waits for a customer's next event.
+//! A changed policy, or a clock that was wrong: decides customers and accounts again, as commits like those
+//! of webhooks. Nothing waits for a customer's next event.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +14,21 @@ use crate::{
     policy::Policy,
     time::Timestamp,
 };
+
+/// One pass over everything that is stored, to decide it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redecision {
+    /// Why.
+    pub because: SystemEvent,
+    /// The number of passes so far: each customer and account is decided at most once in each.
+    pub generation: u64,
+}
+
+impl Redecision {
+    fn ledger(self, subject: &str, now: Timestamp) -> Option<LedgerEntry> {
+        LedgerEntry::for_system_event(self.because, subject, self.generation, now)
+    }
+}
 
 /// What a changed policy means for one customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,20 +46,16 @@ pub fn concerned(customer: &Customer) -> BTreeSet<UserId> {
 }
 
 /// Decides what a customer earns under a changed policy. `accounts` are those of all [`concerned`] users.
-/// `generation` counts the changes of the policy, so that each is applied once.
 #[must_use]
 pub fn change_policy(
     mut customer: Customer,
     accounts: BTreeMap<UserId, Option<Account>>,
-    generation: u64,
+    pass: Redecision,
     policy: &Policy,
     now: Timestamp,
 ) -> PolicyChange {
     let subject = format!("customer.{}", customer.id);
-    let kind = SystemEvent::PolicyChanged;
-    let Some(ledger) = LedgerEntry::for_system_event(kind, &subject, generation, now) else {
-        return PolicyChange::Nothing;
-    };
+    let Some(ledger) = pass.ledger(&subject, now) else { return PolicyChange::Nothing };
     let mut commit = Commit::new(LedgerEntry { customer: Some(customer.id.clone()), ..ledger });
     let owners = Owners::new(&customer, policy);
     let (waiting, mut grants) = (owners.waiting_since(), Grant::by_user(&owners, policy));
@@ -74,15 +85,12 @@ pub fn change_policy(
 #[must_use]
 pub fn settle_under(
     account: Account,
-    generation: u64,
+    pass: Redecision,
     policy: &Policy,
     now: Timestamp,
 ) -> PolicyChange {
     let subject = format!("user.{}", account.user);
-    let kind = SystemEvent::PolicyChanged;
-    let Some(ledger) = LedgerEntry::for_system_event(kind, &subject, generation, now) else {
-        return PolicyChange::Nothing;
-    };
+    let Some(ledger) = pass.ledger(&subject, now) else { return PolicyChange::Nothing };
     let mut commit = Commit::new(ledger);
     commit.settle(account, false, policy, now);
     if commit.accounts.is_empty() {

@@ -2,6 +2,10 @@
 
 use super::*;
 
+const fn pass(generation: u64) -> Redecision {
+    Redecision { because: SystemEvent::PolicyChanged, generation }
+}
+
 /// Applies a policy to every customer, then to every account. Returns the users whose accounts changed.
 fn adopt(store: &mut ReferenceModel, policy: &Policy, generation: u64) -> Vec<String> {
     let mut changed = Vec::new();
@@ -16,12 +20,12 @@ fn adopt(store: &mut ReferenceModel, policy: &Policy, generation: u64) -> Vec<St
         let users = concerned(&customer);
         settled.extend(users.iter().cloned());
         let accounts = users.into_iter().map(|user| (user.clone(), store.account(&user))).collect();
-        take(store, change_policy(customer, accounts, generation, policy, NOW));
+        take(store, change_policy(customer, accounts, pass(generation), policy, NOW));
     }
     for account in
         store.accounts().filter(|account| !settled.contains(&account.user)).collect::<Vec<_>>()
     {
-        take(store, settle_under(account, generation, policy, NOW));
+        take(store, settle_under(account, pass(generation), policy, NOW));
     }
     changed
 }
@@ -134,7 +138,7 @@ fn an_account_without_customers_is_settled_too() {
     assert_eq!(store.role("ada").0, "free");
     assert!(store.ledger.contains_key("tierlift.policy.changed.3.user.ada"));
     let account = store.account(&user("ada")).unwrap();
-    assert_eq!(settle_under(account, 4, &policy(), NOW), PolicyChange::Nothing);
+    assert_eq!(settle_under(account, pass(4), &policy(), NOW), PolicyChange::Nothing);
 }
 
 #[test]
@@ -142,7 +146,7 @@ fn an_account_that_earns_nothing_is_not_created() {
     let (store, _) = tell(&policy(), |stripe| stripe.create(adas("sub_1", "incomplete")));
     let customer = store.customers().next().unwrap();
     let accounts = BTreeMap::from([(user("eve"), None)]);
-    let change = change_policy(customer, accounts, 1, &policy(), NOW);
+    let change = change_policy(customer, accounts, pass(1), &policy(), NOW);
     assert_eq!(change, PolicyChange::Nothing);
 }
 
@@ -166,7 +170,7 @@ fn a_full_account_is_settled_under_the_new_policy_and_keeps_its_grants() {
     });
     let customer = store.customer(&CustomerId::new("cus_more").unwrap());
     let accounts = BTreeMap::from([(user("ada"), store.account(&user("ada")))]);
-    let change = change_policy(customer, accounts, 1, &mapped, NOW);
+    let change = change_policy(customer, accounts, pass(1), &mapped, NOW);
     let PolicyChange::Commit(commit) = change else { panic!("{change:?}") };
     let [account] = commit.accounts.as_slice() else { panic!("{commit:?}") };
     assert_eq!((account.role.as_str(), account.grants.len()), ("paid", CUSTOMERS_PER_USER_MAX));

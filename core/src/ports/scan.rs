@@ -5,18 +5,58 @@ use std::future::Future;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{account::Account, customer::Customer, id::UserId, ports::StoreError};
+use crate::{
+    account::Account, customer::Customer, decide::Redecision, id::UserId, ledger::SystemEvent,
+    ports::StoreError,
+};
 
 /// The policy that everything stored is under.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyState {
-    /// The number of changes of the policy so far.
+    /// The number of times that everything has been decided again so far.
     pub generation: u64,
+    /// Why it was the last time.
+    #[serde(default = "policy_changed")]
+    pub because: SystemEvent,
     /// The policy's fingerprint.
     pub fingerprint: String,
-    /// How far the change has been applied; `None` once it is.
+    /// How far that has come; `None` once it is done.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub progress: Option<Progress>,
+}
+
+const fn policy_changed() -> SystemEvent {
+    SystemEvent::PolicyChanged
+}
+
+impl Default for PolicyState {
+    fn default() -> Self {
+        Self {
+            generation: 0,
+            because: policy_changed(),
+            fingerprint: String::new(),
+            progress: None,
+        }
+    }
+}
+
+impl PolicyState {
+    /// The pass that this state is about.
+    #[must_use]
+    pub const fn pass(&self) -> Redecision {
+        Redecision { because: self.because, generation: self.generation }
+    }
+
+    /// The state at the start of another pass.
+    #[must_use]
+    pub fn next(&self, because: SystemEvent, fingerprint: &str) -> Self {
+        Self {
+            generation: self.generation.saturating_add(1),
+            because,
+            fingerprint: fingerprint.to_owned(),
+            progress: Some(Progress::Customers(None)),
+        }
+    }
 }
 
 /// How far a change of the policy has been applied.

@@ -29,12 +29,13 @@ pub enum Error {
     /// No `v1` matches any active secret.
     #[error("no signature matches; check that the endpoint's signing secret is the configured one")]
     Mismatch,
-    /// The signature matches but is older than the tolerance: a replay, or a wrong clock.
+    /// The signature matches but was made at this time, longer ago than the tolerance: a replay, or a wrong
+    /// clock.
     #[error("the signature is older than {SIGNATURE_TOLERANCE_SECS} s; check this machine's clock")]
-    Expired,
-    /// The signature matches but is from the future: this machine's clock is wrong.
+    Expired(Timestamp),
+    /// The signature matches but was made at this time in the future: this machine's clock is wrong.
     #[error("the signature is from the future; check this machine's clock")]
-    Future,
+    Future(Timestamp),
 }
 
 impl Error {
@@ -46,8 +47,8 @@ impl Error {
             Self::Malformed => Code::SignatureMalformed,
             Self::NoV1 => Code::SignatureNoV1,
             Self::Mismatch => Code::SignatureMismatch,
-            Self::Expired => Code::SignatureExpired,
-            Self::Future => Code::SignatureFuture,
+            Self::Expired(_) => Code::SignatureExpired,
+            Self::Future(_) => Code::SignatureFuture,
         }
     }
 }
@@ -160,7 +161,7 @@ fn seconds(digits: &[u8]) -> Option<Timestamp> {
 /// let verify = |body: &[u8], now| signature::verify(&secrets, header.as_bytes(), body, now);
 /// assert_eq!(verify(body, signed_at.plus_secs(5)), Ok(signed_at));
 /// assert_eq!(verify(b"{}", signed_at), Err(Error::Mismatch));
-/// assert_eq!(verify(body, signed_at.plus_secs(301)), Err(Error::Expired));
+/// assert_eq!(verify(body, signed_at.plus_secs(301)), Err(Error::Expired(signed_at)));
 /// # Ok(())
 /// # }
 /// ```
@@ -183,10 +184,10 @@ pub fn verify(
     }
     let age_secs = now.as_secs().saturating_sub(header.at.as_secs());
     if age_secs > SIGNATURE_TOLERANCE_SECS {
-        return Err(Error::Expired);
+        return Err(Error::Expired(header.at));
     }
     if age_secs < -SIGNATURE_TOLERANCE_SECS {
-        return Err(Error::Future);
+        return Err(Error::Future(header.at));
     }
     Ok(header.at)
 }
@@ -278,10 +279,15 @@ mod tests {
 
     #[test]
     fn tolerance_is_300_seconds_either_way() {
-        for (age, expected) in
-            [(300, None), (-300, None), (301, Some(Error::Expired)), (-301, Some(Error::Future))]
-        {
-            let header = sign("whsec_a", BODY, NOW.plus_secs(-age));
+        for (age, refusal) in [
+            (300, None),
+            (-300, None),
+            (301, Some(Error::Expired as fn(Timestamp) -> Error)),
+            (-301, Some(Error::Future)),
+        ] {
+            let signed_at = NOW.plus_secs(-age);
+            let expected = refusal.map(|refusal| refusal(signed_at));
+            let header = sign("whsec_a", BODY, signed_at);
             let got = verify(&secrets("whsec_a"), header.as_bytes(), BODY, NOW);
             assert_eq!(got.err(), expected, "age {age}");
         }

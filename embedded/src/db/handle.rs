@@ -75,6 +75,11 @@ impl Db {
         self.write(|_| Ok(())).await
     }
 
+    /// The time of the latest commit that the file remembers.
+    pub async fn latest_commit_at(&self) -> Result<Option<Timestamp>, Error> {
+        self.read_committed(rows::latest_commit_at).await
+    }
+
     /// Deletes at most `max` expired rows of each table; returns how many it deleted of the most affected
     /// one.
     pub async fn prune(&self, now: Timestamp, max: usize) -> Result<usize, Error> {

@@ -161,6 +161,14 @@ pub(super) fn set_policy_state(connection: &Connection, state: &PolicyState) -> 
     Ok(())
 }
 
+/// The time at which the newest row of the ledger was written.
+pub(super) fn latest_commit_at(connection: &Connection) -> Result<Option<Timestamp>, Error> {
+    let newest = "SELECT processed_at FROM ledger ORDER BY rowid DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(newest)?;
+    let micros = statement.query_row((), |row| row.get(0)).optional()?;
+    Ok(micros.map(Timestamp::from_micros))
+}
+
 /// Deletes at most `max` expired rows of each table; returns how many it deleted of the most affected one.
 pub(super) fn prune(connection: &Connection, now: Timestamp, max: usize) -> Result<usize, Error> {
     let mut most = prune_ledger(connection, now, max)?;

@@ -31,6 +31,16 @@ pub fn dynoxide() -> PathBuf {
     present(target().join("tools/dynoxide"), "make tools")
 }
 
+/// libfaketime, which moves the system's time for a process that is started with it.
+#[must_use]
+pub fn faketime() -> PathBuf {
+    let lib = target().join("tools/venv/lib");
+    let versions = std::fs::read_dir(&lib).into_iter().flatten().flatten();
+    let inside = "site-packages/libfaketime/vendor/libfaketime/src/libfaketime.so.1";
+    let mut found = versions.map(|version| version.path().join(inside));
+    present(found.find(|path| path.exists()).unwrap_or_else(|| lib.join(inside)), "make tools")
+}
+
 /// The packaged functions with their template: those of `TIERLIFT_PACKAGE`, or the test package.
 #[must_use]
 pub fn package() -> PathBuf {

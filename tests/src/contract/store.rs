@@ -5,7 +5,7 @@ use tierlift_core::{
     account::Account,
     decide::{Commit, Decision, Loaded, decide, expire},
     id::Version,
-    ledger::Outcome,
+    ledger::{Outcome, SystemEvent},
     ports::{
         LoadKeys, PolicyRecord, PolicyState, Progress, Scan, Store, StoreError, WaitingList,
         WaitingTotals,
@@ -349,7 +349,12 @@ pub async fn remembers_the_policy_and_the_progress_of_its_change<B: StoreBackend
         Some(Progress::Accounts(None)),
         None,
     ] {
-        let state = PolicyState { generation: 7, fingerprint: "f00d".to_owned(), progress };
+        let state = PolicyState {
+            generation: 7,
+            because: SystemEvent::ClockCorrected,
+            fingerprint: "f00d".to_owned(),
+            progress,
+        };
         store.set_policy_state(state.clone()).await.unwrap();
         assert_eq!(store.policy_state().await.unwrap(), Some(state));
     }

@@ -68,10 +68,25 @@ impl TestServer {
         change: impl FnOnce(&mut Settings),
         extend: impl FnOnce(Server) -> Server,
     ) -> Self {
+        Self::open(ManualClock::new(START), |settings, _| change(settings), extend).await
+    }
+
+    /// A server with other settings, on a machine with this clock.
+    pub(crate) async fn start_on(
+        clock: ManualClock,
+        change: impl FnOnce(&mut Settings, &ManualClock),
+    ) -> Self {
+        Self::open(clock, change, |server| server).await
+    }
+
+    async fn open(
+        clock: ManualClock,
+        change: impl FnOnce(&mut Settings, &ManualClock),
+        extend: impl FnOnce(Server) -> Server,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = ManualClock::new(START);
         let mut settings = settings(&folder, clock.clock());
-        change(&mut settings);
+        change(&mut settings, &clock);
         let server = extend(Server::open(settings).await.unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, db) = (listener.local_addr().unwrap(), server.db().clone());

@@ -23,11 +23,17 @@ impl Home {
 
     /// A running server.
     pub(crate) fn serve(&self) -> Tierlift {
+        self.serve_with(|_| {})
+    }
+
+    /// A running server, started by a changed command.
+    pub(crate) fn serve_with(&self, change: impl FnOnce(&mut Command)) -> Tierlift {
         let mut command = Command::new(tools::program("tierlift"));
         let args = ["serve", "--listen", "127.0.0.1:0", "--config", "tierlift.toml"];
         command.args(args).arg("--data").arg(self.data()).current_dir(self.folder.path());
         command.env_clear().env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET);
         command.env("TIERLIFT_JWT_SECRET", JWT_SECRET).env("RUST_LOG", "warn");
+        change(&mut command);
         let program = Program::start(command, &self.log(), |line| {
             line.split("http://").nth(1)?.split(' ').next()?.parse().ok()
         });
@@ -55,7 +61,12 @@ impl Home {
 
     /// Where its programs log to.
     pub(crate) fn log(&self) -> PathBuf {
-        self.folder.path().join("log")
+        self.file("log")
+    }
+
+    /// A file in its folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The data that a server left behind. No server may be running.

@@ -7,7 +7,8 @@ use tierlift_core::{
     account::Account,
     change::Change,
     customer::Customer,
-    decide::{Commit, PolicyChange, change_policy, concerned, settle_under},
+    decide::{Commit, PolicyChange, Redecision, change_policy, concerned, settle_under},
+    ledger::SystemEvent,
     limits::{CONFLICT_RETRIES_MAX, POLICY_COMMITS_AT_ONCE_MAX, POLICY_PAGE_ROWS_MAX},
     policy::Policy,
     ports::{Page, PolicyRecord, PolicyState, Progress, Scan, Store, StoreError},
@@ -25,11 +26,7 @@ pub async fn pending<S: PolicyRecord>(
 ) -> Result<Option<PolicyState>, StoreError> {
     let known = store.policy_state().await?.unwrap_or_default();
     if known.fingerprint != policy.fingerprint() {
-        return Ok(Some(PolicyState {
-            generation: known.generation + 1,
-            fingerprint: policy.fingerprint().to_owned(),
-            progress: Some(Progress::Customers(None)),
-        }));
+        return Ok(Some(known.next(SystemEvent::PolicyChanged, policy.fingerprint())));
     }
     Ok(Some(known).filter(|state| state.progress.is_some()))
 }
@@ -47,7 +44,13 @@ pub async fn note_first<S: Scan + PolicyRecord>(
         return Ok(());
     }
     let fingerprint = policy.fingerprint().to_owned();
-    store.set_policy_state(PolicyState { generation: 0, fingerprint, progress: None }).await
+    store.set_policy_state(PolicyState { fingerprint, ..PolicyState::default() }).await
+}
+
+/// Has [`apply`] decide everything again, since the clock was wrong when some of it was decided.
+pub async fn correct_clock<S: PolicyRecord>(store: &S, policy: &Policy) -> Result<(), StoreError> {
+    let known = store.policy_state().await?.unwrap_or_default();
+    store.set_policy_state(known.next(SystemEvent::ClockCorrected, policy.fingerprint())).await
 }
 
 /// Applies a changed policy to everything, or continues to, until it is done or `deadline` has passed.
@@ -61,18 +64,18 @@ pub async fn apply<S: Store + Scan + PolicyRecord, F: Future<Output = ()> + Send
 ) -> Result<bool, StoreError> {
     let Some(mut state) = pending(store, policy).await? else { return Ok(true) };
     store.set_policy_state(state.clone()).await?;
+    let pass = state.pass();
     while let Some(progress) = state.progress {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Ok(false);
         }
-        let generation = state.generation;
         let next = match progress {
             Progress::Customers(after) => {
                 let page = store.customers(after.as_deref(), POLICY_PAGE_ROWS_MAX).await?;
                 let Page { items, next } = page;
                 let commits = items
                     .into_iter()
-                    .map(|customer| apply_to_customer(store, policy, clock, customer, generation));
+                    .map(|customer| apply_to_customer(store, policy, clock, customer, pass));
                 run(commits, &notify).await?;
                 next.map_or(Progress::Accounts(None), |next| Progress::Customers(Some(next)))
             }
@@ -81,7 +84,7 @@ pub async fn apply<S: Store + Scan + PolicyRecord, F: Future<Output = ()> + Send
                 let Page { items, next } = page;
                 let commits = items
                     .into_iter()
-                    .map(|account| apply_to_account(store, policy, clock, account, generation));
+                    .map(|account| apply_to_account(store, policy, clock, account, pass));
                 run(commits, &notify).await?;
                 if next.is_none() {
                     state.progress = None;
@@ -116,7 +119,7 @@ async fn apply_to_customer<S: Store + Scan>(
     policy: &Policy,
     clock: &Clock,
     customer: Customer,
-    generation: u64,
+    pass: Redecision,
 ) -> Result<Vec<Change>, StoreError> {
     let mut customer = customer;
     for conflicts in 1..=CONFLICT_RETRIES_MAX {
@@ -133,7 +136,7 @@ async fn apply_to_customer<S: Store + Scan>(
         let mut stored = by_user(stored);
         let accounts = users.into_iter().map(|user| (user.clone(), stored.remove(&user))).collect();
         let id = customer.id.clone();
-        let change = change_policy(customer, accounts, generation, policy, clock.now());
+        let change = change_policy(customer, accounts, pass, policy, clock.now());
         let PolicyChange::Commit(commit) = change else { return Ok(Vec::new()) };
         if let Some(changes) = try_commit(store, *commit).await? {
             return Ok(changes);
@@ -152,12 +155,12 @@ async fn apply_to_account<S: Store + Scan>(
     policy: &Policy,
     clock: &Clock,
     account: Account,
-    generation: u64,
+    pass: Redecision,
 ) -> Result<Vec<Change>, StoreError> {
     let mut account = account;
     for conflicts in 1..=CONFLICT_RETRIES_MAX {
         let user = account.user.clone();
-        let change = settle_under(account, generation, policy, clock.now());
+        let change = settle_under(account, pass, policy, clock.now());
         let PolicyChange::Commit(commit) = change else { return Ok(Vec::new()) };
         if let Some(changes) = try_commit(store, *commit).await? {
             return Ok(changes);

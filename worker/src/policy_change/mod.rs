@@ -1,4 +1,5 @@
-//! Previews a changed policy, and applies it to everything that is stored, page by page.
+//! Previews a changed policy, and applies it to everything that is stored, page by page. A clock that was
+//! wrong is corrected in the same way, under the same policy.
 //!
 //! Each customer and account is decided again and committed like an event, with its own ledger row and
 //! notices. Progress is stored after each page, and the ledger rejects a commit that was made before, so a
@@ -7,7 +8,7 @@
 mod apply;
 mod preview;
 
-pub use apply::{apply, note_first, pending};
+pub use apply::{apply, correct_clock, note_first, pending};
 pub use preview::{Difference, Preview, preview};
 
 use std::collections::HashMap;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tierlift_core::{
     account::Account,
-    decide::{PolicyChange, change_policy, concerned, settle_under},
+    decide::{PolicyChange, Redecision, change_policy, concerned, settle_under},
     id::UserId,
+    ledger::SystemEvent,
     limits::POLICY_PAGE_ROWS_MAX,
     policy::{Policy, Role},
     ports::{Scan, StoreError},
@@ -13,6 +14,9 @@ use tierlift_core::{
 };
 
 use super::by_user;
+
+/// Nothing is written, so this pass has no number.
+const PASS: Redecision = Redecision { because: SystemEvent::PolicyChanged, generation: 0 };
 
 /// What a changed policy would do to one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +108,7 @@ impl Changed {
                     (user, account)
                 });
                 let accounts = accounts.collect();
-                let change = change_policy(customer, accounts, 0, policy, now);
+                let change = change_policy(customer, accounts, PASS, policy, now);
                 self.note(change, |user| stored.get(user), policy);
             }
             after = page.next;
@@ -126,7 +130,7 @@ impl Changed {
             for stored in page.items {
                 let changed = self.0.get(&stored.user).map(|(_, account)| account);
                 let account = changed.unwrap_or(&stored).clone();
-                let change = settle_under(account, 0, policy, now);
+                let change = settle_under(account, PASS, policy, now);
                 self.note(change, |_| Some(&stored), policy);
             }
             after = page.next;
