@@ -61,7 +61,7 @@ it('a webhook after the window is explained, and the retry finds it', async () =
   await showsWatch(page, 'pending');
   await page.clock.runFor(61_000);
   await showsWatch(page, 'timed_out');
-  expect(await banner(page).textContent()).toMatch(/not heard of a payment/);
+  expect(await banner(page).textContent()).toMatch(/not see a payment/);
   expect(await buyButton(page).count()).toBe(0);
   await fixture.server.simulate(visitor.userId, 'upgrade');
   await page.getByRole('button', { name: 'Check again' }).click();

@@ -115,7 +115,7 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
     expect(complaints).toEqual([]);
   });
 
-  it('waits for a late webhook, promises nothing, and can be told that there was no payment', async () => {
+  it('waits for a late webhook, promises nothing, and offers to buy again once it is dismissed', async () => {
     example.stripe.late = true;
     const page = await arrive();
     const userId = await signIn(page);
@@ -123,7 +123,7 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
     await pay(page);
     await status(page, 'Confirming your payment');
     await page.clock.runFor(61_000);
-    await status(page, 'not heard of a payment yet');
+    await status(page, 'not see a payment yet');
     await offersNothing(page);
     await page.getByRole('button', { name: 'Check again' }).click();
     await status(page, 'Confirming your payment');
@@ -184,7 +184,7 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
       await status(page, 'Confirming your payment');
       await snap('pending');
       await page.clock.runFor(61_000);
-      await status(page, 'not heard of a payment yet');
+      await status(page, 'not see a payment yet');
       await snap('timed-out');
       await example.stripe.deliver(userId);
       await status(page, 'Your upgrade is active.');

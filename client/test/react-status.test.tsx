@@ -42,7 +42,7 @@ const button = (name: string) =>
   [...host.querySelectorAll('button')].find(({ textContent }) => textContent === name);
 
 describe('somebody who has not paid', () => {
-  it('is never told that a payment is safe, and can say that there is none', () => {
+  it('never reads that a payment is safe, and can say that there is none', () => {
     render();
     for (const status of ['idle', 'pending', 'timed_out', 'pending', 'timed_out'] as const) {
       watch({ status });
@@ -52,7 +52,7 @@ describe('somebody who has not paid', () => {
     expect(client.dismissUpgrade).toHaveBeenCalledOnce();
   });
 
-  it('is told so only once the server knows of the purchase', () => {
+  it('reads so only once the server knows of the purchase', () => {
     render();
     watch({ status: 'timed_out', paymentKnown: true });
     expect(region().textContent).toMatch(/payment has arrived.*not be charged twice/);

@@ -125,7 +125,7 @@ describe('UpgradeStatus', () => {
     await click('#start');
     expect(live()?.textContent).toContain('Confirming');
     await advance(61_000);
-    expect(live()?.textContent).toContain('not heard of a payment');
+    expect(live()?.textContent).toContain('not see a payment');
     await click('.tierlift-status button');
     expect(shown()).toBe('free open pending 1');
     server.setRole('u1', 'paid');

@@ -10,7 +10,7 @@ const FEATURES = ['Unlimited projects', 'The premium report below', 'Answers wit
 /** Short enough for the space that the card reserves for its tallest message. */
 const TEXTS = {
   timedOut:
-    'We have not heard of a payment yet. If you have paid, your plan appears here by itself, and ' +
+    'We do not see a payment yet. If you have paid, your plan appears here by itself, and ' +
     'you need not pay again.',
   dismiss: 'I did not pay',
 };

@@ -26,7 +26,7 @@ function messageOf({ status, paymentKnown }) {
   if (status === 'idle') return '';
   return paymentKnown
     ? 'This is taking longer than usual. Your payment has arrived.'
-    : 'We have not heard of a payment yet. If you have paid, your plan appears here by itself.';
+    : 'We do not see a payment yet. If you have paid, your plan appears here by itself.';
 }
 
 function render() {

@@ -24,7 +24,7 @@ const useEarlyEffect = typeof document === 'undefined' ? useEffect : useLayoutEf
 
 export function TierProvider<Role extends string = UserRole>(props: TierProviderProps<Role>) {
   const { children, toasts, toastTexts } = props;
-  // The context cannot know the names of the roles; the hooks are told them where they are called.
+  // The context cannot know the names of the roles; the hooks name them where they are called.
   const client = props.client as unknown as TierClient;
   useEarlyEffect(() => client.start(), [client]);
   useToasts(client, toasts, toastTexts);

@@ -31,7 +31,7 @@ const TEXTS: UpgradeTexts = {
   pending: 'Confirming your payment…',
   upgraded: 'Your upgrade is active.',
   timedOut:
-    'We have not heard of a payment yet. If you have paid, your plan appears here by itself and you ' +
+    'We do not see a payment yet. If you have paid, your plan appears here by itself and you ' +
     'need not pay again. You can leave this page, or check again now.',
   timedOutPaid:
     'This is taking longer than usual. Your payment has arrived and you will not be charged twice. ' +
