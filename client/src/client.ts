@@ -3,6 +3,7 @@
 
 import { browser } from './environment.js';
 import type { Environment } from './environment.js';
+import { createIdentified } from './identified.js';
 import { createLifecycle } from './lifecycle.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { TierClientOptions, WatchOptions } from './options.js';
@@ -10,7 +11,6 @@ import { reaches } from './roles.js';
 import { createStore } from './store.js';
 import type { TierSnapshot, UpgradeOutcome, User, UserRole } from './types.js';
 import type { UserSession } from './user-session.js';
-import { createWaiters } from './waiters.js';
 
 /** `Role` names the roles of the server's policy, for hosts that want them checked. */
 export interface TierClient<Role extends string = UserRole> {
@@ -56,17 +56,9 @@ export function createTierClient(
 ): TierClient {
   const store = createStore(options.initialUser);
   const starts = new Set<() => void>();
-  /**
-   * Calls made before the user is known, or even before the start: React runs a child's effects
-   * before its provider's.
-   */
-  const identified = createWaiters<UserSession | null>();
-  /** Calls that do not wait for a host that fails. */
-  const failed = createWaiters<null>();
+  const identified = createIdentified<UserSession>();
   let lifecycle: Lifecycle | null = null;
   let destroyed = false;
-  /** Whether the token has been read since the start. */
-  let known = false;
 
   function start(): () => void {
     const stop = (): void => {
@@ -75,16 +67,8 @@ export function createTierClient(
     starts.add(stop);
     if (!destroyed) {
       const env = environment ?? browser();
-      lifecycle ??= createLifecycle({
-        options,
-        store,
-        env,
-        onIdentified: (session) => {
-          known = true;
-          identified.resolve(session);
-        },
-        onFailed: () => failed.resolve(null),
-      });
+      const { resolve: onIdentified, fail: onFailed } = identified;
+      lifecycle ??= createLifecycle({ options, store, env, onIdentified, onFailed });
     }
     return stop;
   }
@@ -92,19 +76,20 @@ export function createTierClient(
   function close(): void {
     lifecycle?.close();
     lifecycle = null;
-    known = false;
   }
 
-  async function whenIdentified(): Promise<UserSession | null> {
-    if (lifecycle?.session) return lifecycle.session;
-    const nobody = destroyed || (known && store.getSnapshot().status === 'signed_out');
-    return nobody ? null : identified.wait();
+  /** Undefined while it is not known who is signed in. */
+  const session = (): UserSession | null | undefined => (destroyed ? null : lifecycle?.session);
+
+  async function patiently(): Promise<UserSession | null> {
+    const known = session();
+    return known === undefined ? identified.wait() : known;
   }
 
-  /** Null if nobody is signed in, or if it cannot be found out now. */
-  async function whenKnown(): Promise<UserSession | null> {
-    if (store.getSnapshot().status === 'error' && !lifecycle?.session) return null;
-    return Promise.race([whenIdentified(), failed.wait()]);
+  async function now(): Promise<UserSession | null> {
+    const known = session();
+    if (known !== undefined) return known;
+    return store.getSnapshot().status === 'error' ? null : identified.tryNow();
   }
 
   return {
@@ -113,24 +98,23 @@ export function createTierClient(
     subscribe: store.subscribe,
     has: (feature) => store.getSnapshot().user?.features.includes(feature) ?? false,
     hasRole: (role) => {
-      const { user, roles: known } = store.getSnapshot();
-      return user !== null && reaches(known, user.role, role);
+      const { user, roles } = store.getSnapshot();
+      return user !== null && reaches(roles, user.role, role);
     },
     start,
     signedIn: () => lifecycle?.identify(),
     signOut: () => lifecycle?.signOut(),
     refreshUserProfile: async () => {
-      const profile = await (await whenKnown())?.poll();
+      const profile = await (await now())?.poll();
       return profile?.outcome === 'ok' ? profile.user : null;
     },
     fetch: async (path, init) => {
-      const session = await whenKnown();
-      if (!session) throw new Error(store.getSnapshot().error?.message ?? 'nobody is signed in');
-      return session.fetch(path, init);
+      const known = await now();
+      if (!known) throw new Error(store.getSnapshot().error?.message ?? 'nobody is signed in');
+      return known.fetch(path, init);
     },
-    watchUpgrade: async (wanted = {}) =>
-      (await whenIdentified())?.upgrade.start(wanted) ?? 'cancelled',
-    dismissUpgrade: () => lifecycle?.session?.upgrade.dismiss(),
+    watchUpgrade: async (wanted = {}) => (await patiently())?.upgrade.start(wanted) ?? 'cancelled',
+    dismissUpgrade: () => session()?.upgrade.dismiss(),
     destroy: () => {
       destroyed = true;
       close();

@@ -4,7 +4,7 @@
 import type { Profile } from './api.js';
 import { transition } from './connection-machine.js';
 import type { ConnectionEvent, ConnectionState, Effect, TimerName } from './connection-machine.js';
-import type { Environment } from './environment.js';
+import type { Environment, Socket } from './environment.js';
 import * as limits from './limits.js';
 import { parseFrame } from './parse.js';
 import type { Frame } from './parse.js';
@@ -36,22 +36,19 @@ export interface Connection {
 
 export function createConnection(options: ConnectionOptions): Connection {
   const { env, store, tokens } = options;
-  const timers = createTimers(env, (type) =>
+  const timers = createTimers(env, (type) => {
     // A hidden page pings only to keep the socket; one that is looked at must find out soon.
-    dispatch(
-      type === 'tick' ? { type, due: env.visible() || isSilent(HIDDEN_SILENCE_MS) } : { type },
-    ),
-  );
+    const due = env.visible() || silence.lasts(HIDDEN_SILENCE_MS);
+    dispatch(type === 'tick' ? { type, due } : { type });
+  });
   let state: ConnectionState = { name: 'idle' };
   /** Counts the states entered, so that a late reply is recognized as late. */
   let entered = 0;
   let socket: FrameSocket | null = null;
-  /** When the server was last heard of, and asked, by the monotonic clock. */
-  let heardAt = 0;
-  let askedAt = 0;
+  const silence = createSilence(env);
 
   function dispatch(event: ConnectionEvent): void {
-    if (event.type === 'frame' || event.type === 'opened') heardAt = env.elapsed();
+    if (event.type === 'frame' || event.type === 'opened') silence.heard();
     const [next, ...effects] = transition(state, event, env.random);
     const changed = next.name !== state.name;
     state = next;
@@ -72,7 +69,8 @@ export function createConnection(options: ConnectionOptions): Connection {
       case 'ask':
         return settle(ask(options, effect[1]));
       case 'dial':
-        return dial(effect[1]);
+        socket = openSocket(options, effect[1], dispatch);
+        return;
       case 'sync':
         return send({ action: 'sync', ...store.version() });
       case 'ping':
@@ -98,31 +96,35 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function send(frame: ClientFrame): void {
-    askedAt = env.elapsed();
+    silence.asked();
     socket?.send(frame);
   }
-
-  function dial(token: string): void {
-    try {
-      socket = openSocket(options, token, dispatch);
-    } catch {
-      // The token is no valid subprotocol, or the page forbids sockets.
-      settle(Promise.resolve({ type: 'closed', code: 1006, now: env.elapsed() }));
-    }
-  }
-
-  const isSilent = (ms: number): boolean => env.elapsed() - heardAt >= ms;
 
   return {
     start: () => dispatch({ type: 'start' }),
     stop: () => dispatch({ type: 'stop' }),
     wake: () => dispatch({ type: 'wake' }),
     watched: () => {
-      const asked = askedAt > heardAt;
       // A hidden page's timers may be a minute late, so an overdue one is made up for.
-      if (asked && env.elapsed() - askedAt > limits.REPLY_MS_MAX) dispatch({ type: 'deadline' });
-      else if (isSilent(limits.WATCHED_SILENCE_MS_MAX)) dispatch({ type: 'tick', due: !asked });
+      if (silence.isOverdue()) dispatch({ type: 'deadline' });
+      else if (silence.lasts(limits.WATCHED_SILENCE_MS_MAX)) {
+        dispatch({ type: 'tick', due: !silence.isAsked() });
+      }
     },
+  };
+}
+
+/** For how long the server was silent, and whether it was asked to speak, by the monotonic clock. */
+function createSilence({ elapsed }: Pick<Environment, 'elapsed'>) {
+  let heardAt = 0;
+  let askedAt = 0;
+  const isAsked = (): boolean => askedAt > heardAt;
+  return {
+    heard: () => void (heardAt = elapsed()),
+    asked: () => void (askedAt = elapsed()),
+    isAsked,
+    isOverdue: () => isAsked() && elapsed() - askedAt > limits.REPLY_MS_MAX,
+    lasts: (ms: number) => elapsed() - heardAt >= ms,
   };
 }
 
@@ -145,27 +147,21 @@ interface FrameSocket {
 }
 
 function openSocket(
-  { env, url, userId, onFrame, onOtherUser }: ConnectionOptions,
+  options: ConnectionOptions,
   token: string,
   dispatch: (event: ConnectionEvent) => void,
 ): FrameSocket {
-  const socket = env.socket(url, ['tierlift.v1', `bearer.${token}`]);
-  let released = false;
-  const closed = (code: number): void => {
-    if (released) return;
-    release();
-    dispatch({ type: 'closed', code, now: env.elapsed() });
-  };
-  const release = (): void => {
-    released = true;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-  };
-  socket.onopen = () => dispatch({ type: 'opened', now: env.elapsed() });
-  socket.onclose = ({ code }) => {
-    closed(code);
-  };
-  socket.onmessage = ({ data }) => {
-    const frame = parseFrame(data, userId);
+  const { env, url, userId, onFrame, onOtherUser } = options;
+  let socket: Socket | null = null;
+  let live = true;
+
+  function closed(code: number): void {
+    if (live) dispatch({ type: 'closed', code, now: env.elapsed() });
+    live = false;
+  }
+
+  function receive(data: unknown): void {
+    const frame = live ? parseFrame(data, userId) : null;
     if (!frame) return;
     if (frame.type === 'CLOSE') closed(frame.code);
     else if ('user' in frame && frame.user.userId !== userId) onOtherUser();
@@ -173,22 +169,31 @@ function openSocket(
       dispatch({ type: 'frame' });
       onFrame(frame);
     }
-  };
+  }
+
+  /** What the platform refuses ends the socket, after what is being done now. */
+  function attempt(work: () => void): void {
+    try {
+      work();
+    } catch {
+      queueMicrotask(() => closed(1006));
+    }
+  }
+
+  attempt(() => {
+    // It throws where sockets are denied, or where the token is no valid subprotocol.
+    socket = env.socket(url, ['tierlift.v1', `bearer.${token}`]);
+    socket.onopen = () => {
+      if (live) dispatch({ type: 'opened', now: env.elapsed() });
+    };
+    socket.onclose = ({ code }) => closed(code);
+    socket.onmessage = ({ data }) => receive(data);
+  });
   return {
-    send: (frame) => {
-      try {
-        socket.send(JSON.stringify(frame));
-      } catch {
-        queueMicrotask(() => closed(1006));
-      }
-    },
+    send: (frame) => attempt(() => socket?.send(JSON.stringify(frame))),
     close: () => {
-      release();
-      try {
-        socket.close(1000);
-      } catch {
-        // It cannot be used, and nothing is heard of it any more.
-      }
+      live = false;
+      attempt(() => socket?.close(1000));
     },
   };
 }

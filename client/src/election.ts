@@ -33,11 +33,10 @@ export interface Election {
 export function createElection(options: ElectionOptions): Election {
   const { name, env, live, post, onPosition, onWatched } = options;
   const lock = createLock({ name, env, onHeld, onLost });
+  const probe = createProbe(options, () => position === 'follower', steal);
   let position: TabPosition | null = null;
   /** How often this tab lost the lock. */
   let losses = 0;
-  let cancelTakeover: (() => void) | null = null;
-  let cancelInterval: (() => void) | undefined;
   let cancelNext: (() => void) | undefined;
 
   function take(next: TabPosition): void {
@@ -46,7 +45,7 @@ export function createElection(options: ElectionOptions): Election {
   }
 
   function drop(): void {
-    leaderAlive();
+    probe.answered();
     cancelNext?.();
     lock.drop();
   }
@@ -61,8 +60,16 @@ export function createElection(options: ElectionOptions): Election {
     if (env.locks) lock.request(env.locks, how);
   }
 
+  function steal(): void {
+    queue({ steal: true });
+    // A theft is granted at once. A platform that does not answer it never grants anything.
+    cancelNext = env.setTimer(() => {
+      if (position === 'follower') solo();
+    }, limits.STEAL_MS_MAX);
+  }
+
   function onHeld(): void {
-    leaderAlive();
+    probe.answered();
     cancelNext?.();
     take('leader');
     post({ type: 'ALIVE' });
@@ -76,36 +83,6 @@ export function createElection(options: ElectionOptions): Election {
     cancelNext = env.setTimer(queue, limits.LOCK_RETRY_DELAY_MS);
   }
 
-  function probe(wake: boolean, patienceMs: number): void {
-    if (position !== 'follower') return;
-    cancelTakeover ??= env.setTimer(steal, patienceMs);
-    post({ type: 'PROBE', wake });
-  }
-
-  function probeLeader(wake: boolean): void {
-    probe(wake, limits.PROBE_REPLY_MS_MIN + env.random() * limits.PROBE_REPLY_MS_JITTER);
-  }
-
-  function leaderAlive(): void {
-    cancelTakeover?.();
-    cancelTakeover = null;
-  }
-
-  function steal(): void {
-    queue({ steal: true });
-    // A theft is granted at once. A platform that does not answer it never grants anything.
-    cancelNext = env.setTimer(() => {
-      if (position === 'follower') solo();
-    }, limits.STEAL_MS_MAX);
-  }
-
-  function probeRegularly(): void {
-    cancelInterval = env.setTimer(() => {
-      probeRegularly();
-      if (env.visible()) probeLeader(false);
-    }, limits.PROBE_INTERVAL_MS);
-  }
-
   return {
     join: () => {
       if (position) return;
@@ -114,20 +91,54 @@ export function createElection(options: ElectionOptions): Election {
       take('follower');
       queue();
       // Reveals locks that never answer. A leader that is merely busy has the time to reply.
-      cancelNext = env.setTimer(() => probe(false, limits.JOIN_REPLY_MS_MAX), limits.JOIN_MS);
-      probeRegularly();
+      cancelNext = env.setTimer(() => probe.send(false, limits.JOIN_REPLY_MS_MAX), limits.JOIN_MS);
+      probe.start();
     },
     leave: () => {
       drop();
-      cancelInterval?.();
+      probe.stop();
       position = null;
     },
-    probeLeader,
+    probeLeader: probe.send,
     receive: (message) => {
-      if (message.type === 'ALIVE') return leaderAlive();
+      if (message.type === 'ALIVE') return probe.answered();
       if (position !== 'leader') return;
       post({ type: 'ALIVE' });
       onWatched(message.wake);
+    },
+  };
+}
+
+/** A follower's question whether the leader is alive, asked regularly while the page is visible. */
+function createProbe(
+  { env, post }: Pick<ElectionOptions, 'env' | 'post'>,
+  isFollower: () => boolean,
+  onSilence: () => void,
+) {
+  let cancelWait: (() => void) | null = null;
+  let cancelInterval: (() => void) | undefined;
+
+  function send(wake: boolean, patienceMs = limits.PROBE_REPLY_MS_MIN): void {
+    if (!isFollower()) return;
+    const ms = patienceMs + env.random() * limits.PROBE_REPLY_MS_JITTER;
+    cancelWait ??= env.setTimer(onSilence, ms);
+    post({ type: 'PROBE', wake });
+  }
+
+  function start(): void {
+    cancelInterval = env.setTimer(() => {
+      start();
+      if (env.visible()) send(false);
+    }, limits.PROBE_INTERVAL_MS);
+  }
+
+  return {
+    send,
+    start,
+    stop: () => cancelInterval?.(),
+    answered: () => {
+      cancelWait?.();
+      cancelWait = null;
     },
   };
 }

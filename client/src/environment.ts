@@ -103,9 +103,13 @@ export function browser(platform: Platform = globalThis): Environment {
       return () => attempt(() => platform.removeEventListener(type, handler, true), undefined);
     },
     visible: () => attempt(() => !platform.document.hidden, true),
-    // eslint-disable-next-line no-console -- the one place where the client speaks to developers
     warn: (line) => console.warn(line),
   };
+}
+
+/** A time of the server, in ms since the Unix epoch. NaN for anything else. */
+export function timeOf(text: string | null): number {
+  return Date.parse(text ?? '');
 }
 
 function attempt<T>(work: () => T, otherwise: T): T {

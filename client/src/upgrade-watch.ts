@@ -16,12 +16,20 @@
 import type { Environment } from './environment.js';
 import type { WatchOptions } from './options.js';
 import { createSchedule } from './schedule.js';
-import { NO_UPGRADE } from './store.js';
 import type { Store } from './store.js';
 import type { UpgradeOutcome, User } from './types.js';
 import { createWaiters } from './waiters.js';
-import { beforeOf, isReached, isSame, nextWatch, observed } from './watch.js';
-import type { Before, Watch } from './watch.js';
+import {
+  isDismissed,
+  isOpen,
+  isReached,
+  isSame,
+  nextWatch,
+  observed,
+  stateOf,
+  viewOf,
+} from './watch.js';
+import type { Watch } from './watch.js';
 import { readWatch, writeWatch } from './watch-storage.js';
 
 export interface UpgradeWatchOptions {
@@ -55,119 +63,116 @@ export interface UpgradeWatch {
 
 export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
   const { userId, env, poll, store } = options;
-  const outcome = createWaiters<UpgradeOutcome>();
-  let watch: Watch | null = null;
-  /** Whether this tab polls itself, rather than leaving that to the tab that began the watch. */
-  let polls = false;
-  /** The checkout that was dismissed in this page, for where nothing can be stored. */
-  let dismissed: string | null = null;
-  const schedule = createSchedule(env, onAttempt, () => finish('timed_out'));
-
-  async function onAttempt(attempt: number): Promise<void> {
-    show(attempt);
-    // The leader polls for every tab, because the tab that began the watch may be gone.
-    if (polls || store.getSnapshot().position !== 'follower') await poll();
-  }
-
-  function show(attempt = store.getSnapshot().upgrade.attempt): void {
-    if (!watch || watch.status === 'dismissed') return store.patch({ upgrade: NO_UPGRADE });
-    const { status, role, checkoutSessionId, paymentKnown } = watch;
-    store.patch({ upgrade: { status, attempt, role, checkoutSessionId, paymentKnown } });
-  }
-
-  function save(next: Watch): void {
-    watch = next;
-    writeWatch(options, next);
-  }
-
-  function begin(next: Watch): void {
-    watch = next;
-    // A clock that was set back makes no watch longer.
-    schedule.start(Math.max(0, env.now() - next.startedAt));
-  }
-
-  function finish(status: 'upgraded' | 'timed_out'): void {
-    if (!watch) return;
-    schedule.stop();
-    save({ ...watch, status });
-    show();
-    outcome.resolve(status);
-  }
-
-  function stop(): void {
-    schedule.stop();
-    watch = null;
-    polls = false;
-    outcome.resolve('cancelled');
-  }
-
-  function clear(): void {
-    stop();
-    show();
-  }
+  const run = createRun(options);
 
   function start(wanted: WatchOptions): Promise<UpgradeOutcome> {
-    const last = watch ?? readWatch(options);
-    const checkout = wanted.checkoutSessionId;
-    const gone = last?.status === 'dismissed' ? last.checkoutSessionId : dismissed;
-    if (checkout && checkout === gone) return Promise.resolve('cancelled');
-    const next = nextWatch(last, wanted, { userId, startedAt: env.now(), before: shownState() });
-    const joins = watch?.status === 'pending' && isSame(watch, next);
-    if (joins && !polls) void poll();
-    polls = true;
+    const last = run.watch ?? readWatch(options);
+    if (isDismissed(last, wanted)) return Promise.resolve('cancelled');
+    const begun = { userId, startedAt: env.now(), before: stateOf(store.getSnapshot()) };
+    const next = nextWatch(last, wanted, begun);
+    const joins = run.watch?.status === 'pending' && isSame(run.watch, next);
+    if (joins && !run.polls) void poll();
+    run.polls = true;
     if (!joins) {
-      save(next);
-      schedule.start(0);
+      run.save(next);
+      run.begin(next);
     }
-    return outcome.wait();
-  }
-
-  /** The state when the watch begins, if the server has reported it. */
-  function shownState(): Before | null {
-    const { user, isStale } = store.getSnapshot();
-    return user && !isStale ? beforeOf(user) : null;
+    return run.outcome();
   }
 
   function load(): void {
     const stored = readWatch(options);
-    if (stored?.status !== 'pending' && stored?.status !== 'timed_out') return;
-    polls = true;
-    begin({ ...stored, status: 'pending' });
+    if (!isOpen(stored)) return;
+    run.polls = true;
+    run.begin({ ...stored, status: 'pending' });
   }
 
   function follow(): void {
     const stored = readWatch(options);
+    const { watch } = run;
     if (!stored || stored.status === 'dismissed') {
-      if (watch && watch.status !== 'upgraded') clear();
+      if (isOpen(watch)) run.end(stored);
     } else if (stored.status !== 'pending') {
-      if (watch?.status === 'pending') finish(stored.status);
+      if (watch?.status === 'pending') run.finish(stored.status);
     } else if (stored.startedAt !== watch?.startedAt) {
-      polls = false;
-      begin(stored);
+      run.polls = false;
+      run.begin(stored);
     }
   }
 
   function observe(user: User): void {
-    if (watch?.status !== 'pending' && watch?.status !== 'timed_out') return;
+    const { watch } = run;
+    if (!isOpen(watch)) return;
     const { roles } = store.getSnapshot();
     const next = observed(watch, user, roles);
-    if (next !== watch) save(next);
-    if (isReached(next, user, roles, env.now())) finish('upgraded');
-    else show();
+    const news = next !== watch;
+    if (news) run.save(next);
+    if (isReached(next, user, roles, env.now())) run.finish('upgraded');
+    else if (news) run.show();
   }
 
-  function dismiss(): void {
-    if (watch) {
-      dismissed = watch.checkoutSessionId;
-      save({ ...watch, status: 'dismissed' });
-    }
-    clear();
+  return {
+    start,
+    load,
+    follow,
+    observe,
+    dismiss: () => {
+      if (!run.watch) return;
+      run.save({ ...run.watch, status: 'dismissed' });
+      run.end(run.watch);
+    },
+    forget: () => {
+      writeWatch(options, null);
+      run.end(null);
+    },
+    stop: () => run.end(null),
+  };
+}
+
+/** The watch that this tab runs: what it is, its schedule, and who waits for its outcome. */
+function createRun(options: UpgradeWatchOptions) {
+  const { env, poll, store } = options;
+  const waiters = createWaiters<UpgradeOutcome>();
+  const schedule = createSchedule(env, onAttempt, () => run.finish('timed_out'));
+  const run = {
+    watch: null as Watch | null,
+    /** Whether this tab polls itself, rather than leaving that to the tab that began the watch. */
+    polls: false,
+    outcome: waiters.wait,
+    show(attempt?: number): void {
+      store.patch({ upgrade: viewOf(run.watch, attempt ?? store.getSnapshot().upgrade.attempt) });
+    },
+    save(next: Watch): void {
+      run.watch = next;
+      writeWatch(options, next);
+    },
+    begin(next: Watch): void {
+      run.watch = next;
+      // A clock that was set back makes no watch longer.
+      schedule.start(Math.max(0, env.now() - next.startedAt));
+    },
+    finish(status: 'upgraded' | 'timed_out'): void {
+      if (!run.watch) return;
+      schedule.stop();
+      run.save({ ...run.watch, status });
+      run.show();
+      waiters.resolve(status);
+    },
+    /** Ends it. What is left is null, or a watch that was dismissed. */
+    end(left: Watch | null): void {
+      schedule.stop();
+      run.watch = left;
+      run.polls = false;
+      run.show();
+      waiters.resolve('cancelled');
+    },
+  };
+
+  async function onAttempt(attempt: number): Promise<void> {
+    run.show(attempt);
+    // The leader polls for every tab, because the tab that began the watch may be gone.
+    if (run.polls || store.getSnapshot().position !== 'follower') await poll();
   }
 
-  function forget(): void {
-    writeWatch(options, null);
-    clear();
-  }
-
-  return { start, load, follow, observe, dismiss, forget, stop };
+  return run;
 }

@@ -4,14 +4,18 @@
 import { createApi } from './api.js';
 import type { Api, Profile } from './api.js';
 import { createConnection } from './connection.js';
+import type { Connection } from './connection.js';
 import { createElection } from './election.js';
+import type { Election } from './election.js';
 import type { Environment } from './environment.js';
 import type { Report } from './errors.js';
 import type { TierClientOptions } from './options.js';
 import type { Store } from './store.js';
 import { createSync } from './sync.js';
+import type { Sync } from './sync.js';
 import type { SessionMessage, Tabs } from './tabs.js';
 import { UserChanged, createTokens } from './tokens.js';
+import type { Tokens } from './tokens.js';
 import type { User } from './types.js';
 import { createUpgradeWatch } from './upgrade-watch.js';
 import type { UpgradeWatch } from './upgrade-watch.js';
@@ -55,7 +59,7 @@ export interface UserSession {
 
 export function createUserSession(parts: UserSessionOptions): UserSession {
   const { options, store, env, place, tabs, report, userId } = parts;
-  const { baseUrl, socketUrl, name } = place;
+  const { baseUrl, name } = place;
   const shared = { store, env, userId };
   const post = (message: SessionMessage): void => tabs.post(userId, message);
   let closed = false;
@@ -78,28 +82,8 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
     observe: (user: User) => upgrade.observe(user),
     onRevoked: parts.onRevoked,
   });
-  const { poll, onFrame } = sync;
-  const onOtherUser = parts.onForeignFrame;
-  const connection = createConnection({
-    ...shared,
-    url: socketUrl,
-    tokens,
-    poll,
-    onFrame,
-    onOtherUser,
-  });
-  const election = createElection({
-    env,
-    name: `${name}:leader:${userId}`,
-    live: tabs.live,
-    post,
-    onPosition: (position) => {
-      store.patch({ position });
-      if (position === 'follower') connection.stop();
-      else connection.start();
-    },
-    onWatched: (wake) => (wake ? connection.wake() : connection.watched()),
-  });
+  const { poll } = sync;
+  const { connection, election } = createUplink(parts, post, tokens, sync);
   const upgrade = createUpgradeWatch({ ...shared, key: `${name}:upgrade:${userId}`, poll });
 
   function suspend(): void {
@@ -143,4 +127,31 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
       suspend();
     },
   };
+}
+
+/** The socket, and the election of the tab that keeps it. */
+function createUplink(
+  { store, env, place, tabs, userId, onForeignFrame }: UserSessionOptions,
+  post: (message: SessionMessage) => void,
+  tokens: Tokens,
+  { poll, onFrame }: Sync,
+): { connection: Connection; election: Election } {
+  const connection = createConnection({
+    ...{ env, store, userId, tokens, poll, onFrame },
+    url: place.socketUrl,
+    onOtherUser: onForeignFrame,
+  });
+  const election = createElection({
+    env,
+    name: `${place.name}:leader:${userId}`,
+    live: tabs.live,
+    post,
+    onPosition: (position) => {
+      store.patch({ position });
+      if (position === 'follower') connection.stop();
+      else connection.start();
+    },
+    onWatched: (wake) => (wake ? connection.wake() : connection.watched()),
+  });
+  return { connection, election };
 }

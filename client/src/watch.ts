@@ -1,9 +1,11 @@
 // What a watch for an upgrade waits for, and what it knows, as pure functions of its state and a user's.
 
+import { timeOf } from './environment.js';
 import * as limits from './limits.js';
 import type { WatchOptions } from './options.js';
 import { rankOf, reaches } from './roles.js';
-import type { User, UserRole } from './types.js';
+import { NO_UPGRADE } from './store.js';
+import type { TierSnapshot, UpgradeView, User, UserRole } from './types.js';
 
 export interface Watch {
   v: 2;
@@ -22,7 +24,33 @@ export type Before = Pick<User, 'role' | 'subscriptionActive' | 'status'>;
 
 type Roles = readonly UserRole[];
 
-export function beforeOf({ role, subscriptionActive, status }: User): Before {
+/** Whether somebody may still wait for it. */
+export function isOpen(watch: Watch | null): watch is Watch {
+  return watch?.status === 'pending' || watch?.status === 'timed_out';
+}
+
+/** Whether the wanted checkout is the one that was dismissed. */
+export function isDismissed(last: Watch | null, { checkoutSessionId }: WatchOptions): boolean {
+  return (
+    last?.status === 'dismissed' &&
+    checkoutSessionId !== undefined &&
+    last.checkoutSessionId === checkoutSessionId
+  );
+}
+
+/** What a page shows of it. */
+export function viewOf(watch: Watch | null, attempt: number): UpgradeView {
+  if (!watch || watch.status === 'dismissed') return NO_UPGRADE;
+  const { status, role, checkoutSessionId, paymentKnown } = watch;
+  return { status, attempt, role, checkoutSessionId, paymentKnown };
+}
+
+/** The state of the user when a watch begins, if the server has reported it. */
+export function stateOf({ user, isStale }: TierSnapshot): Before | null {
+  return user && !isStale ? beforeOf(user) : null;
+}
+
+function beforeOf({ role, subscriptionActive, status }: User): Before {
   return { role, subscriptionActive, status };
 }
 
@@ -37,7 +65,7 @@ export function nextWatch(
   wanted: WatchOptions,
   begun: Pick<Watch, 'userId' | 'startedAt' | 'before'>,
 ): Watch {
-  const earlier = last?.status === 'pending' || last?.status === 'timed_out' ? last : null;
+  const earlier = isOpen(last) ? last : null;
   const next: Watch = {
     ...begun,
     v: 2,
@@ -76,7 +104,7 @@ export function isReached({ role, before }: Watch, user: User, roles: Roles, now
   const rank = rankOf(roles, user.role);
   const rankBefore = rankOf(roles, before?.role ?? user.role);
   // The webhook may have been faster than the way back from the checkout.
-  const ageMs = now - Date.parse(user.roleAssignedAt ?? '');
+  const ageMs = now - timeOf(user.roleAssignedAt);
   const isFresh = rank > 0 && rank === rankBefore && Math.abs(ageMs) < limits.ROLE_AGE_MS_MAX;
   return rank > rankBefore || isFresh;
 }
