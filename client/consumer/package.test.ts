@@ -80,6 +80,19 @@ describe('the tarball of a fresh clone', () => {
   });
 });
 
+describe('a publisher', () => {
+  const SCRIPT = resolve(import.meta.dirname, '../scripts/publish.js');
+  const publish = (manifest: object) => {
+    folder.write('publisher/package.json', JSON.stringify(manifest));
+    return run(folder.at('publisher'), 'node', SCRIPT);
+  };
+
+  it('has to say where the source is, or every link on npm is dead', () => {
+    expect(() => publish({})).toThrow('names no repository');
+    expect(publish({ repository: { url: 'https://example.com/x', directory: 'client' } })).toBe('');
+  });
+});
+
 describe('a host', () => {
   const entries = [
     "'@tierlift/client'",
