@@ -30,7 +30,7 @@ export interface Connection {
   stop: () => void;
   /** The network is back or the page is shown: tests the socket, or dials now. */
   wake: () => void;
-  /** Somebody looks at another tab, which hears of changes through this socket. */
+  /** Somebody looks at another tab, which receives its changes through this socket. */
   watched: () => void;
 }
 

@@ -1,4 +1,4 @@
-// Tells developers what is wrong: in the snapshot, to the host, and for what they must mend in one line
+// Tells developers what is wrong: in the snapshot, to the host, and for what they must fix in one line
 // of the console. It decides nothing and repairs nothing.
 
 import { callHost } from './callback.js';
@@ -12,7 +12,7 @@ const MESSAGES: Record<string, string> = {
   'token.unreadable': 'getToken returned no JWT with a “sub”',
   'token.invalid': 'the server does not accept the token: compare its secret or issuer',
   'token.missing': 'the server received no token',
-  'user.mismatch': 'the server answered for another user than the “sub” of the token',
+  'user.mismatch': 'the server reported another user than the “sub” of the token',
   'server.unreachable': 'no answer: check baseUrl, and that allowed_origins lists this page',
   'server.unexpected': 'the answer is not that of a tierlift server: check baseUrl',
   'origin.refused': 'allowed_origins does not list this page',

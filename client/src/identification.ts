@@ -19,7 +19,7 @@ export interface IdentificationOptions {
 export interface Identification {
   /** Asks now. */
   start: (reason: TokenReason) => void;
-  /** Asks soon, so that news of other tabs cannot make a loop. */
+  /** Asks soon, so that messages of other tabs cannot make a loop. */
   soon: () => void;
   later: (ms: number) => void;
   cancel: () => void;

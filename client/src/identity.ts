@@ -1,5 +1,5 @@
-// Who is signed in: one session for the user that the host's token names, and none for anybody else. It
-// is told by the host, by other tabs and by the server, and tells the other tabs.
+// Who is signed in: one session for the user that the host's token names, and none for anybody else. The
+// host, other tabs and the server report a change, and this tab reports it to the others.
 
 import { callHost } from './callback.js';
 import { subjectOf } from './claims.js';

@@ -28,7 +28,7 @@ export const TOKEN_MS_MAX = 10_000;
 /** More changes of the user than this within the time: a host that cannot decide. */
 export const USER_CHANGES_MAX = 5;
 export const USER_CHANGES_MS = 10_000;
-/** Delay before such a host is asked again. Other tabs' news is also acted on no more often. */
+/** Delay before such a host is asked again. Messages of other tabs are also acted on no more often. */
 export const USER_CHANGE_DELAY_MS = 1_000;
 export const IDENTIFY_GAP_MS = 250;
 /** A token's renewal waits no longer than this for another tab's. */

@@ -62,7 +62,7 @@ export function createPoller(options: PollerOptions): Poller {
   async function ask(): Promise<Profile> {
     let profile = await api.profile(null);
     const seen = store.version();
-    // The server is behind what this page has seen. Only if it is told so can it know better.
+    // The server is behind what this page has seen. Only if it learns that can it correct itself.
     const behind = profile.outcome === 'ok' && compare(profile.user, seen) < 0;
     if (behind && !closed) profile = await api.profile(seen);
     if (!closed) apply(profile);

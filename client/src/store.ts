@@ -123,7 +123,7 @@ export function createStore(initialUser?: InitialUser | null): Store {
     confirmed = true;
     const part = { user, roles, status: 'ready', isStale: false, error: null } as const;
     if (shown && sameJson(shown, user)) {
-      // What surrounds the state may still be news.
+      // What surrounds the state may still have changed.
       if (isStale || error || roles !== before) patch({ ...part, user: shown });
       return 'same';
     }

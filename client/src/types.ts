@@ -134,7 +134,7 @@ export interface UpgradeView<Role extends string = UserRole> {
 /**
  * Why the client cannot do its work now. `token.failed`: `getToken` threw, rejected or did not answer.
  * `token.unreadable`: it returned something other than a JWT with a `sub`. `user.mismatch`: the server
- * answered for another user. `server.unreachable`: no answer, which is also how a browser reports an
+ * reported another user. `server.unreachable`: no answer, which is also how a browser reports an
  * origin that the server does not list. `server.unexpected`: an answer that is not tierlift's. The
  * rest is the code of the server's refusal.
  */
@@ -168,7 +168,7 @@ export interface TierSnapshot<Role extends string = UserRole> {
   user: User<Role> | null;
   /**
    * Whether the user shown is not confirmed: an `initialUser` that the server has not answered yet, or
-   * the last known state while the token is refused or the server is away.
+   * the last known state while the token is refused or the server is unreachable.
    */
   isStale: boolean;
   /** The roles of the server's policy, lowest first. Empty until the server has reported them. */

@@ -89,7 +89,7 @@ export function observed(watch: Watch, user: User, roles: Roles): Watch {
   return news ? { ...watch, paymentKnown: true } : watch;
 }
 
-/** Only what became active since the watch began tells of a payment. */
+/** Only what became active since the watch began proves a payment. */
 function isPaid(before: Before, user: User, roles: Roles): boolean {
   const paid = user.status === 'active' || user.status === 'trialing';
   return (

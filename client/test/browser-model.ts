@@ -27,6 +27,13 @@ function denied(): never {
   throw new DOMException('The operation is insecure.', 'SecurityError');
 }
 
+/** Something that `new` can be used on, as a platform's constructor. */
+function constructorOf(make: (...args: never[]) => object): unknown {
+  return function construct(...args: never[]): object {
+    return make(...args);
+  };
+}
+
 const never = new Promise<never>(() => undefined);
 
 export class FakeBrowser {
@@ -258,7 +265,7 @@ export class FakeTab {
       request: (name: string, how: LockOptions, work: () => Promise<unknown>) => {
         const denial = this.browser.denial('locks');
         if (denial === 'throws') denied();
-        if (denial === 'rejects') return Promise.reject(new DOMException('', 'SecurityError'));
+        if (denial === 'rejects') return Promise.resolve().then(denied);
         return denial ? never : this.browser.locks.request(this, name, how, work);
       },
     };
@@ -273,44 +280,30 @@ export class FakeTab {
       return new Promise((resolve, reject) => {
         const { signal } = init;
         signal?.addEventListener('abort', () => reject(new DOMException('', 'AbortError')));
-        settled.then(
-          (response) => this.run(() => resolve(response)),
-          (error: unknown) => this.run(() => reject(error as Error)),
-        );
+        const fail = (): void => this.run(() => reject(new TypeError('Failed to fetch')));
+        settled.then((response) => this.run(() => resolve(response)), fail);
       });
     };
   }
 
-  private abortController() {
-    const { browser } = this;
-    return browser.denial('abort')
-      ? class {
-          constructor() {
-            denied();
-          }
-        }
-      : AbortController;
+  private abortController(): unknown {
+    return this.browser.denial('abort') ? denied : AbortController;
   }
 
-  private webSocket() {
-    const tab = this;
-    return class extends FakeSocket {
-      constructor(url: string, protocols: string[]) {
-        const how = tab.browser.denial('socket');
-        if (how === 'throws') denied();
-        super(tab.browser.server, url, protocols, (task) => tab.run(task), how);
-        tab.dialed.push(this);
-      }
+  private webSocket(): unknown {
+    const { server } = this.browser;
+    const open = (url: string, protocols: string[]): FakeSocket => {
+      const how = this.browser.denial('socket');
+      if (how === 'throws') denied();
+      const socket = new FakeSocket(server, url, protocols, (task) => this.run(task), how);
+      this.dialed.push(socket);
+      return socket;
     };
+    return constructorOf(open);
   }
 
-  private channel() {
-    const tab = this;
-    return class extends FakeChannel {
-      constructor(name: string) {
-        super(tab, name);
-      }
-    };
+  private channel(): unknown {
+    return constructorOf((name: string) => new FakeChannel(this, name));
   }
 
   private storage(): object {

@@ -79,7 +79,7 @@ describe('locks that are refused', () => {
     harness.without({});
     const request = vi.fn(() => Promise.reject(new DOMException('', 'SecurityError')));
     const tab = harness.browser.openTab();
-    tab.env.locks = { request } as never;
+    tab.env.locks = { request };
     await harness.advance(60 * SECOND_MS);
     expect(position(tab)).toBe('solo');
     expect(request).toHaveBeenCalledTimes(1);
@@ -89,7 +89,7 @@ describe('locks that are refused', () => {
     harness.without({});
     const request = vi.fn(() => Promise.reject(new DOMException('', 'AbortError')));
     const tab = harness.browser.openTab();
-    tab.env.locks = { request } as never;
+    tab.env.locks = { request };
     await harness.advance(60 * SECOND_MS);
     expect(position(tab)).toBe('solo');
     expect(request.mock.calls.length).toBeLessThanOrEqual(limits.LOCK_LOSSES_MAX + 1);

@@ -1,4 +1,4 @@
-// What is wrong is said once: in the snapshot, to the host, and for what a developer must mend in one
+// What is wrong is said once: in the snapshot, to the host, and for what a developer must fix in one
 // line of the console.
 
 import { describe, expect, it, vi } from 'vitest';
@@ -50,7 +50,7 @@ describe.each(cases)('%s', (_, code, options, fetch) => {
     const onError = vi.fn();
     const tab = harness.browser.openTab('u1', { ...options, onError });
     if (fetch) {
-      tab.env.fetch = fetch as never;
+      tab.env.fetch = fetch;
       harness.server.socketsBlocked = true;
     }
     await harness.advance(MINUTE_MS);
@@ -62,7 +62,7 @@ describe.each(cases)('%s', (_, code, options, fetch) => {
 
   it('does not make a caller wait for ever', async () => {
     const tab = harness.browser.openTab('u1', options);
-    if (fetch) tab.env.fetch = fetch as never;
+    if (fetch) tab.env.fetch = fetch;
     const profile = tab.client.refreshUserProfile();
     const settled = vi.fn();
     void tab.client.fetch('/guarded').then(settled, settled);
@@ -79,7 +79,7 @@ it('a wrong secret is said as what it is, and signs nobody out', async () => {
   expect(tab!.warnings).toHaveLength(1);
 });
 
-it('an error is over when it is over, and is told again when it comes back', async () => {
+it('an error is over when it is over, and is reported again when it comes back', async () => {
   const onError = vi.fn();
   const tab = harness.browser.openTab('u1', { onError });
   harness.server.up = false;

@@ -12,7 +12,7 @@ const harness = createHarness();
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 
-/** A token of `u1` that ends so many seconds from now. */
+/** A token of `u1` that ends `seconds` from now. */
 const lasting = (seconds: number, rev = 0, more: object = {}) =>
   tokenFor('u1', rev, { exp: Math.floor(Date.now() / SECOND_MS) + seconds, ...more });
 
@@ -86,7 +86,7 @@ describe('a token that expires while the page is open', () => {
     expect(host.onSignOut).not.toHaveBeenCalled();
   });
 
-  it('is told by a frame where no close code can be sent', async () => {
+  it('arrives as a frame where no close code can be sent', async () => {
     const host = useHost(lasting(3_600));
     const tab = host.open();
     await harness.advance();
@@ -121,7 +121,7 @@ describe('a token that expires while the page is open', () => {
 });
 
 describe('a stale token', () => {
-  it('is renewed by the host, which is told why', async () => {
+  it('is renewed by the host, which learns the reason', async () => {
     const host = useHost(tokenFor('u1', 0));
     const tab = host.open();
     await harness.advance();

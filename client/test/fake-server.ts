@@ -225,7 +225,7 @@ export class FakeSocket {
     if (this.userId === null) return this.drop(1006);
     this.server.sockets.add(this);
     this.halfOpen ||= this.server.muted;
-    this.run(() => this.onopen?.call(this as never, new Event('open')));
+    this.run(() => void this.onopen?.call(this as never, new Event('open')));
     const endsInMs = (claimsOf(token)?.exp ?? Infinity) * 1_000 - Date.now();
     if (endsInMs < 2 ** 31) setTimeout(() => this.drop(4001), endsInMs);
   }
@@ -258,9 +258,9 @@ export class FakeSocket {
   drop(code: number): void {
     if (this.closed) return;
     this.close();
-    // What was half open stays so: the page does not hear of its end.
+    // What was half open stays so: the page does not notice its end.
     if (this.halfOpen) return;
-    this.run(() => this.onclose?.call(this as never, { code } as CloseEvent));
+    this.run(() => void this.onclose?.call(this as never, { code } as CloseEvent));
   }
 
   close(): void {

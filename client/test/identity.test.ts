@@ -33,6 +33,11 @@ function recorded(tab: FakeTab): string[] {
 
 const SECOND_MS = 1_000;
 
+function thawed(tab: FakeTab): void {
+  tab.freeze('freeze');
+  tab.thaw('resume');
+}
+
 describe('another user signs in', () => {
   it('in one tab, and no tab ever shows a role under the wrong person', async () => {
     harness.server.setRole('u2', 'paid');
@@ -54,7 +59,7 @@ describe('another user signs in', () => {
     ['the socket is cut', () => harness.server.dropSockets()],
     ['the host makes a request', (tab) => tab.client.fetch('/guarded').catch(() => null)],
     ['the profile is read again', (tab) => tab.client.refreshUserProfile()],
-    ['the page thaws', (tab) => [tab.freeze('freeze'), tab.thaw('resume')]],
+    ['the page thaws', thawed],
   ])('and tells nobody: it is found out when %s', async (_, notice) => {
     harness.server.setRole('u2', 'paid');
     const [tab] = await harness.openTabs(1);
@@ -66,7 +71,7 @@ describe('another user signs in', () => {
     expect(shown).not.toContain('u1 paid');
   });
 
-  it('by a reload of one tab, which the others hear of', async () => {
+  it('by a reload of one tab, which the others notice', async () => {
     const host = useHost(tokenFor('u1', 0));
     const other = host.open();
     await harness.advance();
@@ -76,7 +81,7 @@ describe('another user signs in', () => {
     expect(other.snapshot.user?.userId).toBe('u2');
   });
 
-  it('where tabs can only be told over storage', async () => {
+  it('where messages go over storage only', async () => {
     harness.without({ channel: 'throws' });
     const host = useHost(tokenFor('u1', 0));
     const [first, second] = [host.open(), host.open()];

@@ -1,4 +1,4 @@
-// What a watch promises: only what is known. A visitor who did not pay is told of no payment and may buy,
+// What a watch promises: only what is known. A visitor who did not pay reads of no payment and may buy,
 // and a customer who has a role and buys a higher one waits for the higher one.
 
 import { describe, expect, it, vi } from 'vitest';
@@ -27,7 +27,7 @@ async function reload(tab: FakeTab): Promise<FakeTab> {
 const status = (tab: FakeTab) => tab.snapshot.upgrade.status;
 
 describe('a visitor who comes back from a checkout without paying', () => {
-  it('is never told of a payment, and may buy again after a dismissal, in every tab', async () => {
+  it('never reads of a payment, and may buy again after a dismissal, in every tab', async () => {
     const [tab, other] = [await open(), await open()];
     const outcome = tab.client.watchUpgrade({ role: 'paid', checkoutSessionId: 'cs_1' });
     await harness.advance(MINUTE_MS + 1_000);

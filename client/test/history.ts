@@ -1,0 +1,260 @@
+// One history of a browser, and the oracle that watches it: which roles each user had and when, which
+// payments there were, and how much the client asked for.
+
+import { expect, vi } from 'vitest';
+import type { GetToken } from '../src/index.js';
+import { FakeBrowser } from './browser-model.js';
+import type { FakeTab, Missing } from './browser-model.js';
+import { FakeServer, ROLES, tokenFor } from './fake-server.js';
+
+export interface Step {
+  name: string;
+  run: (history: History) => void;
+}
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
+/** How long something may be on its way: a request has two renewals, each of several deliveries. */
+const IN_FLIGHT_MS = 60_000;
+
+/** The budget of SPEC.md for a minute in which something fails, for each tab. */
+const FAILING = { requests: 16, dials: 16, questions: 60 };
+
+interface Reign {
+  userId: string;
+  role: string;
+  from: number;
+  to: number;
+}
+
+export class History {
+  readonly server = new FakeServer();
+  readonly browser: FakeBrowser;
+  readonly host = { token: null as string | null, renews: true, mood: 'answers', questions: 0 };
+  /** What was shown and must not have been. */
+  readonly lies: string[] = [];
+  private readonly reigns: Reign[] = [];
+  private readonly all: FakeTab[] = [];
+  /** When somebody first watched, for each user, and what was paid for since. */
+  private readonly watches = new Map<string, number>();
+  private longestFreezeMs = 0;
+  private readonly frozenAt = new Map<FakeTab, number>();
+
+  constructor(missing: Missing, delay: () => number) {
+    this.server.delay = delay;
+    this.browser = new FakeBrowser(this.server, missing);
+    this.recordReigns();
+    this.signIn('u1', null);
+    this.openTab();
+    this.openTab();
+  }
+
+  /** Each role that the server gives, with the time from which and until which it was right. */
+  private recordReigns(): void {
+    const { server } = this;
+    const begin = (userId: string, role: string): void => {
+      const last = this.reigns.filter((reign) => reign.userId === userId).at(-1);
+      if (last) last.to = Date.now();
+      this.reigns.push({ userId, role, from: Date.now(), to: Infinity });
+    };
+    for (const userId of ['u1', 'u2']) begin(userId, 'free');
+    const setRole = server.setRole.bind(server);
+    server.setRole = (userId, role) => {
+      if (server.account(userId).role !== role) begin(userId, role);
+      return setRole(userId, role);
+    };
+  }
+
+  openTab(): void {
+    if (this.browser.tabs.length >= 4) return;
+    const getToken: GetToken = ({ reason }) => this.answer(reason);
+    const onSignOut = (): void => this.forgetToken();
+    const tab = this.browser.openTab('u1', { getToken, onSignOut });
+    this.all.push(tab);
+    tab.client.subscribe(() => this.check(tab));
+  }
+
+  private answer(reason: string): string | null | Promise<string | null> {
+    const { host } = this;
+    host.questions += 1;
+    if (host.mood === 'throws') throw new Error('the host');
+    if (host.mood === 'hangs') return new Promise(() => null);
+    const userId = this.userId;
+    const renewed = host.renews && (reason === 'expired' || reason === 'stale');
+    if (renewed && userId !== null) host.token = this.issue(userId, 600);
+    return host.token;
+  }
+
+  /** Who is signed in at the host. */
+  get userId(): string | null {
+    const { token } = this.host;
+    if (token === null) return null;
+    const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+    return (JSON.parse(payload) as { sub: string }).sub;
+  }
+
+  private issue(userId: string, seconds: number | null): string {
+    const exp = seconds === null ? {} : { exp: Math.ceil(Date.now() / SECOND_MS) + seconds };
+    return tokenFor(userId, this.server.account(userId).revocationId, { ...exp, iat: Date.now() });
+  }
+
+  signIn(userId: string, seconds: number | null): void {
+    this.server.refused.delete(userId);
+    this.host.token = this.issue(userId, seconds);
+  }
+
+  forgetToken(): void {
+    this.host.token = null;
+  }
+
+  revoke(userId: string): void {
+    this.server.refuse(userId, 'token.revoked');
+  }
+
+  setUp(up: boolean): void {
+    this.server.up = up;
+    if (!up) this.server.dropSockets();
+  }
+
+  mute(on: boolean): void {
+    this.server.muted = on;
+    for (const socket of this.server.sockets) socket.halfOpen = on;
+  }
+
+  tab(index: number): FakeTab | undefined {
+    return this.browser.tabs[index % this.browser.tabs.length];
+  }
+
+  closeTab(index: number): void {
+    const tab = this.tab(index);
+    if (!tab || this.browser.tabs.length < 2 || !tab.running) return;
+    this.browser.tabs.splice(this.browser.tabs.indexOf(tab), 1);
+    tab.stop();
+  }
+
+  killTab(index: number): void {
+    if (this.browser.tabs.length > 1) this.tab(index)?.kill();
+  }
+
+  thaw(index: number): void {
+    const tab = this.tab(index);
+    if (tab) this.thawed(tab);
+  }
+
+  private thawed(tab: FakeTab): void {
+    tab.thaw('resume');
+  }
+
+  show(index: number, visible: boolean): void {
+    const tab = this.tab(index);
+    if (!tab) return;
+    tab.visible = visible;
+    tab.fire('visibilitychange');
+  }
+
+  request(index: number): void {
+    this.tab(index)
+      ?.client.fetch('/guarded')
+      .catch(() => null);
+  }
+
+  watch(index: number, role: string | undefined): void {
+    const userId = this.tab(index)?.snapshot.user?.userId;
+    if (userId && !this.watches.has(userId)) this.watches.set(userId, Date.now());
+    void this.tab(index)?.client.watchUpgrade(role === undefined ? {} : { role });
+  }
+
+  /** The oracle: what a tab shows now must have been true since the page was opened. */
+  private check(tab: FakeTab): void {
+    this.noteFreezes();
+    const { user, upgrade, status } = tab.snapshot;
+    if (status === 'signed_out' && user) this.lie(tab, 'shows a user who is signed out');
+    if (!user) return;
+    const since = tab.openedAt - IN_FLIGHT_MS - this.longestFreezeMs;
+    const had = this.reigns.some(
+      (reign) => reign.userId === user.userId && reign.role === user.role && reign.to >= since,
+    );
+    if (!had) this.lie(tab, `shows ${user.role} under ${user.userId}`);
+    const rose = this.rose(user.userId, upgrade.role);
+    if (upgrade.status === 'upgraded' && !rose) this.lie(tab, `says upgraded to ${upgrade.role}`);
+  }
+
+  /** Whether the user had the role that a watch waits for, or rose, at some time that it may know of. */
+  private rose(userId: string, role: string | null): boolean {
+    const rank = role === null ? 1 : ROLES.indexOf(role);
+    return this.reigns.some(
+      (reign) => reign.userId === userId && ROLES.indexOf(reign.role) >= rank,
+    );
+  }
+
+  private noteFreezes(): void {
+    for (const tab of this.all) {
+      const at = this.frozenAt.get(tab);
+      if (tab.running) this.frozenAt.delete(tab);
+      else if (at === undefined) this.frozenAt.set(tab, Date.now());
+      else this.longestFreezeMs = Math.max(this.longestFreezeMs, Date.now() - at);
+    }
+  }
+
+  private lie(tab: FakeTab, what: string): void {
+    this.lies.push(`tab ${this.all.indexOf(tab)} ${what} at ${Date.now()}`);
+  }
+
+  private dials(): number {
+    return this.all.reduce((sum, tab) => sum + tab.dialed.length, 0);
+  }
+
+  /** A minute without a server: the client keeps to its budget. */
+  async outage(): Promise<void> {
+    this.setUp(false);
+    await vi.advanceTimersByTimeAsync(MINUTE_MS);
+    const [requests, dials] = [this.server.requests.length, this.dials()];
+    const { questions } = this.host;
+    await vi.advanceTimersByTimeAsync(MINUTE_MS);
+    const tabs = this.browser.tabs.length;
+    expect(this.server.requests.length - requests).toBeLessThanOrEqual(FAILING.requests * tabs);
+    expect(this.dials() - dials).toBeLessThanOrEqual(FAILING.dials * tabs);
+    expect(this.host.questions - questions).toBeLessThanOrEqual(FAILING.questions * tabs);
+  }
+
+  /** Everything works again, somebody looks at each tab, and a minute later each tab is right. */
+  async recovery(): Promise<void> {
+    this.setUp(true);
+    this.mute(false);
+    this.server.socketsBlocked = false;
+    this.host.mood = 'answers';
+    this.host.renews = true;
+    for (const tab of this.browser.tabs) {
+      this.thawed(tab);
+      tab.visible = true;
+      tab.fire('visibilitychange');
+    }
+    await vi.advanceTimersByTimeAsync(MINUTE_MS);
+    for (const tab of this.browser.tabs) this.checkRight(tab);
+  }
+
+  private checkRight(tab: FakeTab): void {
+    const { snapshot } = tab;
+    const { userId } = this;
+    const { fetch, socket } = this.browser.missing;
+    if (userId === null || this.server.refused.has(userId)) {
+      // A page that can ask nothing cannot hear that the server ended the sign-in.
+      if (userId === null) expect(snapshot).toMatchObject({ status: 'signed_out', user: null });
+    } else if (!fetch) {
+      const right = {
+        status: 'ready',
+        user: this.server.account(userId),
+        isStale: false,
+        error: null,
+      };
+      expect(snapshot).toMatchObject(right);
+    } else if (!socket && snapshot.user) {
+      expect(snapshot.user.userId).toBe(userId);
+    }
+    this.check(tab);
+  }
+
+  end(): void {
+    for (const tab of this.all) tab.client.destroy();
+  }
+}
