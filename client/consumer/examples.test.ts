@@ -62,7 +62,13 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
     await page.getByLabel('Any name will do').fill(userId);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await shows(page, 'free');
+    await renderedFor(page, `${userId}, free`);
     return userId;
+  }
+
+  /** Its server components are in step with the client. */
+  async function renderedFor(page: Page, user: string): Promise<void> {
+    if (name === 'nextjs') await page.getByText(`Rendered on the server for ${user}.`).waitFor();
   }
 
   const upgrade = (page: Page) => page.getByRole('button', { name: 'Upgrade' });
@@ -110,8 +116,7 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
     await shows(other, 'paid');
     for (const page of [buyer, other]) await offersNothing(page);
     if (name === 'nextjs') {
-      // Its server components are in step with the client.
-      await other.getByText(`Rendered on the server for ${userId}, paid.`).waitFor();
+      await renderedFor(other, `${userId}, paid`);
       expect(await paintsOf(other)).toEqual(['Welcome to the paid plan.']);
       await other.getByRole('link', { name: 'Export' }).click();
       await other.getByText(`Your data, ${userId}.`).waitFor();
@@ -159,7 +164,10 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
     const other = await open();
     await shows(other, 'free');
     await page.getByRole('button', { name: 'Sign out' }).click();
-    for (const tab of [page, other]) await tab.getByRole('heading', { name: 'Sign in' }).waitFor();
+    for (const tab of [page, other]) {
+      await tab.getByRole('heading', { name: 'Sign in' }).waitFor();
+      await renderedFor(tab, 'nobody');
+    }
     const token = await context.request.get(`${example.origin}/api/token`);
     expect(await token.json()).toEqual({ accessToken: null });
     const html = await context.request.get(`${example.origin}/export`);

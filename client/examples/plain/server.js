@@ -52,7 +52,8 @@ function signedInUser({ headers }) {
 
 /** @param {string} value @param {number} [maxAgeSecs] */
 const cookie = (value, maxAgeSecs = 86_400) =>
-  `session=${value}; HttpOnly; Secure; SameSite=Lax; Path=/; Max-Age=${maxAgeSecs}`;
+  `session=${value}; HttpOnly; SameSite=Lax; Path=/; Max-Age=${maxAgeSecs}` +
+  (APP_URL.startsWith('https:') ? '; Secure' : '');
 
 /** @param {Request} request */
 async function signIn(request) {

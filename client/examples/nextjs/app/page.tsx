@@ -1,6 +1,7 @@
 'use client';
 // Signs in, offers the paid plan to a user who does not have it, and shows it to one who does.
 
+import type { TierClient } from '@tierlift/client';
 import { RequireFeature, SubscriptionStatus, UpgradeStatus } from '@tierlift/client/react';
 import { useTier, useTierUpgrade } from '@tierlift/client/react';
 import { SignIn } from './sign-in';
@@ -14,11 +15,15 @@ export default function Page() {
     <>
       <h1>Hello, {user.userId}</h1>
       {hasRole('paid') ? <Paid /> : <Offer />}
-      <button className="quiet" onClick={() => client.signOut()}>
-        Sign out
-      </button>
+      <button onClick={() => void signOut(client)}>Sign out</button>
     </>
   );
+}
+
+async function signOut(client: TierClient): Promise<void> {
+  // The cookie first: what the server renders from now on is for nobody.
+  await fetch('/api/session', { method: 'DELETE' });
+  client.signOut();
 }
 
 function Offer() {

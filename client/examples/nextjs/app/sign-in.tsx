@@ -2,18 +2,15 @@
 // The form of the example's own sign-in. `signedIn()` tells the client that there is a token now.
 
 import type { SubmitEvent } from 'react';
-import { useRouter } from 'next/navigation';
 import { useTierClient } from '@tierlift/client/react';
 
 export function SignIn() {
   const client = useTierClient();
-  const router = useRouter();
   async function submit(event: SubmitEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault();
     const userId = new FormData(event.currentTarget).get('user');
     await fetch('/api/session', { method: 'POST', body: JSON.stringify({ userId }) });
     client.signedIn();
-    router.refresh();
   }
   return (
     <form onSubmit={(event) => void submit(event)}>

@@ -1,7 +1,7 @@
 'use client';
 // The client, its provider, and what keeps server components in step with it.
 
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import { useRouter } from 'next/navigation';
 import { Toaster } from 'sonner';
@@ -44,12 +44,15 @@ export function Tier({ baseUrl, initialUser, children }: TierProps) {
   );
 }
 
-/** After a role change, the server components are rendered again: for the new role. */
+/** After a change of the role or of the user, the server components are rendered again, for what is true now. */
 function ServerInStep() {
   const router = useRouter();
-  const lastChange = useTierSelector((tier) => tier.lastChange);
+  const shown = useTierSelector(({ user }) => user && `${user.userId} is ${user.role}`);
+  const rendered = useRef(shown);
   useEffect(() => {
-    if (lastChange) router.refresh();
-  }, [lastChange, router]);
+    if (rendered.current === shown) return;
+    rendered.current = shown;
+    router.refresh();
+  }, [shown, router]);
   return null;
 }

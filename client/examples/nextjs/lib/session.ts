@@ -12,7 +12,8 @@ export async function signedInUser(): Promise<string | null> {
 }
 
 export async function signIn(userId: string): Promise<void> {
-  const options = { httpOnly: true, secure: true, sameSite: 'lax', path: '/' } as const;
+  const secure = process.env.APP_URL?.startsWith('https:') ?? false;
+  const options = { httpOnly: true, secure, sameSite: 'lax', path: '/' } as const;
   (await cookies()).set(COOKIE, sign(userId, secret('SESSION_SECRET')), options);
 }
 
