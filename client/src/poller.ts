@@ -27,6 +27,8 @@ export interface Poller {
   poll: () => Promise<Profile>;
   /** The state is confirmed, so nothing needs to be asked again. */
   confirm: () => void;
+  /** Another tab cannot confirm the state: asks before long, unless it is confirmed until then. */
+  doubt: () => void;
   /** Answers are dropped from now on. */
   close: () => void;
 }
@@ -39,17 +41,25 @@ export function createPoller(options: PollerOptions): Poller {
   let polling: Promise<Profile> | null = null;
   let closed = false;
   let attempt = 0;
-  let cancelRetry: (() => void) | undefined;
+  let cancelRetry: (() => void) | null = null;
 
   function confirm(): void {
     attempt = 0;
     cancelRetry?.();
+    cancelRetry = null;
+  }
+
+  function retry(ms: number): void {
+    cancelRetry?.();
+    cancelRetry = env.setTimer(() => {
+      cancelRetry = null;
+      void poll();
+    }, ms);
   }
 
   function retryLater(): void {
-    cancelRetry?.();
     attempt += 1;
-    cancelRetry = env.setTimer(() => void poll(), backoffMs(attempt, env.random));
+    retry(backoffMs(attempt, env.random));
   }
 
   function poll(): Promise<Profile> {
@@ -83,6 +93,9 @@ export function createPoller(options: PollerOptions): Poller {
   return {
     poll,
     confirm,
+    doubt: () => {
+      if (!cancelRetry) retry(backoffMs(Infinity, env.random));
+    },
     close: () => {
       closed = true;
       confirm();

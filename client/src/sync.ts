@@ -82,8 +82,10 @@ export function createSync(options: SyncOptions): Sync {
   }
 
   function receive(message: UpdateMessage): void {
-    if (message.type === 'STALE') store.fail(message.error);
-    else if (message.type !== 'TOKEN') publish({ ...message, via: 'tab' });
+    if (message.type === 'STALE') {
+      store.fail(message.error);
+      poller.doubt();
+    } else if (message.type !== 'TOKEN') publish({ ...message, via: 'tab' });
     else {
       renewedFor = store.version();
       adopt(message.from, message.to);

@@ -126,6 +126,7 @@ export class FakeTab {
   readonly openedAt = Date.now();
   token: string | null;
   visible = true;
+  lockRequests = 0;
   /** How far the page's monotonic clock is ahead of the test's. */
   aheadMs = 0;
   readonly browser: FakeBrowser;
@@ -264,6 +265,7 @@ export class FakeTab {
     return {
       request: (name: string, how: LockOptions, work: () => Promise<unknown>) => {
         const denial = this.browser.denial('locks');
+        this.lockRequests += 1;
         if (denial === 'throws') denied();
         if (denial === 'rejects') return Promise.resolve().then(denied);
         return denial ? never : this.browser.locks.request(this, name, how, work);

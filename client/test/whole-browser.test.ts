@@ -54,7 +54,7 @@ const ofHost: fc.Arbitrary<Step>[] = [
 const ofTabs: fc.Arbitrary<Step>[] = [
   fc.constant(step('a tab is opened', (h) => h.openTab())),
   index.map((i) => step(`tab ${i} learns of a sign-in`, (h) => h.tab(i)?.client.signedIn())),
-  index.map((i) => step(`tab ${i} signs out`, (h) => h.tab(i)?.client.signOut())),
+  index.map((i) => step(`tab ${i} signs out`, (h) => h.signOut(i))),
   index.map((i) => step(`tab ${i} is closed`, (h) => h.closeTab(i))),
   index.map((i) => step(`tab ${i} is killed`, (h) => h.killTab(i))),
   fc
@@ -82,6 +82,7 @@ const scenario = fc.record({
     { maxLength: 30 },
   ),
   delays: fc.infiniteStream(fc.integer({ min: 0, max: 1_500 })),
+  first: fc.record({ renews: fc.boolean(), seconds: fc.constantFrom(null, 5, 20) }),
   missing: fc.record({
     locks: denial,
     channel: denial,
@@ -96,8 +97,8 @@ const scenario = fc.record({
 it('no tab shows a role that was not given to the user it names, and each is right once things are quiet', async () => {
   vi.useFakeTimers();
   await fc.assert(
-    fc.asyncProperty(scenario, async ({ steps, delays, missing }) => {
-      const history = new History(missing, () => delays.next().value as number);
+    fc.asyncProperty(scenario, async ({ steps, delays, missing, first }) => {
+      const history = new History(missing, () => delays.next().value as number, first);
       try {
         for (const [{ run }, pauseMs] of steps) {
           run(history);
@@ -105,6 +106,7 @@ it('no tab shows a role that was not given to the user it names, and each is rig
         }
         await history.outage();
         await history.recovery();
+        await history.handover();
         expect(history.lies).toEqual([]);
       } finally {
         history.end();
