@@ -93,7 +93,8 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
     if (!stored || stored.status === 'dismissed') {
       if (isOpen(watch)) run.end(stored);
     } else if (stored.status !== 'pending') {
-      if (watch?.status === 'pending') run.finish(stored.status);
+      // It may have been another watch than the one that this tab shows.
+      if (watch?.status === 'pending') run.finish(stored.status, stored);
     } else if (stored.startedAt !== watch?.startedAt) {
       run.polls = false;
       run.begin(stored);
@@ -151,10 +152,11 @@ function createRun(options: UpgradeWatchOptions) {
       // A clock that was set back makes no watch longer.
       schedule.start(Math.max(0, env.now() - next.startedAt));
     },
-    finish(status: 'upgraded' | 'timed_out'): void {
-      if (!run.watch) return;
+    finish(status: 'upgraded' | 'timed_out', ended?: Watch): void {
+      const watch = ended ?? run.watch;
+      if (!watch) return;
       schedule.stop();
-      run.save({ ...run.watch, status });
+      run.save({ ...watch, status });
       run.show();
       waiters.resolve(status);
     },

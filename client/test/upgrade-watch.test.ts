@@ -237,6 +237,17 @@ describe('a watch and the other tabs', () => {
     expect(status(leader)).toBe('pending');
   });
 
+  it('that ends is not taken for another one that this tab shows', async () => {
+    const [first, second] = [await open(), await open()];
+    harness.server.delay = () => 100;
+    void first.client.watchUpgrade({ role: 'team' });
+    void second.client.watchUpgrade({ role: 'free' });
+    await harness.advance(1_000);
+    for (const { snapshot } of [first, second]) {
+      expect(snapshot.upgrade).not.toMatchObject({ status: 'upgraded', role: 'team' });
+    }
+  });
+
   it('is not shown to another user', async () => {
     const first = await open();
     void first.client.watchUpgrade();
