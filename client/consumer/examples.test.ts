@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { overflow, violations } from '../browser/access';
 import { launch } from '../browser/visitor';
 import { startExample } from './example';
 import type { Example, Name } from './example';
@@ -195,10 +196,8 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
       const snap = async (state: string) => {
         const path = join(FOLDER, `example-${name}-${state}-${device}-${colorScheme}.png`);
         await page.screenshot({ path });
-        const overflow = await page.evaluate(
-          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-        );
-        expect(overflow).toBeLessThanOrEqual(0);
+        expect(await violations(page)).toEqual([]);
+        expect(await overflow(page)).toBeLessThanOrEqual(0);
       };
       await page.getByRole('heading', { name: 'Sign in' }).waitFor();
       await snap('sign-in');
