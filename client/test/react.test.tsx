@@ -288,6 +288,43 @@ describe('toasts', () => {
     expect(toasts.info.mock.calls).toEqual([['Your plan has changed.']]);
   });
 
+  it('are shown once in each tab, in Strict Mode and after the page is mounted again', async () => {
+    const other = tab.browser.openTab();
+    other.stop();
+    const tabs = [tab, other].map(({ client }) => ({
+      client,
+      host: document.createElement('div'),
+    }));
+    const roots = tabs.map((each) => createRoot(each.host));
+    const shows = tabs.map(() => vi.fn());
+    const mount = () =>
+      doing(() =>
+        roots.forEach((each, n) =>
+          each.render(
+            <StrictMode>
+              <TierProvider
+                key={`${mounts}`}
+                client={tabs[n]!.client}
+                toasts={{ success: shows[n]!, info: shows[n]! }}
+              />
+            </StrictMode>,
+          ),
+        ),
+      );
+    let mounts = 0;
+    await mount();
+    await advance();
+    server.setRole('u1', 'paid');
+    await advance(2_000);
+    mounts += 1;
+    await mount();
+    await advance(2_000);
+    expect(shows.map(({ mock }) => mock.calls)).toEqual(
+      Array(2).fill([['Your new plan is active.']]),
+    );
+    await doing(() => roots.forEach((each) => each.unmount()));
+  });
+
   it('are sonner’s for a host that imports them', async () => {
     const success = vi.spyOn(toast, 'success').mockReturnValue(1);
     await render({ toasts: sonnerToasts });
