@@ -6,7 +6,7 @@ import type { ReactNode } from 'react';
 import { useRouter } from 'next/navigation';
 import { Toaster } from 'sonner';
 import { createTierClient } from '@tierlift/client';
-import type { User } from '@tierlift/client';
+import type { InitialUser } from '@tierlift/client';
 import { TierProvider, useTierSelector } from '@tierlift/client/react';
 import { sonnerToasts } from '@tierlift/client/react/sonner';
 
@@ -20,7 +20,7 @@ async function getToken(): Promise<string | null> {
 
 interface TierProps {
   baseUrl: string;
-  initialUser: User | null;
+  initialUser: InitialUser | null;
   children: ReactNode;
 }
 

@@ -1,6 +1,6 @@
 // This server's side of tierlift: it issues the tokens, and asks what a user may do.
 
-import type { User } from '@tierlift/client';
+import type { InitialUser } from '@tierlift/client';
 import { signedInUser } from './session';
 import { secret, sign } from './signing';
 
@@ -19,12 +19,12 @@ export function accessTokenFor(userId: string): string {
 }
 
 /** The signed-in user as tierlift knows them, or null if nobody is signed in. */
-export async function currentUser(): Promise<(User & { roles: string[] }) | null> {
+export async function currentUser(): Promise<InitialUser | null> {
   const userId = await signedInUser();
   if (userId === null) return null;
   const headers = { authorization: `Bearer ${accessTokenFor(userId)}` };
   const response = await fetch(`${TIERLIFT_URL}/session`, { headers, cache: 'no-store' });
   if (!response.ok)
     throw new Error(`tierlift refused: ${response.status} ${await response.text()}`);
-  return (await response.json()) as User & { roles: string[] };
+  return (await response.json()) as InitialUser;
 }
