@@ -13,6 +13,7 @@ NEXTEST := $(TOOLS)/nextest-$(NEXTEST_VERSION)
 DENY := $(TOOLS)/deny-$(DENY_VERSION)
 MACHETE := $(TOOLS)/machete-$(MACHETE_VERSION)
 DYNOXIDE := $(TOOLS)/dynoxide-$(DYNOXIDE_VERSION)
+FIREFOX := $(CACHE)/firefox
 PYTHON ?= python3
 NODE := $(shell command -v node 2>/dev/null)
 CLIENT_READY := client/node_modules/.package-lock.json
@@ -45,8 +46,8 @@ LISTEN ?= 127.0.0.1:8787
 DATA ?= tierlift.db
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-browser test-examples test-infrastructure test-seeds test-release check lint lint-rust lint-client lint-text \
-  check-events check-events-latest deny fmt \
+  test-client test-browser test-firefox test-examples test-infrastructure test-seeds test-release \
+  check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
   bench bench-lambda package tools
 
 help: ## List the targets.
@@ -113,6 +114,12 @@ test-browser: build $(CLIENT_READY) ## Run the browser client in a real browser 
 # The package as others get it; npm is asked for what the examples depend on.
 test-examples: build $(CLIENT_READY) ## Pack and install the browser client, and drive its examples in a real browser.
 	cd client && npm run test:package && npm run test:examples
+
+# Firefox ESR of Debian's packages, unpacked into the cache. Where there is no apt-get, there is nothing to run.
+test-firefox: demo build $(CLIENT_READY) ## Run the browser client in Firefox ESR, also where it denies storage.
+	@program=$$(scripts/firefox.sh $(FIREFOX)); \
+	if [ -z "$$program" ]; then echo "test-firefox: skipped, there is no apt-get"; exit 0; fi; \
+	cd client && FIREFOX_BIN=$$program npx vitest run --config vitest.firefox.config.ts
 
 # The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
 test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.

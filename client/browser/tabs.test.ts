@@ -75,6 +75,18 @@ it('closing the leader hands over within a second, and nothing is missed', async
   expect(visitor.openSockets).toBe(1);
 });
 
+// A headless Chromium freezes no page, so the test dispatches the event itself. The locks are real.
+it('a leader that is frozen hands over, and comes back as a follower in step', async () => {
+  const [visitor, leader, follower] = await twoTabs();
+  await leader.evaluate(() => document.dispatchEvent(new Event('freeze')));
+  await hasPosition(follower, 'leader');
+  await fixture.server.simulate(visitor.userId, 'upgrade');
+  await showsRole(follower, 'paid');
+  await leader.evaluate(() => document.dispatchEvent(new Event('resume')));
+  await hasPosition(leader, 'follower');
+  await showsRole(leader, 'paid');
+});
+
 it('a leader that hangs is replaced within a second of being needed', async () => {
   const [visitor, leader, follower] = await twoTabs();
   const hung = leader.evaluate(() => {

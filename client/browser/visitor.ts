@@ -3,13 +3,7 @@
 
 import sparticuz from '@sparticuz/chromium';
 import { chromium } from 'playwright-core';
-import type {
-  Browser,
-  BrowserContext,
-  BrowserContextOptions,
-  LaunchOptions,
-  Page,
-} from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import type { DemoServer } from './server';
 
 /** How long a test waits for an event. Bounds that matter are asserted separately. */
@@ -25,9 +19,9 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-export async function launch(options: LaunchOptions = {}): Promise<Browser> {
+export async function launch(): Promise<Browser> {
   const executablePath = await sparticuz.executablePath();
-  return chromium.launch({ executablePath, args: FLAGS, headless: true, ...options });
+  return chromium.launch({ executablePath, args: FLAGS, headless: true });
 }
 
 let visitors = 0;

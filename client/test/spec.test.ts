@@ -10,7 +10,9 @@ const plain = (text: string): string => text.replace(/[’']/g, "'").replace(/\s
 
 function sources(): string {
   const files = ['test', 'browser'].flatMap((folder) =>
-    readdirSync(join(root, folder)).map((name) => join(root, folder, name)),
+    readdirSync(join(root, folder))
+      .filter((name) => /\.tsx?$/.test(name))
+      .map((name) => join(root, folder, name)),
   );
   return plain(files.map((file) => readFileSync(file, 'utf8')).join('\n'));
 }
