@@ -1,0 +1,122 @@
+// A real Chromium over its own DevTools socket. Playwright keeps every page focused and out of the
+// back/forward cache; this leaves a page's life to the browser. It asserts nothing itself.
+
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sparticuz from '@sparticuz/chromium';
+import { WebSocket } from 'ws';
+
+const STARTUP_MS_MAX = 30_000;
+const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run'];
+
+interface Reply {
+  id?: number;
+  result?: unknown;
+  error?: { message: string };
+}
+
+export class RawChromium {
+  readonly #process: ChildProcess;
+  readonly #profile: string;
+  #socket: WebSocket | null = null;
+  #sent = 0;
+  readonly #waiting = new Map<number, (reply: Reply) => void>();
+
+  private constructor(program: string) {
+    this.#profile = mkdtempSync(join(tmpdir(), 'tierlift-chromium-'));
+    const folder = `--user-data-dir=${this.#profile}`;
+    this.#process = spawn(program, [...FLAGS, folder, '--remote-debugging-port=0', 'about:blank'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+  }
+
+  static async launch(): Promise<RawChromium> {
+    const browser = new RawChromium(await sparticuz.executablePath());
+    const socket = new WebSocket(await browser.#address());
+    browser.#socket = socket;
+    socket.on('message', (data: Buffer) => {
+      const reply = JSON.parse(data.toString()) as Reply;
+      if (reply.id !== undefined) browser.#waiting.get(reply.id)?.(reply);
+    });
+    await once(socket, 'open');
+    return browser;
+  }
+
+  /** Chromium prints where its socket is. */
+  #address(): Promise<string> {
+    return new Promise((found, failed) => {
+      let printed = '';
+      const timer = setTimeout(() => failed(new Error(`no Chromium: ${printed}`)), STARTUP_MS_MAX);
+      this.#process.stderr?.on('data', (data: Buffer) => {
+        printed += data.toString();
+        const address = /DevTools listening on (ws:\S+)/.exec(printed)?.[1];
+        if (address === undefined) return;
+        clearTimeout(timer);
+        found(address);
+      });
+    });
+  }
+
+  async send(method: string, params: object, sessionId?: string): Promise<unknown> {
+    const id = (this.#sent += 1);
+    const replied = new Promise<Reply>((reply) => this.#waiting.set(id, reply));
+    this.#socket?.send(JSON.stringify({ id, method, params, sessionId }));
+    const { result, error } = await replied;
+    if (error) throw new Error(`${method}: ${error.message}`);
+    return result;
+  }
+
+  async open(url: string): Promise<RawPage> {
+    const { targetId } = (await this.send('Target.createTarget', { url })) as { targetId: string };
+    const attached = await this.send('Target.attachToTarget', { targetId, flatten: true });
+    return new RawPage(this, targetId, (attached as { sessionId: string }).sessionId);
+  }
+
+  async close(): Promise<void> {
+    this.#socket?.close();
+    const exited = once(this.#process, 'exit');
+    this.#process.kill('SIGKILL');
+    await exited;
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+export class RawPage {
+  readonly #browser: RawChromium;
+  readonly #target: string;
+  readonly #session: string;
+
+  constructor(browser: RawChromium, target: string, session: string) {
+    this.#browser = browser;
+    this.#target = target;
+    this.#session = session;
+  }
+
+  send(method: string, params: object = {}): Promise<unknown> {
+    return this.#browser.send(method, params, this.#session);
+  }
+
+  /** Shows this tab, and hides the others. */
+  show(): Promise<unknown> {
+    return this.#browser.send('Target.activateTarget', { targetId: this.#target });
+  }
+
+  /** Evaluates an expression whose value can be serialized. */
+  async evaluate(expression: string): Promise<unknown> {
+    const { result } = (await this.send('Runtime.evaluate', {
+      expression,
+      returnByValue: true,
+      awaitPromise: true,
+    })) as { result: { value?: unknown } };
+    return result.value;
+  }
+
+  /** The value of an attribute of the demo's element with this test id. */
+  data(id: string, name: string): Promise<unknown> {
+    return this.evaluate(`document.querySelector('[data-testid=${id}]')?.dataset.${name}`);
+  }
+}
