@@ -12,6 +12,10 @@ export default defineConfig({
         find: /^@tierlift\/client\/react$/,
         replacement: new URL('src/react/index.ts', import.meta.url).pathname,
       },
+      {
+        find: /^@tierlift\/client\/react\/sonner$/,
+        replacement: new URL('src/react/sonner.ts', import.meta.url).pathname,
+      },
     ],
   },
   test: { include: ['test/**/*.test.{ts,tsx}'], retry: 0, maxWorkers: 2 },

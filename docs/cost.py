@@ -84,6 +84,7 @@ LOGGED_BYTES = {"api": 350, "ingest": 500, "worker": 1_100, "notifier-stream": 8
 ANSWERED_BYTES = 1_000
 
 PING_SECONDS = 240
+PING_LOOKED_AT_SECONDS = 15
 LIFE_MINUTES = 110
 SECRET_SECONDS = 300
 
@@ -213,13 +214,20 @@ PINGS_HOUR = 3600 / PING_SECONDS
 LIVES_HOUR = 60 / LIFE_MINUTES
 SOCKET_HOUR = [
     Line("API Gateway", "connection minutes", 60, "socket_minute", "one connection"),
-    Line("API Gateway", "ping and PONG", 2 * PINGS_HOUR, "frame", "every 4 minutes (client/src/limits.ts)"),
+    Line("API Gateway", "ping and PONG", 2 * PINGS_HOUR, "frame", "every 4 minutes while nobody looks (client/src/limits.ts)"),
     Line("API Gateway", "sync and SNAPSHOT", 2 * LIVES_HOUR, "frame", "a new connection after 105 to 115 minutes"),
     *invocations("notifier-gateway", PINGS_HOUR + 3 * LIVES_HOUR, "pings; $connect, sync and $disconnect of each connection"),
     Line("DynamoDB", "connection: put, delete", 4 * LIVES_HOUR, "write", "each with its index entry"),
     Line("DynamoDB", "connection: reads", 3.5 * LIVES_HOUR, "read", "$connect 1.5: account, sockets of the user; sync 2: connection, account"),
     Line("DynamoDB", "ping: reads", 2 * PINGS_HOUR, "read", "two GetItem, strongly consistent: connection, account"),
     Line("CloudWatch", "logs", 0, "logged", "none without an error; access logs of sockets are off"),
+]
+
+MORE_PINGS_HOUR = 3600 / PING_LOOKED_AT_SECONDS - PINGS_HOUR
+LOOKED_AT_HOUR = [
+    Line("API Gateway", "ping and PONG", 2 * MORE_PINGS_HOUR, "frame", "every 25 s, and for another tab of the browser every 15 s, which is counted (client/src/limits.ts)"),
+    *invocations("notifier-gateway", MORE_PINGS_HOUR, "pings"),
+    Line("DynamoDB", "ping: reads", 2 * MORE_PINGS_HOUR, "read", "two GetItem, strongly consistent: connection, account"),
 ]
 
 MINUTES = MONTH_HOURS * 60
@@ -347,6 +355,7 @@ TABLES = {
     "event": lambda: bill(EVENT, "per event", MILLION, "per million events"),
     "refresh": lambda: bill(REFRESH, "per refresh", MILLION, "per million refreshes"),
     "socket": lambda: bill(SOCKET_HOUR, "per hour", 1000 * MONTH_HOURS, "per 1,000 sockets and month"),
+    "looked": lambda: bill(LOOKED_AT_HOUR, "per hour", 1000, "per 1,000 hours looked at"),
     "month": lambda: bill(MONTH, "per month", 1, "per month"),
     "machine": lambda: bill(MACHINE, "per month", 1, "per month"),
     "examples": examples_table,

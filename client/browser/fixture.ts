@@ -2,7 +2,7 @@
 // browser context for each test.
 
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import type { Browser } from 'playwright-core';
+import type { Browser, BrowserContext } from 'playwright-core';
 import { DemoServer } from './server';
 import { launch } from './visitor';
 
@@ -19,10 +19,16 @@ export function useFixture(): Fixture {
     fixture.server = await DemoServer.start();
     fixture.browser = await launch();
   });
-  afterEach(() => Promise.all(fixture.browser.contexts().map((context) => context.close())));
+  afterEach(() => Promise.all(fixture.browser.contexts().map(close)));
   afterAll(async () => {
     await fixture.browser.close();
     await fixture.server.close();
   });
   return fixture;
+}
+
+/** A request that a test answers itself may still be under way. */
+async function close(context: BrowserContext): Promise<void> {
+  await context.unrouteAll({ behavior: 'ignoreErrors' });
+  await context.close();
 }

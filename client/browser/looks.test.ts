@@ -1,18 +1,16 @@
 // The looks of each state: a screenshot at two widths and in two themes, no serious violation that axe
 // reports, nothing wider than the screen, and nothing that moves when the role changes.
 
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import type { User } from '@tierlift/client';
+import { overflow, violations } from './access';
 import { useFixture } from './fixture';
 import { Visitor, live, showsRole, showsWatch } from './visitor';
 
 const FOLDER = join(import.meta.dirname, '../screenshots');
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const WIDTHS = { phone: 390, desktop: 1280 };
 
 const fixture = useFixture();
@@ -57,6 +55,15 @@ const states: State[] = [
     name: 'sign-in',
     signedOut: true,
     reach: (page) => page.getByRole('heading', { name: 'Come in' }).waitFor(),
+  },
+  {
+    name: 'trouble',
+    signedOut: true,
+    reach: async (page) => {
+      await page.evaluate(() => localStorage.setItem('demo.token', 'an opaque session id'));
+      await page.reload();
+      await page.getByRole('alert').getByText('token.unreadable').waitFor();
+    },
   },
   { name: 'free', reach: live },
   {
@@ -136,19 +143,6 @@ const states: State[] = [
     },
   },
 ];
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const results = await page.evaluate(() =>
-    (globalThis as unknown as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
-  );
-  return results.violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
-}
-
-const overflow = (page: Page) =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
 describe.each(Object.entries(WIDTHS))('on a %s', (device, width) => {
   describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {

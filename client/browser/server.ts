@@ -12,7 +12,7 @@ import { join, resolve } from 'node:path';
 
 const STARTUP_MS_MAX = 15_000;
 
-function program(): string {
+export function program(): string {
   const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
   const path = process.env.TIERLIFT_BIN ?? join(target, 'debug/tierlift');
   if (!existsSync(path))
@@ -20,7 +20,7 @@ function program(): string {
   return path;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address() as AddressInfo;

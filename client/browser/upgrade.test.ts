@@ -61,12 +61,36 @@ it('a webhook after the window is explained, and the retry finds it', async () =
   await showsWatch(page, 'pending');
   await page.clock.runFor(61_000);
   await showsWatch(page, 'timed_out');
-  expect(await banner(page).textContent()).toMatch(/longer than usual.*payment is safe/);
+  expect(await banner(page).textContent()).toMatch(/not see a payment/);
   expect(await buyButton(page).count()).toBe(0);
   await fixture.server.simulate(visitor.userId, 'upgrade');
   await page.getByRole('button', { name: 'Check again' }).click();
   await showsWatch(page, 'upgraded');
   await showsRole(page, 'paid');
+});
+
+it('a keyboard keeps its place on “Check again”, and whoever did not pay can buy', async () => {
+  const visitor = await Visitor.arrive(fixture.browser, fixture.server);
+  const page = await visitor.openLive();
+  await page.clock.install();
+  await page.goto(`${fixture.server.origin}/demo?return`);
+  await showsWatch(page, 'pending');
+  await page.clock.runFor(61_000);
+  await showsWatch(page, 'timed_out');
+  const retry = page.getByRole('button', { name: 'Check again' });
+  const focused = () => page.evaluate(() => document.activeElement?.textContent);
+  await retry.focus();
+  await page.keyboard.press('Enter');
+  await showsWatch(page, 'pending');
+  expect(await focused()).toBe('Check again');
+  expect(await retry.getAttribute('aria-disabled')).toBe('true');
+  await page.keyboard.press('Tab');
+  expect(await focused()).toBe('I did not pay');
+  await page.keyboard.press('Enter');
+  await buyButton(page).waitFor();
+  expect(await page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe('status');
+  await page.reload();
+  await buyButton(page).waitFor();
 });
 
 it('a reload while waiting still waits, and a second tab does not offer to pay again', async () => {

@@ -11,6 +11,11 @@ const entries = [
     file: 'dist/react/index.d.ts',
     report: 'api/react.api.md',
   },
+  {
+    specifier: '@tierlift/client/react/sonner',
+    file: 'dist/react/sonner.d.ts',
+    report: 'api/react-sonner.api.md',
+  },
 ];
 
 const program = ts.createProgram(

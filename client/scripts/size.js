@@ -9,7 +9,8 @@ const parts = [
   // than 6 KB had room for. Refusals by the platform, one identity at a time, expired tokens and errors with
   // a reason cost the rest.
   { name: 'core', entry: 'dist/index.js', kbMax: 10.25 },
-  { name: 'react', entry: 'dist/react/index.js', kbMax: 2 },
+  // Selectors, guards by role, and a status that keeps the focus and can be dismissed cost 0.3 KB.
+  { name: 'react', entry: 'dist/react/index.js', kbMax: 2.5 },
 ];
 
 /** @param {string} entry */

@@ -1,6 +1,6 @@
 // What a host passes to the client.
 
-import type { TierError, User, UserRole } from './types.js';
+import type { InitialUser, TierError, UserRole } from './types.js';
 
 /**
  * Why the token is asked for. `load`: the page is starting. `identify`: somebody may have signed in or
@@ -42,10 +42,10 @@ export interface TierClientOptions<Role extends string = UserRole> extends Token
   /** URL of the WebSocket, if it is on another host. Defaults to `/ws` below `baseUrl`. */
   socketUrl?: string;
   /**
-   * The user as your server rendered the page: shown at once, as stale, until tierlift has answered.
+   * The answer of GET /session with which your server rendered the page: shown at once, as stale, until tierlift has answered.
    * Null: nobody is signed in. It is dropped if the token belongs to somebody else.
    */
-  initialUser?: User<Role> | null;
+  initialUser?: InitialUser<Role> | null;
   /** This browser was signed out, here or in another tab: forget the token. */
   onSignOut?: () => void;
   /** Something went wrong that a developer should know of. Called once until it is over. */

@@ -2,10 +2,11 @@
 // It does no IO. Every update passes through `apply`, whichever way it arrived.
 
 import { callHost } from './callback.js';
-import { isChange, parseUser } from './parse.js';
+import { isChange, parseRoles, parseUser } from './parse.js';
 import { changeType } from './roles.js';
 import type {
   ChangeType,
+  InitialUser,
   RoleChange,
   TierError,
   TierSnapshot,
@@ -72,11 +73,12 @@ export interface Store {
   version: () => Version;
 }
 
-export function createStore(initialUser?: User | null): Store {
+export function createStore(initialUser?: InitialUser | null): Store {
   const rendered = parseUser(initialUser);
+  const roles = parseRoles(initialUser?.roles) ?? [];
   const status = initialUser === null ? 'signed_out' : 'loading';
   const initial: TierSnapshot = rendered
-    ? { ...INITIAL, status: 'ready', user: rendered, isStale: true }
+    ? { ...INITIAL, status: 'ready', user: rendered, isStale: true, roles }
     : { ...INITIAL, status };
   let snapshot = initial;
   let userId = rendered?.userId;

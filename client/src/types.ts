@@ -44,6 +44,11 @@ export interface User<Role extends string = UserRole> {
   accountVersion: number;
 }
 
+/** The answer of GET /session: the user, and the roles of the policy, lowest first. */
+export interface InitialUser<Role extends string = UserRole> extends User<Role> {
+  roles?: readonly Role[];
+}
+
 export type ChangeType = 'ROLE_UPGRADED' | 'ROLE_DOWNGRADED';
 
 /** The server's reply to a `sync`. */

@@ -7,10 +7,11 @@ import { Checkout } from './Checkout';
 import { Header } from './Header';
 import { Home } from './Home';
 import { SignIn } from './SignIn';
+import { Trouble } from './Trouble';
 import { getTheme, onTheme } from './settings';
 
 export function App() {
-  const { status, user } = useTier();
+  const { status, user, error } = useTier();
   const theme = useSyncExternalStore(onTheme, getTheme);
   const view = new URLSearchParams(location.search);
   return (
@@ -18,6 +19,7 @@ export function App() {
       <Header />
       <main id="main" data-status={status}>
         {status === 'signed_out' && <SignIn />}
+        {status === 'error' && error && <Trouble error={error} />}
         {status === 'loading' && <div className="boot" role="progressbar" aria-label="Loading" />}
         {user &&
           status === 'ready' &&

@@ -13,7 +13,7 @@ async function pay(userId: string): Promise<void> {
   const acknowledged = noteSent(slow ? 'checkout, webhook delayed by 8 s' : 'checkout');
   await simulate(userId, slow ? 'slow' : 'upgrade', slow ? 8_000 : undefined);
   if (!slow) acknowledged();
-  location.assign('/demo?return');
+  location.assign(`/demo?return&session_id=cs_demo_${Date.now()}`);
 }
 
 export function Checkout({ user }: { user: User }) {

@@ -12,10 +12,12 @@ import { Timeline } from './Timeline';
 export function Home({ user }: { user: User }) {
   const { start } = useTierUpgrade();
   useEffect(() => {
-    if (!new URLSearchParams(location.search).has('return')) return;
+    const address = new URLSearchParams(location.search);
+    if (!address.has('return')) return;
+    const checkoutSessionId = address.get('session_id');
     // The address is used up: a bookmark of it, or a later visit, is not a return from a checkout.
     history.replaceState(null, '', '/demo');
-    void start();
+    void start({ role: 'paid', ...(checkoutSessionId && { checkoutSessionId }) });
   }, [start]);
   return (
     <div className="home">

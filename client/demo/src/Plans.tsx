@@ -10,8 +10,9 @@ const FEATURES = ['Unlimited projects', 'The premium report below', 'Answers wit
 /** Short enough for the space that the card reserves for its tallest message. */
 const TEXTS = {
   timedOut:
-    'This is taking longer than usual. Your payment is safe, and you won’t be charged twice. ' +
-    'Check again, or come back later.',
+    'We do not see a payment yet. If you have paid, your plan appears here by itself, and ' +
+    'you need not pay again.',
+  dismiss: 'I did not pay',
 };
 
 function Note({ has }: { has: boolean }) {
@@ -22,7 +23,7 @@ function Note({ has }: { has: boolean }) {
 }
 
 function PaidAction({ has }: { has: boolean }) {
-  const { status, attempt, stop } = useTierUpgrade();
+  const { status, attempt } = useTierUpgrade();
   const waiting = status === 'pending' || status === 'timed_out';
   return (
     <div className="action" data-watch={status}>
@@ -35,11 +36,6 @@ function PaidAction({ has }: { has: boolean }) {
           </div>
           <p className="note">You can reload or leave: every tab of yours keeps waiting.</p>
         </>
-      )}
-      {status === 'timed_out' && (
-        <button className="link" onClick={stop}>
-          I did not pay
-        </button>
       )}
       {!waiting && has && <p className="current">Your current plan</p>}
       {!waiting && !has && (

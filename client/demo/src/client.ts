@@ -10,6 +10,8 @@ breakableSockets();
 
 export const client = createTierClient({
   getToken: () => localStorage.getItem(TOKEN),
+  // The demo's server has no other way to issue a token again.
+  refresh: 'tierlift',
   onToken: (accessToken) => localStorage.setItem(TOKEN, accessToken),
   onSignOut: () => localStorage.removeItem(TOKEN),
 });

@@ -5,7 +5,7 @@
 
 import type { ReactNode } from 'react';
 import type { User } from '../types.js';
-import { useTier } from './provider.js';
+import { useTierSelector } from './tier.js';
 
 /** Each text gets its date in words, and the user for anything else. */
 export interface SubscriptionTexts {
@@ -38,7 +38,7 @@ export function SubscriptionStatus({
   className = 'tierlift-subscription',
   locale,
 }: SubscriptionStatusProps) {
-  const { user } = useTier();
+  const user = useTierSelector((snapshot) => snapshot.user);
   const [name, message] = (user && noteFor(user, { ...TEXTS, ...texts }, locale)) ?? [];
   // The live region exists from the start: one that appears together with its text is not read out.
   return (

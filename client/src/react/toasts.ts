@@ -17,28 +17,14 @@ export interface ToastTexts {
 }
 
 const TEXTS: ToastTexts = {
-  upgraded: ({ user }) => `You are on the ${user.role} plan now.`,
-  downgraded: ({ user }) => `Your plan is now ${user.role}.`,
+  // A role is an id, such as `pro_monthly`, and not a name to be read out.
+  upgraded: () => 'Your new plan is active.',
+  downgraded: () => 'Your plan has changed.',
 };
-
-/** Uses sonner if it is installed, and does nothing otherwise. */
-export const sonnerToasts: ToastAdapter = {
-  success: (message) => void sonner().then((module) => module?.toast.success(message)),
-  info: (message) => void sonner().then((module) => module?.toast.info(message)),
-};
-
-async function sonner(): Promise<typeof import('sonner') | null> {
-  // Bundlers treat an import inside `try` as optional.
-  try {
-    return await import('sonner');
-  } catch {
-    return null;
-  }
-}
 
 export function useToasts(
   client: TierClient,
-  adapter: ToastAdapter | false = sonnerToasts,
+  adapter: ToastAdapter | false = false,
   texts: Partial<ToastTexts> = {},
 ): void {
   const latest = useRef({ adapter, texts });

@@ -1,19 +1,58 @@
 'use client';
-// The client, created once per page load, and its provider. It is safe to render on the server.
+// The client, its provider, and what keeps server components in step with it.
 
+import { useEffect, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
+import { useRouter } from 'next/navigation';
+import { Toaster } from 'sonner';
 import { createTierClient } from '@tierlift/client';
-import { TierProvider } from '@tierlift/client/react';
+import type { InitialUser } from '@tierlift/client';
+import { TierProvider, useTierSelector } from '@tierlift/client/react';
+import { sonnerToasts } from '@tierlift/client/react/sonner';
 
-const TOKEN = 'access_token';
+async function getToken(): Promise<string | null> {
+  const response = await fetch('/api/token');
+  // Neither signed in nor signed out: the client keeps what it shows, and asks again.
+  if (!response.ok) throw new Error(`/api/token answered ${response.status}`);
+  const { accessToken } = (await response.json()) as { accessToken: string | null };
+  return accessToken;
+}
 
-const client = createTierClient({
-  baseUrl: 'https://tier.example.com',
-  getToken: () => localStorage.getItem(TOKEN),
-  onToken: (accessToken) => localStorage.setItem(TOKEN, accessToken),
-  onSignOut: () => localStorage.removeItem(TOKEN),
-});
+interface TierProps {
+  baseUrl: string;
+  initialUser: InitialUser | null;
+  children: ReactNode;
+}
 
-export function Tier({ children }: { children: ReactNode }) {
-  return <TierProvider client={client}>{children}</TierProvider>;
+export function Tier({ baseUrl, initialUser, children }: TierProps) {
+  // One for each page, and on the server one for each request: it knows the user. It does nothing until
+  // the provider starts it.
+  const [client] = useState(() =>
+    createTierClient({
+      baseUrl,
+      initialUser,
+      getToken,
+      onSignOut: () => void fetch('/api/session', { method: 'DELETE' }),
+    }),
+  );
+  return (
+    <TierProvider client={client} toasts={sonnerToasts}>
+      <ServerInStep />
+      {children}
+      <Toaster theme="system" />
+    </TierProvider>
+  );
+}
+
+/** After a change of the role or of the user, the server components are rendered again, for what is true now. */
+function ServerInStep() {
+  const router = useRouter();
+  const shown = useTierSelector(({ user }) => user && `${user.userId} is ${user.role}`);
+  const rendered = useRef(shown);
+  useEffect(() => {
+    if (rendered.current === shown) return;
+    rendered.current = shown;
+    router.refresh();
+  }, [shown, router]);
+  return null;
 }

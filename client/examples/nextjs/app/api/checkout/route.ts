@@ -2,28 +2,22 @@
 // later events do not mention the checkout.
 
 import Stripe from 'stripe';
+import { signedInUser } from '@/lib/session';
 
-export async function POST(request: Request): Promise<Response> {
+const APP_URL = process.env.APP_URL ?? 'http://127.0.0.1:3000';
+
+export async function POST(): Promise<Response> {
+  const userId = await signedInUser();
+  if (userId === null) return Response.redirect(APP_URL, 303);
   const stripe = new Stripe(process.env.STRIPE_SECRET_KEY ?? '');
-  const userId = await signedInUser(request);
-  if (userId === null) return new Response(null, { status: 401 });
   const checkout = await stripe.checkout.sessions.create({
     mode: 'subscription',
     line_items: [{ price: process.env.STRIPE_PRICE ?? '', quantity: 1 }],
     client_reference_id: userId,
     subscription_data: { metadata: { user_id: userId } },
-    success_url: new URL('/upgrade/return', request.url).href,
-    cancel_url: new URL('/', request.url).href,
+    // Stripe fills in the id, by which the return page knows that there was a checkout.
+    success_url: `${APP_URL}/upgrade/return?session_id={CHECKOUT_SESSION_ID}`,
+    cancel_url: APP_URL,
   });
-  return Response.redirect(checkout.url ?? new URL('/', request.url), 303);
-}
-
-/** Replace this with your own session. Here a cookie holds the token, and tierlift returns its user. */
-async function signedInUser(request: Request): Promise<string | null> {
-  const token = /access_token=([^;]+)/.exec(request.headers.get('cookie') ?? '')?.[1];
-  const headers = { authorization: `Bearer ${token ?? ''}` };
-  const response = await fetch('https://tier.example.com/session', { headers });
-  if (!response.ok) return null;
-  const { userId } = (await response.json()) as { userId: string };
-  return userId;
+  return Response.redirect(checkout.url ?? APP_URL, 303);
 }

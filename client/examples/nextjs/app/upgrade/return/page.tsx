@@ -1,11 +1,15 @@
-'use client';
-// The page that Stripe sends the customer back to. It watches for the upgrade and shows its progress.
+// The page that Stripe sends the customer back to.
 
-import { useEffect } from 'react';
-import { UpgradeStatus, useTierUpgrade } from '@tierlift/client/react';
+import { redirect } from 'next/navigation';
+import { Watch } from './watch';
 
-export default function Return() {
-  const { start } = useTierUpgrade();
-  useEffect(() => void start(), [start]);
-  return <UpgradeStatus />;
+interface Props {
+  searchParams: Promise<{ session_id?: string }>;
+}
+
+export default async function Return({ searchParams }: Props) {
+  const { session_id: checkoutSessionId } = await searchParams;
+  // Without it this is no return from a checkout, but a bookmark: there is nothing to wait for.
+  if (checkoutSessionId === undefined) redirect('/');
+  return <Watch checkoutSessionId={checkoutSessionId} />;
 }

@@ -1,0 +1,56 @@
+// Serves one page of a host's own, on an origin of its own: a script that esbuild bundles from the
+// client's source, an empty document, and the headers that the test chooses.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const HTML = `<!doctype html><html lang="en"><title>Host</title>
+  <body><script type="module" src="/page.js"></script></body></html>`;
+
+async function bundle(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(import.meta.dirname, entry)],
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    jsx: 'automatic',
+    // React runs effects twice in Strict Mode in development only.
+    define: { 'process.env.NODE_ENV': '"development"' },
+    write: false,
+  });
+  return outputFiles[0]?.text ?? '';
+}
+
+export class PageServer {
+  /** Headers of the document. */
+  headers: Record<string, string> = {};
+  readonly #server: Server;
+
+  private constructor(script: string) {
+    this.#server = createServer((request, response) => {
+      const isScript = request.url === '/page.js';
+      const type = isScript ? 'text/javascript' : 'text/html';
+      response.writeHead(200, { 'content-type': type, ...(isScript ? {} : this.headers) });
+      response.end(isScript ? script : HTML);
+    });
+  }
+
+  static async start(entry: string): Promise<PageServer> {
+    const server = new PageServer(await bundle(entry));
+    await once(server.#server.listen(0, '127.0.0.1'), 'listening');
+    return server;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+}
