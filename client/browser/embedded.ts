@@ -25,7 +25,6 @@ export async function embeddedPage(): Promise<string> {
     window.client = tierlift.createTierClient({ baseUrl, getToken: () => token });
     const show = () => { document.body.dataset.role = client.getSnapshot().user?.role ?? ''; };
     client.subscribe(show);
-    addEventListener('pageshow', ({ persisted }) => { if (persisted) document.body.dataset.restored = 'yes'; });
     client.start();`;
   return `<!doctype html><title>embedded</title><body><script>${outputFiles[0]?.text}</script><script>${start}</script>`;
 }

@@ -1,5 +1,5 @@
 // A page's own life in a Chromium that nobody keeps awake: frozen and thawed while it is hidden. This
-// Chromium has no back/forward cache; browser/firefox tests that one.
+// Chromium, without a window, has no back/forward cache.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { RawChromium } from './raw-chromium';

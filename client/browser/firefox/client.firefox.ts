@@ -1,5 +1,5 @@
-// A real Firefox: it denies storage, so that making a BroadcastChannel throws and locks are refused, and it
-// restores a page from its back/forward cache. `make test-firefox` runs it.
+// A real Firefox: it denies storage, so that making a BroadcastChannel throws and locks are refused; and it
+// elects one tab where it does not. `make test-firefox` runs it.
 
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { PAGE } from '../embedded';
@@ -78,20 +78,4 @@ it('two tabs that may store share one socket', async () => {
   await expect.poll(positions).toEqual(['leader', 'follower']);
   await server.simulate('firefox-3', 'upgrade');
   for (const tab of tabs) await shows(browser, tab, 'paid');
-});
-
-it('a page that comes back from the back/forward cache shows what happened meanwhile', async () => {
-  const browser = (firefox = await Firefox.launch(program, {}));
-  const url = await address('firefox-4');
-  const [leader, follower] = [await browser.open(url), await browser.open(url)];
-  await shows(browser, follower, 'free');
-  await expect.poll(() => browser.text(leader, position)).toBe('leader');
-  await browser.navigate(leader, `${proxy.origin()}/healthz`);
-  await expect.poll(() => browser.text(follower, position)).toBe('leader');
-  await server.simulate('firefox-4', 'upgrade');
-  await shows(browser, follower, 'paid');
-  await browser.send('browsingContext.traverseHistory', { context: leader, delta: -1 });
-  await shows(browser, leader, 'paid');
-  expect(await browser.text(leader, 'document.body.dataset.restored')).toBe('yes');
-  await expect.poll(() => browser.text(leader, position)).toBe('follower');
 });
