@@ -18,8 +18,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-MONTH_HOURS = 730
-MILLION = 1_000_000
+MONTH_HOURS, MILLION = 730, 1_000_000
 AWS = "https://aws.amazon.com"
 
 
@@ -63,28 +62,22 @@ PRICES = {
 # For each function its memory in MB, as in the template, and the duration of an invocation in ms. The
 # durations are assumed: most of each is waiting for AWS, which no emulator can show.
 FUNCTIONS = {
-    "ingest": (512, 15),
-    "worker": (512, 30),
-    "notifier-stream": (512, 25),
-    "notifier-gateway": (256, 10),
-    "session": (256, 10),
-    "expiry": (256, 100),
+    **{"ingest": (512, 15), "worker": (512, 30), "notifier-stream": (512, 25)},
+    **{"notifier-gateway": (256, 10), "session": (256, 10), "expiry": (256, 100)},
 }
 
-# Stored, sent and logged bytes, as the bench of the functions measures them, rounded up. A customer is
-# counted with a history; after its first event it has 290 bytes.
+# Bytes as the bench of the functions measures them, rounded up; a customer with a history.
 WEBHOOK_BYTES = 3_500
 CUSTOMER_BYTES = 1_024
 ACCOUNT_BYTES = 600
 LEDGER_BYTES = 300
-CONNECTION_BYTES = 100
-LEDGER_MONTHS = 3
+CONNECTION_BYTES, LEDGER_MONTHS = 100, 3
 ITEM_OVERHEAD_BYTES = 100
 LOGGED_BYTES = {"api": 350, "ingest": 500, "worker": 1_100, "notifier-stream": 850}
 ANSWERED_BYTES = 1_000
 
-PING_SECONDS = 240
-PING_LOOKED_AT_SECONDS = 15
+# While nobody looks at the page, and while somebody does.
+PING_SECONDS, PING_LOOKED_AT_SECONDS = 240, 15
 LIFE_MINUTES = 110
 SECRET_SECONDS = 300
 

@@ -20,7 +20,7 @@ use tierlift_testkit::{
 };
 use tokio::{sync::watch, time::timeout};
 
-/// The configuration under which the stories are told.
+/// The configuration of the servers.
 pub(crate) const CONFIG: &str = "[plans]\nprice_pro = \"paid\"\n";
 /// How long there may be no server.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
