@@ -13,7 +13,10 @@ fn a_file_without_its_log_is_refused_until_the_loss_is_accepted() {
     let demo = Serving::demo(&folder);
     demo.trigger(&folder, "upgrade", &[], 0, "OK ada");
     drop(demo);
-    fs::remove_file(folder.path().join("demo.db-wal")).unwrap();
+    // What a copy of the one file is.
+    for beside in ["demo.db-wal", "demo.db-mark"] {
+        fs::remove_file(folder.path().join(beside)).unwrap();
+    }
     let args = ["serve", "--demo", "--listen", "127.0.0.1:0", "--data", "demo.db"];
     for args in [&args[..], &["check", "--data", "demo.db"]] {
         let output = tierlift(&folder, &[], args).output().unwrap();
@@ -46,9 +49,11 @@ fn damage_is_listed_while_the_file_is_in_use() {
     let demo = Serving::demo(&folder);
     demo.trigger(&folder, "upgrade", &[], 0, "OK ada");
     demo.end();
-    let file = File::options().write(true).open(folder.path().join("demo.db")).unwrap();
-    let last_page = file.metadata().unwrap().len() - 4_096;
-    file.write_all_at(&[0xA5; 4_096], last_page).unwrap();
+    let path = folder.path().join("demo.db");
+    let state = b"{\"user\":\"ada\"";
+    let found = fs::read(&path).unwrap().windows(state.len()).position(|bytes| bytes == state);
+    let file = File::options().write(true).open(&path).unwrap();
+    file.write_all_at(b"?", found.unwrap() as u64).unwrap();
     let demo = Serving::demo(&folder);
     let output = tierlift(&folder, &[], &["check", "--data", "demo.db"]).output().unwrap();
     let printed = printed(&output);
