@@ -59,7 +59,7 @@ fn scan_one_by_one(connection: &Connection) -> Result<Index, Error> {
         match statement.query_one((seq,), entry) {
             Ok((group, entry)) => index.push(group, entry),
             Err(error) => {
-                tracing::error!(seq, %error, "queued message left out, it cannot be read")
+                tracing::error!(seq, %error, "queued message left out, it cannot be read");
             }
         }
     }

@@ -185,11 +185,13 @@ impl From<Error> for QueueError {
 
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
+        if error.concerns_every_job() {
+            return Self::Unavailable(Box::new(error));
+        }
+        // Retrying does not help: a damaged page stays damaged.
         match error {
             Error::Corrupt(row) => Self::Corrupt(row),
-            error if error.concerns_every_job() => Self::Unavailable(Box::new(error)),
-            // Retrying does not help: a damaged page stays damaged.
-            error => Self::Corrupt(error.to_string()),
+            Error::Sql(_) | Error::Moved | Error::Closed => Self::Corrupt(error.to_string()),
         }
     }
 }

@@ -131,7 +131,14 @@ pub(super) const fn data_code(error: &db::OpenError) -> Code {
     match error {
         db::OpenError::InUse { .. } => Code::DataInUse,
         db::OpenError::Incomplete { .. } => Code::DataIncomplete,
-        _ => Code::DataUnusable,
+        db::OpenError::Name { .. }
+        | db::OpenError::Newer { .. }
+        | db::OpenError::Unreleased { .. }
+        | db::OpenError::NotCurrent { .. }
+        | db::OpenError::Foreign { .. }
+        | db::OpenError::Io { .. }
+        | db::OpenError::Queue { .. }
+        | db::OpenError::Sql { .. } => Code::DataUnusable,
     }
 }
 
