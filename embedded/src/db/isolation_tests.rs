@@ -28,7 +28,12 @@ use super::{
     tests::{NOW, folder, message, open},
 };
 
-const PAGE_BYTES: u64 = 4_096;
+const PAGE_BYTES: usize = 4_096;
+
+/// Where a page begins; SQLite counts from 1.
+fn offset(page: u32) -> u64 {
+    (u64::from(page) - 1) * PAGE_BYTES as u64
+}
 
 /// Submits what follows while the writing thread waits, so that it shares a transaction.
 fn hold(db: &Db) -> Arc<Barrier> {
@@ -48,14 +53,14 @@ fn damage_leaf(path: &Path, name: &str) {
     let root: u32 = connection.query_row(root, (name,), |row| row.get(0)).unwrap();
     drop(connection);
     let file = fs::File::options().read(true).write(true).open(path).unwrap();
-    let mut page = [0; PAGE_BYTES as usize];
-    file.read_exact_at(&mut page, (u64::from(root) - 1) * PAGE_BYTES).unwrap();
+    let mut page = [0; PAGE_BYTES];
+    file.read_exact_at(&mut page, offset(root)).unwrap();
     assert!(matches!(page[0], 2 | 5), "{name} has one page");
     // The pointer to the second cell, which begins with the number of its left child.
     let cell = usize::from(u16::from_be_bytes([page[14], page[15]]));
     let child = u32::from_be_bytes(page[cell..cell + 4].try_into().unwrap());
-    let noise = [0xA5; PAGE_BYTES as usize];
-    file.write_all_at(&noise, (u64::from(child) - 1) * PAGE_BYTES).unwrap();
+    let noise = [0xA5; PAGE_BYTES];
+    file.write_all_at(&noise, offset(child)).unwrap();
 }
 
 #[tokio::test]

@@ -155,7 +155,7 @@ mod tests {
             moved: false,
             is_complete: false,
             log_bytes: 1 << 40,
-            checkpoint_age: Duration::from_secs(3_600),
+            checkpoint_age: Duration::from_hours(1),
             disk_free_bytes: None,
             stalled: Duration::from_secs(QUEUE_STALLED_AFTER_SECS - 1),
         };
