@@ -74,12 +74,12 @@ impl Faults<'_> {
     pub(super) async fn run(&self, usage: &mut Usage) -> BTreeSet<String> {
         let pid = self.server.id();
         let files_before = open_files(pid);
-        let mut sampled = *usage;
+        let mut known = *usage;
         let samples = async {
             let mut ticks = interval(Duration::from_millis(100));
             loop {
                 ticks.tick().await;
-                sampled.sample(pid);
+                known.sample(pid);
             }
         };
         let all = async {
@@ -98,7 +98,7 @@ impl Faults<'_> {
             injected = all => injected,
             () = samples => unreachable!("samples never end"),
         };
-        *usage = sampled;
+        *usage = known;
         // Senders have connected since, with as many connections as they have.
         let is_settled = async {
             while open_files(pid) > files_before + super::FILES_MORE_MAX {

@@ -10,28 +10,28 @@ use rustix::{
 /// The most that was seen in any life of the server.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Usage {
-    pub(super) memory_kib_max: u64,
+    pub(super) memory_kib: u64,
     /// Open files at the end of a life beyond those at its start.
-    pub(super) files_more_max: usize,
-    files_max: usize,
+    pub(super) files_more: usize,
+    files: usize,
 }
 
 impl Usage {
     pub(super) fn sample(&mut self, pid: u32) {
-        self.memory_kib_max = self.memory_kib_max.max(memory_kib(pid));
-        self.files_max = self.files_max.max(open_files(pid));
+        self.memory_kib = self.memory_kib.max(memory_kib(pid));
+        self.files = self.files.max(open_files(pid));
     }
 
     pub(super) fn end_life(&mut self, files_before: usize, files_after: usize) {
-        self.files_more_max = self.files_more_max.max(files_after.saturating_sub(files_before));
+        self.files_more = self.files_more.max(files_after.saturating_sub(files_before));
     }
 }
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mib = self.memory_kib_max / 1024;
-        write!(f, "memory at most {mib} MiB; at most {} open files, ", self.files_max)?;
-        write!(f, "{} more after the floods than before", self.files_more_max)
+        let mib = self.memory_kib / 1024;
+        write!(f, "memory at most {mib} MiB; at most {} open files, ", self.files)?;
+        write!(f, "{} more after the floods than before", self.files_more)
     }
 }
 
