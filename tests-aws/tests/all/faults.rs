@@ -41,10 +41,10 @@ const TOO_LATE: Duration = Duration::from_millis(AWS_ATTEMPT_TIMEOUT_MS + 500);
 /// Operations that the queue and the worker use without a failure.
 const USUAL: [&str; 5] =
     ["SendMessage", "ReceiveMessage", "DeleteMessageBatch", "BatchGetItem", "TransactWriteItems"];
-/// The same and those that a failed message needs.
-const OPERATIONS: [&str; 7] = {
+/// The same and the one that a failed message needs. A fault is an outage, which is not recorded as an attempt.
+const OPERATIONS: [&str; 6] = {
     let [send, receive, delete, get, write] = USUAL;
-    [send, receive, delete, get, write, "ChangeMessageVisibilityBatch", "UpdateItem"]
+    [send, receive, delete, get, write, "ChangeMessageVisibilityBatch"]
 };
 
 /// The queue and the store behind a network with faults, and direct access without faults.

@@ -169,7 +169,10 @@ async fn a_socket_ends_with_its_token() {
     asking.say(r#"{"action":"sync"}"#).await;
     server.subscription("bob", "active").await;
     for socket in [&mut asking, &mut listening] {
-        let frame = socket.wire.next().await.unwrap().unwrap();
+        let mut frame = socket.wire.next().await.unwrap().unwrap();
+        while frame.is_ping() {
+            frame = socket.wire.next().await.unwrap().unwrap();
+        }
         let Message::Close(Some(end)) = frame else { panic!("{frame:?}") };
         assert_eq!(u16::from(end.code), 4001);
     }
