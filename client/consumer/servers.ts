@@ -12,7 +12,7 @@ const STARTUP_MS_MAX = 60_000;
 
 export const PRICE = 'price_pro';
 export const SECRETS = {
-  STRIPE_WEBHOOK_SECRET: 'whsec_of_the_examples',
+  STRIPE_WEBHOOK_SECRET: 'whsec_7Rk2vWqXf4LmZt9YbNcS',
   TIERLIFT_JWT_SECRET: 'a secret of 32 bytes or even more',
   SESSION_SECRET: 'another secret of 32 bytes or more',
 };

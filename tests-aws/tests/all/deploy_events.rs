@@ -151,7 +151,7 @@ async fn an_event_waits_until_the_worker_may_commit() {
     let stack = Stack::start_from(&without_commit, &[same_code]).await;
     stack.accepts(&subscribed("evt_1", "ada")).await;
     eventually("it was tried", async || {
-        let retries = stack.logged("worker", "event failed, retry scheduled", "evt_1").await;
+        let retries = stack.logged("worker", "event not applied yet", "evt_1").await;
         retries.iter().any(|line| line["cause"] == "store.unavailable")
     })
     .await;
