@@ -16,8 +16,8 @@ pub(super) const ORIGIN_FORMAT: &str = "scheme and host in lower case, with a po
                                         is not the default, and nothing after it, such as \
                                         \"https://app.example.com\" or \"http://127.0.0.1:8787\"";
 /// The format of a key set's address, for error messages.
-pub(super) const JWKS_URL_FORMAT: &str = "the https address of a key set, such as \"https://issuer.example.com/.well-known/jwks.json\"; \
-     http only on this machine";
+pub(super) const JWKS_URL_FORMAT: &str = "the https address of a key set, such as \
+     \"https://issuer.example.com/.well-known/jwks.json\"; http only on this machine";
 
 /// The path of a configuration key, or of one element under it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

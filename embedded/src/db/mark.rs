@@ -81,8 +81,8 @@ impl Mark {
         Self::parse(i32::from_be_bytes(*head.last_chunk()?))
     }
 
-    /// Writes the mark into the file, past SQLite, and notes it beside the file. What SQLite has of this page is the same, or follows in the
-    /// transaction that is open.
+    /// Writes the mark into the file, past SQLite, and notes it beside the file. What SQLite has of this
+    /// page is the same, or follows in the transaction that is open.
     pub(super) fn write(self, file: &DataFile) -> io::Result<()> {
         let id = self.application_id().to_be_bytes();
         file.write_at(&id, OFFSET as u64)?;

@@ -128,6 +128,21 @@ async fn bodies_beyond_the_room_are_refused_and_the_one_that_goes_on_is_not() {
 }
 
 #[tokio::test]
+async fn a_refused_request_gives_its_room_back() {
+    let server = serve_in(Room { connections: 10, inflight_bytes: 1 << 20 }).await;
+    let mut client = Client::connect(&server).await;
+    for _ in 0..3 {
+        client.0.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n").await.unwrap();
+        let mut refusal = Vec::new();
+        while !refusal.ends_with(b"}") {
+            assert!(client.0.read_buf(&mut refusal).await.unwrap() > 0);
+        }
+        eventually(|| server.connections.inflight_bytes() == 0).await;
+    }
+    assert_eq!(server.connections.len(), 1, "it stayed open");
+}
+
+#[tokio::test]
 async fn half_a_head_takes_room_until_its_connection_ends() {
     let server = serve_in(Room { connections: 10, inflight_bytes: 8_000 }).await;
     let mut first = Client::connect(&server).await;

@@ -259,8 +259,10 @@ impl Link {
             return;
         }
         let Connections(inner) = &self.connections;
-        self.inflight_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let all = inner.inflight_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        // In this order: another thread may forget the connection's bytes meanwhile, and takes from the sum
+        // only what is in it.
+        let all = inner.inflight_bytes.fetch_add(bytes, Ordering::Release) + bytes;
+        self.inflight_bytes.fetch_add(bytes, Ordering::Release);
         if all > inner.room.inflight_bytes {
             self.connections.shed_bytes();
         }
@@ -330,7 +332,7 @@ impl Link {
     }
 
     fn forget_bytes(&self) {
-        let bytes = self.inflight_bytes.swap(0, Ordering::Relaxed);
+        let bytes = self.inflight_bytes.swap(0, Ordering::Acquire);
         self.connections.0.inflight_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }

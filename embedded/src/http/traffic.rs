@@ -151,6 +151,7 @@ impl Service<Request<Incoming>> for Requests {
 
     fn call(&self, request: Request<Incoming>) -> Answer {
         if let Some(refusal) = self.hosts.refusal(&request) {
+            self.link.answered();
             return Box::pin(async { Ok(refusal) });
         }
         let link = Arc::clone(&self.link);
