@@ -4,7 +4,7 @@
 import { expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
 import { useFixture } from './fixture';
-import { Visitor, hasPosition, live, position, role, showsRole } from './visitor';
+import { Visitor, hasPosition, live, position, role, showsRole, twoTabs } from './visitor';
 
 const SECOND_MS = 1_000;
 
@@ -33,17 +33,8 @@ async function msUntil(pages: Page[], wanted: string, cause: () => Promise<void>
   return (await Promise.all(shown)).map((at) => at - start);
 }
 
-async function twoTabs(): Promise<[Visitor, leader: Page, follower: Page]> {
-  const visitor = await Visitor.arrive(fixture.browser, fixture.server);
-  const leader = await visitor.openLive();
-  const follower = await visitor.openLive();
-  await hasPosition(leader, 'leader');
-  await hasPosition(follower, 'follower');
-  return [visitor, leader, follower];
-}
-
 it('two tabs and two browsers of one user follow a webhook within a second', async () => {
-  const [visitor, leader, follower] = await twoTabs();
+  const [visitor, leader, follower] = await twoTabs(fixture);
   const elsewhere = await Visitor.arrive(fixture.browser, fixture.server, {
     userId: visitor.userId,
   });
@@ -57,13 +48,13 @@ it('two tabs and two browsers of one user follow a webhook within a second', asy
 });
 
 it('a browser has one socket, whatever the number of tabs', async () => {
-  const [visitor] = await twoTabs();
+  const [visitor] = await twoTabs(fixture);
   await visitor.openLive();
   expect(visitor.openSockets).toBe(1);
 });
 
 it('closing the leader hands over within a second, and nothing is missed', async () => {
-  const [visitor, leader, follower] = await twoTabs();
+  const [visitor, leader, follower] = await twoTabs(fixture);
   const closed = Date.now();
   await leader.close();
   const sent = fixture.server.simulate(visitor.userId, 'upgrade');
@@ -77,7 +68,7 @@ it('closing the leader hands over within a second, and nothing is missed', async
 
 // A headless Chromium freezes no page, so the test dispatches the event itself. The locks are real.
 it('a leader that is frozen hands over, and comes back as a follower in step', async () => {
-  const [visitor, leader, follower] = await twoTabs();
+  const [visitor, leader, follower] = await twoTabs(fixture);
   await leader.evaluate(() => document.dispatchEvent(new Event('freeze')));
   await hasPosition(follower, 'leader');
   await fixture.server.simulate(visitor.userId, 'upgrade');
@@ -88,7 +79,7 @@ it('a leader that is frozen hands over, and comes back as a follower in step', a
 });
 
 it('a leader that hangs is replaced within a second of being needed', async () => {
-  const [visitor, leader, follower] = await twoTabs();
+  const [visitor, leader, follower] = await twoTabs(fixture);
   const hung = leader.evaluate(() => {
     const end = Date.now() + 3_000;
     while (Date.now() < end);
@@ -106,7 +97,7 @@ it('a leader that hangs is replaced within a second of being needed', async () =
 });
 
 it('a stale token is refreshed once for all tabs, and each guarded request succeeds', async () => {
-  const [visitor, leader, follower] = await twoTabs();
+  const [visitor, leader, follower] = await twoTabs(fixture);
   const third = await visitor.openLive();
   await fixture.server.simulate(visitor.userId, 'upgrade');
   for (const page of [leader, follower, third]) await page.getByTestId('premium-text').waitFor();
@@ -114,7 +105,7 @@ it('a stale token is refreshed once for all tabs, and each guarded request succe
 });
 
 it('a downgrade closes the premium panel in every tab', async () => {
-  const [visitor, leader, follower] = await twoTabs();
+  const [visitor, leader, follower] = await twoTabs(fixture);
   await fixture.server.simulate(visitor.userId, 'upgrade');
   for (const page of [leader, follower]) await page.getByTestId('premium-text').waitFor();
   await fixture.server.simulate(visitor.userId, 'downgrade');
@@ -125,7 +116,7 @@ it('a downgrade closes the premium panel in every tab', async () => {
 });
 
 it('a storm ends with every tab in step', async () => {
-  const [visitor, leader, follower] = await twoTabs();
+  const [visitor, leader, follower] = await twoTabs(fixture);
   await fixture.server.simulate(visitor.userId, 'storm');
   const token = await fixture.server.token(visitor.userId);
   const headers = { authorization: `Bearer ${token}` };
@@ -142,7 +133,7 @@ it('a storm ends with every tab in step', async () => {
 });
 
 it('signing out signs out every tab', async () => {
-  const [, leader, follower] = await twoTabs();
+  const [, leader, follower] = await twoTabs(fixture);
   await leader.getByRole('button', { name: 'Sign out' }).click();
   for (const page of [leader, follower]) {
     await page.getByRole('heading', { name: 'Come in' }).waitFor();

@@ -127,3 +127,16 @@ export async function showsWatch(page: Page, wanted: string): Promise<void> {
 }
 
 export const buyButton = (page: Page) => page.getByRole('link', { name: /Upgrade for/ });
+
+/** Somebody with two tabs, the first of which keeps the socket. */
+export async function twoTabs(place: {
+  browser: Browser;
+  server: DemoServer;
+}): Promise<[Visitor, leader: Page, follower: Page]> {
+  const visitor = await Visitor.arrive(place.browser, place.server);
+  const leader = await visitor.openLive();
+  const follower = await visitor.openLive();
+  await hasPosition(leader, 'leader');
+  await hasPosition(follower, 'follower');
+  return [visitor, leader, follower];
+}

@@ -11,6 +11,10 @@ export interface Harness {
   browser: FakeBrowser;
   /** Lets time pass, 50 ms by default. */
   advance: (ms?: number) => Promise<unknown>;
+  /** Opens a tab of user `u1` and lets it settle. */
+  openTab: () => Promise<FakeTab>;
+  /** Reloads a page: a new client over the same storage. */
+  reload: (tab: FakeTab) => Promise<FakeTab>;
   /** Opens tabs of user `u1` and lets them settle. */
   openTabs: (count: number) => Promise<FakeTab[]>;
   /** Replaces the browser by one without some features. */
@@ -22,6 +26,17 @@ export function createHarness(): Harness {
   harness.advance = (ms = 50) => vi.advanceTimersByTimeAsync(ms);
   harness.without = (missing) => {
     harness.browser = new FakeBrowser(harness.server, missing);
+  };
+  harness.openTab = async () => {
+    const tab = harness.browser.openTab();
+    await harness.advance();
+    return tab;
+  };
+  harness.reload = (tab) => {
+    tab.stop();
+    const { tabs } = harness.browser;
+    tabs.splice(tabs.indexOf(tab), 1);
+    return harness.openTab();
   };
   harness.openTabs = async (count) => {
     const opened = Array.from({ length: count }, () => harness.browser.openTab());
@@ -43,3 +58,4 @@ export function createHarness(): Harness {
 
 export const role = (tab: FakeTab | undefined) => tab?.snapshot.user?.role;
 export const position = (tab: FakeTab | undefined) => tab?.snapshot.position;
+export const watchStatus = (tab: FakeTab) => tab.snapshot.upgrade.status;

@@ -3,32 +3,15 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import * as limits from '../src/limits.js';
-import type { FakeTab } from './browser-model.js';
-import { createHarness } from './harness.js';
+import { createHarness, watchStatus } from './harness.js';
 
 const harness = createHarness();
 const DAY_MS = 86_400_000;
 const MINUTE_MS = limits.WATCH_POLL_AT_MS.at(-1)!;
 
-/** Opens a tab of user `u1` and lets it settle. */
-async function open(): Promise<FakeTab> {
-  const tab = harness.browser.openTab();
-  await harness.advance();
-  return tab;
-}
-
-/** Reloads a page: a new client over the same storage. */
-async function reload(tab: FakeTab): Promise<FakeTab> {
-  tab.stop();
-  harness.browser.tabs.splice(harness.browser.tabs.indexOf(tab), 1);
-  return open();
-}
-
-const status = (tab: FakeTab) => tab.snapshot.upgrade.status;
-
 describe('a visitor who comes back from a checkout without paying', () => {
   it('never reads of a payment, and may buy again after a dismissal, in every tab', async () => {
-    const [tab, other] = [await open(), await open()];
+    const [tab, other] = [await harness.openTab(), await harness.openTab()];
     const outcome = tab.client.watchUpgrade({ role: 'paid', checkoutSessionId: 'cs_1' });
     await harness.advance(MINUTE_MS + 1_000);
     expect(await outcome).toBe('timed_out');
@@ -42,30 +25,30 @@ describe('a visitor who comes back from a checkout without paying', () => {
     }
     other.client.dismissUpgrade();
     await harness.advance(100);
-    expect([tab, other].map(status)).toEqual(['idle', 'idle']);
-    expect(status(await reload(tab))).toBe('idle');
+    expect([tab, other].map(watchStatus)).toEqual(['idle', 'idle']);
+    expect(watchStatus(await harness.reload(tab))).toBe('idle');
   });
 
   it('does not see the dismissed watch again, even if the return page is reloaded', async () => {
     for (const storage of [false, 'throws'] as const) {
       harness.without({ storage });
-      const tab = await open();
+      const tab = await harness.openTab();
       void tab.client.watchUpgrade({ checkoutSessionId: 'cs_1' });
       await harness.advance(100);
       tab.client.dismissUpgrade();
-      const again = storage ? tab : await reload(tab);
+      const again = storage ? tab : await harness.reload(tab);
       expect(await again.client.watchUpgrade({ checkoutSessionId: 'cs_1' })).toBe('cancelled');
-      expect(status(again)).toBe('idle');
+      expect(watchStatus(again)).toBe('idle');
       void again.client.watchUpgrade({ checkoutSessionId: 'cs_2' });
       await harness.advance(100);
-      expect(status(again)).toBe('pending');
+      expect(watchStatus(again)).toBe('pending');
     }
   });
 });
 
 describe('a payment', () => {
   it('is known once the subscription is active, before the role is', async () => {
-    const [tab, other] = [await open(), await open()];
+    const [tab, other] = [await harness.openTab(), await harness.openTab()];
     void tab.client.watchUpgrade({ role: 'paid' });
     await harness.advance(2_000);
     harness.server.change('u1', { status: 'incomplete' });
@@ -76,12 +59,12 @@ describe('a payment', () => {
     for (const { snapshot } of [tab, other]) {
       expect(snapshot.upgrade).toMatchObject({ status: 'pending', paymentKnown: true });
     }
-    expect((await reload(tab)).snapshot.upgrade.paymentKnown).toBe(true);
+    expect((await harness.reload(tab)).snapshot.upgrade.paymentKnown).toBe(true);
   });
 
   it('is not known because a subscription was active before', async () => {
     harness.server.change('u1', { status: 'active', subscriptionActive: true });
-    const tab = await open();
+    const tab = await harness.openTab();
     void tab.client.watchUpgrade({ role: 'team' });
     await harness.advance(2_000);
     harness.server.change('u1', { features: ['export'] });
@@ -93,10 +76,10 @@ describe('a payment', () => {
 describe('a customer who has a role and buys a higher one', () => {
   it('waits for the higher one', async () => {
     harness.server.setRole('u1', 'paid');
-    const tab = await open();
+    const tab = await harness.openTab();
     const outcome = tab.client.watchUpgrade({ role: 'team' });
     await harness.advance(5_000);
-    expect(status(tab)).toBe('pending');
+    expect(watchStatus(tab)).toBe('pending');
     harness.server.setRole('u1', 'team');
     await harness.advance(100);
     expect(await outcome).toBe('upgraded');
@@ -105,10 +88,10 @@ describe('a customer who has a role and buys a higher one', () => {
   it('waits for any higher one where the host does not name it', async () => {
     harness.server.setRole('u1', 'paid');
     await harness.advance(limits.ROLE_AGE_MS_MAX);
-    const tab = await open();
+    const tab = await harness.openTab();
     const outcome = tab.client.watchUpgrade({ checkoutSessionId: 'cs_1' });
     await harness.advance(5_000);
-    expect(status(tab)).toBe('pending');
+    expect(watchStatus(tab)).toBe('pending');
     harness.server.setRole('u1', 'team');
     await harness.advance(100);
     expect(await outcome).toBe('upgraded');
@@ -117,38 +100,38 @@ describe('a customer who has a role and buys a higher one', () => {
   it('buys again after a downgrade during the watch', async () => {
     harness.server.setRole('u1', 'paid');
     await harness.advance(limits.ROLE_AGE_MS_MAX);
-    const tab = await open();
+    const tab = await harness.openTab();
     void tab.client.watchUpgrade();
     await harness.advance(100);
     harness.server.setRole('u1', 'free');
     await harness.advance(100);
-    expect(status(tab)).toBe('pending');
+    expect(watchStatus(tab)).toBe('pending');
     harness.server.setRole('u1', 'paid');
     await harness.advance(100);
-    expect(status(tab)).toBe('upgraded');
+    expect(watchStatus(tab)).toBe('upgraded');
   });
 });
 
 describe('a clock that is set during a watch', () => {
   it.each([-DAY_MS, DAY_MS])('by %d ms makes it neither longer nor shorter', async (ms) => {
-    const tab = await open();
+    const tab = await harness.openTab();
     void tab.client.watchUpgrade();
     await harness.advance(100);
     vi.setSystemTime(Date.now() + ms);
     await harness.advance(30_000);
-    expect(status(tab)).toBe('pending');
+    expect(watchStatus(tab)).toBe('pending');
     await harness.advance(31_000);
-    expect(status(tab)).toBe('timed_out');
+    expect(watchStatus(tab)).toBe('timed_out');
   });
 
   it('and a reload: the rest of the watch is at most its minute', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     void tab.client.watchUpgrade();
     await harness.advance(100);
     vi.setSystemTime(Date.now() - DAY_MS);
-    const again = await reload(tab);
-    expect(status(again)).toBe('pending');
+    const again = await harness.reload(tab);
+    expect(watchStatus(again)).toBe('pending');
     await harness.advance(MINUTE_MS + 1_000);
-    expect(status(again)).toBe('timed_out');
+    expect(watchStatus(again)).toBe('timed_out');
   });
 });

@@ -2,27 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import * as limits from '../src/limits.js';
-import type { FakeTab } from './browser-model.js';
-import { createHarness } from './harness.js';
+import { createHarness, watchStatus } from './harness.js';
 
 const harness = createHarness();
 const MINUTE_MS = limits.WATCH_POLL_AT_MS.at(-1)!;
-
-/** Opens a tab of user `u1` and lets it settle. */
-async function open(): Promise<FakeTab> {
-  const tab = harness.browser.openTab();
-  await harness.advance();
-  return tab;
-}
-
-/** Reloads a page: a new client over the same storage. */
-async function reload(tab: FakeTab): Promise<FakeTab> {
-  tab.stop();
-  harness.browser.tabs.splice(harness.browser.tabs.indexOf(tab), 1);
-  return open();
-}
-
-const status = (tab: FakeTab) => tab.snapshot.upgrade.status;
 
 /** The seconds, counted from now, in which GET /session is called. */
 async function secondsPolled(seconds: number): Promise<number[]> {
@@ -37,26 +20,26 @@ async function secondsPolled(seconds: number): Promise<number[]> {
 
 describe('a watch', () => {
   it('polls at once, then after 1, 2, 4, 8, 16 and 29 s, and then times out', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     setTimeout(() => void tab.client.watchUpgrade(), 10);
     expect(await secondsPolled(61)).toEqual([0, 1, 3, 7, 15, 31, 60]);
     expect(tab.snapshot.upgrade).toMatchObject({ status: 'timed_out', attempt: 7 });
   });
 
   it('is upgraded by the socket before the next poll', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     const outcome = tab.client.watchUpgrade();
     await harness.advance(8_000);
     expect(tab.snapshot.upgrade).toMatchObject({ status: 'pending', attempt: 4 });
     harness.server.setRole('u1', 'paid');
     await harness.advance(10);
     expect(await outcome).toBe('upgraded');
-    expect(status(tab)).toBe('upgraded');
+    expect(watchStatus(tab)).toBe('upgraded');
   });
 
   it('is upgraded by a poll where sockets are blocked', async () => {
     harness.server.socketsBlocked = true;
-    const tab = await open();
+    const tab = await harness.openTab();
     const outcome = tab.client.watchUpgrade();
     await harness.advance(100);
     harness.server.setRole('u1', 'paid');
@@ -75,11 +58,11 @@ describe('a watch', () => {
   it('ignores old state: a role that was lost since upgrades nobody', async () => {
     harness.server.setRole('u1', 'paid');
     harness.server.socketsBlocked = true;
-    const tab = await open();
+    const tab = await harness.openTab();
     harness.server.setRole('u1', 'free');
     void tab.client.watchUpgrade();
     await harness.advance();
-    expect(status(tab)).toBe('pending');
+    expect(watchStatus(tab)).toBe('pending');
   });
 
   it('waits for the role that was paid for', async () => {
@@ -87,19 +70,19 @@ describe('a watch', () => {
     const outcome = tab.client.watchUpgrade({ role: 'team' });
     harness.server.setRole('u1', 'paid');
     await harness.advance(100);
-    expect(status(tab)).toBe('pending');
+    expect(watchStatus(tab)).toBe('pending');
     harness.server.setRole('u1', 'operator');
     await harness.advance(100);
     expect(await outcome).toBe('upgraded');
   });
 
   it('survives polls that fail', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     harness.server.up = false;
     harness.server.dropSockets();
     const outcome = tab.client.watchUpgrade();
     await harness.advance(10_000);
-    expect(status(tab)).toBe('pending');
+    expect(watchStatus(tab)).toBe('pending');
     harness.server.up = true;
     harness.server.setRole('u1', 'paid');
     await harness.advance(20_000);
@@ -107,13 +90,13 @@ describe('a watch', () => {
   });
 
   it('times out after a minute, and a late webhook still upgrades', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     const outcome = tab.client.watchUpgrade();
     await harness.advance(MINUTE_MS + 100);
     expect(await outcome).toBe('timed_out');
     harness.server.setRole('u1', 'paid');
     await harness.advance(10);
-    expect(status(tab)).toBe('upgraded');
+    expect(watchStatus(tab)).toBe('upgraded');
   });
 
   it('is retried for the same role', async () => {
@@ -129,20 +112,20 @@ describe('a watch', () => {
   });
 
   it('is cancelled in every tab', async () => {
-    const [first, second] = [await open(), await open()];
+    const [first, second] = [await harness.openTab(), await harness.openTab()];
     const outcome = first.client.watchUpgrade();
     await harness.advance(100);
     second.client.dismissUpgrade();
     await harness.advance(100);
     expect(await outcome).toBe('cancelled');
-    expect([first, second].map(status)).toEqual(['idle', 'idle']);
+    expect([first, second].map(watchStatus)).toEqual(['idle', 'idle']);
     const polled = harness.server.count('GET /session');
     await harness.advance(30_000);
     expect(harness.server.count('GET /session')).toBe(polled);
   });
 
   it('started twice is one watch with two promises', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     const polled = harness.server.count('GET /session');
     const outcomes = Promise.all([tab.client.watchUpgrade(), tab.client.watchUpgrade()]);
     await harness.advance(10);
@@ -158,14 +141,14 @@ describe('a watch', () => {
     const outcome = tab.client.watchUpgrade();
     tab.stop = tab.client.start();
     await harness.advance();
-    expect(status(tab)).toBe('pending');
+    expect(watchStatus(tab)).toBe('pending');
     tab.client.destroy();
     expect(await outcome).toBe('cancelled');
     expect(await tab.client.watchUpgrade()).toBe('cancelled');
   });
 
   it('catches up after a sleep with one poll', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     void tab.client.watchUpgrade();
     await harness.advance(10);
     const polled = harness.server.count('GET /session');
@@ -178,67 +161,67 @@ describe('a watch', () => {
 
 describe('a watch and the other tabs', () => {
   it('is shown in every tab and polled for by one', async () => {
-    const all = [await open(), await open(), await open()];
+    const all = [await harness.openTab(), await harness.openTab(), await harness.openTab()];
     const polled = harness.server.count('GET /session');
     void all[0]!.client.watchUpgrade();
     await harness.advance(100);
-    expect(all.map(status)).toEqual(['pending', 'pending', 'pending']);
+    expect(all.map(watchStatus)).toEqual(['pending', 'pending', 'pending']);
     await harness.advance(6_000);
     expect(harness.server.count('GET /session') - polled).toBe(3);
     harness.server.setRole('u1', 'paid');
     await harness.advance(100);
-    expect(all.map(status)).toEqual(['upgraded', 'upgraded', 'upgraded']);
+    expect(all.map(watchStatus)).toEqual(['upgraded', 'upgraded', 'upgraded']);
   });
 
   it('is shown in a tab opened later, which polls at once', async () => {
-    const first = await open();
+    const first = await harness.openTab();
     void first.client.watchUpgrade();
     await harness.advance(2_000);
-    const later = await open();
+    const later = await harness.openTab();
     expect(later.snapshot.upgrade).toMatchObject({ status: 'pending', attempt: 2 });
   });
 
   it('continues where it was after a reload', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     void tab.client.watchUpgrade();
     await harness.advance(20_000);
-    const again = await reload(tab);
+    const again = await harness.reload(tab);
     expect(again.snapshot.upgrade).toMatchObject({ status: 'pending', attempt: 5 });
     await harness.advance(MINUTE_MS - 20_000);
-    expect(status(again)).toBe('timed_out');
+    expect(watchStatus(again)).toBe('timed_out');
   });
 
   it('still says after a reload that it timed out, so that nobody pays twice', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     void tab.client.watchUpgrade();
     await harness.advance(MINUTE_MS + 100);
-    const again = await reload(tab);
-    expect(status(again)).toBe('timed_out');
+    const again = await harness.reload(tab);
+    expect(watchStatus(again)).toBe('timed_out');
     await harness.advance(limits.WATCH_AGE_MS_MAX);
-    expect(status(await reload(again))).toBe('idle');
+    expect(watchStatus(await harness.reload(again))).toBe('idle');
   });
 
   it('is over after a reload once it was upgraded', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     void tab.client.watchUpgrade();
     harness.server.setRole('u1', 'paid');
     await harness.advance(1_000);
-    expect(status(await reload(tab))).toBe('idle');
+    expect(watchStatus(await harness.reload(tab))).toBe('idle');
   });
 
   it('is taken over by the leader when the tab that began it closes', async () => {
-    const [leader, buyer] = [await open(), await open()];
+    const [leader, buyer] = [await harness.openTab(), await harness.openTab()];
     void buyer.client.watchUpgrade();
     await harness.advance(100);
     buyer.stop();
     const polled = harness.server.count('GET /session');
     await harness.advance(8_000);
     expect(harness.server.count('GET /session')).toBeGreaterThan(polled);
-    expect(status(leader)).toBe('pending');
+    expect(watchStatus(leader)).toBe('pending');
   });
 
   it('that ends is not taken for another one that this tab shows', async () => {
-    const [first, second] = [await open(), await open()];
+    const [first, second] = [await harness.openTab(), await harness.openTab()];
     harness.server.delay = () => 100;
     void first.client.watchUpgrade({ role: 'team' });
     void second.client.watchUpgrade({ role: 'free' });
@@ -249,18 +232,18 @@ describe('a watch and the other tabs', () => {
   });
 
   it('is not shown to another user', async () => {
-    const first = await open();
+    const first = await harness.openTab();
     void first.client.watchUpgrade();
     const other = harness.browser.openTab('u2');
     await harness.advance(100);
-    expect(status(other)).toBe('idle');
+    expect(watchStatus(other)).toBe('idle');
   });
 
   it('is joined, not restarted, by a page that reloads into start', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     void tab.client.watchUpgrade();
     await harness.advance(20_000);
-    const again = await reload(tab);
+    const again = await harness.reload(tab);
     void again.client.watchUpgrade();
     await harness.advance(100);
     expect(again.snapshot.upgrade.attempt).toBe(5);
@@ -268,7 +251,7 @@ describe('a watch and the other tabs', () => {
 
   it('works in one tab where there is no storage', async () => {
     harness.without({ storage: true });
-    const tab = await open();
+    const tab = await harness.openTab();
     const outcome = tab.client.watchUpgrade();
     harness.server.setRole('u1', 'paid');
     await harness.advance(100);
@@ -276,7 +259,7 @@ describe('a watch and the other tabs', () => {
   });
 
   it('ends with the sign-out', async () => {
-    const tab = await open();
+    const tab = await harness.openTab();
     const outcome = tab.client.watchUpgrade();
     await harness.advance(100);
     tab.client.signOut();
