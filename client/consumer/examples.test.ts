@@ -198,6 +198,8 @@ describe.each<Name>(['plain', 'nextjs'])('the example %s', (name) => {
       const snap = async (state: string) => {
         const path = join(FOLDER, `example-${name}-${state}-${device}-${colorScheme}.png`);
         await page.screenshot({ path });
+        // A server may send the title behind what is shown.
+        await expect.poll(() => page.title()).not.toBe('');
         expect(await violations(page)).toEqual([]);
         expect(await overflow(page)).toBeLessThanOrEqual(0);
       };
