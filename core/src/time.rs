@@ -7,6 +7,7 @@ pub use steady::SteadyClock;
 
 use std::{
     fmt,
+    ops::Deref,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -133,10 +134,12 @@ pub struct Clock(Arc<dyn TimeSource>);
 /// What a [`Clock`] reads. A function that returns the time is one that is always right.
 pub trait TimeSource: Send + Sync {
     /// The current time.
+    #[must_use]
     fn now(&self) -> Timestamp;
 
     /// Takes note of a time that somebody trustworthy has just signed. Returns whether the current time is
     /// another one because of it.
+    #[must_use]
     fn witness(&self, _signed_at: Timestamp) -> bool {
         false
     }
@@ -146,16 +149,19 @@ pub trait TimeSource: Send + Sync {
     fn compare(&self, _latest: Timestamp) {}
 
     /// Whether nothing speaks against the time, and something speaks for it.
+    #[must_use]
     fn is_confirmed(&self) -> bool {
         true
     }
 
     /// Whether the system's clock has jumped and the time goes on as if it had not.
+    #[must_use]
     fn is_held(&self) -> bool {
         false
     }
 
     /// How often it turned out that the time had been ahead, and something may have been decided too early.
+    #[must_use]
     fn corrections(&self) -> u64 {
         0
     }
@@ -173,40 +179,13 @@ impl Clock {
     pub fn new(source: impl TimeSource + 'static) -> Self {
         Self(Arc::new(source))
     }
+}
 
-    /// The current time.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.0.now()
-    }
+impl Deref for Clock {
+    type Target = dyn TimeSource;
 
-    /// See [`TimeSource::witness`].
-    #[must_use]
-    pub fn witness(&self, signed_at: Timestamp) -> bool {
-        self.0.witness(signed_at)
-    }
-
-    /// See [`TimeSource::compare`].
-    pub fn compare(&self, latest: Timestamp) {
-        self.0.compare(latest);
-    }
-
-    /// See [`TimeSource::is_confirmed`].
-    #[must_use]
-    pub fn is_confirmed(&self) -> bool {
-        self.0.is_confirmed()
-    }
-
-    /// See [`TimeSource::is_held`].
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.0.is_held()
-    }
-
-    /// See [`TimeSource::corrections`].
-    #[must_use]
-    pub fn corrections(&self) -> u64 {
-        self.0.corrections()
+    fn deref(&self) -> &Self::Target {
+        &*self.0
     }
 }
 

@@ -1,6 +1,5 @@
 //! From a token to a session: the token's signature and time, then the account of its user.
 
-use serde::Serialize;
 use tierlift_core::{
     account::Account,
     change::Change,
@@ -13,7 +12,7 @@ use tierlift_core::{
     ports::{Store, StoreError},
     shared::Shared,
     time::Clock,
-    token::{self, Claims, check_fresh, check_not_revoked},
+    token::{self, Claims, Issued, check_fresh, check_not_revoked},
     wire::session::Session,
 };
 
@@ -29,22 +28,6 @@ pub struct Access<S> {
     pub keyring: Keyring,
     /// Current time.
     pub clock: Clock,
-}
-
-/// A token that was just issued.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Issued {
-    /// The token.
-    pub access_token: String,
-    /// Its lifetime in seconds.
-    pub expires_in: i64,
-}
-
-impl From<token::Issued> for Issued {
-    fn from(issued: token::Issued) -> Self {
-        Self { access_token: issued.token, expires_in: issued.lifetime_secs }
-    }
 }
 
 /// Who sent a token that is valid, fresh and not revoked.
@@ -77,7 +60,7 @@ impl<S: Store> Access<S> {
         let Authenticated { claims, account } = self.identify(token).await?;
         let account = self.current_epoch(account, claims.seen()).await?;
         let issued = self.keyring.keys().reissue(&claims, &account, self.clock.now())?;
-        Ok((issued.into(), self.session_of(&account)))
+        Ok((issued, self.session_of(&account)))
     }
 
     /// Issues a token for a user whom the host has just authenticated by other means.
@@ -85,7 +68,7 @@ impl<S: Store> Access<S> {
         let account = self.account(user).await?;
         let keys = self.keyring.keys();
         let secret = keys.secret().ok_or(token::Error::Foreign)?;
-        Ok(secret.issue(&account, self.clock.now()).into())
+        Ok(secret.issue(&account, self.clock.now()))
     }
 
     /// Revokes all tokens of a user that were issued until now. Returns the changes to push, which end the

@@ -14,7 +14,7 @@ pub mod jwks;
 mod keyring;
 mod route;
 
-pub use access::{Access, Authenticated, Issued};
+pub use access::{Access, Authenticated};
 pub use bearer::bearer;
 pub use error::Error;
 pub use guard::{Guarded, RequireRole, UnknownRole};

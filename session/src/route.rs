@@ -9,9 +9,9 @@ use axum::{
     routing::{get, post},
 };
 use serde::Serialize;
-use tierlift_core::{epoch::Seen, ports::Store, wire::session::Session};
+use tierlift_core::{epoch::Seen, ports::Store, token::Issued, wire::session::Session};
 
-use crate::{Access, Error, Issued, bearer};
+use crate::{Access, Error, bearer};
 
 /// The response of `POST /session/refresh`.
 #[derive(Clone, Debug, Serialize)]

@@ -40,10 +40,12 @@ import urllib.request
 KEPT = ("PATH", "HOME", "LANG", "AUTH", "LOG_LEVEL")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def reserved_port():
+    """A socket whose port the system gives to nobody who asks for any port, and which ministack can still bind."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
 
 
 def set_environment(port, folder):
@@ -219,7 +221,9 @@ def end_functions():
 
 
 def main():
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else free_port()
+    # Until ministack binds the port, many other tests ask for ports. The socket is kept as long as the process.
+    reserved = None if len(sys.argv) > 1 else reserved_port()
+    port = reserved.getsockname()[1] if reserved else int(sys.argv[1])
     folder = tempfile.mkdtemp(prefix="ministack-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # Handlers run in reverse order: the functions end before their folder is removed.

@@ -86,7 +86,8 @@ where
         let (origin, candidate) = (self.origin.load(Relaxed), wall.saturating_sub(ticks));
         if !is_jump(candidate, origin) {
             state.doubt = None;
-            // Small steps are followed, so that they never add up to a jump.
+            // Small steps are followed, so that they never add up to a jump. While reading takes no lock, it
+            // is who asks `is_confirmed` every few seconds that brings this up to date.
             self.origin.store(candidate, Relaxed);
         } else if state.behind.is_some_and(|latest| wall >= latest.as_micros() - JUMP_MICROS) {
             // What is stored has been later than the clock: this jump is the fix.

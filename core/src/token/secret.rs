@@ -3,6 +3,7 @@
 //! While it is rotated there are two. The first, the new one, signs; both verify.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Claims, Error, KeyError, claims::numeric_date, config::Rules};
@@ -14,13 +15,14 @@ use crate::{
     time::Timestamp,
 };
 
-/// A token that was just issued.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A token that was just issued, as clients get it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Issued {
     /// The token.
-    pub token: String,
+    pub access_token: String,
     /// Its lifetime in seconds.
-    pub lifetime_secs: i64,
+    pub expires_in: i64,
 }
 
 /// A shared secret, and the one before it while it is rotated.
@@ -99,7 +101,7 @@ impl Secret {
             ("epoch", json!(account.epoch)),
         ];
         claims.extend(ours.map(|(name, value)| (name.to_owned(), value)));
-        Issued { token: self.sign(&claims), lifetime_secs: exp.saturating_sub(iat) }
+        Issued { access_token: self.sign(&claims), expires_in: exp.saturating_sub(iat) }
     }
 
     /// Issues a token as a host would, which knows a revocation id and no epoch.
@@ -111,7 +113,7 @@ impl Secret {
         self.sign(&claims)
     }
 
-    fn sign(&self, claims: &impl serde::Serialize) -> String {
+    fn sign(&self, claims: &impl Serialize) -> String {
         // HMAC takes a key of any length, and these claims always have a JSON text.
         encode(&Header::new(Algorithm::HS256), claims, &self.sign).unwrap_or_default()
     }

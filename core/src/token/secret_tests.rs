@@ -36,7 +36,7 @@ fn a_refreshed_token_says_all_that_the_old_one_said_and_lives_as_long() {
         "scope": "read write", "jti": "1",
     });
     let issued = refreshed(&host, NOW).unwrap();
-    assert_eq!(issued.lifetime_secs, week);
+    assert_eq!(issued.expires_in, week);
     let mut expected = host;
     for (name, value) in [
         ("iat", json!(now)),
@@ -47,11 +47,11 @@ fn a_refreshed_token_says_all_that_the_old_one_said_and_lives_as_long() {
     ] {
         expected[name] = value;
     }
-    assert_eq!(payload(&issued.token), expected);
+    assert_eq!(payload(&issued.access_token), expected);
     // Without `iat` nobody knows how long it lived, nor when the session began.
     let issued = refreshed(&json!({"sub": "ada", "exp": EXP}), NOW).unwrap();
-    assert_eq!(issued.lifetime_secs, TOKEN_TTL_SECS);
-    assert_eq!(payload(&issued.token)["auth_time"], now);
+    assert_eq!(issued.expires_in, TOKEN_TTL_SECS);
+    assert_eq!(payload(&issued.access_token)["auth_time"], now);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn no_refresh_goes_beyond_the_age_of_the_session() {
     };
     let lifetime = |auth_time, iat| {
         let claims = verified(auth_time, iat)?;
-        keys().reissue(&claims, &account(), NOW).map(|issued| issued.lifetime_secs)
+        keys().reissue(&claims, &account(), NOW).map(|issued| issued.expires_in)
     };
     let minute_ago = now - 60;
     for (auth_time, iat, expected) in [
@@ -103,7 +103,7 @@ fn a_token_of_another_issuer_is_never_refreshed_into_ours() {
 fn while_a_secret_is_rotated_the_new_one_signs_and_both_verify() {
     let [old, new] = ["the old secret of thirty-two bytes", "the new secret of thirty-two bytes"];
     let keys = |list: &str| TokenKeys::new(Some(Secret::new(list).unwrap()));
-    let token = |keys: &TokenKeys| keys.secret().unwrap().issue(&account(), NOW).token;
+    let token = |keys: &TokenKeys| keys.secret().unwrap().issue(&account(), NOW).access_token;
     let rotating = keys(&format!("{new}, {old}"));
     for (signer, [by_old, by_both, by_new]) in
         [(old, [true, true, false]), (new, [false, true, true])]

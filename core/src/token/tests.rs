@@ -270,8 +270,8 @@ fn a_token_of_another_epoch_is_stale_and_so_is_one_that_knows_more_than_the_acco
         assert_eq!(check_fresh(&claims, &account), fresh, "{claims:?}");
     }
     let issued = keys().secret().unwrap().issue(&account, NOW);
-    assert_eq!(issued.lifetime_secs, TOKEN_TTL_SECS);
-    let claims = keys().verify(&issued.token, NOW).unwrap();
+    assert_eq!(issued.expires_in, TOKEN_TTL_SECS);
+    let claims = keys().verify(&issued.access_token, NOW).unwrap();
     assert_eq!((claims.epoch, claims.revocation_id), (Some(Epoch(100)), Some(RevocationId(7))));
 }
 

@@ -135,7 +135,7 @@ mod tests {
         let account = Account::new(UserId::new("ada").unwrap(), &policy);
         let session = Session::new(&account, &policy, Timestamp::from_secs(0));
         check("Session", &serde_json::to_value(&session).unwrap());
-        let issued = tierlift_session::Issued { access_token: String::new(), expires_in: 900 };
+        let issued = tierlift_core::token::Issued { access_token: String::new(), expires_in: 900 };
         let refreshed = tierlift_session::Refreshed { issued, user: session };
         check("Refreshed", &serde_json::to_value(refreshed).unwrap());
         let problem = problem::response(axum::http::StatusCode::NOT_FOUND, Code::RouteNotFound, "");

@@ -26,7 +26,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     load::Window,
-    process::{Usage, open_files, set_disk_full, twentieth},
+    process::{Usage, open_files, set_disk_full},
 };
 use crate::tierlift::Tierlift;
 
@@ -110,8 +110,13 @@ impl Faults<'_> {
         injected
     }
 
+    /// A number of twentieths of the life.
+    fn part(&self, parts: u32) -> Duration {
+        self.life * parts / 20
+    }
+
     async fn at(&self, parts: u32) {
-        sleep(twentieth(self.life, parts)).await;
+        sleep(self.part(parts)).await;
     }
 
     fn address(&self) -> SocketAddr {
@@ -140,7 +145,7 @@ impl Faults<'_> {
                 }
             }
         });
-        let _: Result<Vec<()>, _> = timeout(twentieth(self.life, 6), join_all(forgers)).await;
+        let _: Result<Vec<()>, _> = timeout(self.part(6), join_all(forgers)).await;
     }
 
     async fn clock_jump(&self) {
@@ -190,7 +195,7 @@ impl Faults<'_> {
                 sleep(Duration::from_millis(100)).await;
             }
         });
-        let _: Result<Vec<()>, _> = timeout(twentieth(self.life, 17), join_all(sockets)).await;
+        let _: Result<Vec<()>, _> = timeout(self.part(17), join_all(sockets)).await;
     }
 
     /// Sockets that never read.

@@ -1,6 +1,6 @@
 //! What a process uses, and what is done to it from outside.
 
-use std::{fmt, fs, fs::File, path::Path, time::Duration};
+use std::{fmt, fs, fs::File, path::Path};
 
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
@@ -65,9 +65,4 @@ pub(super) fn raise_open_files() {
 pub(super) fn unread_pipe(path: &Path) -> File {
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     File::options().read(true).write(true).open(path).unwrap()
-}
-
-/// Part of a life.
-pub(super) fn twentieth(life: Duration, parts: u32) -> Duration {
-    life * parts / 20
 }
