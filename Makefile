@@ -52,7 +52,7 @@ CHAOS_RATE ?= 1000
 CHAOS_ACK_P99_MS ?= 50
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-browser test-firefox test-examples test-infrastructure test-seeds chaos test-release \
+  test-client test-pack test-browser test-firefox test-examples test-infrastructure test-seeds chaos test-release \
   check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
   bench bench-lambda package tools
 
@@ -89,7 +89,7 @@ quick-rust: $(NEXTEST)
 
 test: ## Run every test.
 	@$(MAKE) --no-print-directory --jobs=3 build $(TEST_TOOLS) $(NEXTEST)
-	@$(MAKE) --no-print-directory --jobs=3 test-rust test-client test-infrastructure
+	@$(MAKE) --no-print-directory --jobs=4 test-rust test-client test-pack test-infrastructure
 	@$(MAKE) --no-print-directory test-browser test-examples
 
 build: demo
@@ -117,9 +117,12 @@ test-client: $(CLIENT_READY) ## Run the browser client's unit tests.
 test-browser: build $(CLIENT_READY) ## Run the browser client in a real browser against a real server.
 	cd client && npm run test:browser
 
-# The package as others get it; npm is asked for what the examples depend on.
-test-examples: build $(CLIENT_READY) ## Pack and install the browser client, and drive its examples in a real browser.
-	cd client && npm run test:package && npm run test:examples
+# The package as others get it; npm is asked for what it and the examples depend on.
+test-pack: $(CLIENT_READY) ## Pack the browser client, install it, and import it in every way.
+	cd client && npm run test:package
+
+test-examples: build $(CLIENT_READY) ## Drive the browser client's examples, with the package installed, in a real browser.
+	cd client && npm run test:examples
 
 # Firefox ESR of Debian's packages, unpacked into the cache. Where there is no apt-get, there is nothing to run.
 test-firefox: demo build $(CLIENT_READY) ## Run the browser client in Firefox ESR, also where it denies storage.
