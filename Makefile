@@ -89,8 +89,8 @@ quick-rust: $(NEXTEST)
 
 test: ## Run every test.
 	@$(MAKE) --no-print-directory --jobs=3 build $(TEST_TOOLS) $(NEXTEST)
-	@$(MAKE) --no-print-directory --jobs=4 test-rust test-client test-pack test-infrastructure
-	@$(MAKE) --no-print-directory test-browser test-examples
+	@$(MAKE) --no-print-directory --jobs=4 test-rust test-client test-pack test-infrastructure test-examples
+	@$(MAKE) --no-print-directory test-browser
 
 build: demo
 	cargo build $(BUILD)

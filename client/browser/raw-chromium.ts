@@ -11,6 +11,7 @@ import sparticuz from '@sparticuz/chromium';
 import { WebSocket } from 'ws';
 
 const STARTUP_MS_MAX = 30_000;
+const CLOSE_MS_MAX = 10_000;
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run'];
 
 interface Reply {
@@ -76,11 +77,14 @@ export class RawChromium {
     return new RawPage(this, targetId, (attached as { sessionId: string }).sessionId);
   }
 
+  /** Ends it in order: killed, it would leave processes behind that still write to its profile. */
   async close(): Promise<void> {
-    this.#socket?.close();
     const exited = once(this.#process, 'exit');
-    this.#process.kill('SIGKILL');
+    const kill = setTimeout(() => this.#process.kill('SIGKILL'), CLOSE_MS_MAX);
+    this.#socket?.send(JSON.stringify({ id: (this.#sent += 1), method: 'Browser.close' }));
     await exited;
+    clearTimeout(kill);
+    this.#socket?.close();
     rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }
