@@ -10,6 +10,7 @@ use crate::{
     codes::Code,
     id::{CustomerId, EventId, RevocationId, UserId},
     limits::{ACTOR_BYTES_MAX, LEDGER_KEPT_DAYS, REASON_BYTES_MAX},
+    observation::Because,
     policy::Role,
     stripe::event::{Event, Type},
     time::Timestamp,
@@ -46,7 +47,7 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum EntryKind {
-    /// A webhook.
+    /// A webhook or an observation.
     Event(Type),
     /// An act of tierlift or of an operator.
     System(SystemEvent),
@@ -173,6 +174,9 @@ pub struct LedgerEntry {
     /// Who did it and why, if somebody did it by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub act: Option<Act>,
+    /// Why Stripe was asked, if it is an observation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub because: Option<Because>,
     /// Stripe's time of the event.
     pub created: Timestamp,
     /// Time of processing.
@@ -193,6 +197,7 @@ impl LedgerEntry {
     pub fn for_event(event: &Event, now: Timestamp) -> Self {
         Self {
             customer: event.customer.clone(),
+            because: event.observed.map(|observed| observed.because),
             created: event.created,
             ..Self::new(event.id.clone(), EntryKind::Event(event.kind), now)
         }
@@ -221,6 +226,7 @@ impl LedgerEntry {
             ambiguous: false,
             owners: Vec::new(),
             act: None,
+            because: None,
             created: now,
             processed_at: now,
             expires_at: now.plus_days(LEDGER_KEPT_DAYS),

@@ -65,8 +65,8 @@ impl LoadKeys {
         };
         match &event.fact {
             Fact::Purchase(order) => keys.payments.extend(order.payment.clone()),
-            Fact::Invoice { id, payment, .. } => {
-                keys.payments.extend(payment.clone());
+            Fact::Invoice { id, payments, .. } => {
+                keys.payments.extend(payments.iter().cloned());
                 keys.invoices.insert(id.clone());
             }
             Fact::InvoicePayment { invoice, payment } => {
@@ -78,6 +78,7 @@ impl LoadKeys {
                 keys.invoices.extend(invoice.clone());
             }
             Fact::Subscription { .. }
+            | Fact::SubscriptionObserved { .. }
             | Fact::Checkout { .. }
             | Fact::Customer { .. }
             | Fact::CustomerDeleted
@@ -197,10 +198,10 @@ fn attempt(
     let mut commit = Commit::new(LedgerEntry::for_event(event, now));
     commit.ledger.cause = admitted.cause.or_else(|| money.unlinked_cause());
     commit.ledger.outcome = outcome(money.arrival, false);
-    let mut waiting_since = None;
+    let (mut waiting_since, mut fetch_due) = (None, None);
     if let (Some(customer), Some(before)) = (money.customer.as_ref(), before) {
         let owners = Owners::new(customer, policy);
-        waiting_since = owners.waiting_since();
+        (waiting_since, fetch_due) = (owners.waiting_since(), owners.fetch_due());
         let mut after = Ownership::new(&owners, event, policy);
         after.owners.extend(money.subject().and_then(|what| owners.of(what)).cloned());
         let users = before.concerned(&after);
@@ -227,7 +228,7 @@ fn attempt(
         commit.ledger.outcome = Outcome::Unrelated;
     }
     if let Some(customer) = &mut money.customer {
-        customer.waiting_since = waiting_since;
+        (customer.waiting_since, customer.fetch_due) = (waiting_since, fetch_due);
     }
     money.commit(&mut commit);
     Ok(commit)
@@ -253,6 +254,7 @@ struct Ownership {
 fn before(customer: &Customer, event: &Event, policy: &Policy) -> Ownership {
     let named = match &event.fact {
         Fact::Subscription { edge, .. } => edge.to.user.as_ref(),
+        Fact::SubscriptionObserved { observation, .. } => observation.node.user.as_ref(),
         Fact::Checkout { .. }
         | Fact::Purchase(_)
         | Fact::Customer { .. }
@@ -276,9 +278,9 @@ impl Ownership {
     fn new(all: &Owners<'_>, event: &Event, policy: &Policy) -> Self {
         let owner = |what| all.of(what).cloned().into_iter().collect();
         let owners = match &event.fact {
-            Fact::Subscription { id, .. } | Fact::Checkout { id, .. } => {
-                owner(Ownable::Subscription(id))
-            }
+            Fact::Subscription { id, .. }
+            | Fact::SubscriptionObserved { id, .. }
+            | Fact::Checkout { id, .. } => owner(Ownable::Subscription(id)),
             Fact::Purchase(order) => owner(Ownable::Purchase(&order.id)),
             Fact::Customer { .. } | Fact::CustomerDeleted => all.all(),
             Fact::Features(_) => all.of_features().cloned().into_iter().collect(),
@@ -301,7 +303,9 @@ impl Ownership {
 
 fn is_ambiguous(owners: &Owners<'_>, event: &Event) -> bool {
     match &event.fact {
-        Fact::Subscription { id, .. } => owners.state(id).is_some_and(|state| state.ambiguous),
+        Fact::Subscription { id, .. } | Fact::SubscriptionObserved { id, .. } => {
+            owners.state(id).is_some_and(|state| state.ambiguous)
+        }
         Fact::Features(_) => owners.customer().features.is_truncated(),
         Fact::Checkout { .. }
         | Fact::Purchase(_)

@@ -14,11 +14,13 @@ use super::{
     ids::customer_id,
     json::{from_slice, object},
     metadata::Metadata,
+    observation,
     subscription::SubscriptionData,
 };
 use crate::{
     fold::{Before, Edge},
     id::{CustomerId, EventId, SubscriptionId},
+    observation::Observed,
     subscription::Status,
     time::Timestamp,
 };
@@ -36,7 +38,8 @@ pub struct Event {
     pub id: EventId,
     /// Its type.
     pub kind: Type,
-    /// Time at which it happened, in whole seconds; within a second it is not an order.
+    /// Time at which it happened, in whole seconds; within a second it is not an order. Of an observation, the
+    /// time of the answer.
     pub created: Timestamp,
     /// Whether it is from live mode, not from test mode.
     pub livemode: bool,
@@ -45,6 +48,8 @@ pub struct Event {
     pub customer: Option<CustomerId>,
     /// What it reports.
     pub fact: Fact,
+    /// When its object was observed, if Stripe's API answered it; `None` of what Stripe sent.
+    pub observed: Option<Observed>,
 }
 
 /// The whole event, with `data` as its type needs it.
@@ -59,7 +64,7 @@ struct Full<D> {
 }
 
 /// The customer that an event concerns, and what it reports.
-type Parsed = (Option<CustomerId>, Fact);
+pub(super) type Parsed = (Option<CustomerId>, Fact);
 
 impl Event {
     /// Parses the body of a queued message. `user_id_keys` are the metadata keys under which the host
@@ -70,9 +75,19 @@ impl Event {
         body: &[u8],
         user_id_keys: &[String],
     ) -> Result<Self, Error> {
+        if kind == Type::Observation {
+            return observation::parse(id, body, user_id_keys);
+        }
         let parsed = Body { kind, bytes: body, user_id_keys };
         let (created, livemode, (customer, fact)) = parsed.parse()?;
-        Ok(Self { id, kind, created: Timestamp::from_secs(created), livemode, customer, fact })
+        let created = Timestamp::from_secs(created);
+        Ok(Self { id, kind, created, livemode, customer, fact, observed: None })
+    }
+
+    /// The second as of which it counts beside others.
+    #[must_use]
+    pub fn as_of_secs(&self) -> i64 {
+        self.observed.map_or(self.created.as_secs(), |observed| observed.window.as_of_secs())
     }
 }
 
@@ -130,7 +145,8 @@ impl<'a> Body<'a> {
             | Type::DisputeClosed => {
                 self.read(|data: Data<Dispute<'_>>, at| Ok((None, data.object.fact(at)?)))
             }
-            Type::Thin => Err(Error::Thin),
+            // An observation has an envelope of its own, and is read before.
+            Type::Thin | Type::Observation => Err(Error::Thin),
         }
     }
 
@@ -173,7 +189,7 @@ fn subscription(
 
 /// Stripe's customer: <https://docs.stripe.com/api/customers/object>.
 #[derive(Deserialize)]
-struct Customer<'a> {
+pub(super) struct Customer<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -181,7 +197,7 @@ struct Customer<'a> {
 }
 
 impl Customer<'_> {
-    fn parsed(&self, kind: Type, user_id_keys: &[String]) -> Result<Parsed, Error> {
+    pub(super) fn parsed(&self, kind: Type, user_id_keys: &[String]) -> Result<Parsed, Error> {
         let customer = CustomerId::new(&self.id)
             .map_err(|error| Error::Malformed(format!("data.object.id: {error}")))?;
         if kind == Type::CustomerDeleted {

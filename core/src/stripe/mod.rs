@@ -13,6 +13,8 @@ mod ids;
 mod json;
 mod kind;
 mod metadata;
+pub mod observation;
+mod observed;
 pub mod signature;
 mod subscription;
 
