@@ -53,6 +53,7 @@ use crate::{
         Stack, UnmappedPrice,
         tests::{config, policy},
     },
+    purchase::Offer,
     wire::session::Session,
 };
 

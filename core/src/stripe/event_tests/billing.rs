@@ -45,6 +45,7 @@ fn show(kind: Type, object: &Value) -> String {
         | Fact::Checkout { .. }
         | Fact::Purchase(_)
         | Fact::Customer { .. }
+        | Fact::SubscriptionObserved { .. }
         | Fact::CustomerDeleted => panic!("{:?}", event.fact),
     }
 }
