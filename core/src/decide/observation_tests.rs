@@ -17,7 +17,9 @@ fn answer(object: &Value, (from, to): (i64, i64)) -> Message {
 fn committed(store: &mut ReferenceModel, message: &Message) -> Outcome {
     match store.take(message, &policy(), NOW) {
         Delivered::Committed(outcome) => outcome,
-        other => panic!("{other:?}"),
+        other @ (Delivered::Duplicate | Delivered::Parked(_) | Delivered::Ignored) => {
+            panic!("{other:?}")
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whom Stripe should be asked about: customers of whom an observation would settle something. The commit that
+//! Whom Stripe should be asked about: customers about whom an observation would settle something. The commit that
 //! leaves something open says so, and the one that settles it ends it, so nothing is asked for twice or
 //! forgotten.
 //!

@@ -3,18 +3,19 @@
 //! [`Event`] is what the worker decides on; it borrows from the body while it is parsed. What a fact
 //! changes is the business of `decide`.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::{
     billing::{Charge, Data, Dispute, EntitlementSummary, Invoice, InvoicePayment, Refund},
     checkout::CheckoutData,
+    customer::Customer,
     error::Error,
+    fact::Parsed,
     ids::customer_id,
     json::{from_slice, object},
-    metadata::Metadata,
-    observation,
+    observation::{self, Answered},
     subscription::SubscriptionData,
 };
 use crate::{
@@ -63,9 +64,6 @@ struct Full<D> {
     data: D,
 }
 
-/// The customer that an event concerns, and what it reports.
-pub(super) type Parsed = (Option<CustomerId>, Fact);
-
 impl Event {
     /// Parses the body of a queued message. `user_id_keys` are the metadata keys under which the host
     /// names its users, best first.
@@ -76,7 +74,11 @@ impl Event {
         user_id_keys: &[String],
     ) -> Result<Self, Error> {
         if kind == Type::Observation {
-            return observation::parse(id, body, user_id_keys);
+            let parsed = observation::parse(body, user_id_keys)?;
+            let Answered { livemode, observed, parsed: (customer, fact) } = parsed;
+            let created = Timestamp::from_secs(observed.window.to_secs);
+            let observed = Some(observed);
+            return Ok(Self { id, kind, created, livemode, customer, fact, observed });
         }
         let parsed = Body { kind, bytes: body, user_id_keys };
         let (created, livemode, (customer, fact)) = parsed.parse()?;
@@ -185,26 +187,6 @@ fn subscription(
     let customer = customer_id(&object.customer, &object.customer_account)?;
     let edge = Edge { at_secs, before, to: Arc::new(to) };
     Ok((Some(customer), Fact::Subscription { id, edge }))
-}
-
-/// Stripe's customer: <https://docs.stripe.com/api/customers/object>.
-#[derive(Deserialize)]
-pub(super) struct Customer<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow, default)]
-    metadata: Metadata<'a>,
-}
-
-impl Customer<'_> {
-    pub(super) fn parsed(&self, kind: Type, user_id_keys: &[String]) -> Result<Parsed, Error> {
-        let customer = CustomerId::new(&self.id)
-            .map_err(|error| Error::Malformed(format!("data.object.id: {error}")))?;
-        if kind == Type::CustomerDeleted {
-            return Ok((Some(customer), Fact::CustomerDeleted));
-        }
-        Ok((Some(customer), Fact::Customer { user: self.metadata.user(user_id_keys)? }))
-    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,15 @@
 use crate::{
     customer::FeatureList,
     fold::{Edge, Observation},
-    id::{InvoiceId, PaymentId, SubscriptionId, UserId},
+    id::{CustomerId, InvoiceId, PaymentId, SubscriptionId, UserId},
     invoice::Paid,
     payment::PaymentReport,
     purchase::Order,
     reversal::Report,
 };
+
+/// The customer that an event concerns, and what it reports.
+pub(super) type Parsed = (Option<CustomerId>, Fact);
 
 /// What an event or an observation reports.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 mod billing;
 pub mod catalog;
 mod checkout;
+mod customer;
 mod error;
 pub mod event;
 mod fact;

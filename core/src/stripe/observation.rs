@@ -4,18 +4,16 @@
 //! Stripe's part of it is untouched. Its id is a function of its content, so the same answer enqueued
 //! twice is a duplicate. No webhook is an observation: [`Head`](super::event::Head) accepts none.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
     error::Error,
-    event::Event,
+    fact::Parsed,
     head::ObjectIds,
     json::{from_slice, object},
     kind::Type,
-    observed::Answer,
+    observed::{Answer, Kind},
 };
 use crate::{
     id::{CustomerId, EventId},
@@ -54,14 +52,11 @@ struct Data<'a> {
     object: Kind<'a>,
 }
 
-/// What an object is.
-#[derive(Deserialize)]
-pub(super) struct Kind<'a> {
-    #[serde(borrow)]
-    pub(super) object: Cow<'a, str>,
-    /// What Stripe says of a deleted customer, and little else.
-    #[serde(default)]
-    pub(super) deleted: bool,
+/// A parsed observation.
+pub(super) struct Answered {
+    pub(super) livemode: bool,
+    pub(super) observed: Observed,
+    pub(super) parsed: Parsed,
 }
 
 /// The message that carries an answer: the JSON of one object, as Stripe sent it. Its group is that of an
@@ -101,21 +96,13 @@ pub fn message(
 }
 
 /// Parses the body of a message that [`message`] made.
-pub(super) fn parse(id: EventId, body: &[u8], user_id_keys: &[String]) -> Result<Event, Error> {
+pub(super) fn parse(body: &[u8], user_id_keys: &[String]) -> Result<Answered, Error> {
     let Envelope { livemode, window, because, data } = from_slice(body)?;
     if window.to_secs < window.from_secs {
         return Err(Error::Malformed("window: it ends before it begins".to_owned()));
     }
-    let (customer, fact) = Answer { bytes: body, window, user_id_keys }.parse(&data.object)?;
-    Ok(Event {
-        id,
-        kind: Type::Observation,
-        created: Timestamp::from_secs(window.to_secs),
-        livemode,
-        customer,
-        fact,
-        observed: Some(Observed { window, because }),
-    })
+    let parsed = Answer { bytes: body, window, user_id_keys }.parse(&data.object)?;
+    Ok(Answered { livemode, observed: Observed { window, because }, parsed })
 }
 
 #[cfg(test)]

@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{fold, limits::WEBHOOK_BODY_BYTES_MAX, stripe::event::Fact};
+use crate::{
+    fold,
+    limits::WEBHOOK_BODY_BYTES_MAX,
+    stripe::event::{Event, Fact},
+};
 
 const WINDOW: Window = Window { from_secs: 100, to_secs: 103 };
 const OBSERVED: Observed = Observed { window: WINDOW, because: Because::Reconcile };
@@ -173,7 +177,11 @@ fn show(object: &Value) -> String {
         }
         Fact::Checkout { id, user, report } => format!("{id} {user:?} {:?}", report.state),
         Fact::Unrelated => "unrelated".to_owned(),
-        other => panic!("{other:?}"),
+        other @ (Fact::Subscription { .. }
+        | Fact::SubscriptionObserved { .. }
+        | Fact::Customer { .. }
+        | Fact::CustomerDeleted
+        | Fact::Features(_)) => panic!("{other:?}"),
     }
 }
 

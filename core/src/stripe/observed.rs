@@ -13,13 +13,12 @@ use super::{
         Charge, Data, Dispute, EntitlementSummary, Invoice, InvoicePayment, PaymentReference,
     },
     checkout::Session,
+    customer::Customer,
     error::Error,
-    event::{Customer, Parsed},
-    fact::Fact,
+    fact::{Fact, Parsed},
     ids::customer_id,
     json::{expanded, from_slice, object, optional_object},
     kind::Type,
-    observation::Kind,
     subscription::Subscription,
 };
 use crate::{
@@ -28,6 +27,16 @@ use crate::{
     observation::Window,
     subscription::{Node, Status},
 };
+
+/// What an object is.
+#[derive(Deserialize)]
+pub(super) struct Kind<'a> {
+    #[serde(borrow)]
+    pub(super) object: Cow<'a, str>,
+    /// What Stripe says about a deleted customer, and little else.
+    #[serde(default)]
+    pub(super) deleted: bool,
+}
 
 /// The body of an observation with what is needed to read its object.
 #[derive(Clone, Copy)]

@@ -4,6 +4,8 @@
 //! [`contract_tests!`](crate::contract_tests) makes a test of each for a backend, so that none is left
 //! out silently.
 
+mod apply;
+mod lists;
 pub mod queue;
 pub mod store;
 
