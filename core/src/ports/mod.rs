@@ -11,6 +11,7 @@ mod scan;
 mod secrets;
 mod sockets;
 mod store;
+mod stripe;
 mod waiting;
 
 pub use dead_letters::{DeadLetter, DeadLetters, Depth};
@@ -21,6 +22,7 @@ pub use scan::{Page, PolicyRecord, PolicyState, Progress, Scan};
 pub use secrets::{SecretsError, SigningSecrets, TokenSecrets};
 pub use sockets::{GatewaySockets, Holder, Pushed, Sockets, SocketsError};
 pub use store::{Store, StoreError};
+pub use stripe::{Answer, ListOf, Stripe, StripeError, StripeId};
 pub use waiting::{Waiting, WaitingList, WaitingTotals};
 
 pub use crate::decide::LoadKeys;
