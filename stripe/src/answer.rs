@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use tierlift_core::{
     observation::Window,
-    ports::{Answer, Page, StripeError},
+    ports::{Answer, ListOf, Page, StripeError},
 };
 
 use crate::transport::Response;
@@ -18,6 +18,9 @@ struct Head<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
     livemode: Option<bool>,
+    /// An id, an object, or null.
+    #[serde(default)]
+    customer: Value,
 }
 
 #[derive(Deserialize)]
@@ -41,20 +44,31 @@ struct Reason {
 
 /// The one object that was asked for.
 pub(crate) fn object(response: &Response, livemode: bool, id: &str) -> Result<Answer, StripeError> {
-    let (_, answer) = answer(text(response)?, window(response)?, livemode, Some(id))?;
+    let (head, answer) = answer(text(response)?, window(response)?, livemode)?;
+    if head.id != id {
+        return Err(unexpected(&format!("asked for {id}, got {}", head.id)));
+    }
     Ok(answer)
 }
 
 /// A page of a list, and the id behind which the next one starts.
-pub(crate) fn page(response: &Response, livemode: bool) -> Result<Page<Answer>, StripeError> {
+pub(crate) fn page(
+    response: &Response,
+    livemode: bool,
+    asked: &ListOf,
+) -> Result<Page<Answer>, StripeError> {
     let window = window(response)?;
     let list: List<'_> =
         serde_json::from_str(text(response)?).map_err(|error| unexpected(&error))?;
     let mut page = Page { items: Vec::with_capacity(list.data.len()), next: None };
     let mut last = None;
     for object in list.data {
-        let (id, answer) = answer(object.get(), window, livemode, None)?;
-        last = Some(id);
+        let (head, answer) = answer(object.get(), window, livemode)?;
+        let customer = head.customer.as_str().or_else(|| head.customer.get("id")?.as_str());
+        if let Some(asked) = asked.customer().filter(|asked| Some(asked.as_str()) != customer) {
+            return Err(unexpected(&format!("asked for {asked}, got {customer:?}")));
+        }
+        last = Some(head.id.into_owned());
         page.items.push(answer);
     }
     if list.has_more {
@@ -64,20 +78,12 @@ pub(crate) fn page(response: &Response, livemode: bool) -> Result<Page<Answer>, 
     Ok(page)
 }
 
-fn answer(
-    json: &str,
-    window: Window,
-    livemode: bool,
-    asked: Option<&str>,
-) -> Result<(String, Answer), StripeError> {
+fn answer(json: &str, window: Window, livemode: bool) -> Result<(Head<'_>, Answer), StripeError> {
     let head: Head<'_> = serde_json::from_str(json).map_err(|error| unexpected(&error))?;
-    if let Some(asked) = asked.filter(|asked| *asked != head.id) {
-        return Err(unexpected(&format!("asked for {asked}, got {}", head.id)));
-    }
     if head.livemode.is_some_and(|is_live| is_live != livemode) {
         return Err(StripeError::WrongMode(format!("{} is of the other mode", head.id)));
     }
-    Ok((head.id.into_owned(), Answer { object: compact(json), window, livemode }))
+    Ok((head, Answer { object: compact(json), window, livemode }))
 }
 
 /// Stripe's time when it answered, less the time that the request took, rounded down, to the time itself.

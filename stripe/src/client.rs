@@ -80,6 +80,7 @@ impl Client {
     async fn send(&self, request: &Request) -> Result<Response, StripeError> {
         let mut attempt = 1;
         loop {
+            self.admit()?;
             let (error, should_retry) = match self.attempt(request).await {
                 Ok(response) if response.status == StatusCode::OK => return Ok(response),
                 Ok(response) => (answer::refusal(&response), response.should_retry),
@@ -96,10 +97,16 @@ impl Client {
         }
     }
 
+    /// Whether a request may be sent at all, after others failed.
+    fn admit(&self) -> Result<(), StripeError> {
+        self.breaker.admit().map_err(|left| {
+            let secs = left.as_secs() + 1;
+            StripeError::Unavailable(format!("earlier requests failed; none is sent for {secs} s"))
+        })
+    }
+
     /// Sends a request once, when it is its turn.
     async fn attempt(&self, request: &Request) -> Result<Response, StripeError> {
-        let paused = |left: Duration| format!("it failed; none is sent for {} s", left.as_secs());
-        self.breaker.admit().map_err(|left| StripeError::Unavailable(paused(left)))?;
         let turn = self.limiter.turn(request.endpoint).await;
         turn.map_err(|wait| StripeError::RateLimited { retry_after: Some(wait) })?;
         let result = self.transport.get(&request.target).await;
@@ -155,6 +162,6 @@ impl Stripe for Client {
 
     async fn list(&self, list: &ListOf, after: Option<&str>) -> Result<Page<Answer>, StripeError> {
         let response = self.send(&request::list(list, after)).await?;
-        answer::page(&response, self.livemode)
+        answer::page(&response, self.livemode, list)
     }
 }

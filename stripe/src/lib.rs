@@ -16,3 +16,6 @@ mod client;
 pub use client::{Client, Settings};
 pub use key::{Key, KeyError};
 pub use request::API_VERSION;
+
+#[cfg(test)]
+mod client_tests;

@@ -116,6 +116,24 @@ pub enum ListOf {
     WebhookEndpoints,
 }
 
+impl ListOf {
+    /// The customer whose objects alone are listed.
+    #[must_use]
+    pub const fn customer(&self) -> Option<&CustomerId> {
+        match self {
+            Self::Subscriptions { customer }
+            | Self::CheckoutSessions { customer }
+            | Self::Invoices { customer } => customer.as_ref(),
+            Self::Customers
+            | Self::Refunds
+            | Self::Disputes
+            | Self::Events { .. }
+            | Self::Prices
+            | Self::WebhookEndpoints => None,
+        }
+    }
+}
+
 /// One object, as Stripe answered it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
