@@ -242,6 +242,19 @@ pub const STRIPE_PAUSE_MS_MIN: u64 = 10_000;
 /// Longest time for which none is sent, in milliseconds.
 pub const STRIPE_PAUSE_MS_MAX: u64 = 300_000;
 
+/// Time between the beginnings of two reconciliations, in seconds.
+pub const RECONCILE_INTERVAL_SECS: i64 = 86_400;
+/// Times in a row that a reconciliation waits for Stripe before it ends, to go on later.
+pub const RECONCILE_WAITS_MAX: u32 = 20;
+/// Time that it waits where Stripe names none, in milliseconds.
+pub const RECONCILE_WAIT_MS: u64 = 15_000;
+/// Customers, and prices, that its report names.
+pub const RECONCILED_LISTED_MAX: usize = 1_000;
+/// Pages of events that are read to find out why something had to be mended.
+pub const RECONCILE_EVENT_PAGES_MAX: u64 = 100;
+/// Types that a list of events can be asked for (<https://docs.stripe.com/api/events/list>).
+pub const STRIPE_EVENT_TYPES_MAX: usize = 20;
+
 // ---- HTTP --------------------------------------------------------------------------------------
 
 /// Open HTTP connections; one more ends those that were silent for the longest time. Sockets do not count.
