@@ -244,6 +244,10 @@ pub const STRIPE_PAUSE_MS_MAX: u64 = 300_000;
 
 /// Time between the beginnings of two reconciliations, in seconds.
 pub const RECONCILE_INTERVAL_SECS: i64 = 86_400;
+/// Time between two looks whether a reconciliation is due, in seconds.
+pub const RECONCILE_CHECK_SECS: u64 = 3_600;
+/// Time for which nothing may leave the queue before a command no longer waits for it, in seconds.
+pub const OFFLINE_STUCK_SECS: u64 = 10;
 /// Times in a row that a reconciliation waits for Stripe before it ends, to go on later.
 pub const RECONCILE_WAITS_MAX: u32 = 20;
 /// Time that it waits where Stripe names none, in milliseconds.
