@@ -24,6 +24,8 @@ pub enum Outcome {
     Applied,
     /// It was recorded; its customer is not linked to a user yet.
     Waiting,
+    /// An observation of what was known already: nobody earns more or less by it.
+    Confirmed,
     /// It is older than what is already settled. It changed nothing.
     Stale,
     /// It bears on no access: a partial refund, a purchase of something that is no plan.
@@ -37,6 +39,7 @@ impl Outcome {
         match self {
             Self::Applied => "applied",
             Self::Waiting => "waiting",
+            Self::Confirmed => "confirmed",
             Self::Stale => "stale",
             Self::Unrelated => "unrelated",
         }

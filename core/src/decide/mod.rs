@@ -205,12 +205,16 @@ fn attempt(
         let mut after = Ownership::new(&owners, event, policy);
         after.owners.extend(money.subject().and_then(|what| owners.of(what)).cloned());
         let users = before.concerned(&after);
+        let confirms = event.observed.is_some() && before.grants == after.grants;
         if users.iter().any(|user| !loaded.accounts.contains_key(user)) {
             return Err(money.with_users(users));
         }
         commit.ledger.customer = Some(customer.id.clone());
         commit.ledger.ambiguous = is_ambiguous(&owners, event);
         commit.ledger.outcome = outcome(money.arrival, !after.owners.is_empty());
+        if confirms && commit.ledger.outcome == Outcome::Applied {
+            commit.ledger.outcome = Outcome::Confirmed;
+        }
         // A stale event commits no customer, so a newer write does not conflict with it. It must not restore
         // an older grant.
         let is_remembered = money.customer_arrival == Arrival::Remembered;
@@ -250,7 +254,7 @@ struct Ownership {
 }
 
 /// Who owned what before the event. An event that names the only user whom the customer names concerns
-/// that user alone, and nothing before it matters.
+/// that user alone, and nothing before it matters, except to know whether an observation changed anything.
 fn before(customer: &Customer, event: &Event, policy: &Policy) -> Ownership {
     let named = match &event.fact {
         Fact::Subscription { edge, .. } => edge.to.user.as_ref(),
@@ -267,7 +271,7 @@ fn before(customer: &Customer, event: &Event, policy: &Policy) -> Ownership {
     };
     match customer.named() {
         Named::Nobody => Ownership::default(),
-        Named::One(user) if Some(user) == named => Ownership::default(),
+        Named::One(user) if Some(user) == named && event.observed.is_none() => Ownership::default(),
         Named::One(_) | Named::Several => {
             Ownership::new(&Owners::new(customer, policy), event, policy)
         }

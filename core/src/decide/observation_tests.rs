@@ -48,6 +48,12 @@ fn an_observation_alone_earns_a_role_and_stands_in_the_ledger() {
     let settled = store.clone();
     assert_eq!(store.take(&message, &policy(), NOW), Delivered::Duplicate);
     assert_eq!(store, settled);
+    // The same at another time is another observation, and changes nothing for anybody.
+    let again = answer(&adas("sub_1", "active").object(), (20, 21));
+    assert_eq!(committed(&mut store, &again), Outcome::Confirmed);
+    assert_eq!(store.account(&user("ada")), settled.account(&user("ada")));
+    let longer = Sub { ends: START + 60 * DAY, ..adas("sub_1", "active") };
+    assert_eq!(committed(&mut store, &answer(&longer.object(), (30, 30))), Outcome::Applied);
 }
 
 #[test]
