@@ -2,6 +2,7 @@
 
 mod check;
 mod codes;
+mod doctor;
 mod import;
 mod serve;
 mod trigger;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     #[command(alias = "simulate")]
     Trigger(trigger::Args),
+    Doctor(doctor::Args),
     Import(import::Args),
     Reconcile(import::ReconcileArgs),
     Check(check::Args),
@@ -51,6 +53,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args),
             Self::Trigger(args) => trigger::run(&args),
+            Self::Doctor(args) => doctor::run(&args),
             Self::Import(args) => import::run(&args),
             Self::Reconcile(args) => import::run_reconcile(&args),
             Self::Check(args) => check::run(&args),
