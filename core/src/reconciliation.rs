@@ -114,14 +114,14 @@ pub struct Report {
     /// Those of which the accounts already said the same.
     pub right: u64,
     /// Those by which an account changes.
-    pub mended: u64,
+    pub fixed: u64,
     /// Those that earn something for nobody, since no user is known.
     pub unowned: u64,
     /// Those that could not be applied, and are dead letters.
     pub parked: u64,
     /// Prices that no plan names, each with the number of its subscriptions.
     pub unmapped: BTreeMap<String, u64>,
-    /// Customers of what is mended; the first [`RECONCILED_LISTED_MAX`] of them.
+    /// Customers of what is fixed; the first [`RECONCILED_LISTED_MAX`] of them.
     pub customers: BTreeSet<CustomerId>,
     /// Of these, those for whom a webhook never came.
     pub never_came: u64,
@@ -130,9 +130,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Notes that something of a customer is mended.
-    pub fn note_mended(&mut self, customer: Option<CustomerId>) {
-        self.mended += 1;
+    /// Notes that something of a customer is fixed.
+    pub fn note_fixed(&mut self, customer: Option<CustomerId>) {
+        self.fixed += 1;
         if self.customers.len() < RECONCILED_LISTED_MAX {
             self.customers.extend(customer);
         }

@@ -189,6 +189,20 @@ impl StripeError {
         }
     }
 
+    /// Time to wait before it is asked again, as far as it is known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => *retry_after,
+            Self::NotFound(_)
+            | Self::Unauthorized(_)
+            | Self::Forbidden(_)
+            | Self::WrongMode(_)
+            | Self::Unavailable(_)
+            | Self::AnswerUnexpected(_) => None,
+        }
+    }
+
     /// Whether the same request may succeed later although nobody changes anything.
     #[must_use]
     pub const fn is_transient(&self) -> bool {

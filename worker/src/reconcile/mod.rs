@@ -4,9 +4,11 @@
 //! An import enqueues everything, since nothing is known. Afterwards only what would change an account is
 //! enqueued. After each page its place is stored.
 
+mod ask;
 mod explain;
 mod predict;
 mod run;
 
+pub use ask::Error;
 pub use predict::{Prediction, predict};
-pub use run::{Error, Pass};
+pub use run::Pass;
