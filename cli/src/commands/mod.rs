@@ -4,6 +4,7 @@ mod check;
 mod codes;
 mod doctor;
 mod import;
+mod init;
 mod serve;
 mod trigger;
 
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     #[command(alias = "simulate")]
     Trigger(trigger::Args),
+    Init(init::Args),
     Doctor(doctor::Args),
     Import(import::Args),
     Reconcile(import::ReconcileArgs),
@@ -53,6 +55,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args),
             Self::Trigger(args) => trigger::run(&args),
+            Self::Init(args) => init::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Import(args) => import::run(&args),
             Self::Reconcile(args) => import::run_reconcile(&args),
