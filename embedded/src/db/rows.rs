@@ -11,6 +11,7 @@ use tierlift_core::{
     ledger::{Act, EntryKind, LedgerEntry, Outcome},
     observation::Because,
     ports::{Due, PolicyState, Waiting, WaitingTotals},
+    reconciliation::Reconciliation,
     time::Timestamp,
 };
 
@@ -190,6 +191,24 @@ pub(super) fn set_policy_state(connection: &Connection, state: &PolicyState) -> 
     let text =
         serde_json::to_string(state).map_err(|error| ToSqlConversionFailure(Box::new(error)))?;
     connection.execute("INSERT OR REPLACE INTO policy (id, state) VALUES (1, ?1)", (text,))?;
+    Ok(())
+}
+
+pub(super) fn reconciliation(connection: &Connection) -> Result<Option<Reconciliation>, Error> {
+    let text: Option<String> = connection
+        .query_row("SELECT state FROM reconciliation", (), |row| row.get(0))
+        .optional()?;
+    text.map(|text| serde_json::from_str(&text).map_err(corrupt)).transpose()
+}
+
+pub(super) fn set_reconciliation(
+    connection: &Connection,
+    state: &Reconciliation,
+) -> Result<(), Error> {
+    let text =
+        serde_json::to_string(state).map_err(|error| ToSqlConversionFailure(Box::new(error)))?;
+    let write = "INSERT OR REPLACE INTO reconciliation (id, state) VALUES (1, ?1)";
+    connection.execute(write, (text,))?;
     Ok(())
 }
 
