@@ -24,6 +24,7 @@ use crate::{
     consumer,
     db::Db,
     error::{OpenError, RunError},
+    fetcher,
     http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
     policy_change::{self, Reload},
@@ -83,7 +84,8 @@ pub struct Server {
     timeouts: Timeouts,
     host: Router,
     hosts: Hosts,
-    reconciler: Option<reconciler::Task>,
+    /// What asks Stripe.
+    asking: Vec<reconciler::Task>,
 }
 
 impl Server {
@@ -125,7 +127,7 @@ impl Server {
             timeouts,
             host: Router::new(),
             hosts: Hosts::default(),
-            reconciler: None,
+            asking: Vec::new(),
         })
     }
 
@@ -175,11 +177,22 @@ impl Server {
 
     /// Reconciles with what Stripe lists: at once if that was never done, and then once a day.
     #[must_use]
-    pub fn with_reconciler(self, stripe: impl Stripe + 'static) -> Self {
+    pub fn with_reconciler(mut self, stripe: impl Stripe + 'static) -> Self {
         let (db, policy, clock) =
             (self.db.clone(), self.access.policy.clone(), self.access.clock.clone());
-        let task: reconciler::Task = Box::pin(reconciler::run(stripe, db, policy, clock));
-        Self { reconciler: Some(task), ..self }
+        self.asking.push(Box::pin(reconciler::run(stripe, db, policy, clock)));
+        self
+    }
+
+    /// Asks Stripe about the customers about whom the events leave something open.
+    #[must_use]
+    pub fn with_fetcher(mut self, stripe: impl Stripe + 'static) -> Self {
+        self.asking.push(Box::pin(fetcher::run(
+            stripe,
+            self.db.clone(),
+            self.access.clock.clone(),
+        )));
+        self
     }
 
     /// Serves until `shutdown` completes, and then shuts down gracefully.
@@ -189,9 +202,9 @@ impl Server {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
         let (db, sockets, timeouts) = (self.db.clone(), self.sockets.clone(), self.timeouts);
-        let mut reconciler = JoinSet::new();
-        if let Some(task) = self.reconciler.take() {
-            reconciler.spawn(task);
+        let mut asking = JoinSet::new();
+        for task in self.asking.drain(..) {
+            asking.spawn(task);
         }
         let (stop, stopping) = watch::channel(false);
         let mut consumers = self.spawn_consumers(&sockets, &stopping);
@@ -219,8 +232,8 @@ impl Server {
         let connections = accept_loop.run(until).await;
         let ended = timeout(timeouts.shutdown, async {
             connections.finish().await;
-            // The next start continues after the latest page.
-            reconciler.shutdown().await;
+            // The next start continues after the latest page, and asks about who is still due.
+            asking.shutdown().await;
             let _ = stop.send(true);
             while consumers.join_next().await.is_some() {}
             sockets.close();

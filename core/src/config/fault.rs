@@ -95,6 +95,8 @@ pub enum Key {
     SharePercent,
     /// `stripe.reconcile`
     Reconcile,
+    /// `stripe.fetch`
+    Fetch,
 }
 
 impl fmt::Display for Key {
@@ -135,6 +137,7 @@ impl fmt::Display for Key {
             Self::ApiBase => f.write_str("stripe.api_base"),
             Self::SharePercent => f.write_str("stripe.share_percent"),
             Self::Reconcile => f.write_str("stripe.reconcile"),
+            Self::Fetch => f.write_str("stripe.fetch"),
         }
     }
 }

@@ -9,6 +9,7 @@ mod crash;
 mod data_file;
 mod dependencies;
 mod docs;
+mod fetch;
 mod floods;
 mod http;
 mod items;
