@@ -141,6 +141,10 @@ pub const DECISION_LOADS_MAX: u32 = 16;
 pub const VISIBILITY_TIMEOUT_SECS: i64 = 60;
 /// Length of the error message in a failure record, in bytes.
 pub const ERROR_TEXT_BYTES_MAX: usize = 512;
+/// Days for which a discarded dead letter can be brought back.
+pub const DISCARDED_KEPT_DAYS: i64 = 30;
+/// Earlier failures that a failure record keeps.
+pub const FAILURES_KEPT_MAX: usize = 16;
 
 // ---- AWS ---------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ mod handle;
 
 mod check;
 mod dead_letters;
+mod operations;
 mod queue;
 mod scan;
 mod store;
