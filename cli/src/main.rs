@@ -13,6 +13,8 @@ mod webhooks;
 
 mod demo;
 
+mod operator;
+
 mod commands;
 #[cfg(test)]
 mod reference;

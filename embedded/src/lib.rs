@@ -13,6 +13,8 @@ mod policy_change;
 
 mod http;
 
+mod operations;
+
 mod clock;
 mod metrics;
 mod stop;
@@ -24,6 +26,7 @@ mod settings;
 pub use clock::system_clock;
 pub use db::Db;
 pub use error::{OpenError, RunError};
+pub use operations::{Operator, socket_path};
 pub use policy_change::Reload;
 pub use server::Server;
 pub use settings::{Settings, Timeouts};

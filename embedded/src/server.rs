@@ -4,7 +4,7 @@
 //! batches in progress are committed and pushed, sockets are closed. What is still queued is durable and
 //! stays for the next start.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use axum::Router;
 use tierlift_core::{
@@ -25,6 +25,7 @@ use crate::{
     error::{OpenError, RunError},
     http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
+    operations::{self, Operator},
     policy_change::{self, Reload},
     settings::{Settings, Timeouts},
     sockets::{Registry, SocketContext},
@@ -73,6 +74,8 @@ use crate::{
 /// ```
 pub struct Server {
     db: Db,
+    /// The data file, beside which operators find their socket.
+    data: PathBuf,
     access: Arc<Access<Db>>,
     sockets: Registry,
     reload: Reload,
@@ -114,6 +117,7 @@ impl Server {
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
         Ok(Self {
             db,
+            data,
             access,
             sockets: Registry::default(),
             reload,
@@ -242,6 +246,14 @@ impl Server {
             self.access.clock.clone(),
             stopping.clone(),
         ));
+        let operator = Operator::of_server(
+            self.db.clone(),
+            self.access.policy.clone(),
+            self.access.clock.clone(),
+            sockets.clone(),
+        );
+        let (data, router) = (self.data.clone(), operator.router());
+        tasks.spawn(operations::serve(data, router, stopping.clone()));
         tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks
     }

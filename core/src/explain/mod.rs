@@ -9,10 +9,33 @@ use crate::{
     codes::Code,
     decide::{Commit, Decision},
     failure::Failure,
+    id::{RevocationId, UserId},
     ledger::{Outcome, Owner},
+    policy::Role,
 };
 
 pub use role::{Ending, NotCounting, RoleExplanation, Source, explain_role};
+
+/// A user's role before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleStep {
+    /// The user.
+    pub user: UserId,
+    /// The role before.
+    pub from_role: Role,
+    /// The role after.
+    pub to_role: Role,
+    /// The revocation id after.
+    pub revocation_id: RevocationId,
+}
+
+impl From<&Owner> for RoleStep {
+    fn from(owner: &Owner) -> Self {
+        let Owner { user, from_role, to_role, revocation_id } = owner.clone();
+        Self { user, from_role, to_role, revocation_id }
+    }
+}
 
 /// What would become of an event, as decided without a commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,7 +49,7 @@ pub enum Prediction {
         /// Why it would earn less than it could, if it does.
         cause: Option<Code>,
         /// The users whose accounts it concerns, with their roles before and after.
-        owners: Vec<Owner>,
+        owners: Vec<RoleStep>,
         /// How many users would be notified.
         notices: usize,
     },
@@ -48,7 +71,7 @@ impl From<&Commit> for Prediction {
         Self::Applies {
             outcome: commit.ledger.outcome,
             cause: commit.ledger.cause,
-            owners: commit.ledger.owners.clone(),
+            owners: commit.ledger.owners.iter().map(Into::into).collect(),
             notices: commit.changes.len(),
         }
     }
@@ -108,8 +131,8 @@ impl Prediction {
     }
 }
 
-fn owner_sentence(owner: &Owner) -> String {
-    let Owner { user, from_role, to_role, revocation_id } = owner;
+fn owner_sentence(owner: &RoleStep) -> String {
+    let RoleStep { user, from_role, to_role, revocation_id } = owner;
     if from_role == to_role {
         return format!("{user} stays {to_role}.");
     }
@@ -128,20 +151,16 @@ const fn unowned(outcome: Outcome) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        id::{RevocationId, UserId},
-        policy::Role,
-    };
 
     #[test]
     fn a_prediction_is_told_in_sentences() {
-        let owner = |user: &str, to: &str| Owner {
+        let owner = |user: &str, to: &str| RoleStep {
             user: UserId::new(user).unwrap(),
             from_role: Role::new("free"),
             to_role: Role::new(to),
             revocation_id: RevocationId(7),
         };
-        let applies = |outcome, owners: Vec<Owner>| {
+        let applies = |outcome, owners: Vec<RoleStep>| {
             let notices = owners.iter().filter(|owner| owner.from_role != owner.to_role).count();
             Prediction::Applies { outcome, cause: None, owners, notices }
         };

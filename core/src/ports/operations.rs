@@ -52,10 +52,12 @@ pub struct LedgerFilter {
 
 /// Reads and writes what only operators need.
 pub trait Operations: Send + Sync {
-    /// A page of at most `max` dead letters, oldest first. One that fails again is behind all others.
+    /// A page of at most `max` dead letters, oldest first: those behind `after` and up to `until`. One that
+    /// fails again is behind all others.
     fn dead_letters(
         &self,
         after: Option<&str>,
+        until: Option<&str>,
         max: usize,
     ) -> impl Future<Output = Result<Page<DeadLetter>, StoreError>> + Send;
 

@@ -29,6 +29,7 @@ mod transaction;
 
 mod handle;
 
+mod backup;
 mod check;
 mod dead_letters;
 mod operations;
@@ -36,6 +37,7 @@ mod queue;
 mod scan;
 mod store;
 
+pub use backup::BackupError;
 pub use check::check;
 pub use error::{Error, OpenError};
 pub use handle::Db;

@@ -46,14 +46,14 @@ fn page_of<T>(
 
 fn dead_letters(
     connection: &Connection,
-    after: i64,
+    (after, until): (i64, i64),
     max: usize,
 ) -> Result<Page<DeadLetter>, Error> {
     let mut statement = connection.prepare_cached(
         "SELECT event, kind, message_group, received_at, trace, body, failure, seq
-         FROM dead_letters WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+         FROM dead_letters WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
     )?;
-    page_of(&mut statement.query((after, limit(max)))?, max, |row| row.get(7), dead_letter)
+    page_of(&mut statement.query((after, until, limit(max)))?, max, |row| row.get(7), dead_letter)
 }
 
 fn last_dead_letter(connection: &Connection) -> Result<Option<String>, Error> {
@@ -198,10 +198,11 @@ impl Operations for Db {
     async fn dead_letters(
         &self,
         after: Option<&str>,
+        until: Option<&str>,
         max: usize,
     ) -> Result<Page<DeadLetter>, StoreError> {
-        let after = place(after, i64::MIN);
-        Ok(self.read_committed(move |connection| dead_letters(connection, after, max)).await?)
+        let places = (place(after, i64::MIN), place(until, i64::MAX));
+        Ok(self.read_committed(move |connection| dead_letters(connection, places, max)).await?)
     }
 
     async fn dead_letters_end(&self) -> Result<Option<String>, StoreError> {
