@@ -13,6 +13,8 @@ pub mod time;
 
 pub mod stripe;
 
+pub mod observation;
+
 pub mod fold;
 pub mod latest;
 pub mod subscription;
@@ -41,6 +43,7 @@ pub mod failure;
 pub mod ledger;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
+pub mod reconciliation;
 
 pub mod token;
 pub mod wire;

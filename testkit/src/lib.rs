@@ -17,10 +17,14 @@ pub mod model;
 mod object;
 pub mod random;
 pub mod storm;
+#[cfg(feature = "stripe_api")]
+pub mod stripe_api;
 mod subscription;
 pub mod webhook;
 #[cfg(any(test, feature = "model"))]
 pub mod world;
 
+#[cfg(test)]
+mod observation_tests;
 #[cfg(test)]
 mod truth_tests;

@@ -9,6 +9,7 @@ mod dead_letters;
 mod event;
 mod explain;
 mod grant;
+mod import;
 mod link;
 mod pause;
 mod revoke;
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Resume(pause::Args),
     Audit(audit::Args),
     Backup(backup::Args),
+    Import(import::Args),
+    Reconcile(import::ReconcileArgs),
     Check(check::Args),
     Codes(codes::Args),
 }
@@ -96,6 +99,8 @@ impl Command {
             Self::Resume(args) => pause::run(&args, false),
             Self::Audit(args) => audit::run(&args),
             Self::Backup(args) => backup::run(&args),
+            Self::Import(args) => import::run(&args),
+            Self::Reconcile(args) => import::run_reconcile(&args),
             Self::Check(args) => check::run(&args),
             Self::Codes(args) => codes::run(&args),
         }

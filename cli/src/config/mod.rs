@@ -8,7 +8,11 @@ mod reader;
 
 use std::fmt;
 
-use tierlift_core::{config::Origin, policy::PolicyConfig, token::TokenConfig};
+use tierlift_core::{
+    config::{Origin, StripeConfig},
+    policy::PolicyConfig,
+    token::TokenConfig,
+};
 
 /// The keys at the top level.
 pub(crate) const ROOT_KEYS: &[&str] = &[
@@ -25,6 +29,7 @@ pub(crate) const ROOT_KEYS: &[&str] = &[
     "features",
     "policy",
     "purchases",
+    "stripe",
 ];
 /// The keys of a plan that is a table.
 pub(crate) const PLAN_KEYS: &[&str] = &["role", "days"];
@@ -43,6 +48,9 @@ pub(crate) const PAUSE_COLLECTION_KEYS: &[&str] = &["keep_as_draft", "mark_uncol
 /// The keys of `[purchases]`.
 pub(crate) const PURCHASES_KEYS: &[&str] = &["refund", "dispute", "stack"];
 
+/// The keys of `[stripe]`.
+pub(crate) const STRIPE_KEYS: &[&str] = &["api_base", "share_percent", "reconcile"];
+
 /// The content of a configuration file. Whether it suffices for a server is another question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Config {
@@ -52,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) allowed_origins: Vec<Origin>,
     /// Access tokens: who issues them, and for whom.
     pub(crate) tokens: TokenConfig,
+    /// How Stripe's API is asked.
+    pub(crate) stripe: StripeConfig,
 }
 
 /// One thing that is wrong, and its position.

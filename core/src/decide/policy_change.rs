@@ -75,7 +75,8 @@ pub(super) fn decide_again(
 ) -> Commit {
     let mut commit = Commit::new(LedgerEntry { customer: Some(customer.id.clone()), ..ledger });
     let owners = Owners::new(&customer, policy);
-    let (waiting, mut grants) = (owners.waiting_since(), Grant::by_user(&owners, policy));
+    let open = (owners.waiting_since(), owners.fetch_due());
+    let mut grants = Grant::by_user(&owners, policy);
     for (user, account) in accounts {
         let grant = grants.remove(&user).unwrap_or_default();
         if account.is_none() && grant.is_empty() {
@@ -88,8 +89,8 @@ pub(super) fn decide_again(
             commit.settle(known, false, policy, now);
         }
     }
-    if is_changed || waiting != customer.waiting_since {
-        customer.waiting_since = waiting;
+    if is_changed || open != (customer.waiting_since, customer.fetch_due) {
+        (customer.waiting_since, customer.fetch_due) = open;
         commit.customer = Some(customer);
     }
     commit

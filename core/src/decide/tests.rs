@@ -15,6 +15,8 @@ mod ledger;
 mod limit;
 #[path = "link_tests.rs"]
 mod links;
+#[path = "observation_tests.rs"]
+mod observation;
 #[path = "order_tests.rs"]
 mod order;
 #[path = "park_tests.rs"]
@@ -53,6 +55,7 @@ use crate::{
         Stack, UnmappedPrice,
         tests::{config, policy},
     },
+    purchase::Offer,
     wire::session::Session,
 };
 

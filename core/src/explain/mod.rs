@@ -143,7 +143,7 @@ const fn unowned(outcome: Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Waiting => Some("It is recorded and waits, since nobody knows whose it is."),
         Outcome::Unrelated => Some("It bears on no access."),
-        Outcome::Applied => Some("It is recorded and concerns no user."),
+        Outcome::Applied | Outcome::Confirmed => Some("It is recorded and concerns no user."),
         Outcome::Stale => None,
     }
 }

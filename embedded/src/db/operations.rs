@@ -175,7 +175,7 @@ fn ledger_page(
 ) -> Result<Page<LedgerEntry>, Error> {
     let mut statement = connection.prepare_cached(
         "SELECT event, kind, customer, owners, outcome, cause, ambiguous, created, processed_at,
-             expires_at, actor, reason, rowid
+             expires_at, actor, reason, because, rowid
          FROM ledger
          WHERE rowid < ?1 AND processed_at >= ?2 AND (?3 IS NULL OR customer = ?3)
              AND (?4 IS NULL OR EXISTS (
@@ -191,7 +191,7 @@ fn ledger_page(
         filter.acts_only,
         limit(max),
     ))?;
-    page_of(&mut rows, max, |row| row.get(12), ledger_entry)
+    page_of(&mut rows, max, |row| row.get(13), ledger_entry)
 }
 
 impl Operations for Db {

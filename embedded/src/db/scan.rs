@@ -9,8 +9,11 @@ use tierlift_core::{
     customer::Customer,
     id::UserId,
     ports::{
-        Page, PolicyRecord, PolicyState, Scan, StoreError, Waiting, WaitingList, WaitingTotals,
+        Due, FetchList, Page, PolicyRecord, PolicyState, ReconciliationRecord, Scan, StoreError,
+        Waiting, WaitingList, WaitingTotals,
     },
+    reconciliation::Reconciliation,
+    time::Timestamp,
 };
 
 use super::{
@@ -91,6 +94,12 @@ macro_rules! scan {
                 Ok(self.$read(rows::waiting_totals).await?)
             }
         }
+
+        impl FetchList for $type {
+            async fn due(&self, now: Timestamp, max: usize) -> Result<Vec<Due>, StoreError> {
+                Ok(self.$read(move |connection| rows::fetch_due(connection, now, max)).await?)
+            }
+        }
     };
 }
 
@@ -104,6 +113,17 @@ impl PolicyRecord for Db {
 
     async fn set_policy_state(&self, state: PolicyState) -> Result<(), StoreError> {
         let write = move |tables: &mut Tables| rows::set_policy_state(&tables.connection, &state);
+        Ok(self.write(write).await?)
+    }
+}
+
+impl ReconciliationRecord for Db {
+    async fn reconciliation(&self) -> Result<Option<Reconciliation>, StoreError> {
+        Ok(self.read_committed(rows::reconciliation).await?)
+    }
+
+    async fn set_reconciliation(&self, state: Reconciliation) -> Result<(), StoreError> {
+        let write = move |tables: &mut Tables| rows::set_reconciliation(&tables.connection, &state);
         Ok(self.write(write).await?)
     }
 }

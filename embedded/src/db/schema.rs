@@ -22,7 +22,7 @@ const UNRELEASED: usize = 1;
 
 /// The step at index `n` migrates a file from version `n` to version `n + 1`. The first step makes nothing:
 /// it stands for the schema that was never released.
-const MIGRATIONS: &[&str] = &["", V2, V3, V4];
+const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5, V6];
 
 const V2: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -114,9 +114,22 @@ const V3: &str = "
     ALTER TABLE ledger ADD COLUMN reason TEXT;
 ";
 
+/// When Stripe should be asked about a customer, and why it was.
+const V4: &str = "
+    ALTER TABLE ledger ADD COLUMN because TEXT;
+    ALTER TABLE customers ADD COLUMN fetch_not_before INTEGER;
+    CREATE INDEX customers_by_fetch ON customers (fetch_not_before)
+        WHERE fetch_not_before IS NOT NULL;
+";
+
+/// How far the latest reconciliation has come.
+const V5: &str = "
+    CREATE TABLE reconciliation (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL) STRICT;
+";
+
 /// What operators do: dead letters that were discarded, notes on groups of them, and whether the worker is
 /// paused.
-const V4: &str = "
+const V6: &str = "
     CREATE TABLE discarded (
         event        TEXT    PRIMARY KEY,
         kind         TEXT    NOT NULL,

@@ -4,6 +4,8 @@
 //! [`contract_tests!`](crate::contract_tests) makes a test of each for a backend, so that none is left
 //! out silently.
 
+mod apply;
+mod lists;
 pub mod operations;
 pub mod queue;
 pub mod store;
@@ -11,7 +13,9 @@ pub mod store;
 use std::{future::Future, time::Duration};
 
 use tierlift_core::{
-    ports::{DeadLetters, Enqueue, Operations, PolicyRecord, Queue, Scan, Store, WaitingList},
+    ports::{
+        DeadLetters, Enqueue, FetchList, Operations, PolicyRecord, Queue, Scan, Store, WaitingList,
+    },
     time::Timestamp,
 };
 
@@ -39,7 +43,7 @@ pub trait QueueBackend: Backend {
 /// A backend that has a store.
 pub trait StoreBackend: Backend {
     /// Its store.
-    type Store: Store + WaitingList + Scan + PolicyRecord;
+    type Store: Store + WaitingList + FetchList + Scan + PolicyRecord;
 
     /// Its store.
     fn store(&self) -> &Self::Store;
