@@ -13,7 +13,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use tierlift_core::{codes::Code, limits::JWT_SECRET_BYTES_MIN, stripe::signature::Secrets, token};
+use tierlift_core::{
+    codes::Code, limits::JWT_SECRET_BYTES_MIN, stripe::signature::Secrets, token,
+    token::ServiceTokens,
+};
 
 use crate::error::Problem;
 
@@ -23,6 +26,9 @@ pub(crate) const DEMO_WEBHOOK_SECRET: &str = "whsec_demo";
 pub(crate) const WEBHOOK_SECRET_VAR: &str = "STRIPE_WEBHOOK_SECRET";
 /// Environment variable of the token secret.
 pub(crate) const JWT_SECRET_VAR: &str = "TIERLIFT_JWT_SECRET";
+
+/// Environment variable of the service tokens.
+pub(crate) const SERVICE_TOKENS_VAR: &str = "TIERLIFT_SERVICE_TOKENS";
 
 /// The value of a variable, if it is set and not blank.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -100,6 +106,14 @@ pub(crate) fn jwt_secret(
             Err(Problem::new(Code::SecretMissing, message))
         }
     }
+}
+
+/// The tokens of the host's services; none if the variable is not set.
+pub(crate) fn service_tokens() -> Result<ServiceTokens, Problem> {
+    let list = variable(SERVICE_TOKENS_VAR).unwrap_or_default();
+    ServiceTokens::parse(&list).map_err(|error| {
+        Problem::new(Code::SecretInvalid, format!("{SERVICE_TOKENS_VAR}: {error}"))
+    })
 }
 
 /// The token secret of a demo: the one beside the data file, or a new one.

@@ -8,7 +8,11 @@ mod reader;
 
 use std::fmt;
 
-use tierlift_core::{config::Origin, policy::PolicyConfig, token::TokenConfig};
+use tierlift_core::{
+    config::{CookieName, Origin},
+    policy::PolicyConfig,
+    token::TokenConfig,
+};
 
 /// The keys at the top level.
 pub(crate) const ROOT_KEYS: &[&str] = &[
@@ -21,11 +25,14 @@ pub(crate) const ROOT_KEYS: &[&str] = &[
     "issuer",
     "audience",
     "session_max_age_days",
+    "authorize",
     "plans",
     "features",
     "policy",
     "purchases",
 ];
+/// The keys of `[authorize]`.
+pub(crate) const AUTHORIZE_KEYS: &[&str] = &["cookie"];
 /// The keys of a plan that is a table.
 pub(crate) const PLAN_KEYS: &[&str] = &["role", "days"];
 /// The keys of `[policy]`.
@@ -52,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) allowed_origins: Vec<Origin>,
     /// Access tokens: who issues them, and for whom.
     pub(crate) tokens: TokenConfig,
+    /// The cookie in which a request's token is, where a proxy asks.
+    pub(crate) authorize_cookie: Option<CookieName>,
 }
 
 /// One thing that is wrong, and its position.

@@ -14,7 +14,9 @@ use tierlift_core::{
     },
 };
 
-use crate::config::{PAUSE_COLLECTION_KEYS, PLAN_KEYS, POLICY_KEYS, PURCHASES_KEYS, ROOT_KEYS};
+use crate::config::{
+    AUTHORIZE_KEYS, PAUSE_COLLECTION_KEYS, PLAN_KEYS, POLICY_KEYS, PURCHASES_KEYS, ROOT_KEYS,
+};
 
 fn schema() -> Value {
     let default = PolicyConfig::default();
@@ -75,6 +77,7 @@ fn schema() -> Value {
                  `aud`.",
             ),
             "session_max_age_days": session_max_age_days(),
+            "authorize": authorize(),
             "plans": plans(),
             "features": features(),
             "policy": policy(&default),
@@ -94,6 +97,21 @@ fn session_max_age_days() -> Value {
         "minimum": 1,
         "maximum": SESSION_DAYS_MAX,
         "default": SESSION_DAYS_DEFAULT,
+    })
+}
+
+fn authorize() -> Value {
+    json!({
+        "description": "What GET /authorize reads, with which a proxy guards the routes behind it.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "cookie": {
+                "description": "The cookie that has the access token of a request without a bearer token.",
+                "type": "string",
+                "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+            },
+        },
     })
 }
 
@@ -281,6 +299,7 @@ fn the_schema_has_exactly_the_keys_that_are_read() {
         keys
     };
     assert_eq!(keys("/properties"), sorted(ROOT_KEYS));
+    assert_eq!(keys("/properties/authorize/properties"), sorted(AUTHORIZE_KEYS));
     let plan = "/properties/plans/additionalProperties/anyOf/1/properties";
     assert_eq!(keys(plan), sorted(PLAN_KEYS));
     assert_eq!(keys("/properties/policy/properties"), sorted(POLICY_KEYS));

@@ -19,6 +19,9 @@ pub(super) const ORIGIN_FORMAT: &str = "scheme and host in lower case, with a po
 pub(super) const JWKS_URL_FORMAT: &str = "the https address of a key set, such as \
      \"https://issuer.example.com/.well-known/jwks.json\"; http only on this machine";
 
+/// The format of a cookie's name, for error messages.
+pub(super) const COOKIE_NAME_FORMAT: &str = "the name of a cookie, such as \"__Host-token\"";
+
 /// The path of a configuration key, or of one element under it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
@@ -44,6 +47,10 @@ pub enum Key {
     Audience(usize),
     /// `session_max_age_days`
     SessionMaxAgeDays,
+    /// `authorize`
+    Authorize,
+    /// `authorize.cookie`
+    AuthorizeCookie,
     /// `plans`
     Plans,
     /// `plans.NAME`
@@ -100,6 +107,8 @@ impl fmt::Display for Key {
             Self::Audiences => f.write_str("audience"),
             Self::Audience(index) => write!(f, "audience[{index}]"),
             Self::SessionMaxAgeDays => f.write_str("session_max_age_days"),
+            Self::Authorize => f.write_str("authorize"),
+            Self::AuthorizeCookie => f.write_str("authorize.cookie"),
             Self::Plans => f.write_str("plans"),
             Self::Plan(name) => write!(f, "plans.{name}"),
             Self::AllFeatures => f.write_str("features"),
@@ -209,6 +218,9 @@ pub enum ValueError {
     /// A text of a list is blank.
     #[error("is blank; allowed: any other text")]
     Blank,
+    /// It is no name of a cookie.
+    #[error("is {0:?}; allowed: {allowed}", allowed = COOKIE_NAME_FORMAT)]
+    CookieName(String),
     /// The age of a session is no number of days, or out of range.
     #[error("is {0}; allowed: a whole number of days from 1 to {SESSION_DAYS_MAX}")]
     SessionDays(String),

@@ -30,6 +30,9 @@ Environment:
   TIERLIFT_JWT_SECRET    Secret of HS256 access tokens, at least 32 bytes; not needed with jwks_url
                          in the configuration. Two while it is rotated, separated by a comma: the
                          first signs, both verify
+  TIERLIFT_SERVICE_TOKENS
+                         Tokens of the host's backends for the routes under /v1, name:token or
+                         name:sha256-…, at least 32 bytes each; several, separated by commas
   RUST_LOG               Log filter, unless --log is given
 
 SIGHUP reads the configuration file again: roles, plans, features and policy are replaced, and

@@ -9,10 +9,10 @@ use std::{
 
 use tierlift_core::{
     codes::Code,
-    config::Origin,
+    config::{CookieName, Origin},
     policy::Policy,
     stripe::signature::Secrets,
-    token::{TokenConfig, TokenKeys},
+    token::{ServiceTokens, TokenConfig, TokenKeys},
 };
 use tierlift_embedded::{Settings, Timeouts, system_clock};
 
@@ -33,6 +33,7 @@ pub(super) struct Rules {
     pub(super) connected_accounts: Vec<String>,
     pub(super) tokens: TokenConfig,
     pub(super) allowed_origins: Vec<Origin>,
+    pub(super) authorize_cookie: Option<CookieName>,
 }
 
 impl Rules {
@@ -45,6 +46,7 @@ impl Rules {
             connected_accounts,
             tokens: config.tokens,
             allowed_origins: config.allowed_origins,
+            authorize_cookie: config.authorize_cookie,
         })
     }
 }
@@ -63,6 +65,7 @@ pub(super) struct ServeConfig {
     pub(super) rules: Rules,
     webhook_secrets: Secrets,
     token_keys: TokenKeys,
+    service_tokens: ServiceTokens,
 }
 
 impl ServeConfig {
@@ -73,7 +76,8 @@ impl ServeConfig {
         }
         let webhook_secrets = credentials::variable(WEBHOOK_SECRET_VAR);
         let jwt_secret = credentials::variable(JWT_SECRET_VAR);
-        for_deployment(args, webhook_secrets.as_deref(), jwt_secret.as_deref())
+        let service_tokens = credentials::service_tokens();
+        for_deployment(args, webhook_secrets.as_deref(), jwt_secret.as_deref(), service_tokens)
     }
 
     /// The settings of a server that listens on that address.
@@ -92,6 +96,8 @@ impl ServeConfig {
             secrets: self.webhook_secrets,
             keys: self.token_keys.with_rules(self.rules.tokens.rules()),
             jwks_url: self.rules.tokens.jwks_url,
+            service_tokens: self.service_tokens,
+            authorize_cookie: self.rules.authorize_cookie,
             allowed_origins,
             clock: system_clock(),
             timeouts: Timeouts::default(),
@@ -104,23 +110,30 @@ fn for_deployment(
     args: Args,
     webhook_secrets: Option<&str>,
     jwt_secret: Option<&str>,
+    service_tokens: Result<ServiceTokens, Problem>,
 ) -> Result<ServeConfig, Error> {
     let config = deployment_config(args.config.as_deref());
     let has_jwks = config.as_ref().is_ok_and(|config| config.tokens.jwks_url.is_some());
     let shared = credentials::check_different(webhook_secrets, jwt_secret).err();
     let webhook_secrets = credentials::deployment_webhook_secrets(webhook_secrets);
     let jwt_secret = credentials::jwt_secret(jwt_secret, has_jwks);
-    match (config, webhook_secrets, jwt_secret) {
-        (Ok(config), Ok(webhook_secrets), Ok(jwt_secret)) if shared.is_none() => Ok(ServeConfig {
-            data: args.data,
-            accept_data_loss: args.accept_data_loss,
-            demo: None,
-            rules: Rules::new(config)?,
-            webhook_secrets,
-            token_keys: TokenKeys::new(jwt_secret),
-        }),
-        (config, webhook_secrets, jwt_secret) => {
-            let problems = [config.err(), webhook_secrets.err(), jwt_secret.err(), shared];
+    match (config, webhook_secrets, jwt_secret, service_tokens) {
+        (Ok(config), Ok(webhook_secrets), Ok(jwt_secret), Ok(service_tokens))
+            if shared.is_none() =>
+        {
+            Ok(ServeConfig {
+                data: args.data,
+                accept_data_loss: args.accept_data_loss,
+                demo: None,
+                rules: Rules::new(config)?,
+                webhook_secrets,
+                token_keys: TokenKeys::new(jwt_secret),
+                service_tokens,
+            })
+        }
+        (config, webhook_secrets, jwt_secret, service_tokens) => {
+            let tokens = service_tokens.err();
+            let problems = [config.err(), webhook_secrets.err(), jwt_secret.err(), tokens, shared];
             Err(Error::Setup(problems.into_iter().flatten().collect()))
         }
     }
@@ -178,6 +191,7 @@ fn for_demo(args: Args) -> Result<ServeConfig, Error> {
         rules: Rules::new(config)?,
         webhook_secrets: credentials::demo_webhook_secrets(more.as_deref())?,
         token_keys: TokenKeys::new(credentials::jwt_secret(Some(&jwt_secret), false)?),
+        service_tokens: credentials::service_tokens()?,
     })
 }
 
