@@ -137,9 +137,11 @@ test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its rol
 	$(VENV)/bin/python -B -m unittest discover --start-directory tests-aws/ministack
 	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
 
-chaos: build $(TEST_TOOLS) $(NEXTEST) ## Kill, flood and starve a server under load, for CHAOS_SECS.
+# As it is released: what is measured is not a build for tests.
+chaos: demo $(TEST_TOOLS) $(NEXTEST) ## Kill, flood and starve a server under load, for CHAOS_SECS.
+	cargo build --release --package tierlift-cli --bin tierlift
 	CHAOS_SECS=$(CHAOS_SECS) CHAOS_RATE=$(CHAOS_RATE) CHAOS_ACK_P99_MS=$(CHAOS_ACK_P99_MS) \
-	  cargo nextest run --workspace --profile chaos --no-capture
+	  cargo nextest run --release --package tierlift-tests --profile chaos --no-capture
 
 test-seeds: demo $(NEXTEST) ## Kill the server and shuffle events with SEEDS other seeds.
 	cargo nextest run $(QUICK) --profile seeds --stress-count $(SEEDS)

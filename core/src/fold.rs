@@ -16,19 +16,24 @@
 //!   A→B  C→D  (B→C missing)   max     a fixed choice, flagged ambiguous, resolved by the next arrival
 //! ```
 //!
-//! The record is canonical: the same set of events gives the same bytes in any order. When there are
-//! more than [`EVENTS_REMEMBERED_MAX`] edges, the oldest second is folded into the settled state, and an
-//! event at or before it is stale.
+//! What Stripe's API answers is an [`Observation`], and is merged by the same fold: it supersedes the events
+//! before its window, and those after it fold on top. One is kept.
+//!
+//! The record is canonical: the same set of events and observations gives the same bytes in any order. When
+//! there are more than [`EVENTS_REMEMBERED_MAX`] edges, the oldest second is folded into the settled state,
+//! and an event at or before it is stale.
 
+mod observed;
+mod second;
 mod stored;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     id::UserId,
-    limits::{EVENTS_OF_ONE_SECOND_MAX, EVENTS_REMEMBERED_MAX, SUBSCRIPTION_ITEMS_MAX},
+    limits::{EVENTS_OF_ONE_SECOND_MAX, EVENTS_REMEMBERED_MAX},
     subscription::{Item, Node},
 };
 
@@ -42,6 +47,10 @@ pub enum Before {
     /// The event does not say. It only asserts the node after it.
     Unknown,
 }
+
+use second::fold;
+
+pub use observed::Observation;
 
 /// One event: the second, the node before it and the node after it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +90,8 @@ pub struct State<'a> {
     pub since_secs: i64,
     /// Whether edges are missing: a fixed choice holds until they arrive.
     pub ambiguous: bool,
+    /// Whether an observation would say more than is known.
+    pub unclear: bool,
 }
 
 /// What an event did to a record.
@@ -99,6 +110,8 @@ pub struct Record {
     /// The remembered edges, sorted. They are a multiset: two equal edges of one second count twice.
     edges: Vec<Edge>,
     settled: Option<Settled>,
+    /// What Stripe's API answered, if it was asked. Its window begins after the settled second.
+    observed: Option<Box<Observation>>,
     /// The end, once it is known. Nothing else is kept beside it.
     ended: Option<Ended>,
 }
@@ -115,12 +128,23 @@ struct Settled {
 }
 
 impl Settled {
+    fn new(at_secs: i64, state: State<'_>) -> Self {
+        Self {
+            at_secs,
+            node: state.node.clone(),
+            hidden: state.hidden.into_iter().cloned().collect(),
+            since_secs: state.since_secs,
+            ambiguous: state.ambiguous,
+        }
+    }
+
     fn state(&self) -> State<'_> {
         State {
             node: &self.node,
             hidden: self.hidden.iter().collect(),
             since_secs: self.since_secs,
             ambiguous: self.ambiguous,
+            unclear: self.ambiguous,
         }
     }
 }
@@ -157,7 +181,7 @@ impl Record {
     /// Adds an event. The state afterwards does not depend on the order of arrivals.
     pub fn insert(&mut self, mut edge: Edge) -> Arrival {
         if edge.to.status.is_terminal() {
-            return self.end(&edge);
+            return self.end(edge.at_secs, &edge.to);
         }
         let is_settled = self.settled.as_ref().is_some_and(|s| edge.at_secs <= s.at_secs);
         if is_settled || self.ended.is_some() {
@@ -173,18 +197,42 @@ impl Record {
         Arrival::Remembered
     }
 
-    /// The state of the subscription; `None` if it has no event.
+    /// Adds an observation. One is kept: the one whose window begins latest. If that is not after the settled
+    /// second, it says nothing that is not settled.
+    pub fn observe(&mut self, observation: Observation) -> Arrival {
+        if observation.node.status.is_terminal() {
+            return self.end(observation.since_secs, &observation.node);
+        }
+        let from_secs = observation.window.from_secs;
+        let is_settled = self.settled.as_ref().is_some_and(|s| from_secs <= s.at_secs);
+        let is_outdone = self.observed.as_ref().is_some_and(|known| **known >= observation);
+        if is_settled || is_outdone || self.ended.is_some() {
+            return Arrival::Stale;
+        }
+        self.observed = Some(Box::new(observation));
+        Arrival::Remembered
+    }
+
+    /// The state of the subscription; `None` if it has no event and no observation.
     #[must_use]
     pub fn state(&self) -> Option<State<'_>> {
         if let Some(Ended { at_secs, node }) = &self.ended {
             let (hidden, since_secs) = (Vec::new(), *at_secs);
-            return Some(State { node, hidden, since_secs, ambiguous: false });
+            return Some(State { node, hidden, since_secs, ambiguous: false, unclear: false });
         }
-        let mut state = self.settled.as_ref().map(Settled::state);
-        for second in self.edges.chunk_by(|a, b| a.at_secs == b.at_secs) {
-            state = resolve(second, state);
+        self.fold(&self.edges)
+    }
+
+    /// The state after some of its edges.
+    fn fold<'a>(&'a self, edges: &'a [Edge]) -> Option<State<'a>> {
+        let settled = self.settled.as_ref().map(Settled::state);
+        match &self.observed {
+            None => fold(edges, settled),
+            Some(observed) => {
+                let settled_secs = self.settled.as_ref().map(|settled| settled.at_secs);
+                observed.fold(edges, settled, settled_secs)
+            }
         }
-        state
     }
 
     /// The users that its nodes name, of all that is remembered.
@@ -192,7 +240,8 @@ impl Record {
         let settled = self.settled.iter().filter_map(|settled| settled.node.user.as_ref());
         let ended = self.ended.iter().filter_map(|ended| ended.node.user.as_ref());
         let edges = self.edges.iter().filter_map(|edge| edge.to.user.as_ref());
-        settled.chain(ended).chain(edges)
+        let observed = self.observed.iter().filter_map(|observed| observed.node.user.as_ref());
+        settled.chain(ended).chain(edges).chain(observed)
     }
 
     /// Whether the subscription has ended.
@@ -201,13 +250,19 @@ impl Record {
         self.ended.is_some()
     }
 
-    /// The second of the latest known event.
+    /// The second of the latest known event, or the last one of the observation's window.
     #[must_use]
     pub fn latest_secs(&self) -> Option<i64> {
         let ended = self.ended.as_ref().map(|ended| ended.at_secs);
-        let remembered = self.edges.last().map(|last| last.at_secs);
+        let remembered = self.edges.last().map(|last| last.at_secs).max(self.observed_secs());
         let settled = self.settled.as_ref().map(|settled| settled.at_secs);
         ended.or(remembered).or(settled)
+    }
+
+    /// The last second of the observation's window.
+    #[must_use]
+    pub fn observed_secs(&self) -> Option<i64> {
+        self.observed.as_ref().map(|observed| observed.window.to_secs)
     }
 
     /// Takes the nodes that the record has already, so that each is kept once.
@@ -225,8 +280,8 @@ impl Record {
     }
 
     /// Ends the record. Of two ends the later one counts, and then the greater node.
-    fn end(&mut self, edge: &Edge) -> Arrival {
-        let ended = Ended { at_secs: edge.at_secs, node: Node::clone(&edge.to) };
+    fn end(&mut self, at_secs: i64, node: &Node) -> Arrival {
+        let ended = Ended { at_secs, node: node.clone() };
         if self.ended.as_ref().is_some_and(|known| *known >= ended) {
             return Arrival::Stale;
         }
@@ -242,89 +297,28 @@ impl Record {
         let (Some(oldest), Some(newest)) = (self.edges.first(), self.edges.last()) else {
             return false;
         };
-        let (at_secs, one_second) = (oldest.at_secs, oldest.at_secs == newest.at_secs);
-        if one_second && self.edges.len() <= EVENTS_OF_ONE_SECOND_MAX {
+        let (oldest_secs, newest_secs) = (oldest.at_secs, newest.at_secs);
+        // The seconds of the observation's window are settled together, and it with them.
+        let window = self.observed.as_ref().map(|observed| observed.window);
+        let window = window.filter(|window| window.from_secs <= oldest_secs);
+        let until_secs = window.map_or(oldest_secs, |window| window.to_secs.max(oldest_secs));
+        if newest_secs <= until_secs && self.edges.len() <= EVENTS_OF_ONE_SECOND_MAX {
             return false;
         }
-        let count = self.edges.partition_point(|edge| edge.at_secs == at_secs);
-        let second: Vec<Edge> = self.edges.drain(..count).collect();
-        let before = self.settled.as_ref().map(Settled::state);
-        self.settled = resolve(&second, before).map(|state| Settled {
-            at_secs,
-            node: state.node.clone(),
-            hidden: state.hidden.into_iter().cloned().collect(),
-            since_secs: state.since_secs,
-            ambiguous: state.ambiguous,
-        });
+        let count = self.edges.partition_point(|edge| edge.at_secs <= until_secs);
+        let edges: Vec<Edge> = self.edges.drain(..count).collect();
+        let at_secs = edges.last().map_or(until_secs, |last| last.at_secs);
+        let state = match window {
+            Some(_) => self.fold(&edges),
+            None => fold(&edges, self.settled.as_ref().map(Settled::state)),
+        };
+        let settled = state.map(|state| Settled::new(at_secs, state));
+        self.settled = settled;
+        if window.is_some() {
+            self.observed = None;
+        }
         true
     }
-}
-
-/// The state after one second, given its events and the state before it.
-fn resolve<'a>(second: &'a [Edge], before: Option<State<'a>>) -> Option<State<'a>> {
-    let at_secs = second.first()?.at_secs;
-    let (node, ambiguous) = end_of_path(second, before.as_ref())?;
-    let since_secs = match &before {
-        Some(before) if before.node.status == node.status => before.since_secs,
-        _ => at_secs,
-    };
-    let hidden = if node.truncated { hidden(node, second, before) } else { Vec::new() };
-    Some(State { node, hidden, since_secs, ambiguous: ambiguous || node.truncated })
-}
-
-/// The items that a truncated node does not show, and that this second or the state before it knew.
-fn hidden<'a>(node: &Node, second: &'a [Edge], before: Option<State<'a>>) -> Vec<&'a Item> {
-    let known_before = before.into_iter().flat_map(|state| {
-        let State { node, hidden, .. } = state;
-        node.items.iter().chain(hidden)
-    });
-    let known = second.iter().flat_map(|edge| &edge.to.items).chain(known_before);
-    let mut hidden: Vec<&Item> = Vec::new();
-    for item in known {
-        let is_same = |other: &Item| other.is_same(item);
-        if !node.items.iter().any(is_same) && !hidden.iter().copied().any(is_same) {
-            hidden.push(item);
-        }
-    }
-    hidden.sort_unstable();
-    hidden.truncate(SUBSCRIPTION_ITEMS_MAX);
-    hidden
-}
-
-fn end_of_path<'a>(second: &'a [Edge], before: Option<&State<'a>>) -> Option<(&'a Node, bool)> {
-    if let [only] = second {
-        return Some((&only.to, false));
-    }
-    match surpluses(second).as_slice() {
-        [(node, 1)] => return Some((node, false)),
-        [.., (greatest, _)] => return Some((greatest, true)),
-        [] => {}
-    }
-    let first = &second.first()?.to;
-    if second.iter().all(|edge| edge.to == *first) {
-        return Some((first, false));
-    }
-    let mut asserted = second.iter().map(|edge| &*edge.to);
-    match before {
-        Some(before) => Some((before.node, !asserted.any(|node| node == before.node))),
-        None => Some((asserted.min()?, true)),
-    }
-}
-
-/// Nodes that more edges enter than leave, with the difference, sorted by node.
-fn surpluses(second: &[Edge]) -> Vec<(&Node, i32)> {
-    let mut degrees: BTreeMap<&Node, i32> = BTreeMap::new();
-    for edge in second {
-        match &edge.before {
-            Before::Created => *degrees.entry(&edge.to).or_default() += 1,
-            Before::Node(before) => {
-                *degrees.entry(&edge.to).or_default() += 1;
-                *degrees.entry(before).or_default() -= 1;
-            }
-            Before::Unknown => {}
-        }
-    }
-    degrees.into_iter().filter(|(_, degree)| *degree > 0).collect()
 }
 
 #[cfg(test)]

@@ -3,11 +3,16 @@
 
 #[path = "fold_life_tests.rs"]
 mod life;
+#[path = "fold_observed_tests.rs"]
+mod observed;
 
 use std::collections::HashSet;
 
 use super::*;
-use crate::subscription::{Item, Status};
+use crate::{
+    observation::Window,
+    subscription::{Item, Status},
+};
 
 /// The node of a name. Nodes sort as their names do; `C` and `X` are terminal.
 fn node(name: &str) -> Node {

@@ -10,6 +10,7 @@ use crate::{
     codes::Code,
     id::{CustomerId, EventId, RevocationId, UserId},
     limits::{ACTOR_BYTES_MAX, LEDGER_KEPT_DAYS, REASON_BYTES_MAX},
+    observation::Because,
     policy::Role,
     stripe::event::{Event, Type},
     time::Timestamp,
@@ -23,6 +24,8 @@ pub enum Outcome {
     Applied,
     /// It was recorded; its customer is not linked to a user yet.
     Waiting,
+    /// An observation of what was known already: nobody earns more or less by it.
+    Confirmed,
     /// It is older than what is already settled. It changed nothing.
     Stale,
     /// It bears on no access: a partial refund, a purchase of something that is no plan.
@@ -36,6 +39,7 @@ impl Outcome {
         match self {
             Self::Applied => "applied",
             Self::Waiting => "waiting",
+            Self::Confirmed => "confirmed",
             Self::Stale => "stale",
             Self::Unrelated => "unrelated",
         }
@@ -46,7 +50,7 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum EntryKind {
-    /// A webhook.
+    /// A webhook or an observation.
     Event(Type),
     /// An act of tierlift or of an operator.
     System(SystemEvent),
@@ -173,6 +177,9 @@ pub struct LedgerEntry {
     /// Who did it and why, if somebody did it by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub act: Option<Act>,
+    /// Why Stripe was asked, if it is an observation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub because: Option<Because>,
     /// Stripe's time of the event.
     pub created: Timestamp,
     /// Time of processing.
@@ -193,6 +200,7 @@ impl LedgerEntry {
     pub fn for_event(event: &Event, now: Timestamp) -> Self {
         Self {
             customer: event.customer.clone(),
+            because: event.observed.map(|observed| observed.because),
             created: event.created,
             ..Self::new(event.id.clone(), EntryKind::Event(event.kind), now)
         }
@@ -221,6 +229,7 @@ impl LedgerEntry {
             ambiguous: false,
             owners: Vec::new(),
             act: None,
+            because: None,
             created: now,
             processed_at: now,
             expires_at: now.plus_days(LEDGER_KEPT_DAYS),

@@ -13,6 +13,8 @@ pub mod time;
 
 pub mod stripe;
 
+pub mod observation;
+
 pub mod fold;
 pub mod latest;
 pub mod subscription;

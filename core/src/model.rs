@@ -23,6 +23,7 @@ use crate::{
     ledger::{EntryKind, LedgerEntry, Outcome, SystemEvent},
     payment::Payment,
     policy::{Policy, Role},
+    ports::Message,
     stripe::event::{Event, Head},
     time::Timestamp,
 };
@@ -161,6 +162,15 @@ impl ReferenceModel {
         };
         assert!(customer.is_none() || event.customer.is_none() || customer == event.customer);
         self.apply(&event, policy, now)
+    }
+
+    /// Delivers a message as the worker takes it from the queue.
+    pub fn take(&mut self, message: &Message, policy: &Policy, now: Timestamp) -> Delivered {
+        let id = message.event.clone();
+        match Event::parse(id, message.kind, &message.body, &policy.user_id_keys) {
+            Ok(event) => self.apply(&event, policy, now),
+            Err(error) => Delivered::Parked(error.code()),
+        }
     }
 
     /// Decides on an event and commits the decision.

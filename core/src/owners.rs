@@ -7,6 +7,7 @@ use crate::{
     earned,
     fold::State,
     id::{SubscriptionId, UserId},
+    observation::{FetchDue, FetchReason, over_at},
     policy::Policy,
     purchase::Purchase,
     subscription::Status,
@@ -112,6 +113,33 @@ impl<'a> Owners<'a> {
             self.of(Ownable::Purchase(id)).is_none().then_some(paid_at_secs)
         });
         subscriptions.chain(purchases).min().map(Timestamp::from_secs)
+    }
+
+    /// What an observation would settle, and from when on; of several things the first that is due.
+    ///
+    /// This follows from what is known, like everything here: the answer that settles it ends it.
+    #[must_use]
+    pub fn fetch_due(&self) -> Option<FetchDue> {
+        let unclear = self.live_states().filter(|(.., state)| state.unclear);
+        let subscriptions = unclear.filter_map(|(_, subscription, state)| {
+            let latest_secs = subscription.record.latest_secs()?;
+            let is_observed = subscription.record.observed_secs() == Some(latest_secs);
+            let because = match state.node.truncated {
+                _ if is_observed => FetchReason::Inconclusive,
+                true => FetchReason::ItemsTruncated,
+                false => FetchReason::Ambiguous,
+            };
+            let since = Timestamp::from_secs(latest_secs);
+            Some(FetchDue { not_before: over_at(latest_secs), since, because })
+        });
+        let purchases = self.customer.purchases.values().filter_map(|bought| {
+            let since = Timestamp::from_secs(bought.paid_at_secs()?);
+            let is_open =
+                bought.offer.items.is_empty() && earned::plan(&bought.offer, self.policy).is_none();
+            let because = FetchReason::LineItems;
+            is_open.then_some(FetchDue { not_before: since, since, because })
+        });
+        subscriptions.chain(purchases).min()
     }
 
     fn is_live(&self, what: Ownable<'_>) -> bool {

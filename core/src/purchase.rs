@@ -20,17 +20,9 @@ pub struct Offer {
     /// The payment link that created the session, `plink_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payment_link: Option<Box<str>>,
-    /// Its line items, if the event has them.
+    /// Its line items, if they were ever shown.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub items: Vec<Item>,
-}
-
-impl Offer {
-    /// Whether it has nothing to find a plan by.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.plan.is_none() && self.payment_link.is_none() && self.items.is_empty()
-    }
 }
 
 /// What an event reports about a purchase.

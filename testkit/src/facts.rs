@@ -7,8 +7,9 @@
 )]
 
 use tierlift_core::{
-    fold::{Before, Edge},
+    fold::{self, Before, Edge},
     id::{CustomerId, EventId, InvoiceId, PaymentId, SubscriptionId, UserId},
+    observation::{Because, Observed, Window},
     payment::{PaymentReport, PaymentState},
     policy::{PlanConfig, Policy, PolicyConfig},
     ports::{Group, LoadKeys, Message},
@@ -83,6 +84,7 @@ pub fn subscription(
             id: subscription_of(customer),
             edge: Edge { at_secs: at.as_secs(), before: Before::Unknown, to: to.into() },
         },
+        observed: None,
     }
 }
 
@@ -105,6 +107,29 @@ pub fn checkout(event: &str, customer: &str, user: &str, at: Timestamp) -> Event
             user: Some(user_id(user)),
             report: PaymentReport { at_secs: at.as_secs(), state: PaymentState::Paid },
         },
+        observed: None,
+    }
+}
+
+/// The subscription of a customer as Stripe's API shows it within a second: it is `status`, and belongs to
+/// `user`.
+#[must_use]
+pub fn observation(
+    event: &str,
+    customer: &str,
+    user: Option<&str>,
+    status: Status,
+    at: Timestamp,
+) -> Event {
+    let known = subscription(event, customer, user, status, at);
+    let window = Window { from_secs: at.as_secs(), to_secs: at.as_secs() };
+    let Fact::Subscription { id, edge } = known.fact else { return known };
+    let observation = fold::Observation { window, since_secs: at.as_secs(), node: edge.to };
+    Event {
+        kind: Type::Observation,
+        fact: Fact::SubscriptionObserved { id, observation },
+        observed: Some(Observed { window, because: Because::Fetch }),
+        ..known
     }
 }
 
@@ -135,7 +160,8 @@ pub fn lost_dispute(event: &str, payment: &str, at: Timestamp) -> Event {
 }
 
 fn of_payment(event: &str, kind: Type, at: Timestamp, fact: Fact) -> Event {
-    Event { id: event_id(event), kind, created: at, livemode: false, customer: None, fact }
+    let (id, customer, observed) = (event_id(event), None, None);
+    Event { id, kind, created: at, livemode: false, customer, fact, observed }
 }
 
 /// The keys to load for an event.

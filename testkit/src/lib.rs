@@ -23,4 +23,6 @@ pub mod webhook;
 pub mod world;
 
 #[cfg(test)]
+mod observation_tests;
+#[cfg(test)]
 mod truth_tests;

@@ -1,6 +1,8 @@
 //! Delivers generated histories of a Stripe account in any order, and compares the result with the oracle,
 //! which reads no event.
 
+mod observed;
+
 use std::collections::BTreeSet;
 
 use tierlift_core::{

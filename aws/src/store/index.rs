@@ -1,7 +1,8 @@
-//! The sparse indexes of the table: accounts by the time of their next expiry, and what waits by the time
-//! since which it does. An item is in an index while it has the index's attributes.
+//! The sparse indexes of the table: accounts by the time of their next expiry, what waits by the time since
+//! which it does, and customers by the time from which Stripe should be asked about them. An item is in an
+//! index while it has the index's attributes.
 //!
-//! Both are eventually consistent: an entry may be of an item that changed a moment ago.
+//! All are eventually consistent: an entry may be of an item that changed a moment ago.
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use futures_util::future::try_join_all;
 use tierlift_core::{
     id::UserId,
     limits::{INDEX_PAGES_MAX, WAITING_PAGES_MAX},
-    ports::{StoreError, Waiting, WaitingList, WaitingTotals},
+    ports::{Due, FetchList, StoreError, Waiting, WaitingList, WaitingTotals},
     time::Timestamp,
 };
 
@@ -31,6 +32,8 @@ struct Index {
 const EXPIRY: Index = Index { name: "expiry", shard: item::EXPIRY_SHARD, at: item::NEXT_EXPIRY_AT };
 const WAITING: Index =
     Index { name: "waiting", shard: item::WAITING_SHARD, at: item::WAITING_SINCE };
+
+const FETCH: Index = Index { name: "fetch", shard: item::FETCH_SHARD, at: item::FETCH_NOT_BEFORE };
 
 /// A user whose access expired, and the time of the expiry, in seconds since the epoch.
 type Expiry = (i64, UserId);
@@ -144,6 +147,23 @@ impl WaitingList for Store {
     }
 }
 
+impl FetchList for Store {
+    async fn due(&self, now: Timestamp, max: usize) -> Result<Vec<Due>, StoreError> {
+        self.entries(FETCH, 0..item::SHARDS, now.as_micros(), max, parse_due).await
+    }
+}
+
+/// An entry of the fetch index; `None` where it is not of a customer.
+fn parse_due(entry: &Item) -> Option<Due> {
+    let key = text(entry, PK).unwrap_or_default();
+    let found = integer(entry, item::FETCH_NOT_BEFORE).zip(item::customer_from_key(key));
+    let Some((not_before, customer)) = found else {
+        tracing::error!(key, "fetch index entry is not a customer");
+        return None;
+    };
+    Some(Due { not_before: Timestamp::from_micros(not_before), customer })
+}
+
 /// An entry of the expiry index; `None` where it is not of an account.
 fn parse_expiry(entry: &Item) -> Option<Expiry> {
     let key = text(entry, PK).unwrap_or_default();
@@ -168,7 +188,7 @@ fn parse_waiting(entry: &Item) -> Option<Waiting> {
 #[cfg(test)]
 mod tests {
     use aws_sdk_dynamodb::types::AttributeValue;
-    use tierlift_core::codes::Code;
+    use tierlift_core::{codes::Code, id::CustomerId};
 
     use super::*;
 
@@ -186,6 +206,20 @@ mod tests {
             assert_eq!(parsed(key, Some(7)), None, "{key:?}");
         }
         assert_eq!(parsed(Some("USER#ada"), None), None);
+    }
+
+    #[test]
+    fn an_entry_of_the_fetch_index_that_is_not_a_customer_is_skipped() {
+        let parsed = |key, at| parse_due(&entry("fetch_not_before", key, at));
+        let due = Due {
+            not_before: Timestamp::from_micros(7),
+            customer: CustomerId::new("cus_1").unwrap(),
+        };
+        assert_eq!(parsed(Some("CUSTOMER#cus_1"), Some(7)), Some(due));
+        for key in [Some("PAYMENT#pi_1"), Some("CUSTOMER#"), None] {
+            assert_eq!(parsed(key, Some(7)), None, "{key:?}");
+        }
+        assert_eq!(parsed(Some("CUSTOMER#cus_1"), None), None);
     }
 
     #[test]

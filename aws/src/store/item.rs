@@ -64,7 +64,11 @@ pub(super) const NEXT_EXPIRY_AT: &str = "next_expiry_at";
 pub(super) const WAITING_SHARD: &str = "waiting_shard";
 /// Time since which a customer or payment waits, in microseconds since the epoch: the field itself.
 pub(super) const WAITING_SINCE: &str = "waiting_since";
-/// Shards of each of the two indexes, so that writes are spread over several partitions.
+/// The customer's shard of the fetch index.
+pub(super) const FETCH_SHARD: &str = "fetch_shard";
+/// Time before which Stripe is not asked about the customer, in microseconds since the epoch.
+pub(super) const FETCH_NOT_BEFORE: &str = "fetch_not_before";
+/// Shards of each index, so that writes are spread over several partitions.
 pub(super) const SHARDS: u8 = 16;
 
 /// The key of the item that says which policy everything is under.
@@ -191,6 +195,11 @@ pub(super) fn user_from_key(key: &str) -> Option<UserId> {
     UserId::new(key.strip_prefix(Account::PREFIX)?).ok()
 }
 
+/// The customer that has a key.
+pub(super) fn customer_from_key(key: &str) -> Option<CustomerId> {
+    CustomerId::new(key.strip_prefix(Customer::PREFIX)?).ok()
+}
+
 /// The id of the customer or payment that has a key, and what it waits for.
 pub(super) fn waiting_from_key(key: &str) -> Option<(&str, Code)> {
     let customer = key.strip_prefix(Customer::PREFIX).map(|id| (id, Code::OwnerUnknown));
@@ -200,7 +209,12 @@ pub(super) fn waiting_from_key(key: &str) -> Option<(&str, Code)> {
 /// The item that a commit writes for a customer.
 pub(super) fn customer_item(customer: &Customer) -> Result<Item, Error> {
     let mut item = versioned_item(customer, customer.version)?;
-    insert_waiting_shard(&mut item, shard(customer.id.as_str()));
+    let shard = shard(customer.id.as_str());
+    insert_waiting_shard(&mut item, shard);
+    if let Some(due) = customer.fetch_due {
+        item.insert(FETCH_SHARD.to_owned(), number(shard));
+        item.insert(FETCH_NOT_BEFORE.to_owned(), number(due.not_before.as_micros()));
+    }
     Ok(item)
 }
 

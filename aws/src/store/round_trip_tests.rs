@@ -18,6 +18,7 @@ use tierlift_core::{
     invoice::{Invoice, Paid},
     limits::ID_BYTES_MAX,
     model::decide_with,
+    observation::Window,
     payment::{Payment, PaymentReport, PaymentState},
     policy::{Access, OnDispute, OnReversal, PlanConfig, Policy, PolicyConfig, UnmappedPrice},
     purchase::{Offer, Order},
@@ -174,14 +175,20 @@ fn fact(customer: u8, at_secs: i64) -> impl Strategy<Value = Fact> {
     );
     prop_oneof![
         6 => (subscription_id(), edge).prop_map(|(id, edge)| Fact::Subscription { id, edge }),
+        3 => (subscription_id(), node(), secs(), 0..9_i64).prop_map(move |(id, node, since, wide)| {
+            let window = Window { from_secs: at_secs, to_secs: at_secs.saturating_add(wide) };
+            let since_secs = since.min(at_secs);
+            let observation = fold::Observation { window, since_secs, node: node.into() };
+            Fact::SubscriptionObserved { id, observation }
+        }),
         2 => (subscription_id(), option::of(user()), report(at_secs))
             .prop_map(|(id, user, report)| Fact::Checkout { id, user, report }),
         3 => order(customer, at_secs).prop_map(|order| Fact::Purchase(order.into())),
         2 => option::of(user()).prop_map(|user| Fact::Customer { user }),
         1 => Just(Fact::CustomerDeleted),
         2 => features.prop_map(Fact::Features),
-        3 => (invoice_id(customer), paid, option::of(payment_id(customer)))
-            .prop_map(|(id, paid, payment)| Fact::Invoice { id, paid, payment }),
+        3 => (invoice_id(customer), paid, vec(payment_id(customer), 0..3))
+            .prop_map(|(id, paid, payments)| Fact::Invoice { id, paid, payments }),
         3 => (invoice_id(customer), payment_id(customer))
             .prop_map(|(invoice, payment)| Fact::InvoicePayment { invoice, payment }),
         4 => (payment_id(customer), option::of(invoice_id(customer)), reversal(at_secs))
@@ -202,6 +209,7 @@ fn event() -> impl Strategy<Value = (Event, Timestamp)> {
                 livemode: false,
                 customer: names_a_customer.then_some(customer),
                 fact,
+                observed: None,
             };
             (event, Timestamp::from_micros(now))
         })

@@ -9,6 +9,7 @@ use tierlift_core::{
     id::{CustomerId, EventId, InvoiceId, PaymentId, SubscriptionId, UserId, Version},
     ledger::EntryKind,
     limits::{ITEM_BYTES_MAX, PAYMENT_KEPT_DAYS, TRANSACTION_ITEMS_MAX},
+    observation::{FetchDue, FetchReason},
     policy::Role,
     ports::StoreError,
     reversal::Report,
@@ -53,7 +54,7 @@ pub(super) fn refund(event: &str) -> Commit {
 
 fn happened(event: &str, customer: Option<CustomerId>, fact: Fact) -> Event {
     let (id, kind) = (EventId::new(event).unwrap(), Type::SubscriptionCreated);
-    Event { id, kind, created: AT, livemode: false, customer, fact }
+    Event { id, kind, created: AT, livemode: false, customer, fact, observed: None }
 }
 
 fn attributes(item: &Item) -> Vec<&str> {
@@ -109,6 +110,21 @@ fn a_customer_or_payment_is_in_the_waiting_index_while_it_waits() {
     let waits = |shard| (Some(shard), Some(AT.as_micros()));
     assert_eq!(entry(&item::payment_item(&payment, AT).unwrap()), waits(16 + 10));
     assert_eq!(entry(&item::customer_item(&customer).unwrap()), waits(9));
+}
+
+/// A customer whom Stripe should be asked about is in the fetch index, in the shard of its id.
+#[test]
+fn a_customer_is_in_the_fetch_index_while_it_is_due() {
+    let entry = |item: &Item| {
+        let not_before = item::integer::<i64>(item, "fetch_not_before");
+        (item::integer::<u8>(item, "fetch_shard"), not_before)
+    };
+    let mut customer = upgrade("evt_1").customer.unwrap();
+    assert_eq!(entry(&item::customer_item(&customer).unwrap()), (None, None));
+    let because = FetchReason::Ambiguous;
+    customer.fetch_due = Some(FetchDue { not_before: AT.plus_secs(2), since: AT, because });
+    let due = (Some(9), Some(AT.plus_secs(2).as_micros()));
+    assert_eq!(entry(&item::customer_item(&customer).unwrap()), due);
 }
 
 /// They are kept for as long as a refund or dispute may come, counted from the latest write.

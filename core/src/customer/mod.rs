@@ -17,6 +17,7 @@ use crate::{
     invoice::Paid,
     latest::Latest,
     limits::{PURCHASES_MAX, SUBSCRIPTIONS_MAX},
+    observation::FetchDue,
     purchase::{Offer, Order, Purchase},
     reversal::GivenBack,
     stripe::event::{Event, Fact},
@@ -98,6 +99,9 @@ pub struct Customer {
     /// Time since which something that was paid for has no owner.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waiting_since: Option<Timestamp>,
+    /// Whether Stripe should be asked about it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fetch_due: Option<FetchDue>,
     /// The number of times that it was written.
     #[serde(skip)]
     pub version: Version,
@@ -116,25 +120,33 @@ impl Customer {
             features: Features::default(),
             deleted: false,
             waiting_since: None,
+            fetch_due: None,
             version: Version::default(),
         }
     }
 
     /// Applies an event.
     pub fn apply(&mut self, event: &Event) -> Result<Arrival, Error> {
-        let at_secs = event.created.as_secs();
+        let at_secs = event.as_of_secs();
         match &event.fact {
-            Fact::Subscription { id, .. } | Fact::Checkout { id, .. }
+            Fact::Subscription { id, .. }
+            | Fact::SubscriptionObserved { id, .. }
+            | Fact::Checkout { id, .. }
                 if self.forgotten.contains(id) =>
             {
                 Ok(Arrival::Stale)
             }
             Fact::Subscription { id, edge } => {
+                Ok(self.reported(id, edge.at_secs)?.insert(edge.clone()))
+            }
+            Fact::SubscriptionObserved { id, observation } => {
+                let is_over = observation.node.status.is_terminal();
                 let is_known = self.subscriptions.contains_key(id);
-                if !is_known && self.forgotten.may_include(edge.at_secs) {
-                    return Err(Error::MayBeForgotten(self.id.clone()));
+                if is_over && !is_known && self.forgotten.may_include(observation.since_secs) {
+                    return Ok(Arrival::Stale);
                 }
-                Ok(self.entry(id)?.insert(edge.clone()))
+                let from_secs = observation.window.from_secs;
+                Ok(self.reported(id, from_secs)?.observe(observation.clone()))
             }
             Fact::Checkout { id, user, report } => {
                 Ok(self.entry(id)?.check_out(user.as_ref(), *report))
@@ -257,6 +269,14 @@ impl Customer {
             return Err(Error::TooManyPurchases(self.id.clone()));
         }
         Ok(self.purchases.entry(order.id.clone()).or_default().apply(order))
+    }
+
+    /// The subscription that is reported to be in some state as of a second.
+    fn reported(&mut self, id: &SubscriptionId, at_secs: i64) -> Result<&mut Subscription, Error> {
+        if !self.subscriptions.contains_key(id) && self.forgotten.may_include(at_secs) {
+            return Err(Error::MayBeForgotten(self.id.clone()));
+        }
+        self.entry(id)
     }
 
     fn entry(&mut self, id: &SubscriptionId) -> Result<&mut Subscription, Error> {

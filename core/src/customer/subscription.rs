@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    fold::{Arrival, Edge, Record, State},
+    fold::{Arrival, Edge, Observation, Record, State},
     id::{InvoiceId, UserId},
     latest::Latest,
     limits::LOOKUP_KEYS_PER_PRICE_MAX,
@@ -108,6 +108,11 @@ impl Subscription {
         self.record.insert(edge).or(noted)
     }
 
+    pub(super) fn observe(&mut self, observation: Observation) -> Arrival {
+        let noted = self.note(&observation.node);
+        self.record.observe(observation).or(noted)
+    }
+
     pub(super) fn check_out(&mut self, user: Option<&UserId>, report: PaymentReport) -> Arrival {
         let linked = user.map_or(Arrival::Stale, |user| {
             let latest = Latest { at_secs: report.at_secs, value: user.clone() };
@@ -139,7 +144,7 @@ impl Subscription {
     }
 
     /// Records what outlives the record: the first period and the lookup keys.
-    fn note(&mut self, node: &Node) -> Arrival {
+    pub(crate) fn note(&mut self, node: &Node) -> Arrival {
         let mut arrival = Arrival::Stale;
         if let Some(ends) = node.period_ends_at_secs()
             && self.first_period_ends_at_secs.is_none_or(|first| ends < first)

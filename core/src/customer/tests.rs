@@ -67,6 +67,7 @@ fn of(kind: Type, at_secs: i64, fact: Fact) -> Event {
         livemode: false,
         customer: Some(CustomerId::new("cus_1").unwrap()),
         fact,
+        observed: None,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     customer::{Customer, Subscription},
     earned::{is_mapped, is_unmapped, plan},
     failure::Failure,
-    fold::{Before, Edge},
+    fold::Before,
     payment::PaymentState,
     policy::{Policy, UnmappedPrice},
     purchase::Order,
@@ -35,7 +35,15 @@ pub(super) fn admit(
     match &event.fact {
         Fact::Subscription { id, edge } => {
             let known = customer.and_then(|customer| customer.subscriptions.get(id));
-            admit_subscription(edge, known, policy)
+            let before = match &edge.before {
+                Before::Node(before) => Some(&**before),
+                Before::Created | Before::Unknown => None,
+            };
+            admit_subscription(&edge.to, before, known, policy)
+        }
+        Fact::SubscriptionObserved { id, observation } => {
+            let known = customer.and_then(|customer| customer.subscriptions.get(id));
+            admit_subscription(&observation.node, None, known, policy)
         }
         Fact::Purchase(order) => admit_purchase(order, policy),
         Fact::Invoice { paid, .. } => {
@@ -52,17 +60,19 @@ pub(super) fn admit(
 }
 
 fn admit_subscription(
-    edge: &Edge,
+    node: &Node,
+    before: Option<&Node>,
     known: Option<&Subscription>,
     policy: &Policy,
 ) -> Result<Admitted, Failure> {
-    let node = &*edge.to;
     if !is_unmapped(known, node, policy) {
         return Ok(Admitted::default());
     }
     // A lookup key that its price had before the event counts, too.
     let mut noted = known.cloned().unwrap_or_default();
-    noted.note_all(edge);
+    for node in before.into_iter().chain([node]) {
+        noted.note(node);
+    }
     if !is_unmapped(Some(&noted), node, policy) {
         return Ok(Admitted::default());
     }
@@ -71,15 +81,13 @@ fn admit_subscription(
         return unmapped(Code::PlanUnmapped, &format!("no role for {prices} in [plans]"), policy);
     }
     // An item that was known and is not shown stays.
-    let was_mapped = match (&edge.before, known.and_then(|known| known.record.state())) {
-        (_, Some(state)) if is_mapped(&noted, &state, policy) => true,
-        (Before::Node(before), _) => !is_unmapped(Some(&noted), before, policy),
-        (Before::Created | Before::Unknown, _) => false,
-    };
+    let state = known.and_then(|known| known.record.state());
+    let was_mapped = state.is_some_and(|state| is_mapped(&noted, &state, policy))
+        || before.is_some_and(|before| !is_unmapped(Some(&noted), before, policy));
     if was_mapped {
         return Ok(Admitted::default());
     }
-    let error = format!("the event shows only some items (has_more): no role for {prices}");
+    let error = format!("only some items are shown (has_more): no role for {prices}");
     unmapped(Code::ItemsTruncated, &error, policy)
 }
 

@@ -65,8 +65,8 @@ impl LoadKeys {
         };
         match &event.fact {
             Fact::Purchase(order) => keys.payments.extend(order.payment.clone()),
-            Fact::Invoice { id, payment, .. } => {
-                keys.payments.extend(payment.clone());
+            Fact::Invoice { id, payments, .. } => {
+                keys.payments.extend(payments.iter().cloned());
                 keys.invoices.insert(id.clone());
             }
             Fact::InvoicePayment { invoice, payment } => {
@@ -78,6 +78,7 @@ impl LoadKeys {
                 keys.invoices.extend(invoice.clone());
             }
             Fact::Subscription { .. }
+            | Fact::SubscriptionObserved { .. }
             | Fact::Checkout { .. }
             | Fact::Customer { .. }
             | Fact::CustomerDeleted
@@ -197,19 +198,23 @@ fn attempt(
     let mut commit = Commit::new(LedgerEntry::for_event(event, now));
     commit.ledger.cause = admitted.cause.or_else(|| money.unlinked_cause());
     commit.ledger.outcome = outcome(money.arrival, false);
-    let mut waiting_since = None;
+    let (mut waiting_since, mut fetch_due) = (None, None);
     if let (Some(customer), Some(before)) = (money.customer.as_ref(), before) {
         let owners = Owners::new(customer, policy);
-        waiting_since = owners.waiting_since();
+        (waiting_since, fetch_due) = (owners.waiting_since(), owners.fetch_due());
         let mut after = Ownership::new(&owners, event, policy);
         after.owners.extend(money.subject().and_then(|what| owners.of(what)).cloned());
         let users = before.concerned(&after);
+        let confirms = event.observed.is_some() && before.grants == after.grants;
         if users.iter().any(|user| !loaded.accounts.contains_key(user)) {
             return Err(money.with_users(users));
         }
         commit.ledger.customer = Some(customer.id.clone());
         commit.ledger.ambiguous = is_ambiguous(&owners, event);
         commit.ledger.outcome = outcome(money.arrival, !after.owners.is_empty());
+        if confirms && commit.ledger.outcome == Outcome::Applied {
+            commit.ledger.outcome = Outcome::Confirmed;
+        }
         // A stale event commits no customer, so a newer write does not conflict with it. It must not restore
         // an older grant.
         let is_remembered = money.customer_arrival == Arrival::Remembered;
@@ -227,7 +232,7 @@ fn attempt(
         commit.ledger.outcome = Outcome::Unrelated;
     }
     if let Some(customer) = &mut money.customer {
-        customer.waiting_since = waiting_since;
+        (customer.waiting_since, customer.fetch_due) = (waiting_since, fetch_due);
     }
     money.commit(&mut commit);
     Ok(commit)
@@ -249,10 +254,11 @@ struct Ownership {
 }
 
 /// Who owned what before the event. An event that names the only user whom the customer names concerns
-/// that user alone, and nothing before it matters.
+/// that user alone, and nothing before it matters, except to know whether an observation changed anything.
 fn before(customer: &Customer, event: &Event, policy: &Policy) -> Ownership {
     let named = match &event.fact {
         Fact::Subscription { edge, .. } => edge.to.user.as_ref(),
+        Fact::SubscriptionObserved { observation, .. } => observation.node.user.as_ref(),
         Fact::Checkout { .. }
         | Fact::Purchase(_)
         | Fact::Customer { .. }
@@ -265,7 +271,7 @@ fn before(customer: &Customer, event: &Event, policy: &Policy) -> Ownership {
     };
     match customer.named() {
         Named::Nobody => Ownership::default(),
-        Named::One(user) if Some(user) == named => Ownership::default(),
+        Named::One(user) if Some(user) == named && event.observed.is_none() => Ownership::default(),
         Named::One(_) | Named::Several => {
             Ownership::new(&Owners::new(customer, policy), event, policy)
         }
@@ -276,9 +282,9 @@ impl Ownership {
     fn new(all: &Owners<'_>, event: &Event, policy: &Policy) -> Self {
         let owner = |what| all.of(what).cloned().into_iter().collect();
         let owners = match &event.fact {
-            Fact::Subscription { id, .. } | Fact::Checkout { id, .. } => {
-                owner(Ownable::Subscription(id))
-            }
+            Fact::Subscription { id, .. }
+            | Fact::SubscriptionObserved { id, .. }
+            | Fact::Checkout { id, .. } => owner(Ownable::Subscription(id)),
             Fact::Purchase(order) => owner(Ownable::Purchase(&order.id)),
             Fact::Customer { .. } | Fact::CustomerDeleted => all.all(),
             Fact::Features(_) => all.of_features().cloned().into_iter().collect(),
@@ -301,7 +307,9 @@ impl Ownership {
 
 fn is_ambiguous(owners: &Owners<'_>, event: &Event) -> bool {
     match &event.fact {
-        Fact::Subscription { id, .. } => owners.state(id).is_some_and(|state| state.ambiguous),
+        Fact::Subscription { id, .. } | Fact::SubscriptionObserved { id, .. } => {
+            owners.state(id).is_some_and(|state| state.ambiguous)
+        }
         Fact::Features(_) => owners.customer().features.is_truncated(),
         Fact::Checkout { .. }
         | Fact::Purchase(_)

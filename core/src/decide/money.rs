@@ -74,20 +74,18 @@ impl<'p> Money<'p> {
                 let policy = self.policy;
                 let customer = self.customer(event.customer.as_ref())?;
                 let id = customer.id.clone();
-                if !order.offer.is_empty() {
-                    customer.make_room_for(&order.id, |offer| plan(offer, policy).is_some());
-                    self.apply_to_customer(event)?;
-                }
+                customer.make_room_for(&order.id, |offer| plan(offer, policy).is_some());
+                self.apply_to_customer(event)?;
                 if let Some(payment) = &order.payment {
                     let subject = Subject::Purchase(id, order.id.clone());
                     self.link(payment, subject)?;
                 }
             }
-            Fact::Invoice { id, paid, payment } => {
+            Fact::Invoice { id, paid, payments } => {
                 let customer = self.customer(event.customer.as_ref())?.id.clone();
                 let arrival = self.invoice(id)?.pay(customer, paid.clone());
                 self.note(arrival);
-                if let Some(payment) = payment {
+                for payment in payments {
                     self.link_invoice(payment, id)?;
                 }
                 self.follow_invoice(id)?;
@@ -104,6 +102,7 @@ impl<'p> Money<'p> {
                 self.follow_payment(payment)?;
             }
             Fact::Subscription { .. }
+            | Fact::SubscriptionObserved { .. }
             | Fact::Checkout { .. }
             | Fact::Customer { .. }
             | Fact::CustomerDeleted

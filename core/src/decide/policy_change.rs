@@ -58,7 +58,8 @@ pub fn change_policy(
     let Some(ledger) = pass.ledger(&subject, now) else { return PolicyChange::Nothing };
     let mut commit = Commit::new(LedgerEntry { customer: Some(customer.id.clone()), ..ledger });
     let owners = Owners::new(&customer, policy);
-    let (waiting, mut grants) = (owners.waiting_since(), Grant::by_user(&owners, policy));
+    let open = (owners.waiting_since(), owners.fetch_due());
+    let mut grants = Grant::by_user(&owners, policy);
     for (user, account) in accounts {
         let grant = grants.remove(&user).unwrap_or_default();
         if account.is_none() && grant.is_empty() {
@@ -71,8 +72,8 @@ pub fn change_policy(
             commit.settle(known, false, policy, now);
         }
     }
-    if waiting != customer.waiting_since {
-        customer.waiting_since = waiting;
+    if open != (customer.waiting_since, customer.fetch_due) {
+        (customer.waiting_since, customer.fetch_due) = open;
         commit.customer = Some(customer);
     }
     if commit.accounts.is_empty() && commit.customer.is_none() {

@@ -13,6 +13,8 @@ mod item;
 mod ledger;
 #[path = "limit_tests.rs"]
 mod limit;
+#[path = "observation_tests.rs"]
+mod observation;
 #[path = "order_tests.rs"]
 mod order;
 #[path = "park_tests.rs"]
@@ -51,6 +53,7 @@ use crate::{
         Stack, UnmappedPrice,
         tests::{config, policy},
     },
+    purchase::Offer,
     wire::session::Session,
 };
 

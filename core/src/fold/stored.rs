@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::{Before, Edge, Ended, Record, Settled};
+use super::{Before, Edge, Ended, Observation, Record, Settled};
 use crate::{
     limits::EVENTS_OF_ONE_SECOND_MAX,
+    observation::Window,
     subscription::{Item, Node},
 };
 
@@ -27,10 +28,14 @@ enum Corrupt {
     TooManyEdges(usize),
     #[error("edge lies at or before the settled second")]
     SettledEdge,
-    #[error("edge or settled state is terminal")]
+    #[error("edge, settled state or observation is terminal")]
     TerminalNode,
     #[error("end is not terminal")]
     OpenEnd,
+    #[error("observation's window ends before it begins, or begins before its status did")]
+    Window,
+    #[error("observation's window begins at or before the settled second")]
+    SettledObservation,
     #[error("end is known and something is remembered beside it")]
     EdgeAfterEnd,
 }
@@ -38,6 +43,16 @@ enum Corrupt {
 /// `before` of an edge as a number: the index of its node, or one of these.
 const CREATED: i32 = -1;
 const UNKNOWN: i32 = -2;
+
+/// An observation, with its node in full: it is rarely that of an edge.
+#[derive(Serialize, Deserialize)]
+struct StoredObservation<N> {
+    from: i64,
+    to: i64,
+    #[serde(rename = "since")]
+    since_secs: i64,
+    node: N,
+}
 
 #[derive(Serialize)]
 struct StoredRef<'a> {
@@ -49,6 +64,8 @@ struct StoredRef<'a> {
     edges: Vec<(i64, i32, i32)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     settled: Option<&'a Settled>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed: Option<StoredObservation<&'a Node>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<&'a Ended>,
 }
@@ -63,6 +80,8 @@ struct Stored {
     edges: Vec<(i64, i32, i32)>,
     #[serde(default)]
     settled: Option<Settled>,
+    #[serde(default)]
+    observed: Option<StoredObservation<Node>>,
     #[serde(default)]
     ended: Option<Ended>,
 }
@@ -96,7 +115,13 @@ impl Serialize for Record {
         items.dedup();
         let nodes = nodes.iter().map(|node| indexed(node, &items)).collect();
         let (settled, ended) = (self.settled.as_ref(), self.ended.as_ref());
-        StoredRef { items, nodes, edges, settled, ended }.serialize(to)
+        let observed = self.observed.as_deref().map(|observed| StoredObservation {
+            from: observed.window.from_secs,
+            to: observed.window.to_secs,
+            since_secs: observed.since_secs,
+            node: &*observed.node,
+        });
+        StoredRef { items, nodes, edges, settled, observed, ended }.serialize(to)
     }
 }
 
@@ -124,10 +149,20 @@ impl Stored {
         let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
         let edges = self.edges.iter().map(|stored| edge(&nodes, *stored));
         let edges = edges.collect::<Result<Vec<_>, _>>()?;
-        let record = Record { edges, settled: self.settled, ended: self.ended };
+        let observed = self.observed.map(StoredObservation::load).map(Box::new);
+        let record = Record { edges, settled: self.settled, observed, ended: self.ended };
         check_settled(&record)?;
+        check_observed(&record)?;
         check_ended(&record)?;
         Ok(record)
+    }
+}
+
+impl StoredObservation<Node> {
+    fn load(self) -> Observation {
+        let Self { from, to, since_secs, node } = self;
+        let window = Window { from_secs: from, to_secs: to };
+        Observation { window, since_secs, node: Arc::new(node) }
     }
 }
 
@@ -170,12 +205,27 @@ fn check_settled(record: &Record) -> Result<(), Corrupt> {
     Ok(())
 }
 
+fn check_observed(record: &Record) -> Result<(), Corrupt> {
+    let Some(observed) = &record.observed else { return Ok(()) };
+    let Window { from_secs, to_secs } = observed.window;
+    if to_secs < from_secs || from_secs < observed.since_secs {
+        return Err(Corrupt::Window);
+    }
+    if observed.node.status.is_terminal() {
+        return Err(Corrupt::TerminalNode);
+    }
+    if record.settled.as_ref().is_some_and(|settled| from_secs <= settled.at_secs) {
+        return Err(Corrupt::SettledObservation);
+    }
+    Ok(())
+}
+
 fn check_ended(record: &Record) -> Result<(), Corrupt> {
     let Some(ended) = &record.ended else { return Ok(()) };
     if !ended.node.status.is_terminal() {
         return Err(Corrupt::OpenEnd);
     }
-    if record.settled.is_some() || !record.edges.is_empty() {
+    if record.settled.is_some() || record.observed.is_some() || !record.edges.is_empty() {
         return Err(Corrupt::EdgeAfterEnd);
     }
     Ok(())

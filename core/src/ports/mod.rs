@@ -5,6 +5,7 @@
 
 mod dead_letters;
 mod enqueue;
+mod fetch;
 mod queue;
 mod scan;
 mod secrets;
@@ -14,6 +15,7 @@ mod waiting;
 
 pub use dead_letters::{DeadLetter, DeadLetters, Depth};
 pub use enqueue::{Enqueue, Enqueued, Group, Message, QueueError};
+pub use fetch::{Due, FetchList};
 pub use queue::{Delivery, Queue, Receipt};
 pub use scan::{Page, PolicyRecord, PolicyState, Progress, Scan};
 pub use secrets::{SecretsError, SigningSecrets, TokenSecrets};

@@ -83,7 +83,7 @@ impl Invoice<'_> {
                     .map(|id| parse("the subscription's id", id, SubscriptionId::new))
                     .transpose()?,
             },
-            payment: payment(&self.payment_intent, &self.charge)?,
+            payments: payment(&self.payment_intent, &self.charge)?.into_iter().collect(),
         })
     }
 }
@@ -97,11 +97,18 @@ pub(super) struct InvoicePayment<'a> {
 }
 
 #[derive(Deserialize)]
-struct PaymentReference<'a> {
+pub(super) struct PaymentReference<'a> {
     #[serde(borrow, default)]
     payment_intent: Expandable<'a>,
     #[serde(borrow, default)]
     charge: Expandable<'a>,
+}
+
+impl PaymentReference<'_> {
+    /// The payment; `None` of what was paid outside Stripe.
+    pub(super) fn id(&self) -> Result<Option<PaymentId>, Error> {
+        payment(&self.payment_intent, &self.charge)
+    }
 }
 
 impl InvoicePayment<'_> {
@@ -113,7 +120,7 @@ impl InvoicePayment<'_> {
         let invoice = parse("data.object.invoice", invoice, InvoiceId::new)?;
         let Some(reference) = &self.payment else { return Ok(Fact::Unrelated) };
         // What was paid outside Stripe has no payment, and nothing to give back.
-        match payment(&reference.payment_intent, &reference.charge)? {
+        match reference.id()? {
             Some(payment) => Ok(Fact::InvoicePayment { invoice, payment }),
             None => Ok(Fact::Unrelated),
         }
@@ -129,21 +136,31 @@ pub(super) struct Charge<'a> {
     #[serde(borrow, default)]
     invoice: Expandable<'a>,
     #[serde(default)]
-    refunded: bool,
+    refunded: Option<bool>,
 }
 
 impl Charge<'_> {
     pub(super) fn fact(&self, at_secs: i64) -> Result<Fact, Error> {
         // A partial refund changes nothing.
-        if !self.refunded {
-            return Ok(Fact::Unrelated);
+        match self.refunded {
+            Some(true) => self.reversal(Report::Refunded { at_secs, full: true }),
+            Some(false) | None => Ok(Fact::Unrelated),
         }
+    }
+
+    /// What an answer says: whether all of it is refunded, whatever happened before.
+    pub(super) fn observed(&self, at_secs: i64) -> Result<Fact, Error> {
+        let full = self.refunded.ok_or_else(|| Error::Malformed("refunded: absent".to_owned()))?;
+        self.reversal(Report::Refunded { at_secs, full })
+    }
+
+    fn reversal(&self, report: Report) -> Result<Fact, Error> {
         let charge = Expandable::Id(Cow::Borrowed(&*self.id));
         let invoice = self.invoice.id();
         Ok(Fact::Reversal {
             payment: required_payment(&self.payment_intent, &charge)?,
             invoice: invoice.map(|id| parse("the invoice's id", id, InvoiceId::new)).transpose()?,
-            report: Report::Refunded { at_secs, full: true },
+            report,
         })
     }
 }

@@ -3,22 +3,25 @@
 //! [`Event`] is what the worker decides on; it borrows from the body while it is parsed. What a fact
 //! changes is the business of `decide`.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::{
     billing::{Charge, Data, Dispute, EntitlementSummary, Invoice, InvoicePayment, Refund},
     checkout::CheckoutData,
+    customer::Customer,
     error::Error,
+    fact::Parsed,
     ids::customer_id,
     json::{from_slice, object},
-    metadata::Metadata,
+    observation::{self, Answered},
     subscription::SubscriptionData,
 };
 use crate::{
     fold::{Before, Edge},
     id::{CustomerId, EventId, SubscriptionId},
+    observation::Observed,
     subscription::Status,
     time::Timestamp,
 };
@@ -36,7 +39,8 @@ pub struct Event {
     pub id: EventId,
     /// Its type.
     pub kind: Type,
-    /// Time at which it happened, in whole seconds; within a second it is not an order.
+    /// Time at which it happened, in whole seconds; within a second it is not an order. Of an observation, the
+    /// time of the answer.
     pub created: Timestamp,
     /// Whether it is from live mode, not from test mode.
     pub livemode: bool,
@@ -45,6 +49,8 @@ pub struct Event {
     pub customer: Option<CustomerId>,
     /// What it reports.
     pub fact: Fact,
+    /// When its object was observed, if Stripe's API answered it; `None` of what Stripe sent.
+    pub observed: Option<Observed>,
 }
 
 /// The whole event, with `data` as its type needs it.
@@ -58,9 +64,6 @@ struct Full<D> {
     data: D,
 }
 
-/// The customer that an event concerns, and what it reports.
-type Parsed = (Option<CustomerId>, Fact);
-
 impl Event {
     /// Parses the body of a queued message. `user_id_keys` are the metadata keys under which the host
     /// names its users, best first.
@@ -70,9 +73,23 @@ impl Event {
         body: &[u8],
         user_id_keys: &[String],
     ) -> Result<Self, Error> {
+        if kind == Type::Observation {
+            let parsed = observation::parse(body, user_id_keys)?;
+            let Answered { livemode, observed, parsed: (customer, fact) } = parsed;
+            let created = Timestamp::from_secs(observed.window.to_secs);
+            let observed = Some(observed);
+            return Ok(Self { id, kind, created, livemode, customer, fact, observed });
+        }
         let parsed = Body { kind, bytes: body, user_id_keys };
         let (created, livemode, (customer, fact)) = parsed.parse()?;
-        Ok(Self { id, kind, created: Timestamp::from_secs(created), livemode, customer, fact })
+        let created = Timestamp::from_secs(created);
+        Ok(Self { id, kind, created, livemode, customer, fact, observed: None })
+    }
+
+    /// The second as of which it counts beside others.
+    #[must_use]
+    pub fn as_of_secs(&self) -> i64 {
+        self.observed.map_or(self.created.as_secs(), |observed| observed.window.as_of_secs())
     }
 }
 
@@ -130,7 +147,8 @@ impl<'a> Body<'a> {
             | Type::DisputeClosed => {
                 self.read(|data: Data<Dispute<'_>>, at| Ok((None, data.object.fact(at)?)))
             }
-            Type::Thin => Err(Error::Thin),
+            // An observation has an envelope of its own, and is read before.
+            Type::Thin | Type::Observation => Err(Error::Thin),
         }
     }
 
@@ -169,26 +187,6 @@ fn subscription(
     let customer = customer_id(&object.customer, &object.customer_account)?;
     let edge = Edge { at_secs, before, to: Arc::new(to) };
     Ok((Some(customer), Fact::Subscription { id, edge }))
-}
-
-/// Stripe's customer: <https://docs.stripe.com/api/customers/object>.
-#[derive(Deserialize)]
-struct Customer<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow, default)]
-    metadata: Metadata<'a>,
-}
-
-impl Customer<'_> {
-    fn parsed(&self, kind: Type, user_id_keys: &[String]) -> Result<Parsed, Error> {
-        let customer = CustomerId::new(&self.id)
-            .map_err(|error| Error::Malformed(format!("data.object.id: {error}")))?;
-        if kind == Type::CustomerDeleted {
-            return Ok((Some(customer), Fact::CustomerDeleted));
-        }
-        Ok((Some(customer), Fact::Customer { user: self.metadata.user(user_id_keys)? }))
-    }
 }
 
 #[cfg(test)]

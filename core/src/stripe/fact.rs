@@ -1,16 +1,19 @@
-//! What an event reports, in checked types.
+//! What an event or an observation reports, in checked types.
 
 use crate::{
     customer::FeatureList,
-    fold::Edge,
-    id::{InvoiceId, PaymentId, SubscriptionId, UserId},
+    fold::{Edge, Observation},
+    id::{CustomerId, InvoiceId, PaymentId, SubscriptionId, UserId},
     invoice::Paid,
     payment::PaymentReport,
     purchase::Order,
     reversal::Report,
 };
 
-/// What an event reports.
+/// The customer that an event concerns, and what it reports.
+pub(super) type Parsed = (Option<CustomerId>, Fact);
+
+/// What an event or an observation reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// A subscription changed.
@@ -19,6 +22,13 @@ pub enum Fact {
         id: SubscriptionId,
         /// The node before and the node after.
         edge: Edge,
+    },
+    /// A subscription was observed.
+    SubscriptionObserved {
+        /// The subscription.
+        id: SubscriptionId,
+        /// What was observed.
+        observation: Observation,
     },
     /// A checkout that makes a subscription completed, or its payment succeeded or failed later.
     Checkout {
@@ -46,8 +56,8 @@ pub enum Fact {
         id: InvoiceId,
         /// What it paid for.
         paid: Paid,
-        /// Its payment, in API versions in which an invoice names it.
-        payment: Option<PaymentId>,
+        /// Its payments, where an invoice names them: in API versions before Basil, or expanded.
+        payments: Vec<PaymentId>,
     },
     /// A payment was made on an invoice.
     InvoicePayment {
@@ -76,6 +86,7 @@ impl Fact {
     pub fn user(&self) -> Option<&UserId> {
         match self {
             Self::Subscription { edge, .. } => edge.to.user.as_ref(),
+            Self::SubscriptionObserved { observation, .. } => observation.node.user.as_ref(),
             Self::Checkout { user, .. } | Self::Customer { user } => user.as_ref(),
             Self::Purchase(order) => order.user.as_ref(),
             Self::CustomerDeleted

@@ -84,9 +84,9 @@ struct EnvelopeData<'a> {
 
 /// What the queue needs of `data.object`, whatever shape it has.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-struct ObjectIds<'a> {
+pub(super) struct ObjectIds<'a> {
     #[serde(borrow, default)]
-    id: Expandable<'a>,
+    pub(super) id: Expandable<'a>,
     #[serde(borrow, default)]
     customer: Expandable<'a>,
     #[serde(borrow, default)]
@@ -97,7 +97,7 @@ struct ObjectIds<'a> {
 
 impl<'a> ObjectIds<'a> {
     /// The customer, or the Account that stands for one (Accounts v2).
-    const fn customer(&self) -> &Expandable<'a> {
+    pub(super) const fn customer(&self) -> &Expandable<'a> {
         match &self.customer {
             Expandable::Null => &self.customer_account,
             Expandable::Id(_) | Expandable::Unexpected => &self.customer,
@@ -157,7 +157,8 @@ impl Head {
 
 fn snapshot(kind: &str) -> Result<Type, &'static str> {
     match Type::parse(kind) {
-        Some(kind) if kind != Type::Thin => Ok(kind),
+        // Neither is a type of a snapshot: a webhook that claims it is like one of an unknown type.
+        Some(kind) if !matches!(kind, Type::Thin | Type::Observation) => Ok(kind),
         _ => Err(catalog::reason(kind).unwrap_or(UNKNOWN)),
     }
 }

@@ -144,6 +144,31 @@ impl<'de> Visitor<'de> for ExpandableVisitor {
     }
 }
 
+/// Reads a field that has an object if it is expanded, and otherwise its id or nothing.
+pub(crate) fn expanded<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Expanded<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Expanded<T> {
+        type Value = Option<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an id or an expanded object")
+        }
+        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
+    }
+    from.deserialize_any(Expanded(PhantomData))
+}
+
 /// A string, borrowed if it has no escapes.
 #[derive(Deserialize)]
 #[serde(transparent)]

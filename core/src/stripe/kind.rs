@@ -58,6 +58,8 @@ event_types! {
     EntitlementsUpdated = "entitlements.active_entitlement_summary.updated",
     /// A thin event of any type that bears on access. Its body has the type.
     Thin = "v2.core.event",
+    /// What Stripe's API answered. tierlift makes these itself; no webhook is one.
+    Observation = "tierlift.observation",
 }
 
 impl fmt::Display for Type {

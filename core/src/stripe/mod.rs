@@ -5,6 +5,7 @@
 mod billing;
 pub mod catalog;
 mod checkout;
+mod customer;
 mod error;
 pub mod event;
 mod fact;
@@ -13,6 +14,8 @@ mod ids;
 mod json;
 mod kind;
 mod metadata;
+pub mod observation;
+mod observed;
 pub mod signature;
 mod subscription;
 

@@ -74,10 +74,11 @@ fn payment_expiry(now: Timestamp) -> i64 {
 
 impl Aggregate for Customer {
     columns!("customers", "id", id);
-    const WRITE: &str = "INSERT INTO customers (id, version, state, waiting_since)
-        VALUES (?1, ?2, ?3, ?4)
+    const WRITE: &str = "INSERT INTO customers (id, version, state, waiting_since,
+            fetch_not_before)
+        VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state,
-            waiting_since = excluded.waiting_since";
+            waiting_since = excluded.waiting_since, fetch_not_before = excluded.fetch_not_before";
 
     fn execute(
         &self,
@@ -86,7 +87,9 @@ impl Aggregate for Customer {
         state: &str,
         _: Timestamp,
     ) -> rusqlite::Result<usize> {
-        write.execute((self.key(), version, state, micros(self.waiting_since)))
+        let fetch_not_before = micros(self.fetch_due.map(|due| due.not_before));
+        let waiting_since = micros(self.waiting_since);
+        write.execute((self.key(), version, state, waiting_since, fetch_not_before))
     }
 }
 

@@ -53,7 +53,7 @@ pub fn check(path: &Path) -> Result<Faults, OpenError> {
 }
 
 const LEDGER: &str = "SELECT event, kind, customer, owners, outcome, cause, ambiguous, created,
-    processed_at, expires_at FROM ledger ORDER BY rowid";
+    processed_at, expires_at, actor, reason, because FROM ledger ORDER BY rowid";
 const QUEUE: &str =
     "SELECT event, kind, message_group, received_at, trace, body FROM queue ORDER BY seq";
 const DEAD_LETTERS: &str = "SELECT event, kind, message_group, received_at, trace, body, failure

@@ -56,6 +56,21 @@ async fn a_copy_after_a_quiet_moment_has_everything() {
 }
 
 #[tokio::test]
+async fn of_a_hundred_files_that_are_copied_after_a_quiet_moment_none_misses_anything() {
+    let copied = futures_util::future::join_all((1..=100).map(async |number| {
+        let (_folder, path) = folder();
+        let db = open(&path).unwrap();
+        for event in 0..number {
+            db.enqueue(message(&format!("evt_{event}"))).await.unwrap();
+        }
+        complete(&db).await;
+        let (_copied, copied) = copy(&path);
+        queued(&copied).await
+    }));
+    assert_eq!(copied.await, Vec::from_iter(1..=100));
+}
+
+#[tokio::test]
 async fn a_copy_without_its_log_is_refused_until_the_loss_is_accepted() {
     let (_folder, path) = folder();
     let db = open(&path).unwrap();

@@ -18,11 +18,19 @@ use std::{
 };
 
 use tierlift_core::{
-    limits::{QUEUED_BODIES_BYTES_MAX, RETRY_DELAY_MS_MIN, VISIBILITY_TIMEOUT_SECS},
+    limits::{
+        QUEUED_BODIES_BYTES_MAX, RETRY_DELAY_MS_MAX, RETRY_DELAY_MS_MIN, VISIBILITY_TIMEOUT_SECS,
+    },
     ports::{Delivery, Group, Message},
     time::Timestamp,
 };
 use tokio::sync::oneshot;
+
+/// How far ahead a group can be due: its message is delayed, or in flight.
+const DUE_AFTER_SECS_MAX: i64 = {
+    let delay_secs = RETRY_DELAY_MS_MAX.div_ceil(1_000).cast_signed();
+    if delay_secs > VISIBILITY_TIMEOUT_SECS { delay_secs } else { VISIBILITY_TIMEOUT_SECS }
+};
 
 /// One queued message: its row, and how often it failed and was delivered.
 #[derive(Debug, Default)]
@@ -245,8 +253,25 @@ impl Index {
         }
     }
 
+    /// Brings a time nearer that was noted by a clock that was ahead: nothing is ever delayed, or in
+    /// flight, for longer than [`DUE_AFTER_SECS_MAX`].
+    fn bring_near(&mut self, now: Timestamp) {
+        let latest = now.plus_secs(DUE_AFTER_SECS_MAX);
+        while let Some((due, _)) = self.due.last()
+            && *due > latest
+        {
+            let Some((_, group)) = self.due.pop_last() else { return };
+            let queue = self.groups.get_mut(&group);
+            if let Some(in_flight) = queue.and_then(|queue| queue.in_flight.as_mut()) {
+                in_flight.timeout_at = latest;
+            }
+            self.due.insert((latest, group));
+        }
+    }
+
     /// Makes the groups ready that are due.
     fn promote_due(&mut self, now: Timestamp) {
+        self.bring_near(now);
         while let Some((due, _)) = self.due.first()
             && *due <= now
         {
@@ -258,5 +283,31 @@ impl Index {
             }
             self.ready.push_back(group);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+    #[test]
+    fn a_clock_that_was_ahead_delays_nobody_for_longer_than_a_retry() {
+        let mut index = Index::default();
+        for (seq, group) in [(1, "cus_retried"), (2, "cus_in_flight")] {
+            index.push(Group(group.into()), Entry { seq, ..Entry::default() });
+        }
+        let ahead = NOON.plus_secs(50 * 60);
+        let taken = index.take(2, ahead);
+        index.release(taken[0].delivery, ahead.plus_secs(1));
+        assert!(index.take(2, NOON).is_empty());
+        // What is in flight can be settled all the same.
+        assert_eq!(index.row_of(taken[1].delivery), Some(2));
+        let later = NOON.plus_secs(DUE_AFTER_SECS_MAX);
+        assert!(index.take(2, later.plus_secs(-1)).is_empty());
+        let seqs: Vec<i64> = index.take(2, later).iter().map(|it| it.seq).collect();
+        assert_eq!(seqs, [2, 1]);
+        assert!(index.row_of(taken[1].delivery).is_none());
     }
 }

@@ -9,7 +9,8 @@ use tierlift_core::{
     codes::Code,
     id::{CustomerId, EventId, UserId},
     ledger::{Act, EntryKind, LedgerEntry, Outcome},
-    ports::{PolicyState, Waiting, WaitingTotals},
+    observation::Because,
+    ports::{Due, PolicyState, Waiting, WaitingTotals},
     time::Timestamp,
 };
 
@@ -55,8 +56,8 @@ pub(super) fn write_ledger(connection: &Connection, entry: &LedgerEntry) -> Resu
     let written = connection
         .prepare_cached(
             "INSERT INTO ledger (event, kind, customer, owners, outcome, cause, ambiguous, created,
-                 processed_at, expires_at, actor, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                 processed_at, expires_at, actor, reason, because)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              ON CONFLICT (event) DO NOTHING",
         )?
         .execute((
@@ -72,6 +73,7 @@ pub(super) fn write_ledger(connection: &Connection, entry: &LedgerEntry) -> Resu
             entry.expires_at.as_micros(),
             entry.act.as_ref().map(Act::actor),
             entry.act.as_ref().map(Act::reason),
+            entry.because.map(Because::as_str),
         ))?;
     Ok(written == 1)
 }
@@ -89,7 +91,7 @@ pub(super) fn ledger(
     connection
         .prepare_cached(
             "SELECT event, kind, customer, owners, outcome, cause, ambiguous, created, processed_at,
-                 expires_at, actor, reason
+                 expires_at, actor, reason, because
              FROM ledger WHERE event = ?1",
         )?
         .query_row((event.as_str(),), |row| Ok(ledger_entry(row)))
@@ -119,6 +121,7 @@ pub(super) fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Error> {
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => return Err(corrupt("half an act in the ledger")),
         },
+        because: text(12)?.map(named::<Because>).transpose()?,
     })
 }
 
@@ -153,6 +156,28 @@ pub(super) fn waiting_totals(connection: &Connection) -> Result<WaitingTotals, E
         count: u64::try_from(count).map_err(corrupt)?,
         oldest: oldest.map(Timestamp::from_micros),
     })
+}
+
+/// The customers that are due, the first that was due first.
+pub(super) fn fetch_due(
+    connection: &Connection,
+    now: Timestamp,
+    max: usize,
+) -> Result<Vec<Due>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT fetch_not_before, id FROM customers WHERE fetch_not_before <= ?1
+         ORDER BY 1, 2 LIMIT ?2",
+    )?;
+    let mut rows = statement.query((now.as_micros(), limit(max)))?;
+    let mut due = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = row.get_ref(1)?.as_str().map_err(corrupt)?;
+        due.push(Due {
+            not_before: Timestamp::from_micros(row.get(0)?),
+            customer: CustomerId::new(id).map_err(corrupt)?,
+        });
+    }
+    Ok(due)
 }
 
 pub(super) fn policy_state(connection: &Connection) -> Result<Option<PolicyState>, Error> {

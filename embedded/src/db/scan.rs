@@ -9,8 +9,10 @@ use tierlift_core::{
     customer::Customer,
     id::UserId,
     ports::{
-        Page, PolicyRecord, PolicyState, Scan, StoreError, Waiting, WaitingList, WaitingTotals,
+        Due, FetchList, Page, PolicyRecord, PolicyState, Scan, StoreError, Waiting, WaitingList,
+        WaitingTotals,
     },
+    time::Timestamp,
 };
 
 use super::{
@@ -89,6 +91,12 @@ macro_rules! scan {
 
             async fn waiting_totals(&self) -> Result<WaitingTotals, StoreError> {
                 Ok(self.$read(rows::waiting_totals).await?)
+            }
+        }
+
+        impl FetchList for $type {
+            async fn due(&self, now: Timestamp, max: usize) -> Result<Vec<Due>, StoreError> {
+                Ok(self.$read(move |connection| rows::fetch_due(connection, now, max)).await?)
             }
         }
     };

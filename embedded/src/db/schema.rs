@@ -22,7 +22,7 @@ const UNRELEASED: usize = 1;
 
 /// The step at index `n` migrates a file from version `n` to version `n + 1`. The first step makes nothing:
 /// it stands for the schema that was never released.
-const MIGRATIONS: &[&str] = &["", V2, V3];
+const MIGRATIONS: &[&str] = &["", V2, V3, V4];
 
 const V2: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -112,6 +112,14 @@ const V2: &str = "
 const V3: &str = "
     ALTER TABLE ledger ADD COLUMN actor TEXT;
     ALTER TABLE ledger ADD COLUMN reason TEXT;
+";
+
+/// When Stripe should be asked about a customer, and why it was.
+const V4: &str = "
+    ALTER TABLE ledger ADD COLUMN because TEXT;
+    ALTER TABLE customers ADD COLUMN fetch_not_before INTEGER;
+    CREATE INDEX customers_by_fetch ON customers (fetch_not_before)
+        WHERE fetch_not_before IS NOT NULL;
 ";
 
 /// Opens the writing connection to an existing file and migrates the schema.

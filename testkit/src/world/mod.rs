@@ -47,6 +47,7 @@ mod customers;
 mod delivery;
 mod generate;
 mod objects;
+mod observe;
 mod oracle;
 mod payments;
 mod presets;

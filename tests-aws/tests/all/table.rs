@@ -60,12 +60,15 @@ impl Table {
                 { "AttributeName": "next_expiry_at", "AttributeType": "N" },
                 { "AttributeName": "waiting_shard", "AttributeType": "N" },
                 { "AttributeName": "waiting_since", "AttributeType": "N" },
+                { "AttributeName": "fetch_shard", "AttributeType": "N" },
+                { "AttributeName": "fetch_not_before", "AttributeType": "N" },
             ],
             "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
             "GlobalSecondaryIndexes": [
                 index("connections", "conn_user", "connected_at"),
                 index("expiry", "expiry_shard", "next_expiry_at"),
                 index("waiting", "waiting_shard", "waiting_since"),
+                index("fetch", "fetch_shard", "fetch_not_before"),
             ],
         })
     }

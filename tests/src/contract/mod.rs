@@ -4,13 +4,15 @@
 //! [`contract_tests!`](crate::contract_tests) makes a test of each for a backend, so that none is left
 //! out silently.
 
+mod apply;
+mod lists;
 pub mod queue;
 pub mod store;
 
 use std::{future::Future, time::Duration};
 
 use tierlift_core::{
-    ports::{DeadLetters, Enqueue, PolicyRecord, Queue, Scan, Store, WaitingList},
+    ports::{DeadLetters, Enqueue, FetchList, PolicyRecord, Queue, Scan, Store, WaitingList},
     time::Timestamp,
 };
 
@@ -38,7 +40,7 @@ pub trait QueueBackend: Backend {
 /// A backend that has a store.
 pub trait StoreBackend: Backend {
     /// Its store.
-    type Store: Store + WaitingList + Scan + PolicyRecord;
+    type Store: Store + WaitingList + FetchList + Scan + PolicyRecord;
 
     /// Its store.
     fn store(&self) -> &Self::Store;

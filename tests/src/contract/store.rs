@@ -3,25 +3,26 @@
 use futures_util::future::join_all;
 use tierlift_core::{
     account::Account,
-    decide::{Commit, Decision, Loaded, decide, expire, revoke},
+    decide::{Loaded, expire, revoke},
     id::Version,
     ledger::{Act, Outcome, SystemEvent},
-    ports::{
-        LoadKeys, PolicyRecord, PolicyState, Progress, Scan, Store, StoreError, WaitingList,
-        WaitingTotals,
-    },
+    ports::{LoadKeys, PolicyRecord, PolicyState, Progress, Scan, Store, StoreError},
     stripe::event::Event,
     subscription::Status,
     time::Timestamp,
 };
-
-use super::StoreBackend;
 use tierlift_testkit::{
-    facts::{
-        checkout, customer_id, event_id, invoice_payment, keys, lost_dispute, policy, refund,
-        subscription, user_id,
-    },
+    facts::{customer_id, event_id, invoice_payment, keys, policy, refund, subscription, user_id},
     harness::eventually,
+};
+
+use super::{
+    StoreBackend,
+    apply::{AT, apply, decided},
+};
+
+pub use super::lists::{
+    lists_what_waits_oldest_first, lists_whom_to_ask_about_until_an_answer_settles_it,
 };
 
 /// Makes a test of each promise of a store.
@@ -43,33 +44,12 @@ macro_rules! store_promises {
             reads_back_payments_and_invoices,
             refuses_a_payment_that_somebody_else_wrote,
             lists_what_waits_oldest_first,
+            lists_whom_to_ask_about_until_an_answer_settles_it,
             goes_through_everything_page_by_page,
             remembers_who_revoked_tokens_and_why,
             remembers_the_policy_and_the_progress_of_its_change,
         );
     };
-}
-
-const AT: Timestamp = Timestamp::from_secs(1_795_000_000);
-
-/// Loads and decides, but does not commit.
-async fn decided<B: StoreBackend>(backend: &B, event: &Event) -> Commit {
-    let mut keys = keys(event);
-    loop {
-        match decide(backend.store().load(&keys).await.unwrap(), event, &policy(), AT) {
-            Decision::Commit(commit) => return *commit,
-            Decision::Load(more) => keys = *more,
-            other @ (Decision::Duplicate | Decision::Park(_)) => {
-                panic!("expected a commit, not {other:?}")
-            }
-        }
-    }
-}
-
-async fn apply<B: StoreBackend>(backend: &B, event: &Event) -> Commit {
-    let commit = decided(backend, event).await;
-    backend.store().commit(commit.clone()).await.unwrap();
-    commit
 }
 
 async fn account<B: StoreBackend>(backend: &B, user: &str) -> Account {
@@ -292,33 +272,6 @@ pub async fn refuses_a_payment_that_somebody_else_wrote<B: StoreBackend>(backend
     let loaded = load(backend, &paid).await;
     assert!(!loaded.processed);
     assert_eq!(loaded.invoices.into_values().next().unwrap().version, Version(0));
-}
-
-/// What waits, once there are `count`: an index may follow its table.
-async fn waiting<B: StoreBackend>(backend: &B, count: usize) -> Vec<(String, &'static str)> {
-    let mut waiting = Vec::new();
-    eventually(&format!("{count} wait"), async || {
-        waiting = backend.store().waiting(10).await.unwrap();
-        waiting.len() == count
-    })
-    .await;
-    waiting.into_iter().map(|waiting| (waiting.id, waiting.cause.as_str())).collect()
-}
-
-/// Subscriptions without an owner and payments without a subject, until they have one.
-pub async fn lists_what_waits_oldest_first<B: StoreBackend>(backend: &B) {
-    assert_eq!(backend.store().waiting_totals().await.unwrap(), WaitingTotals::default());
-    let later = AT.plus_secs(60);
-    apply(backend, &subscription("evt_1", "cus_1", None, Status::Active, later)).await;
-    apply(backend, &lost_dispute("evt_2", "pi_1", AT)).await;
-    let expected = [("cus_1", "owner.unknown"), ("pi_1", "payment.unlinked")]
-        .map(|(id, cause)| (id.to_owned(), cause));
-    assert_eq!(waiting(backend, 2).await, expected);
-    assert_eq!(backend.store().waiting(1).await.unwrap().len(), 1);
-    let totals = backend.store().waiting_totals().await.unwrap();
-    assert_eq!(totals, WaitingTotals { count: 1, oldest: Some(later) });
-    apply(backend, &checkout("evt_3", "cus_1", "ada", later)).await;
-    assert_eq!(waiting(backend, 1).await, expected[1..]);
 }
 
 /// Every customer and every account is on exactly one page.

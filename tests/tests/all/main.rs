@@ -15,6 +15,7 @@ mod http;
 mod items;
 mod localstripe;
 mod manners;
+mod observation;
 mod ownership;
 mod pipeline;
 mod policy_change;

@@ -19,9 +19,9 @@ fn show(kind: Type, object: &Value) -> String {
     let optional = |id: Option<&str>| id.unwrap_or("-").to_owned();
     match &event.fact {
         Fact::Unrelated => "unrelated".to_owned(),
-        Fact::Invoice { id, paid, payment } => {
+        Fact::Invoice { id, paid, payments } => {
             let subscription = optional(paid.subscription.as_ref().map(SubscriptionId::as_str));
-            let payment = optional(payment.as_ref().map(PaymentId::as_str));
+            let payment = optional(payments.first().map(PaymentId::as_str));
             assert_eq!(paid.paid_secs, 7, "it is paid when the event happens");
             format!("{id}@{} {subscription} {payment}", paid.created_secs)
         }
@@ -45,6 +45,7 @@ fn show(kind: Type, object: &Value) -> String {
         | Fact::Checkout { .. }
         | Fact::Purchase(_)
         | Fact::Customer { .. }
+        | Fact::SubscriptionObserved { .. }
         | Fact::CustomerDeleted => panic!("{:?}", event.fact),
     }
 }

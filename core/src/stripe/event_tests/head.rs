@@ -209,6 +209,11 @@ fn a_thin_event_of_a_relevant_type_is_wanted_and_cannot_be_applied() {
     // Its name alone tells that an event is thin.
     let named = body("v1.customer.updated", &json!({"id": "cus_1"}));
     assert_eq!(show(&named, &[]), "v2.core.event -");
+    // No webhook is an observation.
+    let observation = json!({"id": "obs_1", "object": "tierlift.observation",
+        "type": "tierlift.observation", "livemode": false, "window": {"from": 1, "to": 1},
+        "because": "fetch", "data": {"object": {"id": "cus_1", "object": "customer"}}});
+    assert_eq!(show(&observation, &[]), "ignored: unknown");
     // A body that calls itself by the name of all thin events says nothing.
     assert_eq!(show(&body("v2.core.event", &json!({})), &[]), "ignored: unknown");
 }

@@ -180,7 +180,7 @@ fn every_type_has_its_name() {
         assert_eq!(Type::parse(kind.as_str()), Some(*kind));
         assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
     }
-    assert_eq!(Type::ALL.len(), 24);
+    assert_eq!(Type::ALL.len(), 25);
     for other in ["", "customer.subscription", "customer.subscription.trial_will_end", "*"] {
         assert_eq!(Type::parse(other), None);
     }
