@@ -1,7 +1,7 @@
 //! `GET /authorize`: what a proxy asks before it passes a request on (nginx `auth_request`, Traefik
 //! `forwardAuth`, Caddy `forward_auth`). 204 lets it pass, 401 and 403 do not.
 //!
-//! The account decides, as it is now. What the token says of the role does not count, so one that is stale is as
+//! The account decides, as it is now. The role in the token does not count, so one that is stale is as
 //! good as a fresh one: a browser that sends a cookie cannot refresh it in between.
 
 use std::{collections::HashSet, fmt::Write as _, sync::Arc};

@@ -1,7 +1,7 @@
 //! The routes for a host's backend, which sends a service token: it asks for any of its users by its own id,
 //! and has tokens issued for their browsers.
 //!
-//! Browsers have no use for these routes: no origin is allowed, and a user's token is refused.
+//! These routes are not for browsers: no origin is allowed, and a user's token is refused.
 
 mod error;
 mod tokens;
