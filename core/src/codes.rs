@@ -172,6 +172,8 @@ codes! {
     FeatureRequired = "feature.required", Problem;
     /// The policy has no such role.
     RoleUnknown = "role.unknown", Problem;
+    /// What followed a cursor is not kept any more.
+    CursorExpired = "cursor.expired", Problem;
     /// The query is not one that the route has.
     QueryInvalid = "query.invalid", Problem;
     /// Tokens are issued by another issuer.

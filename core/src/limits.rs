@@ -87,6 +87,13 @@ pub const CUSTOMERS_PER_USER_MAX: usize = 32;
 /// How far a live event's `created` may be ahead of its receipt, in seconds. The signature's time is checked
 /// much closer, so this is no matter of clocks.
 pub const CREATED_AHEAD_SECS_MAX: i64 = 24 * 60 * 60;
+/// Days for which the log of changes keeps a change: a host that was away for longer asks for all of its users.
+pub const CHANGES_KEPT_DAYS: i64 = 7;
+/// Changes in one answer to a host that follows them.
+pub const CHANGES_PER_ANSWER_MAX: usize = 500;
+/// Time for which a host may wait for the next change, in seconds: less than API Gateway's 29
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
+pub const CHANGES_WAIT_SECS_MAX: u64 = 25;
 /// Days for which a ledger row is kept: longer than any resend. Stripe's CLI resends for 30 days.
 pub const LEDGER_KEPT_DAYS: i64 = 90;
 /// Length of the name of whoever does something by hand, in bytes.

@@ -10,6 +10,7 @@ use axum::Router;
 use tierlift_core::{
     config::{CookieName, JwksUrl},
     limits::{CONNECTIONS_MAX, INFLIGHT_BYTES_MAX},
+    shared::Shared,
     stripe::signature::Secrets,
     token::{ServiceTokens, TokenKeys},
 };
@@ -208,6 +209,7 @@ impl Server {
             }
         };
         let connections = accept_loop.run(until).await;
+        db.end_waits();
         let ended = timeout(timeouts.shutdown, async {
             connections.finish().await;
             let _ = stop.send(true);
@@ -256,7 +258,9 @@ impl Server {
 
     fn into_router(self, sockets: &Registry, connections: &Connections) -> Router {
         let Self { db, access, reload, secrets, origins, timeouts, host, .. } = self;
-        let services = service::router(Arc::clone(&access), self.service_tokens.into());
+        let tokens = Shared::new(self.service_tokens);
+        let changes = service::changes::router(Arc::new(db.clone()), tokens.clone());
+        let services = service::router(Arc::clone(&access), tokens);
         let authorize = authorize::router(Arc::clone(&access), self.authorize_cookie);
         let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
@@ -281,7 +285,7 @@ impl Server {
                 origins,
             }),
             access,
-            doors: services.merge(authorize),
+            doors: services.merge(changes).merge(authorize),
             operations: Arc::new(Operations {
                 queue: db,
                 sockets: sockets.clone(),

@@ -113,6 +113,7 @@ fn document() -> Value {
             "/authorize": { "get": hosts::authorize() },
             "/v1/users/{id}": { "get": hosts::user() },
             "/v1/users:batch": { "post": hosts::batch() },
+            "/v1/changes": { "get": hosts::changes() },
             "/v1/tokens": { "post": hosts::token() },
         },
         "components": schemas::components(),

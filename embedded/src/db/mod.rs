@@ -14,6 +14,7 @@ mod mark;
 mod schema;
 
 mod aggregates;
+mod change_log;
 mod message_rows;
 mod rows;
 

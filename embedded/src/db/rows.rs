@@ -15,6 +15,7 @@ use tierlift_core::{
 };
 
 use super::{
+    change_log,
     error::{Error, corrupt},
     message_rows::limit,
 };
@@ -203,7 +204,8 @@ pub(super) fn latest_commit_at(connection: &Connection) -> Result<Option<Timesta
 
 /// Deletes at most `max` expired rows of each table; returns how many it deleted of the most affected one.
 pub(super) fn prune(connection: &Connection, now: Timestamp, max: usize) -> Result<usize, Error> {
-    let mut most = prune_ledger(connection, now, max)?;
+    let mut most =
+        prune_ledger(connection, now, max)?.max(change_log::prune(connection, now, max)?);
     for delete in [
         "DELETE FROM payments WHERE id IN (
              SELECT id FROM payments WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",

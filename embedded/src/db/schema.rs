@@ -22,7 +22,7 @@ const UNRELEASED: usize = 1;
 
 /// The step at index `n` migrates a file from version `n` to version `n + 1`. The first step makes nothing:
 /// it stands for the schema that was never released.
-const MIGRATIONS: &[&str] = &["", V2, V3, V4];
+const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5];
 
 const V2: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -120,6 +120,15 @@ const V4: &str = "
     ALTER TABLE customers ADD COLUMN fetch_not_before INTEGER;
     CREATE INDEX customers_by_fetch ON customers (fetch_not_before)
         WHERE fetch_not_before IS NOT NULL;
+";
+
+/// The log of changes. A position is never used again, even if all rows are gone.
+const V5: &str = "
+    CREATE TABLE changes (
+        position   INTEGER PRIMARY KEY AUTOINCREMENT,
+        expires_at INTEGER NOT NULL,
+        change     TEXT    NOT NULL
+    ) STRICT;
 ";
 
 /// Opens the writing connection to an existing file and migrates the schema.

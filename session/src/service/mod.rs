@@ -1,8 +1,10 @@
 //! The routes for a host's backend, which sends a service token: it asks for any of its users by its own id,
-//! and has tokens issued for their browsers.
+//! has tokens issued for their browsers, and
+//! follows what changes.
 //!
 //! These routes are not for browsers: no origin is allowed, and a user's token is refused.
 
+pub mod changes;
 mod error;
 mod tokens;
 mod users;

@@ -213,3 +213,88 @@ async fn a_proxy_is_told_whom_to_let_pass() {
     socket.reach(2).await;
     ask("role=paid", ("cookie", &cookie)).await.assert(403, "role.required");
 }
+
+/// The users and revocation ids of an answer's changes, and its cursor.
+fn changes(answer: &Response) -> (Vec<(String, u64)>, String) {
+    answer.assert(200, "");
+    let json = answer.json();
+    let change = |change: &Value| {
+        let user = change["userId"].as_str().unwrap().to_owned();
+        (user, change["revocationId"].as_u64().unwrap())
+    };
+    let changes = json["changes"].as_array().unwrap().iter().map(change).collect();
+    (changes, json["cursor"].as_str().unwrap().to_owned())
+}
+
+fn of(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
+    pairs.iter().map(|(user, rev)| ((*user).to_owned(), *rev)).collect()
+}
+
+#[tokio::test]
+async fn changes_are_followed_in_order_and_without_a_gap() {
+    let server = start().await;
+    let (none, beginning) = changes(&get(&server, "/v1/changes?after=latest").await);
+    assert_eq!((none.len(), beginning.as_str()), (0, "0-0000000000000000"));
+    // Who waits is told as soon as it is committed.
+    let path = format!("/v1/changes?after={beginning}&wait=25");
+    let (first, ()) = tokio::join!(get(&server, &path), upgrade(&server, "ada"));
+    let (first, after_ada) = changes(&first);
+    assert_eq!(first, of(&[("ada", 1)]));
+    upgrade(&server, "bob").await;
+    let mut socket = server.socket(&server.token("ada", 1)).await;
+    server.subscription("ada", "canceled").await;
+    socket.reach(2).await;
+    for (after, expected) in [
+        (String::new(), of(&[("ada", 1), ("bob", 1), ("ada", 2)])),
+        (format!("?after={beginning}"), of(&[("ada", 1), ("bob", 1), ("ada", 2)])),
+        (format!("?after={after_ada}"), of(&[("bob", 1), ("ada", 2)])),
+    ] {
+        let (found, end) = changes(&get(&server, &format!("/v1/changes{after}")).await);
+        assert_eq!(found, expected, "{after}");
+        let (rest, same) = changes(&get(&server, &format!("/v1/changes?after={end}")).await);
+        assert_eq!((rest.len(), same), (0, end));
+    }
+    for query in ["after=x", "wait=26", "wait=-1", "since=1"] {
+        get(&server, &format!("/v1/changes?{query}")).await.assert(400, "query.invalid");
+    }
+    server.get("/v1/changes", "").await.assert(401, "service_token.missing");
+}
+
+#[tokio::test]
+async fn a_cursor_whose_next_changes_are_gone_is_refused() {
+    let server = start().await;
+    upgrade(&server, "ada").await;
+    let (_, after_ada) = changes(&get(&server, "/v1/changes").await);
+    // Another change at the same position, as after a restore.
+    let (position, _) = after_ada.split_once('-').unwrap();
+    for cursor in [format!("{position}-0123456789abcdef"), "9-0123456789abcdef".to_owned()] {
+        get(&server, &format!("/v1/changes?after={cursor}")).await.assert(410, "cursor.expired");
+    }
+    upgrade(&server, "bob").await;
+    upgrade(&server, "cleo").await;
+    let (_, end) = changes(&get(&server, "/v1/changes").await);
+    server.pass_secs(8 * 24 * 60 * 60);
+    while server.db.prune(server.now(), 1_000).await.unwrap() > 0 {}
+    for cursor in [after_ada.as_str(), "0-0000000000000000"] {
+        get(&server, &format!("/v1/changes?after={cursor}")).await.assert(410, "cursor.expired");
+    }
+    let (rest, same) = changes(&get(&server, &format!("/v1/changes?after={end}")).await);
+    assert_eq!((rest.len(), same), (0, end));
+}
+
+#[tokio::test]
+async fn who_waits_for_a_change_does_not_hold_up_the_end() {
+    let mut server = start().await;
+    let mut stream = server.connect().await;
+    let request = Request::new("GET", "/v1/changes?after=0-0000000000000000&wait=25");
+    let bytes = request.bearer(SERVICE_TOKEN).bytes();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, &bytes).await.unwrap();
+    // A request that came later is answered, so that one is being served.
+    get(&server, "/v1/changes?after=latest").await.assert(200, "");
+    let stopped = std::time::Instant::now();
+    server.stop();
+    let (none, _) = changes(&Response::read(&mut stream).await);
+    assert!(none.is_empty());
+    assert!(stopped.elapsed() < std::time::Duration::from_secs(5), "{:?}", stopped.elapsed());
+    server.ended().await.unwrap();
+}

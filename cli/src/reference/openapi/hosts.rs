@@ -1,7 +1,10 @@
 //! The routes for hosts that are other programs, and for proxies.
 
 use serde_json::{Value, json};
-use tierlift_core::{codes::Code, limits::USERS_PER_BATCH_MAX};
+use tierlift_core::{
+    codes::Code,
+    limits::{CHANGES_WAIT_SECS_MAX, USERS_PER_BATCH_MAX},
+};
 
 use super::{Refusals, TOKEN_UNCHECKED, bearer, operation, reference, response, with};
 
@@ -33,9 +36,16 @@ const BODY: Refusals = &[
 ];
 const SIGN_IN: Refusals =
     &[(409, &[Code::TokenSessionExpired, Code::TokenRevoked, Code::RefreshUnavailable])];
+const CHANGES: Refusals = &[
+    (400, &[Code::QueryInvalid]),
+    (401, SERVICE),
+    (408, &[Code::RequestTimeout]),
+    (410, &[Code::CursorExpired]),
+    (503, STORE),
+];
 /// All of them, for the test that compares them with the protocol.
 #[cfg(test)]
-pub(super) const ALL: &[Refusals] = &[AUTHORIZE, USER, BODY, SIGN_IN];
+pub(super) const ALL: &[Refusals] = &[AUTHORIZE, USER, BODY, SIGN_IN, CHANGES];
 
 fn service(operation: Value) -> Value {
     with(operation, "security", json!([{ "service": [] }]))
@@ -99,6 +109,20 @@ pub(super) fn token() -> Value {
     with(service(operation), "requestBody", body("SignIn"))
 }
 
+pub(super) fn changes() -> Value {
+    let success =
+        response("Changes in the order of commits", "application/json", &reference("Changes"));
+    let operation = operation("getChanges", "Follow what changes", (200, success), CHANGES);
+    let wait = json!({
+        "name": "wait",
+        "in": "query",
+        "description": "Seconds to wait for a change if there is none",
+        "schema": { "type": "integer", "minimum": 0, "maximum": CHANGES_WAIT_SECS_MAX },
+    });
+    let after = parameter("after", "query", "The cursor of an earlier answer, or latest");
+    with(service(operation), "parameters", json!([after, wait]))
+}
+
 /// The schemas of their bodies.
 pub(super) fn schemas() -> Value {
     json!({
@@ -118,6 +142,18 @@ pub(super) fn schemas() -> Value {
             "type": "object",
             "required": ["users"],
             "properties": { "users": { "type": "array", "items": reference("Session") } },
+        },
+        "Changes": {
+            "type": "object",
+            "required": ["changes", "cursor"],
+            "properties": {
+                "changes": {
+                    "type": "array",
+                    "description": "Notices, as sockets get them",
+                    "items": { "type": "object" },
+                },
+                "cursor": { "type": "string", "description": "The place behind the last one" },
+            },
         },
         "SignIn": {
             "type": "object",
