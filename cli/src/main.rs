@@ -9,6 +9,7 @@ mod limits;
 mod config;
 mod credentials;
 mod log;
+mod stripe;
 mod webhooks;
 
 mod demo;

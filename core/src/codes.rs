@@ -210,6 +210,20 @@ codes! {
     SecretMissing = "secret.missing", Exit;
     /// A secret is unusable.
     SecretInvalid = "secret.invalid", Exit;
+    /// Stripe's API knows no such object.
+    StripeNotFound = "stripe.not_found", Exit;
+    /// Stripe's API does not accept the key.
+    StripeUnauthorized = "stripe.unauthorized", Exit;
+    /// The key lacks a right.
+    StripeForbidden = "stripe.forbidden", Exit;
+    /// The key is of test mode at a live deployment, or the reverse.
+    StripeWrongMode = "stripe.wrong_mode", Exit;
+    /// Stripe's API allows no further request now.
+    StripeRateLimited = "stripe.rate_limited", Exit;
+    /// Stripe's API cannot be reached, or fails.
+    StripeUnavailable = "stripe.unavailable", Exit;
+    /// Stripe's API answered something else than what was asked.
+    StripeAnswerUnexpected = "stripe.answer_unexpected", Exit;
     /// A demo would be unsafe or pointless with these settings.
     DemoRefused = "demo.refused", Exit;
     /// The address cannot be listened on.

@@ -42,6 +42,7 @@ pub mod failure;
 pub mod ledger;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
+pub mod reconciliation;
 
 pub mod token;
 pub mod wire;

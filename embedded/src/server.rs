@@ -10,6 +10,7 @@ use axum::Router;
 use tierlift_core::{
     config::{CookieName, JwksUrl},
     limits::{CONNECTIONS_MAX, INFLIGHT_BYTES_MAX},
+    ports::Stripe,
     shared::Shared,
     stripe::signature::Secrets,
     token::{ServiceTokens, TokenKeys},
@@ -27,6 +28,7 @@ use crate::{
     http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
     policy_change::{self, Reload},
+    reconciler,
     settings::{Settings, Timeouts},
     sockets::{Registry, SocketContext},
 };
@@ -86,6 +88,7 @@ pub struct Server {
     timeouts: Timeouts,
     host: Router,
     hosts: Hosts,
+    reconciler: Option<reconciler::Task>,
 }
 
 impl Server {
@@ -131,6 +134,7 @@ impl Server {
             timeouts,
             host: Router::new(),
             hosts: Hosts::default(),
+            reconciler: None,
         })
     }
 
@@ -178,13 +182,26 @@ impl Server {
         Self { hosts: Hosts::only(names), ..self }
     }
 
+    /// Reconciles with what Stripe lists: at once if that was never done, and then once a day.
+    #[must_use]
+    pub fn with_reconciler(self, stripe: impl Stripe + 'static) -> Self {
+        let (db, policy, clock) =
+            (self.db.clone(), self.access.policy.clone(), self.access.clock.clone());
+        let task: reconciler::Task = Box::pin(reconciler::run(stripe, db, policy, clock));
+        Self { reconciler: Some(task), ..self }
+    }
+
     /// Serves until `shutdown` completes, and then shuts down gracefully.
     pub async fn run(
-        self,
+        mut self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
         let (db, sockets, timeouts) = (self.db.clone(), self.sockets.clone(), self.timeouts);
+        let mut reconciler = JoinSet::new();
+        if let Some(task) = self.reconciler.take() {
+            reconciler.spawn(task);
+        }
         let (stop, stopping) = watch::channel(false);
         let mut consumers = self.spawn_consumers(&sockets, &stopping);
         let mut background_tasks = self.spawn_background_tasks(&sockets, &stopping);
@@ -212,6 +229,8 @@ impl Server {
         db.end_waits();
         let ended = timeout(timeouts.shutdown, async {
             connections.finish().await;
+            // The next start continues after the latest page.
+            reconciler.shutdown().await;
             let _ = stop.send(true);
             while consumers.join_next().await.is_some() {}
             sockets.close();

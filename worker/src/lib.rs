@@ -9,6 +9,7 @@ mod backoff;
 mod batch;
 mod expiry;
 pub mod policy_change;
+pub mod reconcile;
 mod settle;
 mod telemetry;
 mod verdict;

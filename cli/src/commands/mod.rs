@@ -2,6 +2,7 @@
 
 mod check;
 mod codes;
+mod import;
 mod serve;
 mod trigger;
 
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Serve(serve::Args),
     #[command(alias = "simulate")]
     Trigger(trigger::Args),
+    Import(import::Args),
+    Reconcile(import::ReconcileArgs),
     Check(check::Args),
     Codes(codes::Args),
 }
@@ -48,6 +51,8 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args),
             Self::Trigger(args) => trigger::run(&args),
+            Self::Import(args) => import::run(&args),
+            Self::Reconcile(args) => import::run_reconcile(&args),
             Self::Check(args) => check::run(&args),
             Self::Codes(args) => codes::run(&args),
         }

@@ -9,7 +9,7 @@ mod reader;
 use std::fmt;
 
 use tierlift_core::{
-    config::{CookieName, Origin},
+    config::{CookieName, Origin, StripeConfig},
     policy::PolicyConfig,
     token::TokenConfig,
 };
@@ -30,6 +30,7 @@ pub(crate) const ROOT_KEYS: &[&str] = &[
     "features",
     "policy",
     "purchases",
+    "stripe",
 ];
 /// The keys of `[authorize]`.
 pub(crate) const AUTHORIZE_KEYS: &[&str] = &["cookie"];
@@ -50,6 +51,9 @@ pub(crate) const PAUSE_COLLECTION_KEYS: &[&str] = &["keep_as_draft", "mark_uncol
 /// The keys of `[purchases]`.
 pub(crate) const PURCHASES_KEYS: &[&str] = &["refund", "dispute", "stack"];
 
+/// The keys of `[stripe]`.
+pub(crate) const STRIPE_KEYS: &[&str] = &["api_base", "share_percent", "reconcile"];
+
 /// The content of a configuration file. Whether it suffices for a server is another question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Config {
@@ -61,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) tokens: TokenConfig,
     /// The cookie in which a request's token is, where a proxy asks.
     pub(crate) authorize_cookie: Option<CookieName>,
+    /// How Stripe's API is asked.
+    pub(crate) stripe: StripeConfig,
 }
 
 /// One thing that is wrong, and its position.

@@ -18,6 +18,9 @@ pub(super) const ORIGIN_FORMAT: &str = "scheme and host in lower case, with a po
 /// The format of a key set's address, for error messages.
 pub(super) const JWKS_URL_FORMAT: &str = "the https address of a key set, such as \
      \"https://issuer.example.com/.well-known/jwks.json\"; http only on this machine";
+/// The format of the address of Stripe's API, for error messages.
+pub(super) const API_BASE_FORMAT: &str = "https and a host, such as \"https://api.stripe.com\", with \
+                                          nothing after it; http only on this machine";
 
 /// The format of a cookie's name, for error messages.
 pub(super) const COOKIE_NAME_FORMAT: &str = "the name of a cookie, such as \"__Host-token\"";
@@ -91,6 +94,14 @@ pub enum Key {
     PurchaseDispute,
     /// `purchases.stack`
     Stack,
+    /// `stripe`
+    Stripe,
+    /// `stripe.api_base`
+    ApiBase,
+    /// `stripe.share_percent`
+    SharePercent,
+    /// `stripe.reconcile`
+    Reconcile,
 }
 
 impl fmt::Display for Key {
@@ -129,6 +140,10 @@ impl fmt::Display for Key {
             Self::PurchaseRefund => f.write_str("purchases.refund"),
             Self::PurchaseDispute => f.write_str("purchases.dispute"),
             Self::Stack => f.write_str("purchases.stack"),
+            Self::Stripe => f.write_str("stripe"),
+            Self::ApiBase => f.write_str("stripe.api_base"),
+            Self::SharePercent => f.write_str("stripe.share_percent"),
+            Self::Reconcile => f.write_str("stripe.reconcile"),
         }
     }
 }
@@ -224,6 +239,12 @@ pub enum ValueError {
     /// The age of a session is no number of days, or out of range.
     #[error("is {0}; allowed: a whole number of days from 1 to {SESSION_DAYS_MAX}")]
     SessionDays(String),
+    /// The address of Stripe's API is no URL, or not a safe one. A password in it is not repeated.
+    #[error("is {0:?}; allowed: {allowed}", allowed = API_BASE_FORMAT)]
+    ApiBase(String),
+    /// The part of Stripe's rate limits is no percentage.
+    #[error("is {0}; allowed: a whole number from 1 to 100")]
+    SharePercent(String),
 }
 
 impl ValueError {

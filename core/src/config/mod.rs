@@ -9,6 +9,7 @@ mod cookie;
 mod fault;
 mod jwks_url;
 mod origin;
+mod stripe;
 
 use crate::limits::{GRACE_DAYS_MAX, SESSION_DAYS_MAX};
 
@@ -16,6 +17,7 @@ pub use cookie::CookieName;
 pub use fault::{Fault, Faults, Key, ValueError};
 pub use jwks_url::JwksUrl;
 pub use origin::Origin;
+pub use stripe::{ApiBase, Reconcile, StripeConfig};
 
 /// Parses `true` or `false`, as `livemode` is written in an environment.
 pub fn parse_livemode(text: &str) -> Result<bool, ValueError> {

@@ -8,10 +8,12 @@ mod dead_letters;
 mod enqueue;
 mod fetch;
 mod queue;
+mod reconciliation;
 mod scan;
 mod secrets;
 mod sockets;
 mod store;
+mod stripe;
 mod waiting;
 
 pub use change_log::{ChangeLog, Cursor, CursorError, LoggedChange};
@@ -19,10 +21,12 @@ pub use dead_letters::{DeadLetter, DeadLetters, Depth};
 pub use enqueue::{Enqueue, Enqueued, Group, Message, QueueError};
 pub use fetch::{Due, FetchList};
 pub use queue::{Delivery, Queue, Receipt};
+pub use reconciliation::ReconciliationRecord;
 pub use scan::{Page, PolicyRecord, PolicyState, Progress, Scan};
 pub use secrets::{SecretsError, SigningSecrets, TokenSecrets};
 pub use sockets::{GatewaySockets, Holder, Pushed, Sockets, SocketsError};
 pub use store::{Store, StoreError};
+pub use stripe::{Answer, ListOf, Stripe, StripeError, StripeId};
 pub use waiting::{Waiting, WaitingList, WaitingTotals};
 
 pub use crate::decide::LoadKeys;

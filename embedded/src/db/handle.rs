@@ -13,7 +13,7 @@ use tierlift_core::time::{Clock, Timestamp};
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    change_log,
+    change_rows,
     checkpoint::Checkpoints,
     dispatch::load_index,
     engine::{Engine, Job},
@@ -98,9 +98,9 @@ impl Db {
         if !is_complete {
             health.set_incomplete();
         }
-        let latest_position = change_log::latest_position(&connection)
+        let latest_position = change_rows::latest(&connection)
             .map_err(|source| OpenError::Queue { path: path_text(), source })?;
-        let latest_position = watch::Sender::new(latest_position);
+        let latest_position = watch::Sender::new(latest_position.position);
         let (file_of, health_of) = (Arc::clone(&file), Arc::clone(&health));
         let tables = Tables::new(connection, index, file_of, health_of, latest_position.clone());
         let readers = Readers::open(file.path())

@@ -14,7 +14,7 @@ mod mark;
 mod schema;
 
 mod aggregates;
-mod change_log;
+mod change_rows;
 mod message_rows;
 mod rows;
 
@@ -30,6 +30,7 @@ mod transaction;
 
 mod handle;
 
+mod change_log;
 mod check;
 mod dead_letters;
 mod queue;

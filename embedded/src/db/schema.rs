@@ -22,7 +22,7 @@ const UNRELEASED: usize = 1;
 
 /// The step at index `n` migrates a file from version `n` to version `n + 1`. The first step makes nothing:
 /// it stands for the schema that was never released.
-const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5];
+const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5, V6];
 
 const V2: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -122,8 +122,13 @@ const V4: &str = "
         WHERE fetch_not_before IS NOT NULL;
 ";
 
-/// The log of changes. A position is never used again, even if all rows are gone.
+/// How far the latest reconciliation has come.
 const V5: &str = "
+    CREATE TABLE reconciliation (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL) STRICT;
+";
+
+/// The log of changes. A position is never used again, even if all rows are gone.
+const V6: &str = "
     CREATE TABLE changes (
         position   INTEGER PRIMARY KEY AUTOINCREMENT,
         expires_at INTEGER NOT NULL,

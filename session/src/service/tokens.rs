@@ -62,14 +62,12 @@ fn check(claims: &Map<String, Value>) -> Result<(), Error> {
 
 /// A refusal of the user's token is not one of the service's: it is no 401.
 fn refusal(error: crate::Error) -> Error {
-    match error {
-        crate::Error::Token(error @ (token::Error::Revoked | token::Error::SessionExpired)) => {
-            Error::SignIn(error)
-        }
-        error @ crate::Error::Token(token::Error::Foreign) => Error::Access(error),
-        crate::Error::Token(error) => {
-            Error::Body(format!("a token with these claims would be refused: {error}"))
-        }
-        other => Error::Access(other),
+    let crate::Error::Token(error) = error else { return Error::Access(error) };
+    if error == token::Error::Foreign {
+        Error::Access(error.into())
+    } else if matches!(error, token::Error::Revoked | token::Error::SessionExpired) {
+        Error::SignIn(error)
+    } else {
+        Error::Body(format!("a token with these claims would be refused: {error}"))
     }
 }

@@ -235,7 +235,7 @@ async fn changes_are_followed_in_order_and_without_a_gap() {
     let server = start().await;
     let (none, beginning) = changes(&get(&server, "/v1/changes?after=latest").await);
     assert_eq!((none.len(), beginning.as_str()), (0, "0-0000000000000000"));
-    // Who waits is told as soon as it is committed.
+    // The answer comes as soon as there is a commit.
     let path = format!("/v1/changes?after={beginning}&wait=25");
     let (first, ()) = tokio::join!(get(&server, &path), upgrade(&server, "ada"));
     let (first, after_ada) = changes(&first);

@@ -20,6 +20,7 @@ mod ownership;
 mod pipeline;
 mod policy_change;
 mod purchases;
+mod reconcile;
 mod restore;
 mod server;
 mod session;

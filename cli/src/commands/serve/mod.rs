@@ -14,13 +14,14 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tierlift_core::codes::Code;
+use tierlift_core::{codes::Code, config::Reconcile};
 use tierlift_embedded::{OpenError, Reload, Server, db};
 use tokio::net::TcpListener;
 
 use crate::{demo, error::Error, limits::READER_THREADS_MAX, log};
 use reload::Reloader;
 use settings::ServeConfig;
+pub(super) use settings::{Rules, rules};
 use signals::Signals;
 
 const HELP: &str = "\
@@ -33,6 +34,8 @@ Environment:
   TIERLIFT_SERVICE_TOKENS
                          Tokens of the host's backends for the routes under /v1, name:token or
                          name:sha256-…, at least 32 bytes each; several, separated by commas
+  STRIPE_API_KEY         Key with which Stripe may be asked, best a restricted one that only reads. With
+                         it the server imports who pays already, and reconciles once a day
   RUST_LOG               Log filter, unless --log is given
 
 SIGHUP reads the configuration file again: roles, plans, features and policy are replaced, and
@@ -110,7 +113,13 @@ async fn serve(
     let address = listener.local_addr().context("the listener has no address")?;
     let data = config.data.clone();
     let demo = config.demo.clone();
+    let mut config = config;
+    let stripe = config.stripe.take().filter(|_| config.rules.stripe.reconcile == Reconcile::Daily);
     let server = Server::open(config.into_settings(address)).await.map_err(open_error)?;
+    let server = match stripe {
+        Some(stripe) => server.with_reconciler(stripe),
+        None => server,
+    };
     let server = match &demo {
         Some(plan) => demo::add_to(server, plan, address)?,
         None => server,
@@ -120,7 +129,7 @@ async fn serve(
     Ok(server.run(listener, signals.first()).await.context("the server failed")?)
 }
 
-fn open_error(error: OpenError) -> Error {
+pub(super) fn open_error(error: OpenError) -> Error {
     let code = match &error {
         OpenError::Db(error) => data_code(error),
         OpenError::Claim(_) | OpenError::Read(_) | OpenError::Livemode { .. } => Code::DataUnusable,

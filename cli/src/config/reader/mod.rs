@@ -3,6 +3,7 @@
 
 mod plans;
 mod policy;
+mod stripe;
 mod tokens;
 mod values;
 
@@ -103,6 +104,7 @@ impl Reader<'_> {
                 "features" => self.features(value, &mut policy.features),
                 "policy" => self.policy(value, policy),
                 "purchases" => self.purchases(value, policy),
+                "stripe" => self.stripe(value, &mut config.stripe),
                 _ => self.unknown(key, "at the top level", ROOT_KEYS),
             }
         }

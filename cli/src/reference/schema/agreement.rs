@@ -35,6 +35,9 @@ const VALID: &[&str] = &[
     "policy.dispute = \"revoke\"",
     "policy.dispute = \"revoke_when_lost\"",
     "[purchases]",
+    "[stripe]",
+    "stripe = { api_base = \"http://127.0.0.1:8420\", share_percent = 100, reconcile = \"never\" }",
+    "stripe.api_base = \"https://api.stripe.com/\"",
     "purchases = { refund = \"keep\", dispute = \"keep\", stack = \"longest\" }",
 ];
 
@@ -47,6 +50,12 @@ const INVALID: &[&str] = &[
     "roles = [\"free\", \"operator\"]",
     "roles = [\"free\", \"\"]",
     "livemode = \"no\"",
+    "stripe.share_percent = 0",
+    "stripe.share_percent = 101",
+    "stripe.reconcile = \"hourly\"",
+    "stripe.api_base = \"http://api.stripe.com\"",
+    "stripe.api_base = \"https://api.stripe.com/v1\"",
+    "stripe.key = \"sk_test_1\"",
     "user_id_keys = \"uid\"",
     "user_id_keys = [\"\"]",
     "user_id_keys = [\"a_key_that_is_longer_than_stripe_allows_it\"]",
