@@ -87,6 +87,13 @@ pub const CUSTOMERS_PER_USER_MAX: usize = 32;
 /// How far a live event's `created` may be ahead of its receipt, in seconds. The signature's time is checked
 /// much closer, so this is no matter of clocks.
 pub const CREATED_AHEAD_SECS_MAX: i64 = 24 * 60 * 60;
+/// Days for which the log of changes keeps a change: a host that did not ask for longer asks for all of its users.
+pub const CHANGES_KEPT_DAYS: i64 = 7;
+/// Changes in one answer to a host that follows them.
+pub const CHANGES_PER_ANSWER_MAX: usize = 500;
+/// Time for which a host may wait for the next change, in seconds: less than API Gateway's 29
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
+pub const CHANGES_WAIT_SECS_MAX: u64 = 25;
 /// Days for which a ledger row is kept: longer than any resend. Stripe's CLI resends for 30 days.
 pub const LEDGER_KEPT_DAYS: i64 = 90;
 /// Length of the name of whoever does something by hand, in bytes.
@@ -342,6 +349,18 @@ pub const SESSION_DAYS_MAX: u32 = 366;
 pub const JWT_SECRET_BYTES_MIN: usize = 32;
 /// JWT secrets: the current one, and the one before it while it is rotated.
 pub const JWT_SECRETS_MAX: usize = 2;
+/// Service tokens of a deployment: several services, each with a new and an old one while it is rotated.
+pub const SERVICE_TOKENS_MAX: usize = 16;
+/// Length of a service token, in bytes.
+pub const SERVICE_TOKEN_BYTES_MIN: usize = 32;
+/// Length of the name of a service, in bytes.
+pub const SERVICE_NAME_BYTES_MAX: usize = 64;
+/// Size of the claims that a host may have put into a token, in bytes of JSON.
+pub const CLAIMS_BYTES_MAX: usize = 4 * 1024;
+/// Users in one batch: as many as one read of the AWS store takes.
+pub const USERS_PER_BATCH_MAX: usize = 100;
+/// Size of the body of a service's request, in bytes: a batch of the longest ids, escaped.
+pub const SERVICE_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Length of an issuer's RSA key, in bits (RFC 7518, section 3.3).
 pub const RSA_BITS_MIN: usize = 2_048;
 /// Time that an issuer may take to send its key set, in seconds.

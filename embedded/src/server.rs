@@ -8,15 +8,16 @@ use std::{path::PathBuf, sync::Arc};
 
 use axum::Router;
 use tierlift_core::{
-    config::JwksUrl,
+    config::{CookieName, JwksUrl},
     limits::{CONNECTIONS_MAX, INFLIGHT_BYTES_MAX},
     ports::Stripe,
+    shared::Shared,
     stripe::signature::Secrets,
-    token::TokenKeys,
+    token::{ServiceTokens, TokenKeys},
 };
 use tierlift_ingest::{Ingest, Refusals};
 use tierlift_notifier::Origins;
-use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, jwks};
+use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, authorize, jwks, service};
 use tierlift_worker::policy_change::note_first;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
@@ -45,7 +46,7 @@ use crate::{
 /// use tierlift_core::{
 ///     policy::{Policy, PolicyConfig},
 ///     stripe::signature::Secrets,
-///     token::{Secret, TokenKeys},
+///     token::{Secret, ServiceTokens, TokenKeys},
 /// };
 /// use tierlift_embedded::{Server, Settings, Timeouts, system_clock};
 ///
@@ -60,6 +61,8 @@ use crate::{
 ///     secrets: Secrets::parse("whsec_of_an_example_in_the_manual")?,
 ///     keys: TokenKeys::new(Some(Secret::new("a JWT secret of at least 32 bytes")?)),
 ///     jwks_url: None,
+///     service_tokens: ServiceTokens::default(),
+///     authorize_cookie: None,
 ///     allowed_origins: vec!["https://app.example.com".to_owned()],
 ///     clock: system_clock(),
 ///     timeouts: Timeouts::default(),
@@ -84,6 +87,8 @@ pub struct Server {
     reload: Reload,
     secrets: Secrets,
     origins: Origins,
+    service_tokens: ServiceTokens,
+    authorize_cookie: Option<CookieName>,
     timeouts: Timeouts,
     host: Router,
     hosts: Hosts,
@@ -102,6 +107,8 @@ impl Server {
             secrets,
             keys,
             jwks_url,
+            service_tokens,
+            authorize_cookie,
             allowed_origins,
             clock,
             timeouts,
@@ -128,6 +135,8 @@ impl Server {
             reload,
             secrets,
             origins,
+            service_tokens,
+            authorize_cookie,
             timeouts,
             host: Router::new(),
             hosts: Hosts::default(),
@@ -234,6 +243,7 @@ impl Server {
             }
         };
         let connections = accept_loop.run(until).await;
+        db.end_waits();
         let ended = timeout(timeouts.shutdown, async {
             connections.finish().await;
             // The next start continues after the latest page, and asks about who is still due.
@@ -292,6 +302,10 @@ impl Server {
 
     fn into_router(self, sockets: &Registry, connections: &Connections) -> Router {
         let Self { db, access, reload, secrets, origins, timeouts, host, .. } = self;
+        let tokens = Shared::new(self.service_tokens);
+        let changes = service::changes::router(Arc::new(db.clone()), tokens.clone());
+        let services = service::router(Arc::clone(&access), tokens);
+        let authorize = authorize::router(Arc::clone(&access), self.authorize_cookie);
         let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
             store: db.clone(),
@@ -315,6 +329,7 @@ impl Server {
                 origins,
             }),
             access,
+            doors: services.merge(changes).merge(authorize),
             operations: Arc::new(Operations {
                 queue: db,
                 sockets: sockets.clone(),

@@ -14,6 +14,7 @@ mod mark;
 mod schema;
 
 mod aggregates;
+mod change_rows;
 mod message_rows;
 mod rows;
 
@@ -30,6 +31,7 @@ mod transaction;
 mod handle;
 
 mod backup;
+mod change_log;
 mod check;
 mod dead_letters;
 mod operations;

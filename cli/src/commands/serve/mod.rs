@@ -36,6 +36,9 @@ Environment:
   TIERLIFT_JWT_SECRET    Secret of HS256 access tokens, at least 32 bytes; not needed with jwks_url
                          in the configuration. Two while it is rotated, separated by a comma: the
                          first signs, both verify
+  TIERLIFT_SERVICE_TOKENS
+                         Tokens of the host's backends for the routes under /v1, name:token or
+                         name:sha256-…, at least 32 bytes each; several, separated by commas
   STRIPE_API_KEY         Key with which Stripe may be asked, best a restricted one that only reads. With
                          it the server imports who pays already, and reconciles once a day
   RUST_LOG               Log filter, unless --log is given
