@@ -246,6 +246,8 @@ pub const STRIPE_PAUSE_MS_MAX: u64 = 300_000;
 pub const RECONCILE_INTERVAL_SECS: i64 = 86_400;
 /// Time between two looks whether a reconciliation is due, in seconds.
 pub const RECONCILE_CHECK_SECS: u64 = 3_600;
+/// Time between two looks of a command at the queue, in milliseconds.
+pub const OFFLINE_POLL_MS: u64 = 20;
 /// Time for which nothing may leave the queue before a command no longer waits for it, in seconds.
 pub const OFFLINE_STUCK_SECS: u64 = 10;
 /// Times in a row that a reconciliation waits for Stripe before it ends, to go on later.
