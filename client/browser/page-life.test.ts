@@ -81,3 +81,19 @@ it('a page alone in its browser is up to date after a freeze', async () => {
   await hasRole(page, 'paid');
   expect(await page.evaluate('seen')).toEqual(['freeze', 'resume']);
 });
+
+it('a leader that the browser discards is replaced within a second, and loaded again it is in step', async () => {
+  const [leader, follower] = await twoTabs();
+  await follower.show();
+  // A discarded page is told nothing, as one that crashes.
+  const discarded = Date.now();
+  leader.crash();
+  await hasPosition(follower, 'leader');
+  expect(Date.now() - discarded).toBeLessThan(SECOND_MS);
+  await server.simulate(userId, 'upgrade');
+  await hasRole(follower, 'paid');
+  await leader.show();
+  await leader.send('Page.reload');
+  await hasRole(leader, 'paid');
+  await hasPosition(leader, 'follower');
+});

@@ -141,6 +141,28 @@ pub const DECISION_LOADS_MAX: u32 = 16;
 pub const VISIBILITY_TIMEOUT_SECS: i64 = 60;
 /// Length of the error message in a failure record, in bytes.
 pub const ERROR_TEXT_BYTES_MAX: usize = 512;
+/// Dead letters that an operator's request reads at once, lists, or redrives in one step.
+pub const DEAD_LETTERS_PAGE_MAX: usize = 200;
+/// Customers, and users, that are counted in a group of dead letters.
+pub const GROUP_MEMBERS_MAX: usize = 10_000;
+/// Rows of the ledger that one request of an operator lists.
+pub const LEDGER_PAGE_MAX: usize = 500;
+/// Time that one step of a redrive waits for the worker, in seconds.
+pub const REDRIVE_WAIT_SECS: u64 = 10;
+/// Time between two looks at what became of redriven messages, in milliseconds.
+pub const REDRIVE_POLL_MS: u64 = 20;
+/// Connections of operators at one time.
+pub const OPERATIONS_CONNECTIONS_MAX: usize = 16;
+/// Size of the answer to an operator, in bytes.
+pub const OPERATIONS_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Dead letters that are redriven without asking first.
+pub const REDRIVE_CONFIRMED_ABOVE: u64 = 10;
+/// Dead letters that must have failed again before a redrive stops because most of them did.
+pub const REDRIVE_JUDGED_MIN: u64 = 10;
+/// Days for which a discarded dead letter can be brought back.
+pub const DISCARDED_KEPT_DAYS: i64 = 30;
+/// Earlier failures that a failure record keeps.
+pub const FAILURES_KEPT_MAX: usize = 16;
 
 // ---- AWS ---------------------------------------------------------------------------------------
 

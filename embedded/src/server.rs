@@ -4,7 +4,7 @@
 //! batches in progress are committed and pushed, sockets are closed. What is still queued is durable and
 //! stays for the next start.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use axum::Router;
 use tierlift_core::{
@@ -27,6 +27,7 @@ use crate::{
     fetcher,
     http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
+    operations::{self, Operator},
     policy_change::{self, Reload},
     reconciler,
     settings::{Settings, Timeouts},
@@ -76,6 +77,8 @@ use crate::{
 /// ```
 pub struct Server {
     db: Db,
+    /// The data file, beside which operators find their socket.
+    data: PathBuf,
     access: Arc<Access<Db>>,
     sockets: Registry,
     reload: Reload,
@@ -119,6 +122,7 @@ impl Server {
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
         Ok(Self {
             db,
+            data,
             access,
             sockets: Registry::default(),
             reload,
@@ -274,6 +278,14 @@ impl Server {
             self.access.clock.clone(),
             stopping.clone(),
         ));
+        let operator = Operator::of_server(
+            self.db.clone(),
+            self.access.policy.clone(),
+            self.access.clock.clone(),
+            sockets.clone(),
+        );
+        let (data, router) = (self.data.clone(), operator.router());
+        tasks.spawn(operations::serve(data, router, stopping.clone()));
         tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks
     }

@@ -19,7 +19,7 @@ mod waiting;
 #[cfg(test)]
 mod memory;
 
-pub use apply::apply;
+pub use apply::{apply, decide_only};
 pub use attempt::attempt;
 pub use backoff::{conflict_delay_ms, retry_delay_ms};
 pub use batch::Worker;

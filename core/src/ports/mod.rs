@@ -6,6 +6,7 @@
 mod dead_letters;
 mod enqueue;
 mod fetch;
+mod operations;
 mod queue;
 mod reconciliation;
 mod scan;
@@ -18,6 +19,7 @@ mod waiting;
 pub use dead_letters::{DeadLetter, DeadLetters, Depth};
 pub use enqueue::{Enqueue, Enqueued, Group, Message, QueueError};
 pub use fetch::{Due, FetchList};
+pub use operations::{Discarded, LedgerFilter, Note, Operations};
 pub use queue::{Delivery, Queue, Receipt};
 pub use reconciliation::ReconciliationRecord;
 pub use scan::{Page, PolicyRecord, PolicyState, Progress, Scan};

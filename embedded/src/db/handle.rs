@@ -20,6 +20,7 @@ use super::{
     file::DataFile,
     health::{FileHealth, Health},
     mark::{Mark, lacks_log},
+    operations,
     reader::Readers,
     rows, schema,
     tables::Tables,
@@ -95,7 +96,10 @@ impl Db {
         if !is_complete {
             health.set_incomplete();
         }
-        let tables = Tables::new(connection, index, Arc::clone(&file), Arc::clone(&health));
+        let paused = operations::paused(&connection)
+            .map_err(|source| OpenError::Queue { path: path_text(), source })?;
+        let mut tables = Tables::new(connection, index, Arc::clone(&file), Arc::clone(&health));
+        tables.is_paused = paused.is_some();
         let readers = Readers::open(file.path())
             .map_err(|source| OpenError::Sql { path: path_text(), source })?;
         let (jobs, receiver) = mpsc::channel();

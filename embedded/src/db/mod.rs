@@ -29,12 +29,15 @@ mod transaction;
 
 mod handle;
 
+mod backup;
 mod check;
 mod dead_letters;
+mod operations;
 mod queue;
 mod scan;
 mod store;
 
+pub use backup::BackupError;
 pub use check::check;
 pub use error::{Error, OpenError};
 pub use handle::Db;

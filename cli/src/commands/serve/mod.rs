@@ -18,6 +18,7 @@ use anyhow::Context as _;
 use tierlift_core::{
     codes::Code,
     config::{Fetch, Reconcile, StripeConfig},
+    policy::Policy,
 };
 use tierlift_embedded::{OpenError, Reload, Server, db};
 use tokio::net::TcpListener;
@@ -144,8 +145,14 @@ pub(super) fn open_error(error: OpenError) -> Error {
     Error::failed(code, error)
 }
 
+/// The policy of a configuration file; the default one where none is named and there is none.
+pub(crate) fn policy_of(config: Option<&Path>) -> Result<Policy, Error> {
+    // The rules of a demo may be read without a file.
+    Ok(settings::rules(config, config.is_none() && !settings::exists())?.policy)
+}
+
 /// The code of a data file that cannot be opened.
-pub(super) const fn data_code(error: &db::OpenError) -> Code {
+pub(crate) const fn data_code(error: &db::OpenError) -> Code {
     match error {
         db::OpenError::InUse { .. } => Code::DataInUse,
         db::OpenError::Incomplete { .. } => Code::DataIncomplete,
