@@ -14,6 +14,8 @@ mod webhooks;
 
 mod demo;
 
+mod operator;
+
 mod commands;
 #[cfg(test)]
 mod reference;

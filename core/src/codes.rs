@@ -197,6 +197,8 @@ codes! {
     DelayInvalid = "delay.invalid", Problem;
     /// Too many delayed actions of the demo are waiting.
     DelaysExhausted = "delays.exhausted", Problem;
+    /// What an operator asks for does not exist.
+    SubjectMissing = "subject.missing", ProblemAndExit;
     /// The user id is unusable.
     UserInvalid = "user.invalid", Problem;
 

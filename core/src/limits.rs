@@ -148,6 +148,28 @@ pub const DECISION_LOADS_MAX: u32 = 16;
 pub const VISIBILITY_TIMEOUT_SECS: i64 = 60;
 /// Length of the error message in a failure record, in bytes.
 pub const ERROR_TEXT_BYTES_MAX: usize = 512;
+/// Dead letters that an operator's request reads at once, lists, or redrives in one step.
+pub const DEAD_LETTERS_PAGE_MAX: usize = 200;
+/// Customers, and users, that are counted in a group of dead letters.
+pub const GROUP_MEMBERS_MAX: usize = 10_000;
+/// Rows of the ledger that one request of an operator lists.
+pub const LEDGER_PAGE_MAX: usize = 500;
+/// Time that one step of a redrive waits for the worker, in seconds.
+pub const REDRIVE_WAIT_SECS: u64 = 10;
+/// Time between two looks at what became of redriven messages, in milliseconds.
+pub const REDRIVE_POLL_MS: u64 = 20;
+/// Connections of operators at one time.
+pub const OPERATIONS_CONNECTIONS_MAX: usize = 16;
+/// Size of the answer to an operator, in bytes.
+pub const OPERATIONS_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Dead letters that are redriven without asking first.
+pub const REDRIVE_CONFIRMED_ABOVE: u64 = 10;
+/// Dead letters that must have failed again before a redrive stops because most of them did.
+pub const REDRIVE_JUDGED_MIN: u64 = 10;
+/// Days for which a discarded dead letter can be brought back.
+pub const DISCARDED_KEPT_DAYS: i64 = 30;
+/// Earlier failures that a failure record keeps.
+pub const FAILURES_KEPT_MAX: usize = 16;
 
 // ---- AWS ---------------------------------------------------------------------------------------
 
@@ -253,6 +275,8 @@ pub const STRIPE_PAUSE_MS_MAX: u64 = 300_000;
 pub const RECONCILE_INTERVAL_SECS: i64 = 86_400;
 /// Time between two looks whether a reconciliation is due, in seconds.
 pub const RECONCILE_CHECK_SECS: u64 = 3_600;
+/// Time between two looks of a command at the queue, in milliseconds.
+pub const OFFLINE_POLL_MS: u64 = 20;
 /// Time for which nothing may leave the queue before a command no longer waits for it, in seconds.
 pub const OFFLINE_STUCK_SECS: u64 = 10;
 /// Times in a row that a reconciliation waits for Stripe before it ends, to go on later.
@@ -265,6 +289,16 @@ pub const RECONCILED_LISTED_MAX: usize = 1_000;
 pub const RECONCILE_EVENT_PAGES_MAX: u64 = 100;
 /// Types that a list of events can be asked for (<https://docs.stripe.com/api/events/list>).
 pub const STRIPE_EVENT_TYPES_MAX: usize = 20;
+/// Time between two rounds of asking about what is unclear, in seconds.
+pub const FETCH_INTERVAL_SECS: u64 = 5;
+/// Customers about whom Stripe is asked in one round.
+pub const FETCHES_PER_ROUND_MAX: usize = 50;
+/// Customers about whom it was asked, and who are still due, that a process remembers.
+pub const FETCHES_REMEMBERED_MAX: usize = 1_000;
+/// Time before it is asked about one of them again, in seconds; it doubles each time.
+pub const FETCH_AGAIN_SECS_MIN: i64 = 30;
+/// Longest time before it is asked again, in seconds.
+pub const FETCH_AGAIN_SECS_MAX: i64 = 86_400;
 
 // ---- HTTP --------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@
 //! batches in progress are committed and pushed, sockets are closed. What is still queued is durable and
 //! stays for the next start.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use axum::Router;
 use tierlift_core::{
@@ -25,8 +25,10 @@ use crate::{
     consumer,
     db::Db,
     error::{OpenError, RunError},
+    fetcher,
     http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
+    operations::{self, Operator},
     policy_change::{self, Reload},
     reconciler,
     settings::{Settings, Timeouts},
@@ -78,6 +80,8 @@ use crate::{
 /// ```
 pub struct Server {
     db: Db,
+    /// The data file, beside which operators find their socket.
+    data: PathBuf,
     access: Arc<Access<Db>>,
     sockets: Registry,
     reload: Reload,
@@ -88,7 +92,8 @@ pub struct Server {
     timeouts: Timeouts,
     host: Router,
     hosts: Hosts,
-    reconciler: Option<reconciler::Task>,
+    /// What asks Stripe.
+    asking: Vec<reconciler::Task>,
 }
 
 impl Server {
@@ -124,6 +129,7 @@ impl Server {
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
         Ok(Self {
             db,
+            data,
             access,
             sockets: Registry::default(),
             reload,
@@ -134,7 +140,7 @@ impl Server {
             timeouts,
             host: Router::new(),
             hosts: Hosts::default(),
-            reconciler: None,
+            asking: Vec::new(),
         })
     }
 
@@ -184,11 +190,22 @@ impl Server {
 
     /// Reconciles with what Stripe lists: at once if that was never done, and then once a day.
     #[must_use]
-    pub fn with_reconciler(self, stripe: impl Stripe + 'static) -> Self {
+    pub fn with_reconciler(mut self, stripe: impl Stripe + 'static) -> Self {
         let (db, policy, clock) =
             (self.db.clone(), self.access.policy.clone(), self.access.clock.clone());
-        let task: reconciler::Task = Box::pin(reconciler::run(stripe, db, policy, clock));
-        Self { reconciler: Some(task), ..self }
+        self.asking.push(Box::pin(reconciler::run(stripe, db, policy, clock)));
+        self
+    }
+
+    /// Asks Stripe about the customers about whom the events leave something open.
+    #[must_use]
+    pub fn with_fetcher(mut self, stripe: impl Stripe + 'static) -> Self {
+        self.asking.push(Box::pin(fetcher::run(
+            stripe,
+            self.db.clone(),
+            self.access.clock.clone(),
+        )));
+        self
     }
 
     /// Serves until `shutdown` completes, and then shuts down gracefully.
@@ -198,9 +215,9 @@ impl Server {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
         let (db, sockets, timeouts) = (self.db.clone(), self.sockets.clone(), self.timeouts);
-        let mut reconciler = JoinSet::new();
-        if let Some(task) = self.reconciler.take() {
-            reconciler.spawn(task);
+        let mut asking = JoinSet::new();
+        for task in self.asking.drain(..) {
+            asking.spawn(task);
         }
         let (stop, stopping) = watch::channel(false);
         let mut consumers = self.spawn_consumers(&sockets, &stopping);
@@ -229,8 +246,8 @@ impl Server {
         db.end_waits();
         let ended = timeout(timeouts.shutdown, async {
             connections.finish().await;
-            // The next start continues after the latest page.
-            reconciler.shutdown().await;
+            // The next start continues after the latest page, and asks about who is still due.
+            asking.shutdown().await;
             let _ = stop.send(true);
             while consumers.join_next().await.is_some() {}
             sockets.close();
@@ -271,6 +288,14 @@ impl Server {
             self.access.clock.clone(),
             stopping.clone(),
         ));
+        let operator = Operator::of_server(
+            self.db.clone(),
+            self.access.policy.clone(),
+            self.access.clock.clone(),
+            sockets.clone(),
+        );
+        let (data, router) = (self.data.clone(), operator.router());
+        tasks.spawn(operations::serve(data, router, stopping.clone()));
         tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks
     }

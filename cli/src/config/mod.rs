@@ -52,7 +52,7 @@ pub(crate) const PAUSE_COLLECTION_KEYS: &[&str] = &["keep_as_draft", "mark_uncol
 pub(crate) const PURCHASES_KEYS: &[&str] = &["refund", "dispute", "stack"];
 
 /// The keys of `[stripe]`.
-pub(crate) const STRIPE_KEYS: &[&str] = &["api_base", "share_percent", "reconcile"];
+pub(crate) const STRIPE_KEYS: &[&str] = &["api_base", "share_percent", "reconcile", "fetch"];
 
 /// The content of a configuration file. Whether it suffices for a server is another question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ mod agreement;
 
 use serde_json::{Value, json};
 use tierlift_core::{
-    config::{Reconcile, StripeConfig},
+    config::{Fetch, Reconcile, StripeConfig},
     limits::{
         FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX, METADATA_KEY_BYTES_MAX,
         PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX, SESSION_DAYS_DEFAULT, SESSION_DAYS_MAX,
@@ -285,6 +285,12 @@ fn stripe() -> Value {
                 "type": "string",
                 "enum": words(Reconcile::ALL, Reconcile::as_str),
                 "default": default.reconcile.as_str(),
+            },
+            "fetch": {
+                "description": "When a server asks about one customer.",
+                "type": "string",
+                "enum": words(Fetch::ALL, Fetch::as_str),
+                "default": default.fetch.as_str(),
             },
         },
     })

@@ -102,6 +102,8 @@ pub enum Key {
     SharePercent,
     /// `stripe.reconcile`
     Reconcile,
+    /// `stripe.fetch`
+    Fetch,
 }
 
 impl fmt::Display for Key {
@@ -144,6 +146,7 @@ impl fmt::Display for Key {
             Self::ApiBase => f.write_str("stripe.api_base"),
             Self::SharePercent => f.write_str("stripe.share_percent"),
             Self::Reconcile => f.write_str("stripe.reconcile"),
+            Self::Fetch => f.write_str("stripe.fetch"),
         }
     }
 }

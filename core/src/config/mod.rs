@@ -17,7 +17,7 @@ pub use cookie::CookieName;
 pub use fault::{Fault, Faults, Key, ValueError};
 pub use jwks_url::JwksUrl;
 pub use origin::Origin;
-pub use stripe::{ApiBase, Reconcile, StripeConfig};
+pub use stripe::{ApiBase, Fetch, Reconcile, StripeConfig};
 
 /// Parses `true` or `false`, as `livemode` is written in an environment.
 pub fn parse_livemode(text: &str) -> Result<bool, ValueError> {

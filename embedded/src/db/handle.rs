@@ -21,6 +21,7 @@ use super::{
     file::DataFile,
     health::{FileHealth, Health},
     mark::{Mark, lacks_log},
+    operations,
     reader::Readers,
     rows, schema,
     tables::Tables,
@@ -101,8 +102,12 @@ impl Db {
         let latest_position = change_rows::latest(&connection)
             .map_err(|source| OpenError::Queue { path: path_text(), source })?;
         let latest_position = watch::Sender::new(latest_position.position);
+        let paused = operations::paused(&connection)
+            .map_err(|source| OpenError::Queue { path: path_text(), source })?;
         let (file_of, health_of) = (Arc::clone(&file), Arc::clone(&health));
-        let tables = Tables::new(connection, index, file_of, health_of, latest_position.clone());
+        let mut tables =
+            Tables::new(connection, index, file_of, health_of, latest_position.clone());
+        tables.is_paused = paused.is_some();
         let readers = Readers::open(file.path())
             .map_err(|source| OpenError::Sql { path: path_text(), source })?;
         let (jobs, receiver) = mpsc::channel();

@@ -30,13 +30,16 @@ mod transaction;
 
 mod handle;
 
+mod backup;
 mod change_log;
 mod check;
 mod dead_letters;
+mod operations;
 mod queue;
 mod scan;
 mod store;
 
+pub use backup::BackupError;
 pub use check::check;
 pub use error::{Error, OpenError};
 pub use handle::Db;

@@ -226,6 +226,8 @@ pub(super) fn prune(connection: &Connection, now: Timestamp, max: usize) -> Resu
     let mut most =
         prune_ledger(connection, now, max)?.max(change_rows::prune(connection, now, max)?);
     for delete in [
+        "DELETE FROM discarded WHERE event IN (
+             SELECT event FROM discarded WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
         "DELETE FROM payments WHERE id IN (
              SELECT id FROM payments WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
         "DELETE FROM invoices WHERE id IN (

@@ -24,6 +24,8 @@ pub(super) struct Tables {
     mark_number: u16,
     /// Whether something was committed since this was last reset.
     pub(super) has_changed: bool,
+    /// Whether an operator paused the worker: nothing is delivered then.
+    pub(super) is_paused: bool,
     /// What the open transaction will change in the index. The index itself always shows what is
     /// committed, so a lost transaction leaves every delivery as it was.
     changes: Vec<IndexChange>,
@@ -51,6 +53,7 @@ impl Tables {
             mark_number: health.any_number(),
             health,
             has_changed: false,
+            is_paused: false,
             changes: Vec::new(),
             latest_position,
             logged: None,

@@ -121,7 +121,7 @@ where
         let list = match place.list {
             Listed::Customers => ListOf::Customers,
             Listed::Subscriptions => ListOf::Subscriptions { customer: None },
-            Listed::CheckoutSessions => ListOf::CheckoutSessions { customer: None },
+            Listed::CheckoutSessions => ListOf::CheckoutSessions { customer: None, payment: None },
             Listed::Refunds => ListOf::Refunds,
             Listed::Disputes => ListOf::Disputes,
         };

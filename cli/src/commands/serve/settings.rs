@@ -60,6 +60,11 @@ pub(in crate::commands) fn rules(path: Option<&Path>, demo: bool) -> Result<Rule
     Rules::new(if demo { demo_config(path)?.0 } else { deployment_config(path)? })
 }
 
+/// Whether there is a configuration file where one is looked for.
+pub(super) fn exists() -> bool {
+    Path::new(CONFIG_FILE).exists()
+}
+
 /// Checked startup settings.
 pub(super) struct ServeConfig {
     pub(super) data: PathBuf,
