@@ -212,7 +212,7 @@ pub trait Stripe: Send + Sync {
 }
 
 /// Several who ask share one.
-impl<A: Stripe> Stripe for Arc<A> {
+impl<T: Stripe> Stripe for Arc<T> {
     fn retrieve(&self, id: &StripeId) -> impl Future<Output = Result<Answer, StripeError>> + Send {
         A::retrieve(self, id)
     }

@@ -99,11 +99,11 @@ impl Db {
         if !is_complete {
             health.set_incomplete();
         }
+        let paused = operations::paused(&connection)
+            .map_err(|source| OpenError::Queue { path: path_text(), source })?;
         let latest_position = change_rows::latest(&connection)
             .map_err(|source| OpenError::Queue { path: path_text(), source })?;
         let latest_position = watch::Sender::new(latest_position.position);
-        let paused = operations::paused(&connection)
-            .map_err(|source| OpenError::Queue { path: path_text(), source })?;
         let (file_of, health_of) = (Arc::clone(&file), Arc::clone(&health));
         let mut tables =
             Tables::new(connection, index, file_of, health_of, latest_position.clone());
