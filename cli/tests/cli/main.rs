@@ -6,6 +6,7 @@ mod serving;
 
 mod data;
 mod demo;
+mod operations;
 mod serve;
 mod setup;
 
