@@ -180,7 +180,7 @@ function createRun(options: UpgradeWatchOptions) {
     if (run.polls || store.getSnapshot().position !== 'follower') await poll();
   }
 
-  /** Whether the server has answered for the checkout, which makes a poll needless. */
+  /** Whether the server has just confirmed the checkout, which makes a poll needless. */
   async function confirmed(): Promise<boolean> {
     const { checkoutSessionId: id, startedAt } = run.watch ?? {};
     if (!id) return false;

@@ -71,7 +71,7 @@ describe.each([
   ['busy', 3],
   ['unpaid', 7],
   ['away', 7],
-] as const)('a server that says of it: %s', (checkout, times) => {
+] as const)('a server whose answer is %s', (checkout, times) => {
   it('is asked no more often than is worth it, and the watch goes on', async () => {
     harness.server.checkout = checkout;
     const tab = await harness.openTab();

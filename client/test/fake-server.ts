@@ -85,7 +85,7 @@ export class FakeServer {
   renews = true;
   /** The roles that were reported, to whom and when. */
   readonly given: { userId: string; role: string; at: number }[] = [];
-  /** What the server says of a checkout; null where it has no key of Stripe's, and does not look. */
+  /** What the server says about a checkout; null where it has no key of Stripe's, and does not look. */
   checkout: keyof typeof CHECKOUTS | 'paid' | null = null;
   delay: () => number = () => 1;
   private events = 0;

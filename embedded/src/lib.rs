@@ -8,6 +8,7 @@ pub mod db;
 mod sockets;
 
 pub mod consumer;
+mod fetcher;
 pub mod maintenance;
 mod policy_change;
 mod reconciler;

@@ -3,30 +3,29 @@
 use std::{path::Path, time::Duration};
 
 use tierlift_core::{
-    limits::OFFLINE_STUCK_SECS,
+    limits::{OFFLINE_POLL_MS, OFFLINE_STUCK_SECS},
     policy::Policy,
     ports::{DeadLetters, QueueError},
-    shared::Shared,
     time::Clock,
 };
 use tierlift_worker::policy_change::note_first;
 use tokio::{
     sync::watch,
+    task::JoinHandle,
     time::{Instant, sleep},
 };
 
 use crate::{OpenError, consumer, db::Db, sockets::Registry};
 
-/// An open data file and its consumers.
+/// An open data file and its consumers. They end with it.
 #[derive(Debug)]
 pub struct Offline {
     db: Db,
-    policy: Shared<Policy>,
-    clock: Clock,
+    consumers: JoinHandle<()>,
 }
 
 impl Offline {
-    /// Opens the data file, which is locked from then on.
+    /// Opens the data file, which is locked from then on, and applies what is queued.
     pub async fn open(data: &Path, policy: Policy, clock: Clock) -> Result<Self, OpenError> {
         let db = Db::open(data, clock.clone())?;
         let livemode = policy.livemode;
@@ -34,7 +33,13 @@ impl Offline {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
         }
         note_first(&db, &policy).await?;
-        Ok(Self { db, policy: policy.into(), clock })
+        let (stop, stopping) = watch::channel(false);
+        let run = consumer::run(db.clone(), Registry::default(), policy.into(), clock, stopping);
+        let consumers = tokio::spawn(async move {
+            run.await;
+            drop(stop);
+        });
+        Ok(Self { db, consumers })
     }
 
     /// The queue and the store.
@@ -43,30 +48,9 @@ impl Offline {
         &self.db
     }
 
-    /// Applies what is queued while something is done, and until nothing is left. Returns how many messages are
-    /// left, since what is retried may take longer than anybody waits.
-    pub async fn apply_during<T>(
-        &self,
-        act: impl Future<Output = T>,
-    ) -> Result<(T, u64), QueueError> {
-        let (stop, stopping) = watch::channel(false);
-        let (db, sockets) = (self.db.clone(), Registry::default());
-        let consumers = tokio::spawn(consumer::run(
-            db,
-            sockets,
-            self.policy.clone(),
-            self.clock.clone(),
-            stopping,
-        ));
-        let done = act.await;
-        let left = self.drain().await;
-        let _ = stop.send(true);
-        let _ = consumers.await;
-        Ok((done, left?))
-    }
-
-    /// Waits until nothing is queued, or nothing leaves the queue any more.
-    async fn drain(&self) -> Result<u64, QueueError> {
+    /// Waits until nothing is queued, or nothing leaves the queue any more. Returns how many messages are left: what
+    /// is retried may take longer than anybody waits.
+    pub async fn drain(&self) -> Result<u64, QueueError> {
         let (mut least, mut moved_at) = (u64::MAX, Instant::now());
         loop {
             let queued = self.db.depth().await?.queued;
@@ -76,7 +60,14 @@ impl Offline {
             if queued == 0 || moved_at.elapsed().as_secs() >= OFFLINE_STUCK_SECS {
                 return Ok(queued);
             }
-            sleep(Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(OFFLINE_POLL_MS)).await;
         }
+    }
+}
+
+impl Drop for Offline {
+    /// What is not applied yet stays queued.
+    fn drop(&mut self) {
+        self.consumers.abort();
     }
 }

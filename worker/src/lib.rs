@@ -8,6 +8,7 @@ mod attempt;
 mod backoff;
 mod batch;
 mod expiry;
+pub mod fetch;
 pub mod policy_change;
 pub mod reconcile;
 mod settle;

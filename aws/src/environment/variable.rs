@@ -12,6 +12,7 @@ pub(super) const fn variable(key: &Key) -> &'static str {
         Key::Issuers | Key::Issuer(_) => "TIERLIFT_ISSUER",
         Key::Audiences | Key::Audience(_) => "TIERLIFT_AUDIENCE",
         Key::SessionMaxAgeDays => "TIERLIFT_SESSION_MAX_AGE_DAYS",
+        Key::Authorize | Key::AuthorizeCookie => "TIERLIFT_AUTHORIZE_COOKIE",
         Key::Plans | Key::Plan(_) => "TIERLIFT_PLANS",
         Key::AllFeatures | Key::Features(_) => "TIERLIFT_FEATURES",
         Key::UserIdKeys | Key::UserIdKey(_) => "TIERLIFT_USER_ID_KEYS",

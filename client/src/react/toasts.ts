@@ -25,7 +25,7 @@ const TEXTS: ToastTexts = {
 /** How soon after the end of a watch a higher role is the one that it waited for. */
 const SAME_MS_MAX = 1_000;
 
-/** How many components on the page say of a client that the watched upgrade has arrived. */
+/** How many components on the page announce that a client's watched upgrade has arrived. */
 const speakers = new WeakMap<TierClient, number>();
 
 /** Says that the caller announces the end of a watch, so that no toast does. */

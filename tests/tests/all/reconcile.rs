@@ -98,16 +98,16 @@ impl Shop {
         let (policy, clock) = (policy(), self.clock.clock());
         let (stripe, backend) = (&self.client, self.offline.db());
         let pass = Pass { stripe, backend, policy: &policy, clock: &clock, is_dry_run };
-        let (done, left) = self.offline.apply_during(pass.run(state, |_| {})).await.unwrap();
-        assert_eq!(left, 0);
+        let done = pass.run(state, |_| {}).await.unwrap();
+        assert_eq!(self.offline.drain().await.unwrap(), 0);
         assert_eq!(self.offline.db().depth().await.unwrap().dead, 0);
-        done.unwrap()
+        done
     }
 
     async fn role(&self, number: usize) -> (String, u64) {
         let account = self.offline.db().account(&user_id(&format!("user{number}"))).await.unwrap();
         account.map_or(("free".to_owned(), 0), |account| {
-            (account.role.to_string(), account.revocation_id.get())
+            (account.role.to_string(), account.revocation_id.0)
         })
     }
 
@@ -142,7 +142,7 @@ async fn webhooks_that_never_came_are_mended_by_one_reconciliation() {
     for number in &came {
         shop.deliver(*number).await;
     }
-    shop.offline.apply_during(async {}).await.unwrap();
+    assert_eq!(shop.offline.drain().await.unwrap(), 0);
     shop.clock.advance_secs(60);
     let done = shop.run(Because::Reconcile, false).await.report;
     shop.check(0..300).await;
@@ -174,18 +174,13 @@ async fn an_import_that_is_killed_goes_on_where_it_was() {
         });
         // Webhooks flow meanwhile.
         shop.deliver(kills * 50 + 1).await;
-        let ended = shop.offline.apply_during(async {
-            tokio::select! {
-                biased;
-                () = killed.notified() => None,
-                done = run => Some(done),
-            }
-        });
-        match ended.await.unwrap().0 {
-            None => kills += 1,
-            Some(done) => break drop(done.unwrap()),
+        tokio::select! {
+            biased;
+            () = killed.notified() => kills += 1,
+            done = run => break drop(done.unwrap()),
         }
     }
+    assert_eq!(shop.offline.drain().await.unwrap(), 0);
     assert!(kills >= 5, "{kills}");
     shop.check(0..1_000).await;
     // Customers, 10 of subscriptions, the other three lists, and of each kill at most one page again.

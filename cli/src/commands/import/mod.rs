@@ -44,7 +44,7 @@ Examples:
   tierlift import --file objects.jsonl";
 
 const RECONCILE_HELP: &str = "\
-Compares everything that Stripe lists with what is stored, and mends what differs. A server with STRIPE_API_KEY
+Compares everything that Stripe lists with what is stored, and fixes what differs. A server with STRIPE_API_KEY
 does it once a day by itself; it must not run meanwhile.
 
 Examples:
@@ -66,7 +66,7 @@ pub(crate) struct Args {
     as_of: Option<i64>,
 }
 
-/// Compare what is stored with what Stripe lists, and mend it.
+/// Compare what is stored with what Stripe lists, and fix it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = RECONCILE_HELP)]
 pub(crate) struct ReconcileArgs {
@@ -94,9 +94,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     match &args.file {
         Some(path) => block_on(async {
             let offline = open(&args.common.data, &rules).await?;
-            let imported = file::import(path, args.as_of, &rules, offline.db());
-            let (counts, left) = offline.apply_during(imported).await.map_err(queue_error)?;
-            print_line(&counts?.to_string());
+            let counts = file::import(path, args.as_of, &rules, offline.db()).await?;
+            let left = offline.drain().await.map_err(queue_error)?;
+            print_line(&counts.to_string());
             print_left(left);
             Ok(())
         }),
@@ -141,10 +141,10 @@ async fn reconcile(common: &Common, rules: &Rules, because: Because) -> Result<(
     let (policy, is_dry_run) = (&rules.policy, common.dry_run);
     let pass = Pass { stripe: &stripe, backend, policy, clock: &clock, is_dry_run };
     let progress = Progress::new(&state);
-    let run = pass.run(state, |state| progress.show(state));
-    let (done, left) = offline.apply_during(run).await.map_err(queue_error)?;
+    let done = pass.run(state, |state| progress.show(state)).await;
     progress.end();
     let done = done.map_err(|error| Error::failed(error.code(), error))?;
+    let left = offline.drain().await.map_err(queue_error)?;
     report::lines(&done, is_dry_run).iter().for_each(|line| print_line(line));
     print_left(left);
     Ok(())
