@@ -17,8 +17,6 @@ mod serve;
 mod status;
 mod trigger;
 
-use std::io::{self, Write as _};
-
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 use tierlift_core::codes::Code;
@@ -29,6 +27,7 @@ use crate::{
     operator::{Reach, print},
 };
 
+pub(crate) use crate::print_line::print_line;
 pub(crate) use serve::{data_code, policy_of};
 
 const HELP: &str = "\
@@ -105,11 +104,6 @@ impl Command {
             Self::Codes(args) => codes::run(&args),
         }
     }
-}
-
-/// Prints a line of a command's result. A reader that has gone, such as `head`, is no error.
-pub(crate) fn print_line(line: &str) {
-    drop(writeln!(io::stdout(), "{line}"));
 }
 
 /// Prints what an act changed.

@@ -21,7 +21,7 @@ use super::{
     file::DataFile,
     health::{FileHealth, Health},
     mark::{Mark, lacks_log},
-    operations,
+    pause_row,
     reader::Readers,
     rows, schema,
     tables::Tables,
@@ -99,7 +99,7 @@ impl Db {
         if !is_complete {
             health.set_incomplete();
         }
-        let paused = operations::paused(&connection)
+        let paused = pause_row::paused(&connection)
             .map_err(|source| OpenError::Queue { path: path_text(), source })?;
         let latest_position = change_rows::latest(&connection)
             .map_err(|source| OpenError::Queue { path: path_text(), source })?;

@@ -16,6 +16,7 @@ mod schema;
 mod aggregates;
 mod change_rows;
 mod message_rows;
+mod pause_row;
 mod rows;
 
 mod cache;

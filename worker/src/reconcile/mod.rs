@@ -5,6 +5,7 @@
 //! enqueued. After each page its place is stored.
 
 mod explain;
+mod patience;
 mod predict;
 mod run;
 

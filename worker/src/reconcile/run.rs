@@ -87,7 +87,7 @@ where
     A: Stripe,
     B: Store + Enqueue + DeadLetters + ReconciliationRecord,
 {
-    /// Runs a reconciliation to its end. `on_page` hears of it after each page.
+    /// Runs a reconciliation to its end. `on_page` is called after each page.
     pub async fn run(
         &self,
         mut state: Reconciliation,
@@ -185,7 +185,9 @@ fn note(prediction: Prediction, message: &Message, answer: &Answer, report: &mut
             if failure.cause == Code::PlanUnmapped {
                 let prices = serde_json::from_str::<Prices>(&answer.object);
                 let items = prices.map(|prices| prices.items.data).unwrap_or_default();
-                items.into_iter().for_each(|item| report.note_unmapped(item.price.id));
+                for item in items {
+                    report.note_unmapped(item.price.id);
+                }
             }
         }
     }
@@ -196,26 +198,5 @@ fn following(place: Place, after: Option<String>) -> Option<Place> {
     match after {
         Some(after) => Some(Place { after: Some(after), ..place }),
         None => place.list.next().map(|list| Place { list, after: None }),
-    }
-}
-
-/// Asks until Stripe answers, and no longer than is sensible.
-pub(super) async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, StripeError>
-where
-    F: Future<Output = Result<T, StripeError>>,
-{
-    let mut waits = 0;
-    loop {
-        let error = match ask().await {
-            Err(error) if error.is_transient() && waits < RECONCILE_WAITS_MAX => error,
-            answered => return answered,
-        };
-        waits += 1;
-        let named = match &error {
-            StripeError::RateLimited { retry_after } => *retry_after,
-            _ => None,
-        };
-        tracing::debug!(%error, waits, "reconciliation waits for Stripe");
-        sleep(named.unwrap_or(Duration::from_millis(RECONCILE_WAIT_MS))).await;
     }
 }

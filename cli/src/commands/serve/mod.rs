@@ -148,7 +148,7 @@ pub(super) fn open_error(error: OpenError) -> Error {
     Error::failed(code, error)
 }
 
-/// The policy of a configuration file; the default one where none is named and there is none.
+/// The policy of a configuration file; the default one if none is named and there is none.
 pub(crate) fn policy_of(config: Option<&Path>) -> Result<Policy, Error> {
     // The rules of a demo may be read without a file.
     Ok(settings::rules(config, config.is_none() && !settings::exists())?.policy)
