@@ -135,12 +135,12 @@ def caddy(proxies, folder, ports):
     return [f"{proxies}/usr/bin/caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
 
-def drive(name, command, port, tierlift):
+def drive(name, folder, command, port, tierlift):
     """Who has not paid is refused, who has just paid passes with the same cookie."""
     user = f"ada-{name}"
     cookie = {"Cookie": f"theme=dark; token={token(user)}", "X-Tierlift-User": "mallory"}
     bearer = {"Authorization": f"Bearer {token(user)}"}
-    with program(command):
+    with program(command, env={"HOME": str(folder)}, stderr=subprocess.DEVNULL):
         eventually(f"{name} answers", lambda: request(port, "GET", "/")[0] == 200)
         assert request(port, "GET", "/", cookie) == (200, "nobody nobody")
         assert request(port, "GET", "/reports")[0] == 401
@@ -171,7 +171,7 @@ def main(proxies, tierlift_program):
             for prepare in (nginx, caddy):
                 ports = {8080: free_port(), 8787: port, 3000: application.server_port}
                 command = prepare(proxies, folder, ports)
-                drive(prepare.__name__, command, ports[8080], port)
+                drive(prepare.__name__, folder, command, ports[8080], port)
 
 
 if __name__ == "__main__":
