@@ -14,6 +14,9 @@ mod webhooks;
 
 mod demo;
 
+mod operator;
+mod print_line;
+
 mod commands;
 #[cfg(test)]
 mod reference;

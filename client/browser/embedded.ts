@@ -9,7 +9,10 @@ import type { TierSnapshot } from '@tierlift/client';
 export const PAGE = '/embedded';
 const CORS = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' };
 
-/** The page: it starts a client with the token of its address, and shows the snapshot. */
+/**
+ * The page: it starts a client with the token of its address, shows the snapshot, and counts how often
+ * the browser has brought it back as it was left.
+ */
 export async function embeddedPage(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(import.meta.dirname, '../src/index.ts')],
@@ -25,6 +28,8 @@ export async function embeddedPage(): Promise<string> {
     window.client = tierlift.createTierClient({ baseUrl, getToken: () => token });
     const show = () => { document.body.dataset.role = client.getSnapshot().user?.role ?? ''; };
     client.subscribe(show);
+    window.restored = 0;
+    addEventListener('pageshow', ({ persisted }) => { window.restored += Number(persisted); });
     client.start();`;
   return `<!doctype html><title>embedded</title><body><script>${outputFiles[0]?.text}</script><script>${start}</script>`;
 }

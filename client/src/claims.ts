@@ -22,6 +22,11 @@ export function subjectOf(token: unknown): string | null {
   return typeof sub === 'string' && sub !== '' ? sub : null;
 }
 
+/** Whether tierlift issued this token: no other issuer knows the epoch. */
+export function isIssuedHere(token: string): boolean {
+  return typeof claimsOf(token)?.epoch === 'number';
+}
+
 /** Claims that a renewal is expected to change. */
 const RENEWED = ['iat', 'nbf', 'exp', 'jti', 'rev', 'epoch', 'auth_time'];
 

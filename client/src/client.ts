@@ -4,9 +4,12 @@
 import { browser } from './environment.js';
 import type { Environment } from './environment.js';
 import { createIdentified } from './identified.js';
+import type { Identified } from './identified.js';
+import { createReporter } from './errors.js';
 import { createLifecycle } from './lifecycle.js';
-import type { Lifecycle } from './lifecycle.js';
+import type { Lifecycle, LifecycleOptions } from './lifecycle.js';
 import type { TierClientOptions, WatchOptions } from './options.js';
+import { placeOf } from './place.js';
 import { reaches } from './roles.js';
 import { createStore } from './store.js';
 import type { TierSnapshot, UpgradeOutcome, User, UserRole } from './types.js';
@@ -65,10 +68,9 @@ export function createTierClient(
       if (starts.delete(stop) && starts.size === 0) close();
     };
     starts.add(stop);
-    if (!destroyed) {
-      const env = environment ?? browser();
-      const { resolve: onIdentified, fail: onFailed } = identified;
-      lifecycle ??= createLifecycle({ options, store, env, onIdentified, onFailed });
+    if (!destroyed && !lifecycle) {
+      lifecycle = launch({ options, store, env: environment ?? browser() }, identified);
+      if (!lifecycle) destroy();
     }
     return stop;
   }
@@ -76,6 +78,12 @@ export function createTierClient(
   function close(): void {
     lifecycle?.close();
     lifecycle = null;
+  }
+
+  function destroy(): void {
+    destroyed = true;
+    close();
+    identified.resolve(null);
   }
 
   /** Undefined while it is not known who is signed in. */
@@ -115,10 +123,17 @@ export function createTierClient(
     },
     watchUpgrade: async (wanted = {}) => (await patiently())?.upgrade.start(wanted) ?? 'cancelled',
     dismissUpgrade: () => session()?.upgrade.dismiss(),
-    destroy: () => {
-      destroyed = true;
-      close();
-      identified.resolve(null);
-    },
+    destroy,
   };
+}
+
+/** Null if the options make no client, which is reported. */
+function launch(
+  parts: Pick<LifecycleOptions, 'options' | 'store' | 'env'>,
+  { resolve: onIdentified, fail: onFailed }: Identified<UserSession>,
+): Lifecycle | null {
+  const place = placeOf(parts.options, parts.env);
+  if (place) return createLifecycle({ ...parts, place, onIdentified, onFailed });
+  createReporter(parts)('base_url.invalid');
+  return null;
 }

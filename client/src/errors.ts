@@ -15,6 +15,7 @@ const MESSAGES: Record<string, string> = {
   'user.mismatch': 'the server reported another user than the “sub” of the token',
   'server.unreachable': 'no answer: check baseUrl, and that allowed_origins lists this page',
   'server.unexpected': 'the answer is not that of a tierlift server: check baseUrl',
+  'base_url.invalid': 'baseUrl is no http or https address',
   'origin.refused': 'allowed_origins does not list this page',
 };
 

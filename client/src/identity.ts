@@ -9,11 +9,12 @@ import { createIdentification } from './identification.js';
 import type { Identification } from './identification.js';
 import * as limits from './limits.js';
 import type { TierClientOptions } from './options.js';
+import type { Place } from './place.js';
 import type { Store } from './store.js';
 import type { Tabs } from './tabs.js';
 import { askHost } from './tokens.js';
 import { createUserSession } from './user-session.js';
-import type { Place, UserSession, UserSessionOptions } from './user-session.js';
+import type { UserSession, UserSessionOptions } from './user-session.js';
 
 export interface IdentityOptions {
   options: TierClientOptions;

@@ -4,15 +4,17 @@
 import type { Environment } from './environment.js';
 import { createIdentity } from './identity.js';
 import type { TierClientOptions } from './options.js';
+import type { Place } from './place.js';
 import type { Store } from './store.js';
 import { createTabs } from './tabs.js';
 import type { Envelope, TabMessage } from './tabs.js';
-import type { Place, UserSession } from './user-session.js';
+import type { UserSession } from './user-session.js';
 
 export interface LifecycleOptions {
   options: TierClientOptions;
   store: Store;
   env: Environment;
+  place: Place;
   /** The token has been read: this user is signed in, or nobody is. */
   onIdentified: (session: UserSession | null) => void;
   /** It cannot be found out for the time being who is signed in. */
@@ -30,11 +32,10 @@ export interface Lifecycle {
 }
 
 export function createLifecycle(parts: LifecycleOptions): Lifecycle {
-  const { env } = parts;
+  const { env, place } = parts;
   let suspended = false;
-  const place = placeOf(parts.options, env);
   const tabs = createTabs({ name: place.name, env, onMessage });
-  const identity = createIdentity({ ...parts, place, tabs, isSuspended: () => suspended });
+  const identity = createIdentity({ ...parts, tabs, isSuspended: () => suspended });
   const { start: identify, soon } = identity.identification;
 
   function onMessage(message: TabMessage & Envelope): void {
@@ -95,10 +96,4 @@ export function createLifecycle(parts: LifecycleOptions): Lifecycle {
       tabs.close();
     },
   };
-}
-
-function placeOf(options: TierClientOptions, env: Pick<Environment, 'origin'>): Place {
-  const baseUrl = new URL(options.baseUrl ?? '', env.origin).href.replace(/\/$/, '');
-  const socketUrl = options.socketUrl ?? `${baseUrl.replace(/^http/, 'ws')}/ws`;
-  return { baseUrl, socketUrl, name: `tierlift:${baseUrl}` };
 }

@@ -31,10 +31,10 @@ export const USER_CHANGES_MS = 10_000;
 /** Delay before such a host is asked again. Messages of other tabs are also acted on no more often. */
 export const USER_CHANGE_DELAY_MS = 1_000;
 export const IDENTIFY_GAP_MS = 250;
-/** A token's renewal waits no longer than this for another tab's. */
-export const REFRESH_LOCK_MS_MAX = 15_000;
-/** The refresh lock is held this much longer, so that the broadcast arrives before the lock does. */
-export const REFRESH_LOCK_HOLD_MS = 50;
+/** What one tab does for all, such as renewing a token, waits no longer than this for another tab. */
+export const WORK_LOCK_MS_MAX = 15_000;
+/** Its lock is held this much longer, so that the message arrives before the lock does. */
+export const WORK_LOCK_HOLD_MS = 50;
 /** Tabs spread their profile request after a role change over this time; the first serves all. */
 export const PROFILE_JITTER_MS_MAX = 1_000;
 

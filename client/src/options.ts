@@ -25,7 +25,8 @@ export interface TokenHost {
   getToken: GetToken;
   /**
    * Store this token from now on: tierlift has renewed the one that `getToken` returned. Called with
-   * `refresh: 'tierlift'` only, and never with a token that has lost a claim or expires sooner.
+   * `refresh: 'tierlift'`, and for a token that tierlift issued; never with one that has lost a claim
+   * or expires sooner.
    */
   onToken?: (accessToken: string) => void;
   /**
@@ -42,8 +43,8 @@ export interface TierClientOptions<Role extends string = UserRole> extends Token
   /** URL of the WebSocket, if it is on another host. Defaults to `/ws` below `baseUrl`. */
   socketUrl?: string;
   /**
-   * The answer of GET /session with which your server rendered the page: shown at once, as stale, until tierlift has answered.
-   * Null: nobody is signed in. It is dropped if the token belongs to somebody else.
+   * The answer of GET /session with which your server rendered the page: shown at once, as stale, until
+   * tierlift has answered. Null: nobody is signed in. It is dropped if the token belongs to somebody else.
    */
   initialUser?: InitialUser<Role> | null;
   /** This browser was signed out, here or in another tab: forget the token. */

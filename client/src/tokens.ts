@@ -3,10 +3,11 @@
 // It keeps a token no longer than the page lives and writes none to storage; the host may do so.
 
 import { callHost } from './callback.js';
-import { keepsClaims, subjectOf } from './claims.js';
+import { isIssuedHere, keepsClaims, subjectOf } from './claims.js';
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
 import type { TokenHost, TokenReason } from './options.js';
+import { underLock } from './under-lock.js';
 import { within } from './within.js';
 
 /** The host's token is no longer that of the session's user. */
@@ -90,8 +91,9 @@ export function createTokens(options: TokensOptions): Tokens {
   function adopt(refused: string, to: string): void {
     if (closed || subjectOf(to) !== userId) return;
     const from = remember(refused, to);
-    if (host.refresh !== 'tierlift' || !keepsClaims(from, to)) return;
-    callHost(() => host.onToken?.(to));
+    // A host that stores what tierlift issued has no other way to a fresh one.
+    const isStored = host.refresh === 'tierlift' || isIssuedHere(from);
+    if (isStored && keepsClaims(from, to)) callHost(() => host.onToken?.(to));
   }
 
   /** The host's own answer, unless it is what was refused, or what that one had replaced. */
@@ -135,30 +137,4 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   return { current, renew, adopt, close: () => void (closed = true) };
-}
-
-/**
- * Resolves as soon as the work is done, but holds the lock a little longer. A lock that is refused, or
- * not granted in time, is done without: two tabs may then renew the token at once.
- */
-function underLock<T>(env: TokensOptions['env'], name: string, work: () => Promise<T>): Promise<T> {
-  const { locks } = env;
-  if (!locks) return work();
-  return new Promise<T>((resolve) => {
-    let begun: Promise<T> | null = null;
-    const begin = (): Promise<T> => {
-      cancel();
-      begun ??= work();
-      resolve(begun);
-      return begun;
-    };
-    const cancel = env.setTimer(() => void begin(), limits.REFRESH_LOCK_MS_MAX);
-    const held = async (): Promise<void> => {
-      if (begun) return;
-      await begin().catch(() => undefined);
-      await new Promise<void>((release) => env.setTimer(release, limits.REFRESH_LOCK_HOLD_MS));
-    };
-    const request = async (): Promise<unknown> => locks.request(name, held);
-    request().catch(() => void begin());
-  });
 }

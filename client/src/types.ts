@@ -135,8 +135,8 @@ export interface UpgradeView<Role extends string = UserRole> {
  * Why the client cannot do its work now. `token.failed`: `getToken` threw, rejected or did not answer.
  * `token.unreadable`: it returned something other than a JWT with a `sub`. `user.mismatch`: the server
  * reported another user. `server.unreachable`: no answer, which is also how a browser reports an
- * origin that the server does not list. `server.unexpected`: an answer that is not tierlift's. The
- * rest is the code of the server's refusal.
+ * origin that the server does not list. `server.unexpected`: an answer that is not tierlift's.
+ * `base_url.invalid`: the option is no address, and the client does nothing. The rest is the code of the server's refusal.
  */
 export type TierErrorCode =
   | 'token.failed'
@@ -144,6 +144,7 @@ export type TierErrorCode =
   | 'user.mismatch'
   | 'server.unreachable'
   | 'server.unexpected'
+  | 'base_url.invalid'
   | 'token.missing'
   | 'token.invalid'
   | 'token.expired'

@@ -13,6 +13,7 @@
 //       └─────────────────────────────│ timed_out │────────────────────────────┘
 //                                     └───────────┘
 
+import type { Confirm } from './confirmer.js';
 import type { Environment } from './environment.js';
 import type { WatchOptions } from './options.js';
 import { createSchedule } from './schedule.js';
@@ -39,6 +40,8 @@ export interface UpgradeWatchOptions {
   env: Pick<Environment, 'storage' | 'now' | 'elapsed' | 'setTimer'>;
   /** GET /session; the user it returns arrives through `observe`. It never rejects. */
   poll: () => Promise<unknown>;
+  /** Has the server look the checkout up at Stripe. It never rejects. */
+  confirm: Confirm;
   store: Pick<Store, 'patch' | 'getSnapshot'>;
 }
 
@@ -132,7 +135,7 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
 
 /** The watch that this tab runs: what it is, its schedule, and who waits for its outcome. */
 function createRun(options: UpgradeWatchOptions) {
-  const { env, poll, store } = options;
+  const { env, poll, confirm, store } = options;
   const waiters = createWaiters<UpgradeOutcome>();
   const schedule = createSchedule(env, onAttempt, () => run.finish('timed_out'));
   const run = {
@@ -172,8 +175,21 @@ function createRun(options: UpgradeWatchOptions) {
 
   async function onAttempt(attempt: number): Promise<void> {
     run.show(attempt);
+    if (run.polls && (await confirmed())) return;
     // The leader polls for every tab, because the tab that began the watch may be gone.
     if (run.polls || store.getSnapshot().position !== 'follower') await poll();
+  }
+
+  /** Whether the server has just confirmed the checkout, which makes a poll needless. */
+  async function confirmed(): Promise<boolean> {
+    const { checkoutSessionId: id, startedAt } = run.watch ?? {};
+    if (!id) return false;
+    const isCurrent = (watch: Watch | null): watch is Watch => watch?.startedAt === startedAt;
+    const known = (): boolean =>
+      !isCurrent(run.watch) || !!(readWatch(options) ?? run.watch).confirmed;
+    const done = await confirm(id, known);
+    if (done && isCurrent(run.watch)) run.save({ ...run.watch, confirmed: true });
+    return done;
   }
 
   return run;

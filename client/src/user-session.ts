@@ -3,6 +3,7 @@
 
 import { createApi } from './api.js';
 import type { Api, Profile } from './api.js';
+import { createConfirmer } from './confirmer.js';
 import { createConnection } from './connection.js';
 import type { Connection } from './connection.js';
 import { createElection } from './election.js';
@@ -10,6 +11,7 @@ import type { Election } from './election.js';
 import type { Environment } from './environment.js';
 import type { Report } from './errors.js';
 import type { TierClientOptions } from './options.js';
+import type { Place } from './place.js';
 import type { Store } from './store.js';
 import { createSync } from './sync.js';
 import type { Sync } from './sync.js';
@@ -19,13 +21,6 @@ import type { Tokens } from './tokens.js';
 import type { User } from './types.js';
 import { createUpgradeWatch } from './upgrade-watch.js';
 import type { UpgradeWatch } from './upgrade-watch.js';
-
-/** Where the server is, and the name under which the tabs of one browser share things about it. */
-export interface Place {
-  baseUrl: string;
-  socketUrl: string;
-  name: string;
-}
 
 export interface UserSessionOptions {
   options: TierClientOptions;
@@ -84,7 +79,9 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
   });
   const { poll } = sync;
   const { connection, election } = createUplink(parts, post, tokens, sync);
-  const upgrade = createUpgradeWatch({ ...shared, key: `${name}:upgrade:${userId}`, poll });
+  const confirm = createConfirmer({ env, name: `${name}:confirm:${userId}`, ask: sync.confirm });
+  const key = `${name}:upgrade:${userId}`;
+  const upgrade = createUpgradeWatch({ ...shared, key, poll, confirm });
 
   function suspend(): void {
     election.leave();

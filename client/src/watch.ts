@@ -16,6 +16,8 @@ export interface Watch {
   startedAt: number;
   status: 'pending' | 'upgraded' | 'timed_out' | 'dismissed';
   paymentKnown: boolean;
+  /** Whether the server has looked its checkout up at Stripe. */
+  confirmed?: boolean;
   /** The state when it began, or null until the server has reported one. */
   before: Before | null;
 }

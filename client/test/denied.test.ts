@@ -102,7 +102,7 @@ describe('locks that are refused', () => {
       harness.server.change('u1', {});
       harness.server.setRole('u1', role(tab) === 'paid' ? 'free' : 'paid');
       const response = tab!.client.fetch('/guarded');
-      await harness.advance(limits.REFRESH_LOCK_MS_MAX + SECOND_MS);
+      await harness.advance(limits.WORK_LOCK_MS_MAX + SECOND_MS);
       expect((await response).status).toBe(200);
     }
   });

@@ -72,6 +72,29 @@ describe.each(cases)('%s', (_, code, options, fetch) => {
   });
 });
 
+describe.each(['https://', 'http://[', 'localhost:8787', 'ftp://tier.test'])(
+  'a baseUrl that is no address: %s',
+  (baseUrl) => {
+    it('is said once, and neither throws nor makes anybody wait', async () => {
+      const onError = vi.fn();
+      const tab = harness.browser.openTab('u1', { baseUrl, onError });
+      const outcome = tab.client.watchUpgrade();
+      tab.client.start()();
+      await harness.advance(MINUTE_MS);
+      const error = { code: 'base_url.invalid' };
+      expect(tab.snapshot).toMatchObject({ status: 'error', user: null, error });
+      expect(tab.warnings).toEqual([
+        `tierlift: baseUrl is no http or https address (base_url.invalid, ${baseUrl})`,
+      ]);
+      expect(onError).toHaveBeenCalledTimes(1);
+      expect(await outcome).toBe('cancelled');
+      expect(await tab.client.refreshUserProfile()).toBeNull();
+      await expect(tab.client.fetch('/guarded')).rejects.toThrow('baseUrl');
+      expect(tab.dialed).toEqual([]);
+    });
+  },
+);
+
 it('a wrong secret is said as what it is, and signs nobody out', async () => {
   harness.server.refuse('u1', 'token.invalid');
   const [tab] = await harness.openTabs(1);

@@ -152,6 +152,19 @@ describe('a stale token', () => {
     expect(onToken).not.toHaveBeenCalled();
   });
 
+  it('that tierlift issued and the host has stored is replaced there, too', async () => {
+    const host = useHost(tokenFor('u1', 0, { epoch: 0 }), {
+      onToken: (token: string) => void (host.token = token),
+    });
+    const tabs = [host.open(), host.open()];
+    await harness.advance();
+    harness.server.setRole('u1', 'paid');
+    await harness.advance(2 * SECOND_MS);
+    expect(host.token).toBe(tokenFor('u1', 1, { epoch: 0 }));
+    await harness.reload(tabs[0]!);
+    expect(harness.server.count('POST /session/refresh')).toBe(1);
+  });
+
   it.each([
     ['loses a claim', { email: 'a@b.c' }],
     ['ends sooner', { exp: 4_000_000_000 }],

@@ -60,6 +60,14 @@ function claimsOf(token: string | undefined): Claims | null {
 
 const isOver = ({ exp = Infinity }: Claims): boolean => exp * 1_000 <= Date.now();
 
+/** The refusals of POST /session/confirm. */
+const CHECKOUTS = {
+  unpaid: [409, 'checkout.unpaid'],
+  foreign: [403, 'checkout.foreign'],
+  busy: [429, 'rate.limited'],
+  away: [503, 'stripe.unavailable'],
+} as const;
+
 export class FakeServer {
   readonly accounts = new Map<string, User>();
   readonly requests: string[] = [];
@@ -77,6 +85,8 @@ export class FakeServer {
   renews = true;
   /** The roles that were reported, to whom and when. */
   readonly given: { userId: string; role: string; at: number }[] = [];
+  /** What the server says about a checkout; null where it has no key of Stripe's, and does not look. */
+  checkout: keyof typeof CHECKOUTS | 'paid' | null = null;
   delay: () => number = () => 1;
   private events = 0;
 
@@ -165,7 +175,20 @@ export class FakeServer {
       return Response.json({ accessToken, expiresIn: 3600, user: this.session(user) });
     }
     if (claims.rev < user.revocationId) return problem(401, 'token.stale');
+    if (path === '/session/confirm') return this.confirm(claims.sub);
     return Response.json(this.session(user));
+  }
+
+  /** Looks the checkout up: what it paid for is committed, and answered. */
+  private confirm(userId: string): Response {
+    const { checkout } = this;
+    if (checkout === null) return problem(404, 'route.unknown');
+    if (checkout !== 'paid') {
+      const [status, code] = CHECKOUTS[checkout];
+      return problem(status, code, checkout === 'busy' ? { 'retry-after': '20' } : {});
+    }
+    if (this.account(userId).role === 'free') this.setRole(userId, 'paid');
+    return Response.json(this.session(this.account(userId)));
   }
 
   /** The renewed token: it keeps each claim and names the current revocation id. */
@@ -182,8 +205,9 @@ export class FakeServer {
   }
 }
 
-function problem(status: number, code: string): Response {
-  return Response.json({ type: 'about:blank', title: code, status, code }, { status });
+function problem(status: number, code: string, headers: Record<string, string> = {}): Response {
+  const body = { type: 'about:blank', title: code, status, code };
+  return Response.json(body, { status, headers });
 }
 
 function sleep(ms: number): Promise<void> {

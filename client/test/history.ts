@@ -198,9 +198,12 @@ export class History {
       .catch(() => null);
   }
 
-  watch(index: number, role: string | undefined): void {
+  watch(index: number, role: string | undefined, checkoutSessionId?: string): void {
     this.watchedAt = Math.min(this.watchedAt, Date.now());
-    void this.tab(index)?.client.watchUpgrade(role === undefined ? {} : { role });
+    void this.tab(index)?.client.watchUpgrade({
+      ...(role !== undefined && { role }),
+      ...(checkoutSessionId !== undefined && { checkoutSessionId }),
+    });
   }
 
   /** The oracle: what a tab shows now must have been true since the page was opened. */

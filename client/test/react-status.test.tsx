@@ -3,10 +3,12 @@
 
 import { act, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import type { ReactNode } from 'react';
 import type { Root } from 'react-dom/client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TierProvider, UpgradeStatus } from '../src/react/index.js';
-import type { UpgradeStatusProps } from '../src/react/index.js';
+import type { RoleChange } from '../src/index.js';
+import type { ToastAdapter, UpgradeStatusProps } from '../src/react/index.js';
 import { createStubClient } from './stub-client.js';
 import type { StubClient } from './stub-client.js';
 
@@ -117,6 +119,66 @@ describe('a page that cannot know the plan', () => {
     act(() => client.patch({ status: 'ready', error: null }));
     expect(region().textContent).toBe('');
     expect(region().parentElement!.dataset.error).toBeUndefined();
+  });
+});
+
+describe('the end of a watch', () => {
+  const change = (type: 'ROLE_UPGRADED' | 'ROLE_DOWNGRADED') =>
+    ({ lastChange: { type, user: null, seenAt: 0 } as unknown as RoleChange }) as const;
+  const arrive = {
+    'with the change': () => {
+      client.patch(change('ROLE_UPGRADED'));
+      client.watch({ status: 'upgraded' });
+    },
+    'before the change': () => {
+      client.watch({ status: 'upgraded' });
+      client.patch(change('ROLE_UPGRADED'));
+    },
+  };
+
+  const renderWith = (toasts: ToastAdapter, children: ReactNode) =>
+    act(() =>
+      root.render(
+        <StrictMode>
+          <TierProvider client={client} toasts={toasts} children={children} />
+        </StrictMode>,
+      ),
+    );
+  const settle = (work: () => void) =>
+    act(async () => {
+      work();
+      await Promise.resolve();
+    });
+  const toasts = { success: vi.fn(), info: vi.fn() };
+  beforeEach(() => void vi.clearAllMocks());
+
+  it.each(Object.entries(arrive))('is announced once, by the message: %s', async (_, work) => {
+    renderWith(toasts, <UpgradeStatus />);
+    watch({ status: 'pending' });
+    await settle(() => work());
+    expect(region().textContent).toBe('Your upgrade is active.');
+    expect(toasts.success).not.toHaveBeenCalled();
+  });
+
+  it.each(Object.entries(arrive))('is a toast where there is no message: %s', async (_, work) => {
+    renderWith(toasts, <UpgradeStatus />);
+    renderWith(toasts, null);
+    watch({ status: 'pending' });
+    await settle(() => work());
+    expect(toasts.success).toHaveBeenCalledOnce();
+  });
+
+  it('hides no later change', async () => {
+    vi.useFakeTimers();
+    renderWith(toasts, <UpgradeStatus />);
+    watch({ status: 'pending' });
+    await settle(() => arrive['with the change']());
+    await settle(() => client.patch(change('ROLE_DOWNGRADED')));
+    expect(toasts.info).toHaveBeenCalledOnce();
+    vi.advanceTimersByTime(2_000);
+    await settle(() => client.patch(change('ROLE_UPGRADED')));
+    expect(toasts.success).toHaveBeenCalledOnce();
+    vi.useRealTimers();
   });
 });
 

@@ -34,6 +34,9 @@ const ofServer: fc.Arbitrary<Step>[] = [
     .boolean()
     .map((on) => step(`sockets blocked: ${on}`, (h) => void (h.server.socketsBlocked = on))),
   fc.boolean().map((on) => step(`sockets muted: ${on}`, (h) => h.mute(on))),
+  fc
+    .constantFrom('paid', 'unpaid', 'foreign', 'busy', 'away', null)
+    .map((what) => step(`a checkout is ${what}`, (h) => void (h.server.checkout = what))),
   fc.constant(step('sockets are cut', (h) => h.server.dropSockets())),
   user.map((who) => step(`${who} is signed out by the server`, (h) => h.revoke(who))),
 ];
@@ -71,6 +74,7 @@ const ofTabs: fc.Arbitrary<Step>[] = [
   fc
     .tuple(index, fc.option(role, { nil: undefined }))
     .map(([i, wanted]) => step(`tab ${i} watches for ${wanted}`, (h) => h.watch(i, wanted))),
+  index.map((i) => step(`tab ${i} is back from a checkout`, (h) => h.watch(i, undefined, 'cs_1'))),
   index.map((i) => step(`tab ${i} dismisses`, (h) => h.tab(i)?.client.dismissUpgrade())),
 ];
 

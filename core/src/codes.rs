@@ -162,10 +162,22 @@ codes! {
     TokenSessionExpired = "token.session_expired", Problem;
     /// The role has changed since the token was issued.
     TokenStale = "token.stale", Problem;
+    /// No service token was sent.
+    ServiceTokenMissing = "service_token.missing", Problem;
+    /// The service token is none of the deployment's.
+    ServiceTokenInvalid = "service_token.invalid", Problem;
     /// The issuer's key set cannot be fetched.
     KeySetUnavailable = "key_set.unavailable", Problem;
     /// The route needs a higher role.
     RoleRequired = "role.required", Problem;
+    /// The user lacks a feature.
+    FeatureRequired = "feature.required", Problem;
+    /// The policy has no such role.
+    RoleUnknown = "role.unknown", Problem;
+    /// What followed a cursor is not kept any more.
+    CursorExpired = "cursor.expired", Problem;
+    /// The query is not one that the route has.
+    QueryInvalid = "query.invalid", Problem;
     /// Tokens are issued by another issuer.
     RefreshUnavailable = "refresh.unavailable", Problem;
     /// The page's origin is not allowed.
@@ -187,6 +199,8 @@ codes! {
     DelayInvalid = "delay.invalid", Problem;
     /// Too many delayed actions of the demo are waiting.
     DelaysExhausted = "delays.exhausted", Problem;
+    /// What an operator asks for does not exist.
+    SubjectMissing = "subject.missing", ProblemAndExit;
     /// The user id is unusable.
     UserInvalid = "user.invalid", Problem;
 

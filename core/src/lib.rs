@@ -38,6 +38,7 @@ pub mod epoch;
 
 pub mod change;
 pub mod decide;
+pub mod explain;
 pub mod failure;
 pub mod ledger;
 #[cfg(any(test, feature = "model"))]

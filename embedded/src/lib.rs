@@ -8,11 +8,14 @@ pub mod db;
 mod sockets;
 
 pub mod consumer;
+mod fetcher;
 pub mod maintenance;
 mod policy_change;
 mod reconciler;
 
 mod http;
+
+mod operations;
 
 mod clock;
 mod metrics;
@@ -27,6 +30,7 @@ pub use clock::system_clock;
 pub use db::Db;
 pub use error::{OpenError, RunError};
 pub use offline::Offline;
+pub use operations::{Operator, socket_path};
 pub use policy_change::Reload;
 pub use server::Server;
 pub use settings::{Settings, Timeouts};

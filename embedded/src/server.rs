@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use tierlift_core::{
-    config::JwksUrl,
+    config::{CookieName, JwksUrl},
     limits::{CONNECTIONS_MAX, INFLIGHT_BYTES_MAX},
     ports::Stripe,
+    shared::Shared,
     stripe::signature::Secrets,
-    token::TokenKeys,
+    token::{ServiceTokens, TokenKeys},
 };
 use tierlift_ingest::{Ingest, Refusals};
 use tierlift_notifier::Origins;
-use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, jwks};
+use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, authorize, jwks, service};
 use tierlift_worker::policy_change::note_first;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
@@ -24,8 +25,10 @@ use crate::{
     consumer,
     db::Db,
     error::{OpenError, RunError},
+    fetcher,
     http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
+    operations::{self, Operator},
     policy_change::{self, Reload},
     reconciler,
     settings::{Settings, Timeouts},
@@ -43,7 +46,7 @@ use crate::{
 /// use tierlift_core::{
 ///     policy::{Policy, PolicyConfig},
 ///     stripe::signature::Secrets,
-///     token::{Secret, TokenKeys},
+///     token::{Secret, ServiceTokens, TokenKeys},
 /// };
 /// use tierlift_embedded::{Server, Settings, Timeouts, system_clock};
 ///
@@ -58,6 +61,8 @@ use crate::{
 ///     secrets: Secrets::parse("whsec_of_an_example_in_the_manual")?,
 ///     keys: TokenKeys::new(Some(Secret::new("a JWT secret of at least 32 bytes")?)),
 ///     jwks_url: None,
+///     service_tokens: ServiceTokens::default(),
+///     authorize_cookie: None,
 ///     allowed_origins: vec!["https://app.example.com".to_owned()],
 ///     clock: system_clock(),
 ///     timeouts: Timeouts::default(),
@@ -75,15 +80,20 @@ use crate::{
 /// ```
 pub struct Server {
     db: Db,
+    /// The operators' socket, until it is served.
+    operators: Option<operations::Socket>,
     access: Arc<Access<Db>>,
     sockets: Registry,
     reload: Reload,
     secrets: Secrets,
     origins: Origins,
+    service_tokens: ServiceTokens,
+    authorize_cookie: Option<CookieName>,
     timeouts: Timeouts,
     host: Router,
     hosts: Hosts,
-    reconciler: Option<reconciler::Task>,
+    /// What asks Stripe.
+    asking: Vec<reconciler::Task>,
 }
 
 impl Server {
@@ -97,6 +107,8 @@ impl Server {
             secrets,
             keys,
             jwks_url,
+            service_tokens,
+            authorize_cookie,
             allowed_origins,
             clock,
             timeouts,
@@ -109,6 +121,7 @@ impl Server {
         if !db.claim(livemode).await? {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
         }
+        let operators = operations::Socket::listen(&data);
         note_first(&db, &policy.current()).await?;
         if let Some(latest) = db.latest_commit_at().await? {
             clock.compare(latest);
@@ -117,15 +130,18 @@ impl Server {
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
         Ok(Self {
             db,
+            operators,
             access,
             sockets: Registry::default(),
             reload,
             secrets,
             origins,
+            service_tokens,
+            authorize_cookie,
             timeouts,
             host: Router::new(),
             hosts: Hosts::default(),
-            reconciler: None,
+            asking: Vec::new(),
         })
     }
 
@@ -175,11 +191,22 @@ impl Server {
 
     /// Reconciles with what Stripe lists: at once if that was never done, and then once a day.
     #[must_use]
-    pub fn with_reconciler(self, stripe: impl Stripe + 'static) -> Self {
+    pub fn with_reconciler(mut self, stripe: impl Stripe + 'static) -> Self {
         let (db, policy, clock) =
             (self.db.clone(), self.access.policy.clone(), self.access.clock.clone());
-        let task: reconciler::Task = Box::pin(reconciler::run(stripe, db, policy, clock));
-        Self { reconciler: Some(task), ..self }
+        self.asking.push(Box::pin(reconciler::run(stripe, db, policy, clock)));
+        self
+    }
+
+    /// Asks Stripe about the customers about whom the events leave something open.
+    #[must_use]
+    pub fn with_fetcher(mut self, stripe: impl Stripe + 'static) -> Self {
+        self.asking.push(Box::pin(fetcher::run(
+            stripe,
+            self.db.clone(),
+            self.access.clock.clone(),
+        )));
+        self
     }
 
     /// Serves until `shutdown` completes, and then shuts down gracefully.
@@ -189,9 +216,9 @@ impl Server {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
         let (db, sockets, timeouts) = (self.db.clone(), self.sockets.clone(), self.timeouts);
-        let mut reconciler = JoinSet::new();
-        if let Some(task) = self.reconciler.take() {
-            reconciler.spawn(task);
+        let mut asking = JoinSet::new();
+        for task in self.asking.drain(..) {
+            asking.spawn(task);
         }
         let (stop, stopping) = watch::channel(false);
         let mut consumers = self.spawn_consumers(&sockets, &stopping);
@@ -217,10 +244,11 @@ impl Server {
             }
         };
         let connections = accept_loop.run(until).await;
+        db.end_waits();
         let ended = timeout(timeouts.shutdown, async {
             connections.finish().await;
-            // The next start continues after the latest page.
-            reconciler.shutdown().await;
+            // The next start continues after the latest page, and asks about who is still due.
+            asking.shutdown().await;
             let _ = stop.send(true);
             while consumers.join_next().await.is_some() {}
             sockets.close();
@@ -244,7 +272,7 @@ impl Server {
 
     /// The tasks that run by the clock.
     fn spawn_background_tasks(
-        &self,
+        &mut self,
         sockets: &Registry,
         stopping: &watch::Receiver<bool>,
     ) -> JoinSet<()> {
@@ -261,12 +289,25 @@ impl Server {
             self.access.clock.clone(),
             stopping.clone(),
         ));
+        let operator = Operator::of_server(
+            self.db.clone(),
+            self.access.policy.clone(),
+            self.access.clock.clone(),
+            sockets.clone(),
+        );
+        if let Some(socket) = self.operators.take() {
+            tasks.spawn(operations::serve(socket, operator.router(), stopping.clone()));
+        }
         tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks
     }
 
     fn into_router(self, sockets: &Registry, connections: &Connections) -> Router {
         let Self { db, access, reload, secrets, origins, timeouts, host, .. } = self;
+        let tokens = Shared::new(self.service_tokens);
+        let changes = service::changes::router(Arc::new(db.clone()), tokens.clone());
+        let services = service::router(Arc::clone(&access), tokens);
+        let authorize = authorize::router(Arc::clone(&access), self.authorize_cookie);
         let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
             store: db.clone(),
@@ -290,6 +331,7 @@ impl Server {
                 origins,
             }),
             access,
+            doors: services.merge(changes).merge(authorize),
             operations: Arc::new(Operations {
                 queue: db,
                 sockets: sockets.clone(),

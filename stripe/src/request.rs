@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tierlift_core::{
-    id::CustomerId,
+    id::{CustomerId, PaymentId},
     limits::STRIPE_PAGE_OBJECTS_MAX,
     ports::{ListOf, StripeId},
 };
@@ -87,10 +87,11 @@ fn filtered(list: &ListOf, query: Query) -> Query {
         ListOf::Subscriptions { customer } => query
             .with("status", "all")
             .with_any("customer", customer.as_ref().map(CustomerId::as_str)),
-        ListOf::CheckoutSessions { customer } => query
+        ListOf::CheckoutSessions { customer, payment } => query
             .with("status", "complete")
             .with("expand[]", "data.line_items")
-            .with_any("customer", customer.as_ref().map(CustomerId::as_str)),
+            .with_any("customer", customer.as_ref().map(CustomerId::as_str))
+            .with_any("payment_intent", payment.as_ref().map(PaymentId::as_str)),
         ListOf::Invoices { customer } => query
             .with("status", "paid")
             .with("expand[]", "data.payments")
@@ -145,6 +146,11 @@ mod tests {
         let request = list(&ListOf::Subscriptions { customer }, Some("sub_9"));
         let target = "/v1/subscriptions?limit=100&status=all&customer=cus_1&starting_after=sub_9";
         assert_eq!((request.endpoint, &*request.target), ("/v1/subscriptions", target));
+        let payment = Some(PaymentId::new("pi_1").unwrap());
+        let target = "/v1/checkout/sessions?limit=100&status=complete&expand[]=data.line_items\
+                      &payment_intent=pi_1";
+        let request = list(&ListOf::CheckoutSessions { customer: None, payment }, None);
+        assert_eq!(request.target, target);
         let events = ListOf::Events {
             types: vec!["invoice.paid".into(), "customer.updated".into()],
             since_secs: Some(1_795_000_000),

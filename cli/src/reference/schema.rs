@@ -5,7 +5,7 @@ mod agreement;
 
 use serde_json::{Value, json};
 use tierlift_core::{
-    config::{Reconcile, StripeConfig},
+    config::{Fetch, Reconcile, StripeConfig},
     limits::{
         FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX, METADATA_KEY_BYTES_MAX,
         PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX, SESSION_DAYS_DEFAULT, SESSION_DAYS_MAX,
@@ -16,7 +16,8 @@ use tierlift_core::{
 };
 
 use crate::config::{
-    PAUSE_COLLECTION_KEYS, PLAN_KEYS, POLICY_KEYS, PURCHASES_KEYS, ROOT_KEYS, STRIPE_KEYS,
+    AUTHORIZE_KEYS, PAUSE_COLLECTION_KEYS, PLAN_KEYS, POLICY_KEYS, PURCHASES_KEYS, ROOT_KEYS,
+    STRIPE_KEYS,
 };
 
 fn schema() -> Value {
@@ -78,6 +79,7 @@ fn schema() -> Value {
                  `aud`.",
             ),
             "session_max_age_days": session_max_age_days(),
+            "authorize": authorize(),
             "plans": plans(),
             "features": features(),
             "policy": policy(&default),
@@ -98,6 +100,21 @@ fn session_max_age_days() -> Value {
         "minimum": 1,
         "maximum": SESSION_DAYS_MAX,
         "default": SESSION_DAYS_DEFAULT,
+    })
+}
+
+fn authorize() -> Value {
+    json!({
+        "description": "What GET /authorize reads, with which a proxy guards the routes behind it.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "cookie": {
+                "description": "The cookie that has the access token of a request without a bearer token.",
+                "type": "string",
+                "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+            },
+        },
     })
 }
 
@@ -269,6 +286,12 @@ fn stripe() -> Value {
                 "enum": words(Reconcile::ALL, Reconcile::as_str),
                 "default": default.reconcile.as_str(),
             },
+            "fetch": {
+                "description": "When a server asks about one customer.",
+                "type": "string",
+                "enum": words(Fetch::ALL, Fetch::as_str),
+                "default": default.fetch.as_str(),
+            },
         },
     })
 }
@@ -319,6 +342,7 @@ fn the_schema_has_exactly_the_keys_that_are_read() {
         keys
     };
     assert_eq!(keys("/properties"), sorted(ROOT_KEYS));
+    assert_eq!(keys("/properties/authorize/properties"), sorted(AUTHORIZE_KEYS));
     let plan = "/properties/plans/additionalProperties/anyOf/1/properties";
     assert_eq!(keys(plan), sorted(PLAN_KEYS));
     assert_eq!(keys("/properties/policy/properties"), sorted(POLICY_KEYS));

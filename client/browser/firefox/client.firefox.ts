@@ -1,11 +1,11 @@
-// A real Firefox: it denies storage, so that making a BroadcastChannel throws and locks are refused; and it
-// elects one tab where it does not. `make test-firefox` runs it.
+// A real Firefox: it denies storage, so that making a BroadcastChannel throws and locks are refused; where
+// it does not, it elects one tab. `make test-firefox` runs it.
 
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { PAGE } from '../embedded';
 import { DemoServer } from '../server';
 import { Firefox } from './firefox';
-import { Proxy } from './proxy';
+import { Proxy } from '../proxy';
 
 const program = process.env.FIREFOX_BIN ?? '';
 
@@ -78,4 +78,31 @@ it('two tabs that may store share one socket', async () => {
   await expect.poll(positions).toEqual(['leader', 'follower']);
   await server.simulate('firefox-3', 'upgrade');
   for (const tab of tabs) await shows(browser, tab, 'paid');
+});
+
+/** In a page of an opaque origin, Firefox refuses storage and locks, and grants a channel. */
+const OPAQUE = /^SecurityError (granted|SecurityError) SecurityError$/;
+
+it('a page of an opaque origin shows the role, and follows a webhook', async () => {
+  const browser = (firefox = await Firefox.launch(program, {}));
+  const tab = await browser.open(`${await address('firefox-4')}&sandboxed`);
+  expect(await browser.text(tab, REFUSALS)).toMatch(OPAQUE);
+  await shows(browser, tab, 'free');
+  await server.simulate('firefox-4', 'upgrade');
+  await shows(browser, tab, 'paid');
+});
+
+it.each([
+  ['its own site', '127.0.0.1'],
+  ['another site', 'localhost'],
+])('a sandboxed frame in a page of %s shows the role, and follows a webhook', async (_, host) => {
+  const browser = (firefox = await Firefox.launch(program, {}));
+  const userId = `firefox-5-${host}`;
+  const frame = encodeURIComponent(await address(userId));
+  const tab = await browser.open(`${proxy.origin(host)}/host?sandbox&frame=${frame}`);
+  const context = await browser.frameOf(tab);
+  expect(await browser.text(context, REFUSALS)).toMatch(OPAQUE);
+  await shows(browser, context, 'free');
+  await server.simulate(userId, 'upgrade');
+  await shows(browser, context, 'paid');
 });

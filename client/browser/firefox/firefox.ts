@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { WebSocket } from 'ws';
 
 const STARTUP_MS_MAX = 60_000;
+const CLOSE_MS_MAX = 10_000;
 
 interface Reply {
   id?: number;
@@ -114,11 +115,20 @@ export class Firefox {
     return result?.value ?? null;
   }
 
+  /** Goes back to the page before. */
+  async back(context: string): Promise<void> {
+    await this.send('browsingContext.traverseHistory', { context, delta: -1 });
+  }
+
+  /** Ends it in order: killed, it would leave processes behind that still write to its profile. */
   async close(): Promise<void> {
-    this.#socket?.close();
     const exited = once(this.#process, 'exit');
-    this.#process.kill('SIGKILL');
+    const kill = setTimeout(() => this.#process.kill('SIGKILL'), CLOSE_MS_MAX);
+    const message = { id: (this.#sent += 1), method: 'browser.close', params: {} };
+    this.#socket?.send(JSON.stringify(message));
     await exited;
-    rmSync(this.#profile, { recursive: true, force: true });
+    clearTimeout(kill);
+    this.#socket?.close();
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }

@@ -6,7 +6,9 @@
 import { useEffect, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import type { UpgradeView } from '../types.js';
+import { useTierClient } from './provider.js';
 import { useTierSelector } from './tier.js';
+import { useSpeaker } from './toasts.js';
 import { useTierUpgrade } from './upgrade.js';
 
 export interface UpgradeTexts {
@@ -43,6 +45,7 @@ const TEXTS: UpgradeTexts = {
 
 export function UpgradeStatus({ texts, className = 'tierlift-status' }: UpgradeStatusProps) {
   const upgrade = useTierUpgrade();
+  useSpeaker(useTierClient());
   const errorCode = useTierSelector(({ status, error }) =>
     status === 'error' ? (error?.code ?? 'unknown') : undefined,
   );

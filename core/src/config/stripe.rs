@@ -17,6 +17,8 @@ pub struct StripeConfig {
     pub share_percent: u32,
     /// Whether a server reconciles by itself.
     pub reconcile: Reconcile,
+    /// When a server asks about one customer.
+    pub fetch: Fetch,
 }
 
 impl Default for StripeConfig {
@@ -25,6 +27,7 @@ impl Default for StripeConfig {
             api_base: ApiBase::default(),
             share_percent: STRIPE_SHARE_PERCENT_DEFAULT,
             reconcile: Reconcile::Daily,
+            fetch: Fetch::WhenNeeded,
         }
     }
 }
@@ -99,6 +102,46 @@ impl fmt::Display for Reconcile {
 }
 
 impl FromStr for Reconcile {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let known = Self::ALL.iter().copied().find(|word| word.as_str() == text);
+        known.ok_or_else(|| ValueError::Word { value: text.to_owned(), allowed: Self::FORMAT })
+    }
+}
+
+/// When a server with a key asks about one customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetch {
+    /// When the events leave something open.
+    WhenNeeded,
+    /// Never.
+    Never,
+}
+
+impl Fetch {
+    /// Every value.
+    pub const ALL: &[Self] = &[Self::WhenNeeded, Self::Never];
+    /// The format, for error messages.
+    pub const FORMAT: &str = "\"when_needed\" or \"never\"";
+
+    /// The word in a configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WhenNeeded => "when_needed",
+            Self::Never => "never",
+        }
+    }
+}
+
+impl fmt::Display for Fetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Fetch {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {

@@ -3,9 +3,11 @@
 //!
 //! Only tierlift's types cross a port. Every call is safe to repeat.
 
+mod change_log;
 mod dead_letters;
 mod enqueue;
 mod fetch;
+mod operations;
 mod queue;
 mod reconciliation;
 mod scan;
@@ -15,9 +17,11 @@ mod store;
 mod stripe;
 mod waiting;
 
+pub use change_log::{ChangeLog, Cursor, CursorError, LoggedChange};
 pub use dead_letters::{DeadLetter, DeadLetters, Depth};
 pub use enqueue::{Enqueue, Enqueued, Group, Message, QueueError};
 pub use fetch::{Due, FetchList};
+pub use operations::{Discarded, LedgerFilter, Note, Operations};
 pub use queue::{Delivery, Queue, Receipt};
 pub use reconciliation::ReconciliationRecord;
 pub use scan::{Page, PolicyRecord, PolicyState, Progress, Scan};

@@ -4,7 +4,7 @@
 //! An answer is the JSON of one object, as Stripe wrote it, and the window of Stripe's seconds in which it was
 //! true: all that an [observation](crate::stripe::observation) needs.
 
-use std::{fmt, future::Future, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use super::scan::Page;
 use crate::{
@@ -87,10 +87,12 @@ pub enum ListOf {
     },
     /// Customers. Deleted ones are in no list.
     Customers,
-    /// Completed Checkout Sessions with their line items: of one customer, or all.
+    /// Completed Checkout Sessions with their line items: of one customer or one payment, or all.
     CheckoutSessions {
         /// The customer.
         customer: Option<CustomerId>,
+        /// The payment.
+        payment: Option<PaymentId>,
     },
     /// Refunds, with their charges.
     Refunds,
@@ -122,7 +124,7 @@ impl ListOf {
     pub const fn customer(&self) -> Option<&CustomerId> {
         match self {
             Self::Subscriptions { customer }
-            | Self::CheckoutSessions { customer }
+            | Self::CheckoutSessions { customer, .. }
             | Self::Invoices { customer } => customer.as_ref(),
             Self::Customers
             | Self::Refunds
@@ -189,7 +191,7 @@ impl StripeError {
         }
     }
 
-    /// Time to wait before it is asked again, as far as it is known.
+    /// When Stripe can be asked again, if it says so.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -221,6 +223,21 @@ pub trait Stripe: Send + Sync {
         list: &ListOf,
         after: Option<&str>,
     ) -> impl Future<Output = Result<Page<Answer>, StripeError>> + Send;
+}
+
+/// Several who ask share one.
+impl<T: Stripe> Stripe for Arc<T> {
+    fn retrieve(&self, id: &StripeId) -> impl Future<Output = Result<Answer, StripeError>> + Send {
+        T::retrieve(self, id)
+    }
+
+    fn list(
+        &self,
+        list: &ListOf,
+        after: Option<&str>,
+    ) -> impl Future<Output = Result<Page<Answer>, StripeError>> + Send {
+        T::list(self, list, after)
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,11 @@ use super::query::Query;
 const COLLECTIONS: &[(&str, &str, &[&str])] = &[
     ("/v1/subscriptions", "subscription", &["customer", "status"]),
     ("/v1/customers", "customer", &["email"]),
-    ("/v1/checkout/sessions", "checkout.session", &["customer", "status", "subscription"]),
+    (
+        "/v1/checkout/sessions",
+        "checkout.session",
+        &["customer", "status", "subscription", "payment_intent"],
+    ),
     ("/v1/refunds", "refund", &["charge"]),
     ("/v1/disputes", "dispute", &["charge"]),
     ("/v1/charges", "charge", &["customer"]),
@@ -159,7 +163,7 @@ fn matches(object: &Value, query: &Query) -> bool {
     let created = since.is_none_or(|since| object["created"].as_i64() >= Some(since));
     let failed = object["pending_webhooks"].as_i64() > Some(0);
     let delivered = query.get("delivery_success").is_none_or(|value| failed == (value == "false"));
-    let plain = ["customer", "subscription", "charge", "product", "email"];
+    let plain = ["customer", "subscription", "charge", "product", "email", "payment_intent"];
     let deleted = object["deleted"] == true;
     plain.into_iter().all(is) && status && active && kind && created && delivered && !deleted
 }

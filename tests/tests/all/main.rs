@@ -9,6 +9,8 @@ mod crash;
 mod data_file;
 mod dependencies;
 mod docs;
+mod doors;
+mod fetch;
 mod floods;
 mod http;
 mod items;

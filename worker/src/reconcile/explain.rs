@@ -14,7 +14,7 @@ use tierlift_core::{
     stripe::catalog,
 };
 
-use super::{Error, ask::patiently};
+use super::{Error, patience::patiently};
 
 #[derive(Deserialize)]
 struct Event {

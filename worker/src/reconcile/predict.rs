@@ -15,7 +15,7 @@ use tierlift_core::{
 /// What an observation would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Prediction {
-    /// Nothing that is shown to anybody.
+    /// Nothing that anybody would notice.
     Right,
     /// An account changes.
     Fixes,

@@ -18,7 +18,7 @@ use tierlift_core::{
 };
 use tokio::time::sleep;
 
-use super::{Error, Prediction, ask::patiently, explain::explain, predict};
+use super::{Error, Prediction, explain::explain, patience::patiently, predict};
 
 /// What a reconciliation works with.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ where
         let list = match place.list {
             Listed::Customers => ListOf::Customers,
             Listed::Subscriptions => ListOf::Subscriptions { customer: None },
-            Listed::CheckoutSessions => ListOf::CheckoutSessions { customer: None },
+            Listed::CheckoutSessions => ListOf::CheckoutSessions { customer: None, payment: None },
             Listed::Refunds => ListOf::Refunds,
             Listed::Disputes => ListOf::Disputes,
         };
@@ -170,7 +170,7 @@ fn note(prediction: Prediction, message: &Message, answer: &Answer, report: &mut
 /// Where a list goes on, or the next one begins.
 fn following(place: &Place, after: Option<String>) -> Option<Place> {
     match after {
-        Some(after) => Some(Place { list: place.list, after: Some(after) }),
+        Some(after) => Some(Place { after: Some(after), ..place.clone() }),
         None => place.list.next().map(|list| Place { list, after: None }),
     }
 }

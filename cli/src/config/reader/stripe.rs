@@ -1,6 +1,6 @@
 //! How Stripe's API is asked: `[stripe]`.
 
-use tierlift_core::config::{ApiBase, Key, Reconcile, StripeConfig, ValueError};
+use tierlift_core::config::{ApiBase, Fetch, Key, Reconcile, StripeConfig, ValueError};
 
 use super::{Reader, values::TomlValue};
 use crate::config::STRIPE_KEYS;
@@ -15,6 +15,7 @@ impl Reader<'_> {
                 "reconcile" => {
                     self.text(&Key::Reconcile, Reconcile::FORMAT, value, &mut to.reconcile);
                 }
+                "fetch" => self.text(&Key::Fetch, Fetch::FORMAT, value, &mut to.fetch),
                 _ => self.unknown(name, "in [stripe]", STRIPE_KEYS),
             }
         }

@@ -1,4 +1,4 @@
-//! Limits of asking Stripe, and of a reconciliation.
+//! Limits of what is asked of Stripe's API.
 
 /// Objects of a page, which is as many as Stripe sends (<https://docs.stripe.com/api/pagination>).
 pub const STRIPE_PAGE_OBJECTS_MAX: usize = 100;
@@ -45,3 +45,13 @@ pub const RECONCILED_LISTED_MAX: usize = 1_000;
 pub const RECONCILE_EVENT_PAGES_MAX: u64 = 100;
 /// Types that a list of events can be asked for (<https://docs.stripe.com/api/events/list>).
 pub const STRIPE_EVENT_TYPES_MAX: usize = 20;
+/// Time between two rounds of asking about what is unclear, in seconds.
+pub const FETCH_INTERVAL_SECS: u64 = 5;
+/// Customers about whom Stripe is asked in one round.
+pub const FETCHES_PER_ROUND_MAX: usize = 50;
+/// Customers about whom it was asked, and who are still due, that a process remembers.
+pub const FETCHES_REMEMBERED_MAX: usize = 1_000;
+/// Time before it is asked about one of them again, in seconds; it doubles each time.
+pub const FETCH_AGAIN_SECS_MIN: i64 = 30;
+/// Longest time before it is asked again, in seconds.
+pub const FETCH_AGAIN_SECS_MAX: i64 = 86_400;

@@ -6,7 +6,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { PAGE, embeddedPage } from '../embedded';
+import { PAGE, embeddedPage } from './embedded';
 
 export class Proxy {
   readonly #server: Server;
@@ -18,19 +18,29 @@ export class Proxy {
     this.#page = page;
     this.#server = createServer((incoming, outgoing) => {
       const { pathname, searchParams } = new URL(incoming.url ?? '/', this.#target);
+      const sandbox = searchParams.has('sandbox') ? 'sandbox="allow-scripts"' : '';
       const pages: Record<string, string> = {
         [PAGE]: this.#page,
-        '/host': `<!doctype html><iframe src="${searchParams.get('frame')}"></iframe>`,
+        '/host': `<!doctype html><iframe ${sandbox} src="${searchParams.get('frame')}"></iframe>`,
       };
       const body = pages[pathname];
       if (body !== undefined) {
-        outgoing.writeHead(200, { 'content-type': 'text/html' }).end(body);
+        // With this policy the page itself has an opaque origin.
+        const policy = searchParams.has('sandboxed') && {
+          'content-security-policy': 'sandbox allow-scripts',
+        };
+        outgoing.writeHead(200, { 'content-type': 'text/html', ...policy }).end(body);
         return;
       }
       const { method, url: path } = incoming;
       const passed = request(this.#target, { method, path, headers: this.#headers(incoming) });
       passed.on('response', (response) => {
-        outgoing.writeHead(response.statusCode ?? 502, response.headers);
+        // An opaque origin is none that a server could list.
+        const opaque = incoming.headers.origin === 'null';
+        outgoing.writeHead(response.statusCode ?? 502, {
+          ...response.headers,
+          ...(opaque && { 'access-control-allow-origin': '*' }),
+        });
         response.pipe(outgoing);
       });
       passed.on('error', () => outgoing.destroy());
