@@ -14,6 +14,7 @@ mod error;
 mod guard;
 pub mod jwks;
 mod keyring;
+pub mod openapi;
 mod route;
 pub mod service;
 

@@ -28,5 +28,9 @@ pub(super) const fn variable(key: &Key) -> &'static str {
         Key::Purchases | Key::PurchaseRefund => "TIERLIFT_PURCHASE_REFUND",
         Key::PurchaseDispute => "TIERLIFT_PURCHASE_DISPUTE",
         Key::Stack => "TIERLIFT_PURCHASE_STACK",
+        Key::Stripe | Key::ApiBase => "TIERLIFT_STRIPE_API_BASE",
+        Key::SharePercent => "TIERLIFT_STRIPE_SHARE_PERCENT",
+        Key::Reconcile => "TIERLIFT_STRIPE_RECONCILE",
+        Key::Fetch => "TIERLIFT_STRIPE_FETCH",
     }
 }

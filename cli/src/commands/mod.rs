@@ -9,6 +9,7 @@ mod dead_letters;
 mod event;
 mod explain;
 mod grant;
+mod doctor;
 mod import;
 mod link;
 mod pause;
@@ -74,6 +75,7 @@ pub(crate) enum Command {
     Resume(pause::Args),
     Audit(audit::Args),
     Backup(backup::Args),
+    Doctor(doctor::Args),
     Import(import::Args),
     Reconcile(import::ReconcileArgs),
     Check(check::Args),
@@ -98,6 +100,7 @@ impl Command {
             Self::Resume(args) => pause::run(&args, false),
             Self::Audit(args) => audit::run(&args),
             Self::Backup(args) => backup::run(&args),
+            Self::Doctor(args) => doctor::run(&args),
             Self::Import(args) => import::run(&args),
             Self::Reconcile(args) => import::run_reconcile(&args),
             Self::Check(args) => check::run(&args),

@@ -110,6 +110,7 @@ fn document() -> Value {
             "/readyz": { "get": ready() },
             "/metrics": { "get": metrics() },
             (format!("{PAGES_PATH}{{code}}")): { "get": page() },
+            "/openapi.json": { "get": description() },
             "/authorize": { "get": hosts::authorize() },
             "/v1/users/{id}": { "get": hosts::user() },
             "/v1/users:batch": { "post": hosts::batch() },
@@ -230,6 +231,11 @@ fn ready() -> Value {
 fn metrics() -> Value {
     let success = response("Prometheus text", "text/plain", &json!({ "type": "string" }));
     operation("getMetrics", "Get metrics", (200, success), QUEUE)
+}
+
+fn description() -> Value {
+    let success = response("This document", "application/json", &json!({ "type": "object" }));
+    operation("getDescription", "Describe the routes", (200, success), &[])
 }
 
 fn page() -> Value {

@@ -65,6 +65,7 @@ pub(crate) fn router<Q: Enqueue + 'static, S: Store + 'static>(state: RouterStat
         .merge(session.layer(cors))
         .merge(state.doors.layer(from_fn(within_request_timeout)))
         .merge(tierlift_session::codes::router())
+        .merge(tierlift_session::openapi::router())
         .merge(socket::router(state.web_socket))
         .merge(operations::router(state.operations))
         .merge(host)

@@ -214,6 +214,14 @@ async fn a_proxy_is_told_whom_to_let_pass() {
     ask("role=paid", ("cookie", &cookie)).await.assert(403, "role.required");
 }
 
+#[tokio::test]
+async fn a_server_describes_its_routes() {
+    let server = TestServer::start().await;
+    let answer = server.send(Request::new("GET", "/openapi.json")).await;
+    answer.assert(200, "");
+    assert!(answer.json()["paths"]["/v1/changes"]["get"].is_object());
+}
+
 /// The users and revocation ids of an answer's changes, and its cursor.
 fn changes(answer: &Response) -> (Vec<(String, u64)>, String) {
     answer.assert(200, "");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tierlift_core::{
-    observation::{Because, FetchReason},
+    observation::FetchReason,
     ports::{DeadLetters as _, Enqueue as _, FetchList as _, Group, Message, Store as _},
     stripe::event::Type,
     time::Timestamp,
@@ -59,17 +59,15 @@ impl Shop {
             trace: None,
             body: body.to_string().into(),
         };
-        let enqueued = self.offline.db().enqueue(message);
-        let (enqueued, left) = self.offline.apply_during(enqueued).await.unwrap();
-        enqueued.unwrap();
-        assert_eq!(left, 0);
+        self.offline.db().enqueue(message).await.unwrap();
+        assert_eq!(self.offline.drain().await.unwrap(), 0);
     }
 
     /// One round, whose answers are applied.
     async fn fetch(&mut self) -> Result<usize, Error> {
         let (clock, db) = (self.clock.clock(), self.offline.db());
-        let round = self.fetcher.fetch_due(&self.client, db, &clock);
-        let (count, left) = self.offline.apply_during(round).await.unwrap();
+        let count = self.fetcher.fetch_due(&self.client, db, &clock).await;
+        let left = self.offline.drain().await.unwrap();
         assert_eq!((left, db.depth().await.unwrap().dead), (0, 0));
         count
     }
