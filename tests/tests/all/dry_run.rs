@@ -1,4 +1,4 @@
-//! A dry run is exact: what is said of a dead letter is what a redrive then does, in generated histories whose
+//! A dry run is exact: what is said about a dead letter is what a redrive then does, in generated histories whose
 //! plan map was wrong at first.
 
 use std::time::Duration;
