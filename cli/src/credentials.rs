@@ -13,7 +13,12 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use tierlift_core::{codes::Code, limits::JWT_SECRET_BYTES_MIN, stripe::signature::Secrets, token};
+use tierlift_core::{
+    codes::Code, limits::JWT_SECRET_BYTES_MIN, stripe::signature::Secrets, token,
+    token::ServiceTokens,
+};
+
+use tierlift_stripe::{Key, KeyError};
 
 use crate::error::Problem;
 
@@ -23,6 +28,11 @@ pub(crate) const DEMO_WEBHOOK_SECRET: &str = "whsec_demo";
 pub(crate) const WEBHOOK_SECRET_VAR: &str = "STRIPE_WEBHOOK_SECRET";
 /// Environment variable of the token secret.
 pub(crate) const JWT_SECRET_VAR: &str = "TIERLIFT_JWT_SECRET";
+
+/// Environment variable of the service tokens.
+pub(crate) const SERVICE_TOKENS_VAR: &str = "TIERLIFT_SERVICE_TOKENS";
+/// Environment variable of the key of Stripe's API.
+pub(crate) const API_KEY_VAR: &str = "STRIPE_API_KEY";
 
 /// The value of a variable, if it is set and not blank.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -102,6 +112,20 @@ pub(crate) fn jwt_secret(
     }
 }
 
+/// The tokens of the host's services; none if the variable is not set.
+pub(crate) fn service_tokens(list: &str) -> Result<ServiceTokens, Problem> {
+    ServiceTokens::parse(list).map_err(|error| {
+        Problem::new(Code::SecretInvalid, format!("{SERVICE_TOKENS_VAR}: {error}"))
+    })
+}
+
+/// The key of Stripe's API, if it is set. It is of the deployment's mode.
+pub(crate) fn api_key(key: Option<&str>, livemode: bool) -> Result<Option<Key>, Problem> {
+    let checked = |text| Key::parse(text).and_then(|key| key.of_mode(livemode));
+    let problem = |error: KeyError| Problem::new(error.code(), format!("{API_KEY_VAR} {error}"));
+    key.map(checked).transpose().map_err(problem)
+}
+
 /// The token secret of a demo: the one beside the data file, or a new one.
 pub(crate) fn demo_jwt_secret(data: &Path) -> anyhow::Result<String> {
     let path = demo_jwt_secret_path(data);
@@ -164,6 +188,19 @@ mod tests {
         assert!(jwt_secret(Some(good), false).unwrap().is_some());
         assert!(jwt_secret(Some(&format!("another {good},{good}")), false).unwrap().is_some());
         assert!(error(Some(&"x".repeat(32)), false).contains("is a placeholder"));
+    }
+
+    #[test]
+    fn a_key_of_the_other_mode_is_refused() {
+        let code = |key, livemode| api_key(key, livemode).map(|_| ()).map_err(|error| error.code);
+        assert_eq!(code(None, true), Ok(()));
+        assert_eq!(code(Some("rk_live_123"), true), Ok(()));
+        assert_eq!(code(Some("rk_test_123"), true), Err(Code::StripeWrongMode));
+        assert_eq!(code(Some("sk_live_123"), false), Err(Code::StripeWrongMode));
+        assert_eq!(code(Some("pk_live_123"), true), Err(Code::SecretInvalid));
+        let error = api_key(Some("rk_live_123"), false).unwrap_err().message;
+        assert!(error.contains("STRIPE_API_KEY is a key of live mode"), "{error}");
+        assert!(!error.contains("123"), "{error}");
     }
 
     #[test]

@@ -9,9 +9,13 @@ mod limits;
 mod config;
 mod credentials;
 mod log;
+mod stripe;
 mod webhooks;
 
 mod demo;
+
+mod operator;
+mod print_line;
 
 mod commands;
 #[cfg(test)]

@@ -207,7 +207,7 @@ impl Account {
     }
 
     /// The next time at which an entitlement stops giving access.
-    fn next_expiry(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn next_expiry(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
         let passes = self.stacked_passes(policy);
         let all = self.grants.values().flat_map(Grant::entitlements).chain(&passes);
         all.filter_map(|entitlement| entitlement.access_until).filter(|until| *until > now).min()

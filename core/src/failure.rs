@@ -4,7 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{codes::Code, limits::ERROR_TEXT_BYTES_MAX, time::Timestamp};
+use crate::{
+    codes::Code,
+    limits::{ERROR_TEXT_BYTES_MAX, FAILURES_KEPT_MAX},
+    time::Timestamp,
+};
 
 /// One failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +29,23 @@ impl Failure {
     }
 }
 
+/// An earlier failed attempt, as its record keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAttempt {
+    /// Time of the failure.
+    pub at: Timestamp,
+    /// Its cause.
+    pub cause: Code,
+    /// The error message.
+    pub error: String,
+}
+
 /// The record of a message's failed attempts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRecord {
     /// The latest cause.
     pub cause: Code,
-    /// Failed attempts so far.
+    /// Failed attempts since it was queued or last redriven.
     pub attempts: u32,
     /// Time of the first failure.
     pub first_at: Timestamp,
@@ -38,6 +53,10 @@ pub struct FailureRecord {
     pub last_at: Timestamp,
     /// The latest error message.
     pub last_error: String,
+    /// The failures before the latest one, oldest first, those before a redrive included. Of many, the first
+    /// and the newest are kept: at most [`FAILURES_KEPT_MAX`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub earlier: Vec<FailedAttempt>,
 }
 
 impl FailureRecord {
@@ -50,6 +69,45 @@ impl FailureRecord {
             first_at: known.map_or(now, |known| known.first_at),
             last_at: now,
             last_error: failure.error,
+            earlier: known.map(Self::all).unwrap_or_default(),
         }
+    }
+
+    /// The record of a message that is redriven: it begins with no attempts, and keeps what failed before.
+    #[must_use]
+    pub fn redriven(self) -> Self {
+        Self { attempts: 0, ..self }
+    }
+
+    /// Every failure that is kept, oldest first.
+    fn all(&self) -> Vec<FailedAttempt> {
+        let mut all = self.earlier.clone();
+        let error = self.last_error.clone();
+        all.push(FailedAttempt { at: self.last_at, cause: self.cause, error });
+        if all.len() > FAILURES_KEPT_MAX {
+            all.remove(1);
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_keeps_the_first_and_the_newest_failures_through_redrives() {
+        let mut record: Option<FailureRecord> = None;
+        for n in 0..FAILURES_KEPT_MAX + 5 {
+            let failure = Failure::new(Code::PlanUnmapped, &n);
+            let now = Timestamp::from_secs(i64::try_from(n).unwrap());
+            record = Some(FailureRecord::after(record.as_ref(), failure, now).redriven());
+        }
+        let record = record.unwrap();
+        let errors: Vec<_> = record.earlier.iter().map(|attempt| attempt.error.as_str()).collect();
+        assert_eq!((record.attempts, record.first_at), (0, Timestamp::from_secs(0)));
+        assert_eq!(errors.len(), FAILURES_KEPT_MAX);
+        assert_eq!((errors[0], errors[1], errors[2]), ("0", "5", "6"));
+        assert_eq!(record.last_error, (FAILURES_KEPT_MAX + 4).to_string());
     }
 }

@@ -85,6 +85,20 @@ system_events! {
     TokensRevoked = "tierlift.tokens.revoked",
     /// The policy changed, and with it what a customer earns or what an account is.
     PolicyChanged = "tierlift.policy.changed",
+    /// An operator had dead letters redriven.
+    Redriven = "tierlift.dead_letters.redriven",
+    /// An operator discarded a dead letter.
+    Discarded = "tierlift.dead_letter.discarded",
+    /// An operator made a discarded message a dead letter again.
+    Undiscarded = "tierlift.dead_letter.undiscarded",
+    /// An operator wrote a note on a group of dead letters.
+    Noted = "tierlift.dead_letters.noted",
+    /// An operator linked a customer, subscription or purchase to a user, or removed that link.
+    Linked = "tierlift.owner.linked",
+    /// An operator paused the worker.
+    Paused = "tierlift.worker.paused",
+    /// An operator let the worker go on.
+    Resumed = "tierlift.worker.resumed",
     /// The clock had been ahead, and what was decided by it is decided again.
     ClockCorrected = "tierlift.clock.corrected",
 }
@@ -217,6 +231,14 @@ impl LedgerEntry {
     ) -> Option<Self> {
         let event = system_event_id(kind, subject, number)?;
         Some(Self::new(event, EntryKind::System(kind), now))
+    }
+
+    /// The row of an operator's act on a subject. `None` if the subject makes no event id.
+    #[must_use]
+    pub fn for_act(kind: SystemEvent, subject: &str, act: Act, now: Timestamp) -> Option<Self> {
+        let number = now.as_micros().unsigned_abs();
+        let entry = Self::for_system_event(kind, subject, number, now)?;
+        Some(Self { act: Some(act), ..entry })
     }
 
     const fn new(event: EventId, kind: EntryKind, now: Timestamp) -> Self {

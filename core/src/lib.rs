@@ -38,10 +38,12 @@ pub mod epoch;
 
 pub mod change;
 pub mod decide;
+pub mod explain;
 pub mod failure;
 pub mod ledger;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
+pub mod reconciliation;
 
 pub mod token;
 pub mod wire;

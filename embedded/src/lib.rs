@@ -8,25 +8,35 @@ pub mod db;
 mod sockets;
 
 pub mod consumer;
+mod fetcher;
 pub mod maintenance;
 mod policy_change;
+mod reconciler;
 
 mod http;
+
+mod operations;
 
 mod clock;
 mod metrics;
 mod stop;
 
 mod error;
+mod offline;
 mod server;
 mod settings;
 
 pub use clock::system_clock;
 pub use db::Db;
 pub use error::{OpenError, RunError};
+pub use offline::Offline;
+pub use operations::{Operator, socket_path};
 pub use policy_change::Reload;
 pub use server::Server;
 pub use settings::{Settings, Timeouts};
 pub use sockets::{Handle, Registry};
 pub use tierlift_notifier::revoke;
-pub use tierlift_worker::policy_change::{Difference, Preview, preview};
+pub use tierlift_worker::{
+    policy_change::{Difference, Preview, preview},
+    reconcile,
+};

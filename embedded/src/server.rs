@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use tierlift_core::{
-    config::JwksUrl,
+    config::{CookieName, JwksUrl},
     limits::{CONNECTIONS_MAX, INFLIGHT_BYTES_MAX},
+    ports::Stripe,
+    shared::Shared,
     stripe::signature::Secrets,
-    token::TokenKeys,
+    token::{ServiceTokens, TokenKeys},
 };
 use tierlift_ingest::{Ingest, Refusals};
 use tierlift_notifier::Origins;
-use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, jwks};
+use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, authorize, jwks, service};
 use tierlift_worker::policy_change::note_first;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
@@ -23,9 +25,12 @@ use crate::{
     consumer,
     db::Db,
     error::{OpenError, RunError},
+    fetcher,
     http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
+    operations::{self, Operator},
     policy_change::{self, Reload},
+    reconciler,
     settings::{Settings, Timeouts},
     sockets::{Registry, SocketContext},
 };
@@ -41,7 +46,7 @@ use crate::{
 /// use tierlift_core::{
 ///     policy::{Policy, PolicyConfig},
 ///     stripe::signature::Secrets,
-///     token::{Secret, TokenKeys},
+///     token::{Secret, ServiceTokens, TokenKeys},
 /// };
 /// use tierlift_embedded::{Server, Settings, Timeouts, system_clock};
 ///
@@ -56,6 +61,8 @@ use crate::{
 ///     secrets: Secrets::parse("whsec_of_an_example_in_the_manual")?,
 ///     keys: TokenKeys::new(Some(Secret::new("a JWT secret of at least 32 bytes")?)),
 ///     jwks_url: None,
+///     service_tokens: ServiceTokens::default(),
+///     authorize_cookie: None,
 ///     allowed_origins: vec!["https://app.example.com".to_owned()],
 ///     clock: system_clock(),
 ///     timeouts: Timeouts::default(),
@@ -73,14 +80,20 @@ use crate::{
 /// ```
 pub struct Server {
     db: Db,
+    /// The operators' socket, until it is served.
+    operators: Option<operations::Socket>,
     access: Arc<Access<Db>>,
     sockets: Registry,
     reload: Reload,
     secrets: Secrets,
     origins: Origins,
+    service_tokens: ServiceTokens,
+    authorize_cookie: Option<CookieName>,
     timeouts: Timeouts,
     host: Router,
     hosts: Hosts,
+    /// What asks Stripe.
+    asking: Vec<reconciler::Task>,
 }
 
 impl Server {
@@ -94,6 +107,8 @@ impl Server {
             secrets,
             keys,
             jwks_url,
+            service_tokens,
+            authorize_cookie,
             allowed_origins,
             clock,
             timeouts,
@@ -106,6 +121,7 @@ impl Server {
         if !db.claim(livemode).await? {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
         }
+        let operators = operations::Socket::listen(&data);
         note_first(&db, &policy.current()).await?;
         if let Some(latest) = db.latest_commit_at().await? {
             clock.compare(latest);
@@ -114,14 +130,18 @@ impl Server {
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
         Ok(Self {
             db,
+            operators,
             access,
             sockets: Registry::default(),
             reload,
             secrets,
             origins,
+            service_tokens,
+            authorize_cookie,
             timeouts,
             host: Router::new(),
             hosts: Hosts::default(),
+            asking: Vec::new(),
         })
     }
 
@@ -169,13 +189,37 @@ impl Server {
         Self { hosts: Hosts::only(names), ..self }
     }
 
+    /// Reconciles with what Stripe lists: at once if that was never done, and then once a day.
+    #[must_use]
+    pub fn with_reconciler(mut self, stripe: impl Stripe + 'static) -> Self {
+        let (db, policy, clock) =
+            (self.db.clone(), self.access.policy.clone(), self.access.clock.clone());
+        self.asking.push(Box::pin(reconciler::run(stripe, db, policy, clock)));
+        self
+    }
+
+    /// Asks Stripe about the customers about whom the events leave something open.
+    #[must_use]
+    pub fn with_fetcher(mut self, stripe: impl Stripe + 'static) -> Self {
+        self.asking.push(Box::pin(fetcher::run(
+            stripe,
+            self.db.clone(),
+            self.access.clock.clone(),
+        )));
+        self
+    }
+
     /// Serves until `shutdown` completes, and then shuts down gracefully.
     pub async fn run(
-        self,
+        mut self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
         let (db, sockets, timeouts) = (self.db.clone(), self.sockets.clone(), self.timeouts);
+        let mut asking = JoinSet::new();
+        for task in self.asking.drain(..) {
+            asking.spawn(task);
+        }
         let (stop, stopping) = watch::channel(false);
         let mut consumers = self.spawn_consumers(&sockets, &stopping);
         let mut background_tasks = self.spawn_background_tasks(&sockets, &stopping);
@@ -200,8 +244,11 @@ impl Server {
             }
         };
         let connections = accept_loop.run(until).await;
+        db.end_waits();
         let ended = timeout(timeouts.shutdown, async {
             connections.finish().await;
+            // The next start continues after the latest page, and asks about who is still due.
+            asking.shutdown().await;
             let _ = stop.send(true);
             while consumers.join_next().await.is_some() {}
             sockets.close();
@@ -225,7 +272,7 @@ impl Server {
 
     /// The tasks that run by the clock.
     fn spawn_background_tasks(
-        &self,
+        &mut self,
         sockets: &Registry,
         stopping: &watch::Receiver<bool>,
     ) -> JoinSet<()> {
@@ -242,12 +289,25 @@ impl Server {
             self.access.clock.clone(),
             stopping.clone(),
         ));
+        let operator = Operator::of_server(
+            self.db.clone(),
+            self.access.policy.clone(),
+            self.access.clock.clone(),
+            sockets.clone(),
+        );
+        if let Some(socket) = self.operators.take() {
+            tasks.spawn(operations::serve(socket, operator.router(), stopping.clone()));
+        }
         tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks
     }
 
     fn into_router(self, sockets: &Registry, connections: &Connections) -> Router {
         let Self { db, access, reload, secrets, origins, timeouts, host, .. } = self;
+        let tokens = Shared::new(self.service_tokens);
+        let changes = service::changes::router(Arc::new(db.clone()), tokens.clone());
+        let services = service::router(Arc::clone(&access), tokens);
+        let authorize = authorize::router(Arc::clone(&access), self.authorize_cookie);
         let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
             store: db.clone(),
@@ -271,6 +331,7 @@ impl Server {
                 origins,
             }),
             access,
+            doors: services.merge(changes).merge(authorize),
             operations: Arc::new(Operations {
                 queue: db,
                 sockets: sockets.clone(),

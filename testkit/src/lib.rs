@@ -17,6 +17,8 @@ pub mod model;
 mod object;
 pub mod random;
 pub mod storm;
+#[cfg(feature = "stripe_api")]
+pub mod stripe_api;
 mod subscription;
 pub mod webhook;
 #[cfg(any(test, feature = "model"))]

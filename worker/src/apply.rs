@@ -11,7 +11,7 @@ use tierlift_core::{
     policy::Policy,
     ports::{Delivery, Message, Store, StoreError},
     stripe::event::Event,
-    time::Clock,
+    time::{Clock, Timestamp},
 };
 
 use crate::{Committed, Done, Verdict, conflict_delay_ms};
@@ -23,19 +23,67 @@ pub async fn apply<S: Store>(
     delivery: &Delivery,
     clock: &Clock,
 ) -> Verdict {
-    let message = &delivery.message;
-    let (id, keys) = (message.event.clone(), &policy.user_id_keys);
-    let event = match Event::parse(id, message.kind, &message.body, keys) {
+    let event = match read(&delivery.message, policy) {
         Ok(event) => event,
-        Err(error) => return Verdict::Park(Failure::new(error.code(), &error)),
+        Err(failure) => return Verdict::Park(failure),
     };
-    if let Err(failure) = check_created(&event, message) {
-        return Verdict::Park(failure);
-    }
     match attempt_commits(store, policy, &event, delivery, clock).await {
         Ok(verdict) => verdict,
         // The store is unavailable, or other writers are faster: neither is about this event.
         Err(error) => Verdict::after_outage(failure(&error), delivery),
+    }
+}
+
+/// Decides on a message as [`apply`] would, and commits nothing. It says what would become of the message if
+/// it were applied now.
+pub async fn decide_only<S: Store>(
+    store: &S,
+    policy: &Policy,
+    message: &Message,
+    now: Timestamp,
+) -> Result<Decision, StoreError> {
+    let event = match read(message, policy) {
+        Ok(event) => event,
+        Err(failure) => return Ok(Decision::Park(failure)),
+    };
+    decide_loaded(store, policy, &event, &mut LoadKeys::new(&event), now).await
+}
+
+/// The event of a message, if it can be applied at all.
+fn read(message: &Message, policy: &Policy) -> Result<Event, Failure> {
+    let (id, keys) = (message.event.clone(), &policy.user_id_keys);
+    let event = Event::parse(id, message.kind, &message.body, keys)
+        .map_err(|error| Failure::new(error.code(), &error))?;
+    check_created(&event, message)?;
+    Ok(event)
+}
+
+/// Loads what the decision needs, and decides. `keys` grow by what it asks for. What leads from one row to the
+/// next may change faster than it can be followed; it still asks then.
+async fn decide_loaded<S: Store>(
+    store: &S,
+    policy: &Policy,
+    event: &Event,
+    keys: &mut LoadKeys,
+    now: Timestamp,
+) -> Result<Decision, StoreError> {
+    let mut loads = 0;
+    loop {
+        let loaded = match store.load(keys).await {
+            Ok(loaded) => loaded,
+            Err(error @ StoreError::Corrupt(_)) => return Ok(Decision::Park(failure(&error))),
+            Err(error) => return Err(error),
+        };
+        match decide(loaded, event, policy, now) {
+            Decision::Load(more) if loads < DECISION_LOADS_MAX => {
+                loads += 1;
+                *keys = *more;
+            }
+            decision @ (Decision::Commit(_)
+            | Decision::Duplicate
+            | Decision::Load(_)
+            | Decision::Park(_)) => return Ok(decision),
+        }
     }
 }
 
@@ -62,23 +110,12 @@ async fn attempt_commits<S: Store>(
     let Message { received_at, trace, .. } = &delivery.message;
     let context = DeliveryContext { received_at: *received_at, trace: trace.clone() };
     let mut keys = LoadKeys::new(event);
-    let (mut conflicts, mut loads) = (0, 0);
+    let mut conflicts = 0;
     loop {
-        let loaded = match store.load(&keys).await {
-            Ok(loaded) => loaded,
-            Err(error @ StoreError::Corrupt(_)) => return Ok(park(&error)),
-            Err(error) => return Err(error),
-        };
-        let mut commit = match decide(loaded, event, policy, clock.now()) {
+        let mut commit = match decide_loaded(store, policy, event, &mut keys, clock.now()).await? {
             Decision::Commit(commit) => commit,
             Decision::Duplicate => return Ok(Verdict::Done(Done::Duplicate)),
             Decision::Park(failure) => return Ok(Verdict::Park(failure)),
-            Decision::Load(more) if loads < DECISION_LOADS_MAX => {
-                loads += 1;
-                keys = *more;
-                continue;
-            }
-            // What leads from one row to the next changes faster than it can be followed.
             Decision::Load(_) => {
                 return Ok(Verdict::after_failure(failure(&StoreError::Conflict), delivery));
             }

@@ -8,7 +8,9 @@ mod attempt;
 mod backoff;
 mod batch;
 mod expiry;
+pub mod fetch;
 pub mod policy_change;
+pub mod reconcile;
 mod settle;
 mod telemetry;
 mod verdict;
@@ -17,7 +19,7 @@ mod waiting;
 #[cfg(test)]
 mod memory;
 
-pub use apply::apply;
+pub use apply::{apply, decide_only};
 pub use attempt::attempt;
 pub use backoff::{conflict_delay_ms, retry_delay_ms};
 pub use batch::Worker;

@@ -116,6 +116,7 @@ pub(super) fn parse_failure(attributes: &Attributes, sent_at: Timestamp) -> Opti
         first_at: time(FIRST_AT).unwrap_or(sent_at),
         last_at: time(LAST_AT).unwrap_or(sent_at),
         last_error: text_attribute(attributes, LAST_ERROR).unwrap_or_default(),
+        earlier: Vec::new(),
     })
 }
 

@@ -59,7 +59,8 @@ impl DeliveryHistory {
     /// The message's failures; `None` where no attempt failed.
     pub(super) fn into_failure_record(self) -> Option<FailureRecord> {
         let Self { attempts, first_at, last_at, last_error, .. } = self;
-        Some(FailureRecord { cause: self.cause?, attempts, first_at, last_at, last_error })
+        let (cause, earlier) = (self.cause?, Vec::new());
+        Some(FailureRecord { cause, attempts, first_at, last_at, last_error, earlier })
     }
 }
 

@@ -230,5 +230,6 @@ fn exhausted(received: &ReceivedMessage, message: &Message) -> FailureRecord {
         first_at: message.received_at,
         last_at: received.sent_at.max(message.received_at),
         last_error: "SQS moved the message: none of its deliveries was settled".to_owned(),
+        earlier: Vec::new(),
     }
 }

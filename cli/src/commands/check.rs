@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tierlift_core::codes::Code;
 use tierlift_embedded::db;
 
-use super::{print_line, serve::data_code};
+use super::{data_code, print_line};
 use crate::error::Error;
 
 const HELP: &str = "\

@@ -1,15 +1,35 @@
 //! One command per module: its arguments, its help, and `run`.
 
+mod audit;
+mod backup;
 mod check;
 mod codes;
+mod customer;
+mod dead_letters;
+mod event;
+mod explain;
+mod grant;
+mod doctor;
+mod import;
+mod link;
+mod pause;
+mod revoke;
 mod serve;
+mod status;
 mod trigger;
 
-use std::io::{self, Write as _};
-
 use clap::{Parser, Subcommand};
+use serde_json::Value;
+use tierlift_core::codes::Code;
+use tierlift_embedded::system_clock;
 
-use crate::error::Error;
+use crate::{
+    error::{Error, Problem},
+    operator::{Reach, print},
+};
+
+pub(crate) use crate::print_line::print_line;
+pub(crate) use serve::{data_code, policy_of};
 
 const HELP: &str = "\
 Exit status:
@@ -39,6 +59,25 @@ pub(crate) enum Command {
     Serve(serve::Args),
     #[command(alias = "simulate")]
     Trigger(trigger::Args),
+    Status(status::Args),
+    #[command(alias = "dlq")]
+    DeadLetters(dead_letters::Args),
+    Explain(explain::Args),
+    Event(event::Args),
+    Customer(customer::Args),
+    Link(link::LinkArgs),
+    Unlink(link::UnlinkArgs),
+    Grant(grant::Args),
+    Revoke(revoke::Args),
+    /// Pause the worker: webhooks are acknowledged and wait in the queue.
+    Pause(pause::Args),
+    /// Let the worker go on.
+    Resume(pause::Args),
+    Audit(audit::Args),
+    Backup(backup::Args),
+    Doctor(doctor::Args),
+    Import(import::Args),
+    Reconcile(import::ReconcileArgs),
     Check(check::Args),
     Codes(codes::Args),
 }
@@ -48,15 +87,43 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args),
             Self::Trigger(args) => trigger::run(&args),
+            Self::Status(args) => status::run(&args),
+            Self::DeadLetters(args) => dead_letters::run(&args),
+            Self::Explain(args) => explain::run(&args),
+            Self::Event(args) => event::run(&args),
+            Self::Customer(args) => customer::run(&args),
+            Self::Link(args) => link::link(&args),
+            Self::Unlink(args) => link::unlink(&args),
+            Self::Grant(args) => grant::run(&args),
+            Self::Revoke(args) => revoke::run(&args),
+            Self::Pause(args) => pause::run(&args, true),
+            Self::Resume(args) => pause::run(&args, false),
+            Self::Audit(args) => audit::run(&args),
+            Self::Backup(args) => backup::run(&args),
+            Self::Doctor(args) => doctor::run(&args),
+            Self::Import(args) => import::run(&args),
+            Self::Reconcile(args) => import::run_reconcile(&args),
             Self::Check(args) => check::run(&args),
             Self::Codes(args) => codes::run(&args),
         }
     }
 }
 
-/// Prints a line of a command's result. A reader that has gone, such as `head`, is no error.
-fn print_line(line: &str) {
-    drop(writeln!(io::stdout(), "{line}"));
+/// Prints what an act changed.
+fn changed(reach: &Reach, answer: &Value) {
+    print(reach.json, answer, |it| vec![format!("done: {} accounts changed", it["changed"])]);
+}
+
+/// The time so long ago, in seconds since the epoch: `90s`, `30m`, `12h`, `7d`.
+fn since_secs(ago: &str) -> Result<i64, Error> {
+    let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
+    let parsed = units.iter().find_map(|(unit, secs)| {
+        let number: i64 = ago.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(*secs).filter(|secs| *secs >= 0)
+    });
+    let message = || format!("{ago} is no time such as 90s, 30m, 12h or 7d");
+    let parsed = parsed.ok_or_else(|| Problem::new(Code::UsageInvalid, message()))?;
+    Ok(system_clock().now().plus_secs(-parsed).as_secs())
 }
 
 #[cfg(test)]

@@ -8,7 +8,11 @@ mod reader;
 
 use std::fmt;
 
-use tierlift_core::{config::Origin, policy::PolicyConfig, token::TokenConfig};
+use tierlift_core::{
+    config::{CookieName, Origin, StripeConfig},
+    policy::PolicyConfig,
+    token::TokenConfig,
+};
 
 /// The keys at the top level.
 pub(crate) const ROOT_KEYS: &[&str] = &[
@@ -21,11 +25,15 @@ pub(crate) const ROOT_KEYS: &[&str] = &[
     "issuer",
     "audience",
     "session_max_age_days",
+    "authorize",
     "plans",
     "features",
     "policy",
     "purchases",
+    "stripe",
 ];
+/// The keys of `[authorize]`.
+pub(crate) const AUTHORIZE_KEYS: &[&str] = &["cookie"];
 /// The keys of a plan that is a table.
 pub(crate) const PLAN_KEYS: &[&str] = &["role", "days"];
 /// The keys of `[policy]`.
@@ -43,6 +51,9 @@ pub(crate) const PAUSE_COLLECTION_KEYS: &[&str] = &["keep_as_draft", "mark_uncol
 /// The keys of `[purchases]`.
 pub(crate) const PURCHASES_KEYS: &[&str] = &["refund", "dispute", "stack"];
 
+/// The keys of `[stripe]`.
+pub(crate) const STRIPE_KEYS: &[&str] = &["api_base", "share_percent", "reconcile", "fetch"];
+
 /// The content of a configuration file. Whether it suffices for a server is another question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Config {
@@ -52,6 +63,10 @@ pub(crate) struct Config {
     pub(crate) allowed_origins: Vec<Origin>,
     /// Access tokens: who issues them, and for whom.
     pub(crate) tokens: TokenConfig,
+    /// The cookie in which a request's token is, where a proxy asks.
+    pub(crate) authorize_cookie: Option<CookieName>,
+    /// How Stripe's API is asked.
+    pub(crate) stripe: StripeConfig,
 }
 
 /// One thing that is wrong, and its position.

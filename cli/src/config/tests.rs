@@ -31,12 +31,15 @@ fn the_example_is_accepted_and_shows_the_defaults() {
     assert_eq!(config.policy, PolicyConfig { plans, ..PolicyConfig::default() });
     assert_eq!(config.allowed_origins, ["http://127.0.0.1:8787".parse().unwrap()]);
     assert_eq!(config.tokens, TokenConfig::default());
+    assert_eq!(config.stripe, StripeConfig::default());
 }
 
 #[test]
 fn what_the_example_shows_in_comments_is_accepted() {
     let mut text = include_str!("../../../tierlift.example.toml").to_owned();
-    for key in ["jwks_url", "issuer", "audience", "month_pass", "paid", "pause_collection"] {
+    for key in
+        ["jwks_url", "issuer", "audience", "month_pass", "paid", "pause_collection", "api_base"]
+    {
         let (set, shown) = (format!("\n{key} = "), format!("\n# {key} = "));
         text = text.replace(&set, &format!("\n# was {key} = "));
         assert_eq!(text.matches(&shown).count(), 1, "{key}");
@@ -142,7 +145,7 @@ fn an_unknown_key_is_reported_with_the_known_ones() {
         "role = [\"free\"]",
         &["tierlift.toml:1:1: unknown key \"role\" at the top level; allowed: roles, livemode, \
            user_id_keys, connected_accounts, allowed_origins, jwks_url, issuer, audience, \
-           session_max_age_days, plans, features, policy, purchases"],
+           session_max_age_days, authorize, plans, features, policy, purchases"],
     );
     check("[polcy]\ngrace_days = 1", &["tierlift.toml:1:2: unknown key \"polcy\""]);
     check(

@@ -5,6 +5,7 @@ mod agreement;
 
 use serde_json::{Value, json};
 use tierlift_core::{
+    config::{Fetch, Reconcile, StripeConfig},
     limits::{
         FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX, METADATA_KEY_BYTES_MAX,
         PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX, SESSION_DAYS_DEFAULT, SESSION_DAYS_MAX,
@@ -14,7 +15,10 @@ use tierlift_core::{
     },
 };
 
-use crate::config::{PAUSE_COLLECTION_KEYS, PLAN_KEYS, POLICY_KEYS, PURCHASES_KEYS, ROOT_KEYS};
+use crate::config::{
+    AUTHORIZE_KEYS, PAUSE_COLLECTION_KEYS, PLAN_KEYS, POLICY_KEYS, PURCHASES_KEYS, ROOT_KEYS,
+    STRIPE_KEYS,
+};
 
 fn schema() -> Value {
     let default = PolicyConfig::default();
@@ -75,10 +79,12 @@ fn schema() -> Value {
                  `aud`.",
             ),
             "session_max_age_days": session_max_age_days(),
+            "authorize": authorize(),
             "plans": plans(),
             "features": features(),
             "policy": policy(&default),
             "purchases": purchases(&default),
+            "stripe": stripe(),
         },
         "dependentRequired": { "jwks_url": ["issuer", "audience"] },
     })
@@ -94,6 +100,21 @@ fn session_max_age_days() -> Value {
         "minimum": 1,
         "maximum": SESSION_DAYS_MAX,
         "default": SESSION_DAYS_DEFAULT,
+    })
+}
+
+fn authorize() -> Value {
+    json!({
+        "description": "What GET /authorize reads, with which a proxy guards the routes behind it.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "cookie": {
+                "description": "The cookie that has the access token of a request without a bearer token.",
+                "type": "string",
+                "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+            },
+        },
     })
 }
 
@@ -239,6 +260,46 @@ fn purchases(default: &PolicyConfig) -> Value {
     })
 }
 
+fn stripe() -> Value {
+    let default = StripeConfig::default();
+    json!({
+        "description": "How Stripe's API is asked, where STRIPE_API_KEY is set.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "api_base": {
+                "description": "Scheme and host of Stripe's API, or of a stand-in on this machine.",
+                "type": "string",
+                "pattern": API_BASE,
+                "default": default.api_base.as_str(),
+            },
+            "share_percent": {
+                "description": "The part of Stripe's rate limits to use, in percent.",
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 100,
+                "default": default.share_percent,
+            },
+            "reconcile": {
+                "description": "Whether a server compares by itself what it has stored with what Stripe lists.",
+                "type": "string",
+                "enum": words(Reconcile::ALL, Reconcile::as_str),
+                "default": default.reconcile.as_str(),
+            },
+            "fetch": {
+                "description": "When a server asks about one customer.",
+                "type": "string",
+                "enum": words(Fetch::ALL, Fetch::as_str),
+                "default": default.fetch.as_str(),
+            },
+        },
+    })
+}
+
+/// Hosts with TLS, or on this machine.
+const API_BASE: &str =
+    "^(https://[^/?#@\\s]+|http://(localhost|127\\.[0-9.]+|\\[::1\\])(:[0-9]+)?)/?$";
+
 fn access(description: &str, default: Access) -> Value {
     json!({
         "description": description,
@@ -281,10 +342,12 @@ fn the_schema_has_exactly_the_keys_that_are_read() {
         keys
     };
     assert_eq!(keys("/properties"), sorted(ROOT_KEYS));
+    assert_eq!(keys("/properties/authorize/properties"), sorted(AUTHORIZE_KEYS));
     let plan = "/properties/plans/additionalProperties/anyOf/1/properties";
     assert_eq!(keys(plan), sorted(PLAN_KEYS));
     assert_eq!(keys("/properties/policy/properties"), sorted(POLICY_KEYS));
     let pause_collection = "/properties/policy/properties/pause_collection/anyOf/1/properties";
     assert_eq!(keys(pause_collection), sorted(PAUSE_COLLECTION_KEYS));
     assert_eq!(keys("/properties/purchases/properties"), sorted(PURCHASES_KEYS));
+    assert_eq!(keys("/properties/stripe/properties"), sorted(STRIPE_KEYS));
 }

@@ -84,7 +84,7 @@ it('a leader that is left hands over within a second, and comes back as a follow
   await isAt(leader, 'follower');
 });
 
-it('a follower that is left and comes back hears of the next change', async () => {
+it('a follower that is left and comes back shows the next change', async () => {
   browser = await RawChromium.launch(program);
   const [, follower] = await openTabs('back-3');
   await leaves(follower);

@@ -18,6 +18,12 @@ pub(super) const ORIGIN_FORMAT: &str = "scheme and host in lower case, with a po
 /// The format of a key set's address, for error messages.
 pub(super) const JWKS_URL_FORMAT: &str = "the https address of a key set, such as \
      \"https://issuer.example.com/.well-known/jwks.json\"; http only on this machine";
+/// The format of the address of Stripe's API, for error messages.
+pub(super) const API_BASE_FORMAT: &str = "https and a host, such as \"https://api.stripe.com\", with \
+                                          nothing after it; http only on this machine";
+
+/// The format of a cookie's name, for error messages.
+pub(super) const COOKIE_NAME_FORMAT: &str = "the name of a cookie, such as \"__Host-token\"";
 
 /// The path of a configuration key, or of one element under it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +50,10 @@ pub enum Key {
     Audience(usize),
     /// `session_max_age_days`
     SessionMaxAgeDays,
+    /// `authorize`
+    Authorize,
+    /// `authorize.cookie`
+    AuthorizeCookie,
     /// `plans`
     Plans,
     /// `plans.NAME`
@@ -84,6 +94,16 @@ pub enum Key {
     PurchaseDispute,
     /// `purchases.stack`
     Stack,
+    /// `stripe`
+    Stripe,
+    /// `stripe.api_base`
+    ApiBase,
+    /// `stripe.share_percent`
+    SharePercent,
+    /// `stripe.reconcile`
+    Reconcile,
+    /// `stripe.fetch`
+    Fetch,
 }
 
 impl fmt::Display for Key {
@@ -100,6 +120,8 @@ impl fmt::Display for Key {
             Self::Audiences => f.write_str("audience"),
             Self::Audience(index) => write!(f, "audience[{index}]"),
             Self::SessionMaxAgeDays => f.write_str("session_max_age_days"),
+            Self::Authorize => f.write_str("authorize"),
+            Self::AuthorizeCookie => f.write_str("authorize.cookie"),
             Self::Plans => f.write_str("plans"),
             Self::Plan(name) => write!(f, "plans.{name}"),
             Self::AllFeatures => f.write_str("features"),
@@ -120,6 +142,11 @@ impl fmt::Display for Key {
             Self::PurchaseRefund => f.write_str("purchases.refund"),
             Self::PurchaseDispute => f.write_str("purchases.dispute"),
             Self::Stack => f.write_str("purchases.stack"),
+            Self::Stripe => f.write_str("stripe"),
+            Self::ApiBase => f.write_str("stripe.api_base"),
+            Self::SharePercent => f.write_str("stripe.share_percent"),
+            Self::Reconcile => f.write_str("stripe.reconcile"),
+            Self::Fetch => f.write_str("stripe.fetch"),
         }
     }
 }
@@ -209,9 +236,18 @@ pub enum ValueError {
     /// A text of a list is blank.
     #[error("is blank; allowed: any other text")]
     Blank,
+    /// It is no name of a cookie.
+    #[error("is {0:?}; allowed: {allowed}", allowed = COOKIE_NAME_FORMAT)]
+    CookieName(String),
     /// The age of a session is no number of days, or out of range.
     #[error("is {0}; allowed: a whole number of days from 1 to {SESSION_DAYS_MAX}")]
     SessionDays(String),
+    /// The address of Stripe's API is no URL, or not a safe one. A password in it is not repeated.
+    #[error("is {0:?}; allowed: {allowed}", allowed = API_BASE_FORMAT)]
+    ApiBase(String),
+    /// The part of Stripe's rate limits is no percentage.
+    #[error("is {0}; allowed: a whole number from 1 to 100")]
+    SharePercent(String),
 }
 
 impl ValueError {

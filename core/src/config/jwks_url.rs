@@ -45,7 +45,7 @@ impl FromStr for JwksUrl {
     }
 }
 
-fn is_safe(uri: &Uri) -> bool {
+pub(super) fn is_safe(uri: &Uri) -> bool {
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(_)) => true,
         (Some("http"), Some(host)) => is_loopback(host),
@@ -59,7 +59,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// A URL without what stands in front of its host: a user and a password.
-fn without_credentials(url: &str) -> String {
+pub(super) fn without_credentials(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));

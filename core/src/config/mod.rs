@@ -5,15 +5,19 @@
 //! its [`Key`] and nothing about a place. Whoever reads the configuration adds file, line and column,
 //! or the name of the variable.
 
+mod cookie;
 mod fault;
 mod jwks_url;
 mod origin;
+mod stripe;
 
 use crate::limits::{GRACE_DAYS_MAX, SESSION_DAYS_MAX};
 
+pub use cookie::CookieName;
 pub use fault::{Fault, Faults, Key, ValueError};
 pub use jwks_url::JwksUrl;
 pub use origin::Origin;
+pub use stripe::{ApiBase, Fetch, Reconcile, StripeConfig};
 
 /// Parses `true` or `false`, as `livemode` is written in an environment.
 pub fn parse_livemode(text: &str) -> Result<bool, ValueError> {

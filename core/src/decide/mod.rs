@@ -7,6 +7,7 @@
 
 mod admit;
 mod commit;
+mod link;
 mod money;
 mod policy_change;
 mod system;
@@ -34,6 +35,7 @@ use admit::admit;
 use money::Money;
 
 pub use commit::Commit;
+pub use link::{LinkError, Linkable, act_alone, link};
 pub use policy_change::{PolicyChange, Redecision, change_policy, concerned, settle_under};
 pub use system::{assign, begin_epoch, expire, revoke};
 

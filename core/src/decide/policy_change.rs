@@ -48,7 +48,7 @@ pub fn concerned(customer: &Customer) -> BTreeSet<UserId> {
 /// Decides what a customer earns under a changed policy. `accounts` are those of all [`concerned`] users.
 #[must_use]
 pub fn change_policy(
-    mut customer: Customer,
+    customer: Customer,
     accounts: BTreeMap<UserId, Option<Account>>,
     pass: Redecision,
     policy: &Policy,
@@ -56,6 +56,23 @@ pub fn change_policy(
 ) -> PolicyChange {
     let subject = format!("customer.{}", customer.id);
     let Some(ledger) = pass.ledger(&subject, now) else { return PolicyChange::Nothing };
+    let commit = decide_again(customer, accounts, ledger, false, policy, now);
+    if commit.accounts.is_empty() && commit.customer.is_none() {
+        return PolicyChange::Nothing;
+    }
+    PolicyChange::Commit(Box::new(commit))
+}
+
+/// Decides what a customer earns without an event: its accounts, and since when it waits. `is_changed` says
+/// whether the customer has to be written in any case.
+pub(super) fn decide_again(
+    mut customer: Customer,
+    accounts: BTreeMap<UserId, Option<Account>>,
+    ledger: LedgerEntry,
+    is_changed: bool,
+    policy: &Policy,
+    now: Timestamp,
+) -> Commit {
     let mut commit = Commit::new(LedgerEntry { customer: Some(customer.id.clone()), ..ledger });
     let owners = Owners::new(&customer, policy);
     let open = (owners.waiting_since(), owners.fetch_due());
@@ -72,14 +89,11 @@ pub fn change_policy(
             commit.settle(known, false, policy, now);
         }
     }
-    if open != (customer.waiting_since, customer.fetch_due) {
+    if is_changed || open != (customer.waiting_since, customer.fetch_due) {
         (customer.waiting_since, customer.fetch_due) = open;
         commit.customer = Some(customer);
     }
-    if commit.accounts.is_empty() && commit.customer.is_none() {
-        return PolicyChange::Nothing;
-    }
-    PolicyChange::Commit(Box::new(commit))
+    commit
 }
 
 /// Settles an account that no customer changes, under a changed policy.

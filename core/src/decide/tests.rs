@@ -13,6 +13,8 @@ mod item;
 mod ledger;
 #[path = "limit_tests.rs"]
 mod limit;
+#[path = "link_tests.rs"]
+mod links;
 #[path = "observation_tests.rs"]
 mod observation;
 #[path = "order_tests.rs"]
@@ -44,7 +46,7 @@ use stripe::*;
 
 use super::*;
 use crate::{
-    id::Version,
+    id::{SubscriptionId, Version},
     ledger::{Owner, SystemEvent},
     limits::{CUSTOMERS_PER_USER_MAX, ID_BYTES_MAX, PURCHASES_MAX, SUBSCRIPTIONS_MAX},
     model::{Delivered, ReferenceModel},

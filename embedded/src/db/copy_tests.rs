@@ -67,7 +67,7 @@ async fn of_a_hundred_files_that_are_copied_after_a_quiet_moment_none_misses_any
         let (_copied, copied) = copy(&path);
         queued(&copied).await
     }));
-    assert_eq!(copied.await, Vec::from_iter(1..=100));
+    assert_eq!(copied.await, (1..=100).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -25,17 +25,24 @@ fn redrive(tables: &mut Tables, event: &EventId) -> Result<Result<bool, QueueErr
     let message = tables
         .connection
         .prepare_cached(
-            "SELECT event, kind, message_group, received_at, trace, body FROM dead_letters
+            "SELECT event, kind, message_group, received_at, trace, body, failure FROM dead_letters
              WHERE event = ?1",
         )?
-        .query_row((event.as_str(),), |row| Ok(message(row)))
+        .query_row((event.as_str(),), |row| Ok(dead_letter(row)))
         .optional()?
         .transpose()?;
-    let Some(message) = message else { return Ok(Ok(false)) };
+    let Some(DeadLetter { message, failure }) = message else { return Ok(Ok(false)) };
+    let failure = serde_json::to_string(&failure.redriven())
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     // A resend of the same event may be in the queue already; it counts as this one.
     if let Err(full) = enqueue(tables, &Arc::new(message))? {
         return Ok(Err(full));
     }
+    // What failed before stays known.
+    tables
+        .connection
+        .prepare_cached("UPDATE queue SET failure = ?2 WHERE event = ?1 AND failure IS NULL")?
+        .execute((event.as_str(), failure))?;
     tables
         .connection
         .prepare_cached("DELETE FROM dead_letters WHERE event = ?1")?

@@ -79,6 +79,9 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<(Group, Entry)> {
 
 /// Delivers ready messages to the receivers that wait.
 pub(super) fn serve_waiting(tables: &mut Tables, now: Timestamp) {
+    if tables.is_paused {
+        return;
+    }
     while let Some(waiter) = tables.index.next_waiter(now) {
         let deliveries = take(tables, waiter.max, now);
         if deliveries.is_empty() {

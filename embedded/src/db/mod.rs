@@ -14,7 +14,9 @@ mod mark;
 mod schema;
 
 mod aggregates;
+mod change_rows;
 mod message_rows;
+mod pause_row;
 mod rows;
 
 mod cache;
@@ -29,12 +31,16 @@ mod transaction;
 
 mod handle;
 
+mod backup;
+mod change_log;
 mod check;
 mod dead_letters;
+mod operations;
 mod queue;
 mod scan;
 mod store;
 
+pub use backup::BackupError;
 pub use check::check;
 pub use error::{Error, OpenError};
 pub use handle::Db;

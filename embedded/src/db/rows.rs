@@ -11,10 +11,12 @@ use tierlift_core::{
     ledger::{Act, EntryKind, LedgerEntry, Outcome},
     observation::Because,
     ports::{Due, PolicyState, Waiting, WaitingTotals},
+    reconciliation::Reconciliation,
     time::Timestamp,
 };
 
 use super::{
+    change_rows,
     error::{Error, corrupt},
     message_rows::limit,
 };
@@ -193,6 +195,24 @@ pub(super) fn set_policy_state(connection: &Connection, state: &PolicyState) -> 
     Ok(())
 }
 
+pub(super) fn reconciliation(connection: &Connection) -> Result<Option<Reconciliation>, Error> {
+    let text: Option<String> = connection
+        .query_row("SELECT state FROM reconciliation", (), |row| row.get(0))
+        .optional()?;
+    text.map(|text| serde_json::from_str(&text).map_err(corrupt)).transpose()
+}
+
+pub(super) fn set_reconciliation(
+    connection: &Connection,
+    state: &Reconciliation,
+) -> Result<(), Error> {
+    let text =
+        serde_json::to_string(state).map_err(|error| ToSqlConversionFailure(Box::new(error)))?;
+    let write = "INSERT OR REPLACE INTO reconciliation (id, state) VALUES (1, ?1)";
+    connection.execute(write, (text,))?;
+    Ok(())
+}
+
 /// The time at which the newest row of the ledger was written.
 pub(super) fn latest_commit_at(connection: &Connection) -> Result<Option<Timestamp>, Error> {
     let newest = "SELECT processed_at FROM ledger ORDER BY rowid DESC LIMIT 1";
@@ -203,8 +223,11 @@ pub(super) fn latest_commit_at(connection: &Connection) -> Result<Option<Timesta
 
 /// Deletes at most `max` expired rows of each table; returns how many it deleted of the most affected one.
 pub(super) fn prune(connection: &Connection, now: Timestamp, max: usize) -> Result<usize, Error> {
-    let mut most = prune_ledger(connection, now, max)?;
+    let mut most =
+        prune_ledger(connection, now, max)?.max(change_rows::prune(connection, now, max)?);
     for delete in [
+        "DELETE FROM discarded WHERE event IN (
+             SELECT event FROM discarded WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
         "DELETE FROM payments WHERE id IN (
              SELECT id FROM payments WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
         "DELETE FROM invoices WHERE id IN (

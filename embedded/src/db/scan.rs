@@ -9,9 +9,10 @@ use tierlift_core::{
     customer::Customer,
     id::UserId,
     ports::{
-        Due, FetchList, Page, PolicyRecord, PolicyState, Scan, StoreError, Waiting, WaitingList,
-        WaitingTotals,
+        Due, FetchList, Page, PolicyRecord, PolicyState, ReconciliationRecord, Scan, StoreError,
+        Waiting, WaitingList, WaitingTotals,
     },
+    reconciliation::Reconciliation,
     time::Timestamp,
 };
 
@@ -112,6 +113,17 @@ impl PolicyRecord for Db {
 
     async fn set_policy_state(&self, state: PolicyState) -> Result<(), StoreError> {
         let write = move |tables: &mut Tables| rows::set_policy_state(&tables.connection, &state);
+        Ok(self.write(write).await?)
+    }
+}
+
+impl ReconciliationRecord for Db {
+    async fn reconciliation(&self) -> Result<Option<Reconciliation>, StoreError> {
+        Ok(self.read_committed(rows::reconciliation).await?)
+    }
+
+    async fn set_reconciliation(&self, state: Reconciliation) -> Result<(), StoreError> {
+        let write = move |tables: &mut Tables| rows::set_reconciliation(&tables.connection, &state);
         Ok(self.write(write).await?)
     }
 }

@@ -22,7 +22,7 @@ const UNRELEASED: usize = 1;
 
 /// The step at index `n` migrates a file from version `n` to version `n + 1`. The first step makes nothing:
 /// it stands for the schema that was never released.
-const MIGRATIONS: &[&str] = &["", V2, V3, V4];
+const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5, V6, V7];
 
 const V2: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -120,6 +120,44 @@ const V4: &str = "
     ALTER TABLE customers ADD COLUMN fetch_not_before INTEGER;
     CREATE INDEX customers_by_fetch ON customers (fetch_not_before)
         WHERE fetch_not_before IS NOT NULL;
+";
+
+/// How far the latest reconciliation has come.
+const V5: &str = "
+    CREATE TABLE reconciliation (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL) STRICT;
+";
+
+/// What operators do: dead letters that were discarded, notes on groups of them, and whether the worker is
+/// paused.
+const V6: &str = "
+    CREATE TABLE discarded (
+        event        TEXT    PRIMARY KEY,
+        kind         TEXT    NOT NULL,
+        message_group TEXT   NOT NULL,
+        received_at  INTEGER NOT NULL,
+        trace        TEXT,
+        failure      TEXT    NOT NULL,
+        body         BLOB    NOT NULL,
+        actor        TEXT    NOT NULL,
+        reason       TEXT    NOT NULL,
+        discarded_at INTEGER NOT NULL,
+        expires_at   INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX discarded_by_expiry ON discarded (expires_at);
+
+    CREATE TABLE notes (subject TEXT PRIMARY KEY, note TEXT NOT NULL) STRICT;
+
+    -- One row while the worker is paused.
+    CREATE TABLE pause (id INTEGER PRIMARY KEY CHECK (id = 1), note TEXT NOT NULL) STRICT;
+";
+
+/// The log of changes. A position is never used again, even if all rows are gone.
+const V7: &str = "
+    CREATE TABLE changes (
+        position   INTEGER PRIMARY KEY AUTOINCREMENT,
+        expires_at INTEGER NOT NULL,
+        change     TEXT    NOT NULL
+    ) STRICT;
 ";
 
 /// Opens the writing connection to an existing file and migrates the schema.

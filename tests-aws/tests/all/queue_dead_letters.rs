@@ -65,7 +65,7 @@ async fn a_dead_letter_has_every_field_of_its_message_and_its_failures() {
     assert_eq!(dead_letters.len(), 1);
     let DeadLetter { message, failure } = &dead_letters[0];
     assert_eq!(message, &sent);
-    let FailureRecord { cause, attempts, first_at, last_at, last_error } = failure;
+    let FailureRecord { cause, attempts, first_at, last_at, last_error, .. } = failure;
     assert_eq!((*cause, *attempts, last_error), (last.cause, 3, &last.error));
     assert!(before <= *first_at && *first_at <= failed, "{failure:?}");
     assert!(failed <= *last_at && *last_at <= now(), "{failure:?}");

@@ -6,13 +6,16 @@
 
 mod apply;
 mod lists;
+pub mod operations;
 pub mod queue;
 pub mod store;
 
 use std::{future::Future, time::Duration};
 
 use tierlift_core::{
-    ports::{DeadLetters, Enqueue, FetchList, PolicyRecord, Queue, Scan, Store, WaitingList},
+    ports::{
+        DeadLetters, Enqueue, FetchList, Operations, PolicyRecord, Queue, Scan, Store, WaitingList,
+    },
     time::Timestamp,
 };
 
@@ -46,6 +49,15 @@ pub trait StoreBackend: Backend {
     fn store(&self) -> &Self::Store;
 }
 
+/// A backend that operators can work on.
+pub trait OperationsBackend: QueueBackend + StoreBackend {
+    /// What operators use.
+    type Operations: Operations;
+
+    /// What operators use.
+    fn operations(&self) -> &Self::Operations;
+}
+
 /// Makes a module of tests that hold a backend to the whole contract; or, of a backend that has
 /// only a queue or only a store, to that part: `contract_tests!(name, store of Backend)`.
 #[macro_export]
@@ -65,6 +77,9 @@ macro_rules! contract_tests {
     };
     (@queue $backend:ty) => {
         $crate::queue_promises!($backend);
+    };
+    (@operations $backend:ty) => {
+        $crate::operations_promises!($backend);
     };
     (@store $backend:ty) => {
         $crate::store_promises!($backend);

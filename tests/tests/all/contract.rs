@@ -6,7 +6,7 @@ use tierlift_core::{limits::VISIBILITY_TIMEOUT_SECS, time::Timestamp};
 use tierlift_embedded::Db;
 use tierlift_testkit::clock::ManualClock;
 use tierlift_tests::{
-    contract::{Backend, QueueBackend, StoreBackend},
+    contract::{Backend, OperationsBackend, QueueBackend, StoreBackend},
     contract_tests,
 };
 
@@ -58,4 +58,13 @@ impl QueueBackend for Embedded {
     }
 }
 
+impl OperationsBackend for Embedded {
+    type Operations = Db;
+
+    fn operations(&self) -> &Db {
+        &self.db
+    }
+}
+
 contract_tests!(embedded, Embedded);
+contract_tests!(embedded_for_operators, operations of Embedded);

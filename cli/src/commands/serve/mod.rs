@@ -11,16 +11,22 @@ use std::{
     io::{self, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context as _;
-use tierlift_core::codes::Code;
+use tierlift_core::{
+    codes::Code,
+    config::{Fetch, Reconcile, StripeConfig},
+    policy::Policy,
+};
 use tierlift_embedded::{OpenError, Reload, Server, db};
 use tokio::net::TcpListener;
 
 use crate::{demo, error::Error, limits::READER_THREADS_MAX, log};
 use reload::Reloader;
 use settings::ServeConfig;
+pub(super) use settings::{Rules, rules};
 use signals::Signals;
 
 const HELP: &str = "\
@@ -30,6 +36,11 @@ Environment:
   TIERLIFT_JWT_SECRET    Secret of HS256 access tokens, at least 32 bytes; not needed with jwks_url
                          in the configuration. Two while it is rotated, separated by a comma: the
                          first signs, both verify
+  TIERLIFT_SERVICE_TOKENS
+                         Tokens of the host's backends for the routes under /v1, name:token or
+                         name:sha256-…, at least 32 bytes each; several, separated by commas
+  STRIPE_API_KEY         Key with which Stripe may be asked, best a restricted one that only reads. With
+                         it the server imports who pays already, and reconciles once a day
   RUST_LOG               Log filter, unless --log is given
 
 SIGHUP reads the configuration file again: roles, plans, features and policy are replaced, and
@@ -107,7 +118,18 @@ async fn serve(
     let address = listener.local_addr().context("the listener has no address")?;
     let data = config.data.clone();
     let demo = config.demo.clone();
+    let mut config = config;
+    let stripe = config.stripe.take().map(Arc::new);
+    let StripeConfig { reconcile, fetch, .. } = config.rules.stripe;
     let server = Server::open(config.into_settings(address)).await.map_err(open_error)?;
+    let server = match (&stripe, reconcile) {
+        (Some(stripe), Reconcile::Daily) => server.with_reconciler(Arc::clone(stripe)),
+        (Some(_), Reconcile::Never) | (None, _) => server,
+    };
+    let server = match (stripe, fetch) {
+        (Some(stripe), Fetch::WhenNeeded) => server.with_fetcher(stripe),
+        (Some(_), Fetch::Never) | (None, _) => server,
+    };
     let server = match &demo {
         Some(plan) => demo::add_to(server, plan, address)?,
         None => server,
@@ -117,7 +139,7 @@ async fn serve(
     Ok(server.run(listener, signals.first()).await.context("the server failed")?)
 }
 
-fn open_error(error: OpenError) -> Error {
+pub(super) fn open_error(error: OpenError) -> Error {
     let code = match &error {
         OpenError::Db(error) => data_code(error),
         OpenError::Claim(_) | OpenError::Read(_) | OpenError::Livemode { .. } => Code::DataUnusable,
@@ -126,8 +148,14 @@ fn open_error(error: OpenError) -> Error {
     Error::failed(code, error)
 }
 
+/// The policy of a configuration file; the default one if none is named and there is none.
+pub(crate) fn policy_of(config: Option<&Path>) -> Result<Policy, Error> {
+    // The rules of a demo may be read without a file.
+    Ok(settings::rules(config, config.is_none() && !settings::exists())?.policy)
+}
+
 /// The code of a data file that cannot be opened.
-pub(super) const fn data_code(error: &db::OpenError) -> Code {
+pub(crate) const fn data_code(error: &db::OpenError) -> Code {
     match error {
         db::OpenError::InUse { .. } => Code::DataInUse,
         db::OpenError::Incomplete { .. } => Code::DataIncomplete,

@@ -3,6 +3,7 @@
 
 mod plans;
 mod policy;
+mod stripe;
 mod tokens;
 mod values;
 
@@ -98,10 +99,12 @@ impl Reader<'_> {
                 "session_max_age_days" => {
                     self.session_max_age(value, &mut config.tokens.session_max_age_days);
                 }
+                "authorize" => self.authorize(value, &mut config.authorize_cookie),
                 "plans" => self.plans(value, &mut policy.plans),
                 "features" => self.features(value, &mut policy.features),
                 "policy" => self.policy(value, policy),
                 "purchases" => self.purchases(value, policy),
+                "stripe" => self.stripe(value, &mut config.stripe),
                 _ => self.unknown(key, "at the top level", ROOT_KEYS),
             }
         }

@@ -43,13 +43,28 @@ impl Reader<'_> {
         error: fn(String) -> ValueError,
         value: TomlValue<'_, '_>,
     ) -> Option<u32> {
-        let DeValue::Integer(days) = value.get_ref() else {
+        let DeValue::Integer(_) = value.get_ref() else {
             self.wrong_type(path, "a whole number of days", value);
             return None;
         };
-        let number = u32::from_str_radix(days.as_str(), days.radix()).ok();
+        self.number(key, "a whole number of days", error, value)
+    }
+
+    /// A number that is not negative; `error` is for one that no limit allows.
+    pub(super) fn number(
+        &mut self,
+        key: &Key,
+        expected: &str,
+        error: fn(String) -> ValueError,
+        value: TomlValue<'_, '_>,
+    ) -> Option<u32> {
+        let DeValue::Integer(written) = value.get_ref() else {
+            self.wrong_type(key, expected, value);
+            return None;
+        };
+        let number = u32::from_str_radix(written.as_str(), written.radix()).ok();
         if number.is_none() {
-            self.invalid(&value.span(), key, &error(days.to_string()));
+            self.invalid(&value.span(), key, &error(written.to_string()));
         }
         number
     }

@@ -1,0 +1,29 @@
+//! `tierlift grant`: gives a user a role by hand, or takes it back. Webhooks never touch it.
+
+use serde_json::json;
+
+use super::changed;
+use crate::{
+    error::Error,
+    operator::{Door, Reach, Sign},
+};
+
+/// Grant a user a role by hand, or take it back with `none`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The user.
+    user: String,
+    /// A role of the policy, or `none`.
+    role: String,
+    #[command(flatten)]
+    sign: Sign,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Error> {
+    let role = Some(&args.role).filter(|role| *role != "none");
+    let body = args.sign.body(json!({"user": args.user, "role": role}));
+    changed(&args.reach, &Door::open(&args.reach)?.post("/grant", &body)?);
+    Ok(())
+}

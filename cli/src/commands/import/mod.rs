@@ -1,0 +1,202 @@
+//! `tierlift import` and `tierlift reconcile`: everything that Stripe lists, into a data file that no server has
+//! open. A server with a key does both by itself.
+
+mod file;
+mod report;
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::Context as _;
+use tierlift_core::{
+    codes::Code,
+    observation::Because,
+    ports::{QueueError, ReconciliationRecord as _},
+    reconciliation::Reconciliation,
+};
+use tierlift_embedded::{Offline, reconcile::Pass, system_clock};
+use tierlift_stripe::Client;
+
+use super::{
+    print_line,
+    serve::{Rules, open_error, rules},
+};
+use crate::{
+    credentials::{self, API_KEY_VAR},
+    error::{Error, Problem},
+    limits::READER_THREADS_MAX,
+    log, stripe,
+};
+
+const HELP: &str = "\
+Lists customers, subscriptions of every status, completed Checkout Sessions, refunds and disputes, and applies
+what they say like events. Nothing is asked twice: a run that was ended goes on where it was. It needs
+STRIPE_API_KEY, or --file for those who give no key.
+
+A server with STRIPE_API_KEY imports at its first start by itself; it must not run meanwhile.
+
+Examples:
+  tierlift import --dry-run
+  tierlift import
+  tierlift import --file objects.jsonl";
+
+const RECONCILE_HELP: &str = "\
+Compares everything that Stripe lists with what is stored, and fixes what differs. A server with STRIPE_API_KEY
+does it once a day by itself; it must not run meanwhile.
+
+Examples:
+  tierlift reconcile --dry-run
+  tierlift reconcile";
+
+/// Import everybody who pays already.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    common: Common,
+    /// Read objects or events of Stripe, one in each line, instead of asking Stripe.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    file: Option<PathBuf>,
+    /// Time as of which the objects of the file are, in seconds since the epoch [default: the time at which the file
+    /// was last written].
+    #[arg(long, value_name = "SECONDS", requires = "file")]
+    as_of: Option<i64>,
+}
+
+/// Compare what is stored with what Stripe lists, and fix it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = RECONCILE_HELP)]
+pub(crate) struct ReconcileArgs {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// SQLite file with all state; created if missing.
+    #[arg(long, value_name = "FILE", default_value = "tierlift.db")]
+    data: PathBuf,
+    /// Configuration file [default: tierlift.toml].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Only print what would be found.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Imports from Stripe, or from a file.
+pub(crate) fn run(args: &Args) -> Result<(), Error> {
+    let _guard = log::start(Some("warn"))?;
+    let rules = rules(args.common.config.as_deref(), false)?;
+    match &args.file {
+        Some(path) => block_on(async {
+            let offline = open(&args.common.data, &rules).await?;
+            let counts = file::import(path, args.as_of, &rules, offline.db()).await?;
+            let left = offline.drain().await.map_err(queue_error)?;
+            print_line(&counts.to_string());
+            print_left(left);
+            Ok(())
+        }),
+        None => block_on(reconcile(&args.common, &rules, Because::Import)),
+    }
+}
+
+/// Reconciles with Stripe.
+pub(crate) fn run_reconcile(args: &ReconcileArgs) -> Result<(), Error> {
+    let _guard = log::start(Some("warn"))?;
+    let rules = rules(args.common.config.as_deref(), false)?;
+    block_on(reconcile(&args.common, &rules, Because::Reconcile))
+}
+
+fn block_on(task: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(READER_THREADS_MAX)
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(task)
+}
+
+async fn open(data: &Path, rules: &Rules) -> Result<Offline, Error> {
+    Offline::open(data, rules.policy.clone(), system_clock()).await.map_err(open_error)
+}
+
+fn queue_error(error: QueueError) -> Error {
+    Error::failed(Code::CommandFailed, error)
+}
+
+async fn reconcile(common: &Common, rules: &Rules, because: Because) -> Result<(), Error> {
+    let stripe = client(rules)?;
+    let offline = open(&common.data, rules).await?;
+    let (clock, backend) = (system_clock(), offline.db());
+    let stored = backend.reconciliation().await.context("cannot read the data file")?;
+    let unfinished = stored.filter(|latest| latest.ended_at.is_none() && latest.because == because);
+    let state = match unfinished {
+        Some(latest) if !common.dry_run => latest,
+        _ => Reconciliation::new(because, clock.now()),
+    };
+    let (policy, is_dry_run) = (&rules.policy, common.dry_run);
+    let pass = Pass { stripe: &stripe, backend, policy, clock: &clock, is_dry_run };
+    let progress = Progress::new(&state);
+    let done = pass.run(state, |state| progress.show(state)).await;
+    progress.end();
+    let done = done.map_err(|error| Error::failed(error.code(), error))?;
+    let left = offline.drain().await.map_err(queue_error)?;
+    report::lines(&done, is_dry_run).iter().for_each(|line| print_line(line));
+    print_left(left);
+    Ok(())
+}
+
+fn print_left(left: u64) {
+    if left > 0 {
+        print_line(&format!("{left} are still queued; a server goes on with them"));
+    }
+}
+
+/// Who asks Stripe. It takes a key.
+fn client(rules: &Rules) -> Result<Client, Error> {
+    let key = credentials::variable(API_KEY_VAR);
+    let Some(key) = credentials::api_key(key.as_deref(), rules.policy.livemode)? else {
+        let message = format!(
+            "{API_KEY_VAR} is not set; set it to a restricted key that may read (docs/stripe-api.md), or \
+             import a file with --file"
+        );
+        return Err(Problem::new(Code::SecretMissing, message).into());
+    };
+    Ok(stripe::client(key, &rules.stripe))
+}
+
+/// How far it has come, on a terminal.
+struct Progress {
+    begun_at: Instant,
+    pages_before: u64,
+    is_shown: bool,
+}
+
+impl Progress {
+    fn new(state: &Reconciliation) -> Self {
+        let is_shown = io::stderr().is_terminal();
+        Self { begun_at: Instant::now(), pages_before: state.report.pages, is_shown }
+    }
+
+    fn show(&self, state: &Reconciliation) {
+        if !self.is_shown {
+            return;
+        }
+        let list = state.next.as_ref().map_or("the last page", |place| place.list.as_str());
+        let (pages, checked) = (state.report.pages, state.report.checked);
+        let secs = self.begun_at.elapsed().as_secs().max(1);
+        let per_sec = (pages - self.pages_before).div_ceil(secs);
+        let line = format!("\r{checked} checked, {pages} pages, {per_sec} a second: {list}   ");
+        drop(io::stderr().write_all(line.as_bytes()));
+    }
+
+    fn end(&self) {
+        if self.is_shown {
+            drop(io::stderr().write_all(b"\n"));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What operators need of a backend beyond what the stages do: dead letters page by page, those that were
+//! discarded, notes, the ledger as a list, and a worker that can be paused.
+//!
+//! Every act is written together with its row of the ledger.
+
+use std::{collections::BTreeMap, future::Future};
+
+use serde::{Deserialize, Serialize};
+
+use super::{dead_letters::DeadLetter, scan::Page, store::StoreError};
+use crate::{
+    id::{CustomerId, EventId, UserId},
+    ledger::{Act, LedgerEntry},
+    time::Timestamp,
+};
+
+/// A dead letter that an operator discarded. It can be brought back until it expires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discarded {
+    /// The dead letter.
+    pub dead_letter: DeadLetter,
+    /// Who discarded it, and why.
+    pub act: Act,
+    /// Time at which it was discarded.
+    pub discarded_at: Timestamp,
+    /// Time from which it may be deleted.
+    pub expires_at: Timestamp,
+}
+
+/// What an operator wrote about a group of dead letters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Who wrote it, and what.
+    #[serde(flatten)]
+    pub act: Act,
+    /// Time at which it was written.
+    pub at: Timestamp,
+}
+
+/// Which rows of the ledger are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerFilter {
+    /// Only those of this customer.
+    pub customer: Option<CustomerId>,
+    /// Only those that concern this user.
+    pub user: Option<UserId>,
+    /// Only those that were processed at this time or later.
+    pub since: Option<Timestamp>,
+    /// Only what somebody did by hand.
+    pub acts_only: bool,
+}
+
+/// Reads and writes what only operators need.
+pub trait Operations: Send + Sync {
+    /// A page of at most `max` dead letters, oldest first: those behind `after` and up to `until`. One that
+    /// fails again is behind all others.
+    fn dead_letters(
+        &self,
+        after: Option<&str>,
+        until: Option<&str>,
+        max: usize,
+    ) -> impl Future<Output = Result<Page<DeadLetter>, StoreError>> + Send;
+
+    /// The place behind the newest dead letter.
+    fn dead_letters_end(&self) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
+
+    /// Discards a dead letter; returns false if there is none for this event.
+    fn discard(
+        &self,
+        event: &EventId,
+        entry: LedgerEntry,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Makes a discarded message a dead letter again; returns false if there is none for this event.
+    fn undiscard(
+        &self,
+        event: &EventId,
+        entry: LedgerEntry,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The newest discarded dead letters, at most `max`.
+    fn discarded(
+        &self,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<Discarded>, StoreError>> + Send;
+
+    /// The notes on groups of dead letters.
+    fn notes(&self) -> impl Future<Output = Result<BTreeMap<String, Note>, StoreError>> + Send;
+
+    /// Writes the note on a group of dead letters.
+    fn set_note(
+        &self,
+        group: &str,
+        entry: LedgerEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Rows of the ledger, newest first, at most `max`; the page begins behind `before`.
+    fn ledger_page(
+        &self,
+        filter: &LedgerFilter,
+        before: Option<&str>,
+        max: usize,
+    ) -> impl Future<Output = Result<Page<LedgerEntry>, StoreError>> + Send;
+
+    /// Who paused the worker, and since when; `None` if it runs.
+    fn paused(&self) -> impl Future<Output = Result<Option<Note>, StoreError>> + Send;
+
+    /// Pauses the worker, or lets it go on. Nothing more is delivered while it is paused, and webhooks are
+    /// acknowledged all the same.
+    fn set_paused(
+        &self,
+        is_paused: bool,
+        entry: LedgerEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

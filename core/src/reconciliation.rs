@@ -1,0 +1,167 @@
+//! A reconciliation: everything that Stripe lists is compared with what is stored. What differs is observed.
+//!
+//! The first one is the import. How far it has come is stored, so a process that was killed continues there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::CustomerId,
+    limits::{RECONCILE_INTERVAL_SECS, RECONCILED_LISTED_MAX},
+    observation::Because,
+    time::Timestamp,
+};
+
+/// What is listed, in this order: a subscription finds its customer known, and a refund what it is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listed {
+    /// Customers.
+    Customers,
+    /// Subscriptions of every status.
+    Subscriptions,
+    /// Completed Checkout Sessions.
+    CheckoutSessions,
+    /// Refunds.
+    Refunds,
+    /// Disputes.
+    Disputes,
+}
+
+impl Listed {
+    /// The next list.
+    #[must_use]
+    pub const fn next(self) -> Option<Self> {
+        match self {
+            Self::Customers => Some(Self::Subscriptions),
+            Self::Subscriptions => Some(Self::CheckoutSessions),
+            Self::CheckoutSessions => Some(Self::Refunds),
+            Self::Refunds => Some(Self::Disputes),
+            Self::Disputes => None,
+        }
+    }
+
+    /// The name for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Customers => "customers",
+            Self::Subscriptions => "subscriptions",
+            Self::CheckoutSessions => "checkout sessions",
+            Self::Refunds => "refunds",
+            Self::Disputes => "disputes",
+        }
+    }
+}
+
+/// Where the next page starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The list.
+    pub list: Listed,
+    /// The object behind which it starts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<String>,
+}
+
+/// A reconciliation, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reconciliation {
+    /// [`Because::Import`] or [`Because::Reconcile`].
+    pub because: Because,
+    /// Time at which it began.
+    pub begun_at: Timestamp,
+    /// Where it goes on; `None` when everything was listed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<Place>,
+    /// Time at which it ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ended_at: Option<Timestamp>,
+    /// What it has found so far.
+    pub report: Report,
+}
+
+impl Reconciliation {
+    /// One that begins.
+    #[must_use]
+    pub fn new(because: Because, begun_at: Timestamp) -> Self {
+        let next = Some(Place { list: Listed::Customers, after: None });
+        Self { because, begun_at, next, ended_at: None, report: Report::default() }
+    }
+
+    /// The one to go on with: an unfinished one, or none if the last one is recent. The first is the import.
+    #[must_use]
+    pub fn due(latest: Option<Self>, now: Timestamp) -> Option<Self> {
+        match latest {
+            None => Some(Self::new(Because::Import, now)),
+            Some(latest) if latest.ended_at.is_none() => Some(latest),
+            Some(latest) if latest.begun_at.plus_secs(RECONCILE_INTERVAL_SECS) <= now => {
+                Some(Self::new(Because::Reconcile, now))
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+/// What a reconciliation found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Pages that were read.
+    pub pages: u64,
+    /// Objects that were compared.
+    pub checked: u64,
+    /// Those of which the accounts already said the same.
+    pub right: u64,
+    /// Those by which an account changes.
+    pub mended: u64,
+    /// Those that earn something for nobody, since no user is known.
+    pub unowned: u64,
+    /// Those that could not be applied, and are dead letters.
+    pub parked: u64,
+    /// Prices that no plan names, each with the number of its subscriptions.
+    pub unmapped: BTreeMap<String, u64>,
+    /// Customers of what is fixed; the first [`RECONCILED_LISTED_MAX`] of them.
+    pub customers: BTreeSet<CustomerId>,
+    /// Of these, those for whom a webhook never came.
+    pub never_came: u64,
+    /// Of these, those for whom a webhook came and is a dead letter.
+    pub came_and_failed: u64,
+}
+
+impl Report {
+    /// Notes that something of a customer is fixed.
+    pub fn note_mended(&mut self, customer: Option<CustomerId>) {
+        self.mended += 1;
+        if self.customers.len() < RECONCILED_LISTED_MAX {
+            self.customers.extend(customer);
+        }
+    }
+
+    /// Notes a price that no plan names.
+    pub fn note_unmapped(&mut self, price: String) {
+        if self.unmapped.len() < RECONCILED_LISTED_MAX || self.unmapped.contains_key(&price) {
+            *self.unmapped.entry(price).or_default() += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unfinished_one_goes_on_and_a_finished_one_is_repeated_after_a_day() {
+        let at = Timestamp::from_secs;
+        let mut first = Reconciliation::due(None, at(0)).unwrap();
+        assert_eq!(first.because, Because::Import);
+        first.next = Some(Place { list: Listed::Refunds, after: Some("re_1".into()) });
+        let json = serde_json::to_string(&first).unwrap();
+        assert_eq!(serde_json::from_str::<Reconciliation>(&json).unwrap(), first);
+        assert_eq!(Reconciliation::due(Some(first.clone()), at(9)), Some(first.clone()));
+        first.ended_at = Some(at(10));
+        assert_eq!(Reconciliation::due(Some(first.clone()), at(RECONCILE_INTERVAL_SECS - 1)), None);
+        let next = Reconciliation::due(Some(first), at(RECONCILE_INTERVAL_SECS)).unwrap();
+        assert_eq!((next.because, next.report.checked), (Because::Reconcile, 0));
+    }
+}

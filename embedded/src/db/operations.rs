@@ -1,0 +1,253 @@
+//! What operators read and write: dead letters page by page, those that were discarded, notes, the ledger
+//! as a list, and the pause of the worker. Each act and its row of the ledger are one job, and so durable
+//! together.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Error::ToSqlConversionFailure, OptionalExtension, Row};
+use tierlift_core::{
+    id::{CustomerId, EventId},
+    ledger::{Act, LedgerEntry},
+    limits::DISCARDED_KEPT_DAYS,
+    ports::{DeadLetter, Discarded, LedgerFilter, Note, Operations, Page, StoreError},
+    time::Timestamp,
+};
+
+use super::{
+    dead_letters::dead_letter,
+    error::{Error, corrupt},
+    handle::Db,
+    message_rows::limit,
+    pause_row::paused,
+    rows::{ledger_entry, write_ledger},
+};
+
+/// The place that a cursor stands for. Another backend's, or a wrong one, is the beginning.
+fn place(cursor: Option<&str>, default: i64) -> i64 {
+    cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(default)
+}
+
+fn page_of<T>(
+    rows: &mut rusqlite::Rows<'_>,
+    max: usize,
+    cursor: impl Fn(&Row<'_>) -> rusqlite::Result<i64>,
+    item: impl Fn(&Row<'_>) -> Result<T, Error>,
+) -> Result<Page<T>, Error> {
+    let (mut items, mut last, mut seen) = (Vec::new(), None, 0);
+    while let Some(row) = rows.next()? {
+        (last, seen) = (Some(cursor(row)?), seen + 1);
+        match item(row) {
+            Ok(item) => items.push(item),
+            Err(error) => tracing::error!(%error, "row left out, it cannot be read"),
+        }
+    }
+    let next = last.filter(|_| seen == max).map(|last| last.to_string());
+    Ok(Page { items, next })
+}
+
+fn dead_letters(
+    connection: &Connection,
+    (after, until): (i64, i64),
+    max: usize,
+) -> Result<Page<DeadLetter>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT event, kind, message_group, received_at, trace, body, failure, seq
+         FROM dead_letters WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
+    )?;
+    page_of(&mut statement.query((after, until, limit(max)))?, max, |row| row.get(7), dead_letter)
+}
+
+fn last_dead_letter(connection: &Connection) -> Result<Option<String>, Error> {
+    let last: Option<i64> =
+        connection.query_row("SELECT max(seq) FROM dead_letters", (), |row| row.get(0))?;
+    Ok(last.map(|last| last.to_string()))
+}
+
+fn discard(connection: &Connection, event: &EventId, entry: &LedgerEntry) -> Result<bool, Error> {
+    let expires_at = entry.processed_at.plus_days(DISCARDED_KEPT_DAYS);
+    let moved = connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO discarded (event, kind, message_group, received_at, trace, failure,
+                 body, actor, reason, discarded_at, expires_at)
+             SELECT event, kind, message_group, received_at, trace, failure, body, ?2, ?3, ?4, ?5
+             FROM dead_letters WHERE event = ?1",
+        )?
+        .execute((
+            event.as_str(),
+            entry.act.as_ref().map_or("", Act::actor),
+            entry.act.as_ref().map_or("", Act::reason),
+            entry.processed_at.as_micros(),
+            expires_at.as_micros(),
+        ))?;
+    if moved == 0 {
+        return Ok(false);
+    }
+    connection
+        .prepare_cached("DELETE FROM dead_letters WHERE event = ?1")?
+        .execute((event.as_str(),))?;
+    write_ledger(connection, entry)?;
+    Ok(true)
+}
+
+fn undiscard(connection: &Connection, event: &EventId, entry: &LedgerEntry) -> Result<bool, Error> {
+    let moved = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO dead_letters
+                 (event, kind, message_group, received_at, trace, failure, body)
+             SELECT event, kind, message_group, received_at, trace, failure, body
+             FROM discarded WHERE event = ?1",
+        )?
+        .execute((event.as_str(),))?;
+    let deleted = connection
+        .prepare_cached("DELETE FROM discarded WHERE event = ?1")?
+        .execute((event.as_str(),))?;
+    if deleted > 0 {
+        write_ledger(connection, entry)?;
+    }
+    Ok(moved > 0 || deleted > 0)
+}
+
+fn discarded(connection: &Connection, max: usize) -> Result<Vec<Discarded>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT event, kind, message_group, received_at, trace, body, failure, actor, reason,
+             discarded_at, expires_at, rowid
+         FROM discarded ORDER BY rowid DESC LIMIT ?1",
+    )?;
+    let mut rows = statement.query((limit(max),))?;
+    let item = |row: &Row<'_>| {
+        let text = |column| row.get_ref(column)?.as_str().map_err(corrupt);
+        Ok(Discarded {
+            dead_letter: dead_letter(row)?,
+            act: Act::new(text(7)?, text(8)?).map_err(corrupt)?,
+            discarded_at: Timestamp::from_micros(row.get(9)?),
+            expires_at: Timestamp::from_micros(row.get(10)?),
+        })
+    };
+    Ok(page_of(&mut rows, max, |row| row.get(11), item)?.items)
+}
+
+fn notes(connection: &Connection) -> Result<BTreeMap<String, Note>, Error> {
+    let mut statement = connection.prepare_cached("SELECT subject, note FROM notes")?;
+    let mut rows = statement.query(())?;
+    let mut notes = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(1)?.as_str().map_err(corrupt)?;
+        notes.insert(row.get(0)?, serde_json::from_str(text).map_err(corrupt)?);
+    }
+    Ok(notes)
+}
+
+fn note_of(entry: &LedgerEntry) -> Result<String, Error> {
+    let act = entry.act.clone().ok_or_else(|| corrupt("an act of nobody"))?;
+    let note = serde_json::to_string(&Note { act, at: entry.processed_at });
+    Ok(note.map_err(|error| ToSqlConversionFailure(Box::new(error)))?)
+}
+
+fn set_note(connection: &Connection, group: &str, entry: &LedgerEntry) -> Result<(), Error> {
+    let write = "INSERT OR REPLACE INTO notes (subject, note) VALUES (?1, ?2)";
+    connection.execute(write, (group, note_of(entry)?))?;
+    write_ledger(connection, entry).map(drop)
+}
+
+fn set_paused(connection: &Connection, is_paused: bool, entry: &LedgerEntry) -> Result<(), Error> {
+    if is_paused {
+        let write = "INSERT OR REPLACE INTO pause (id, note) VALUES (1, ?1)";
+        connection.execute(write, (note_of(entry)?,))?;
+    } else {
+        connection.execute("DELETE FROM pause", ())?;
+    }
+    write_ledger(connection, entry).map(drop)
+}
+
+/// The newest rows first. There is no index of who or what a row is about, since every webhook would pay for
+/// it: the rows are looked at one after another.
+fn ledger_page(
+    connection: &Connection,
+    filter: &LedgerFilter,
+    before: i64,
+    max: usize,
+) -> Result<Page<LedgerEntry>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT event, kind, customer, owners, outcome, cause, ambiguous, created, processed_at,
+             expires_at, actor, reason, because, rowid
+         FROM ledger
+         WHERE rowid < ?1 AND processed_at >= ?2 AND (?3 IS NULL OR customer = ?3)
+             AND (?4 IS NULL OR EXISTS (
+                 SELECT 1 FROM json_each(owners) WHERE value ->> 'user' = ?4))
+             AND (NOT ?5 OR actor IS NOT NULL)
+         ORDER BY rowid DESC LIMIT ?6",
+    )?;
+    let mut rows = statement.query((
+        before,
+        filter.since.map_or(i64::MIN, Timestamp::as_micros),
+        filter.customer.as_ref().map(CustomerId::as_str),
+        filter.user.as_ref().map(tierlift_core::id::UserId::as_str),
+        filter.acts_only,
+        limit(max),
+    ))?;
+    page_of(&mut rows, max, |row| row.get(13), ledger_entry)
+}
+
+impl Operations for Db {
+    async fn dead_letters(
+        &self,
+        after: Option<&str>,
+        until: Option<&str>,
+        max: usize,
+    ) -> Result<Page<DeadLetter>, StoreError> {
+        let places = (place(after, i64::MIN), place(until, i64::MAX));
+        Ok(self.read_committed(move |connection| dead_letters(connection, places, max)).await?)
+    }
+
+    async fn dead_letters_end(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.read_committed(last_dead_letter).await?)
+    }
+
+    async fn discard(&self, event: &EventId, entry: LedgerEntry) -> Result<bool, StoreError> {
+        let event = event.clone();
+        Ok(self.write(move |tables| discard(&tables.connection, &event, &entry)).await?)
+    }
+
+    async fn undiscard(&self, event: &EventId, entry: LedgerEntry) -> Result<bool, StoreError> {
+        let event = event.clone();
+        Ok(self.write(move |tables| undiscard(&tables.connection, &event, &entry)).await?)
+    }
+
+    async fn discarded(&self, max: usize) -> Result<Vec<Discarded>, StoreError> {
+        Ok(self.read_committed(move |connection| discarded(connection, max)).await?)
+    }
+
+    async fn notes(&self) -> Result<BTreeMap<String, Note>, StoreError> {
+        Ok(self.read_committed(notes).await?)
+    }
+
+    async fn set_note(&self, group: &str, entry: LedgerEntry) -> Result<(), StoreError> {
+        let group = group.to_owned();
+        Ok(self.write(move |tables| set_note(&tables.connection, &group, &entry)).await?)
+    }
+
+    async fn ledger_page(
+        &self,
+        filter: &LedgerFilter,
+        before: Option<&str>,
+        max: usize,
+    ) -> Result<Page<LedgerEntry>, StoreError> {
+        let (filter, before) = (filter.clone(), place(before, i64::MAX));
+        let read = move |connection: &Connection| ledger_page(connection, &filter, before, max);
+        Ok(self.read_committed(read).await?)
+    }
+
+    async fn paused(&self) -> Result<Option<Note>, StoreError> {
+        Ok(self.read_committed(paused).await?)
+    }
+
+    async fn set_paused(&self, is_paused: bool, entry: LedgerEntry) -> Result<(), StoreError> {
+        self.write(move |tables| set_paused(&tables.connection, is_paused, &entry)).await?;
+        // Only once it is durable, so that a lost commit changes nothing.
+        let apply = move |tables: &mut super::tables::Tables| {
+            tables.is_paused = is_paused;
+            Ok(())
+        };
+        Ok(self.read_uncommitted(apply).await?)
+    }
+}

@@ -1,0 +1,58 @@
+//! The answers of the operators' routes: JSON, or a problem document.
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use tierlift_core::{codes::Code, wire::problem};
+use tierlift_operations::Error;
+
+/// Why a request was refused.
+pub(super) struct Refusal(Code, String);
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self(error.code(), error.to_string())
+    }
+}
+
+impl Refusal {
+    /// A body, a path or a query that is not what the route expects.
+    pub(super) fn invalid(error: impl std::fmt::Display) -> Self {
+        Self(Code::BodyInvalid, error.to_string())
+    }
+
+    /// Something on this machine that failed.
+    pub(super) fn failed(error: impl std::fmt::Display) -> Self {
+        Self(Code::StoreUnavailable, error.to_string())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Self(code, detail) = self;
+        let status = match code {
+            Code::SubjectMissing => StatusCode::NOT_FOUND,
+            Code::BodyInvalid => StatusCode::BAD_REQUEST,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        problem::response(status, code, &detail).into_response()
+    }
+}
+
+/// The answer to a request, or its refusal.
+pub(super) type Answer<T> = Result<Json<T>, Refusal>;
+
+/// What an act changed.
+#[derive(Serialize)]
+pub(super) struct Done {
+    /// The number of accounts whose role or standing changed.
+    pub(super) changed: usize,
+}
+
+impl Done {
+    /// An act that changes no account.
+    pub(super) const NOTHING: Json<Self> = Json(Self { changed: 0 });
+}

@@ -1,0 +1,54 @@
+//! What operators do: they look at dead letters, ask what a redrive would change, redrive or discard them;
+//! they ask why a user has their role, link, grant and revoke; they pause the worker.
+//!
+//! One library over the ports, for every door that operators come through. It refuses to decide: what an event
+//! would change is core's own decision, without its commit. Every act has an actor and a reason, and a row in
+//! the ledger.
+
+mod acts;
+mod dead_letters;
+mod error;
+mod filter;
+mod groups;
+mod readable;
+mod redrive;
+mod status;
+mod stories;
+
+pub use acts::{Grant, Link, Signed};
+pub use dead_letters::{Listed, Shown, ShownDiscarded};
+pub use error::Error;
+pub use filter::Filter;
+pub use groups::{Group, GroupBy, Groups};
+pub use readable::readable;
+pub use redrive::{RedriveStep, Redriven};
+pub use status::Status;
+pub use stories::{CustomerStory, EventStory, Row, Rows};
+
+use tierlift_core::{
+    policy::Policy,
+    ports::{DeadLetters, Scan, Store, WaitingList},
+    shared::Shared,
+    time::Clock,
+};
+
+/// What operators work on, for one backend.
+#[derive(Clone, Debug)]
+pub struct Desk<B> {
+    /// The backend.
+    pub backend: B,
+    /// The policy that decisions follow.
+    pub policy: Shared<Policy>,
+    /// The time of decisions.
+    pub clock: Clock,
+    /// Whether a worker runs beside it, so that a redrive can be waited for.
+    pub has_worker: bool,
+}
+
+/// A backend that operators can work on.
+pub trait Backend:
+    Store + Scan + WaitingList + DeadLetters + tierlift_core::ports::Operations
+{
+}
+
+impl<B: Store + Scan + WaitingList + DeadLetters + tierlift_core::ports::Operations> Backend for B {}

@@ -1,0 +1,174 @@
+//! What a backend promises to operators.
+
+use tierlift_core::{
+    codes::Code,
+    failure::Failure,
+    id::UserId,
+    ledger::{Act, LedgerEntry, SystemEvent},
+    limits::DISCARDED_KEPT_DAYS,
+    ports::{
+        DeadLetters as _, Delivery, Enqueue as _, LedgerFilter, Operations as _, Queue as _,
+        Store as _,
+    },
+};
+use tierlift_testkit::facts::{event_id, message};
+
+use super::OperationsBackend;
+
+/// Makes a test of each promise to operators.
+#[macro_export]
+macro_rules! operations_promises {
+    ($backend:ty) => {
+        $crate::contract_tests!(@each $backend, operations:
+            lists_dead_letters_page_by_page,
+            keeps_what_failed_before_a_redrive,
+            discards_and_brings_back,
+            keeps_a_note_on_a_group,
+            lists_the_ledger_newest_first,
+            delivers_nothing_while_it_is_paused,
+        );
+    };
+}
+
+fn act(kind: SystemEvent, subject: &str, at: tierlift_core::time::Timestamp) -> LedgerEntry {
+    let act = Act::new("eve", "an incident").unwrap();
+    LedgerEntry::for_act(kind, subject, act, at).unwrap()
+}
+
+async fn receive<B: OperationsBackend>(backend: &B) -> Delivery {
+    backend.queue().receive(1).await.unwrap().remove(0)
+}
+
+async fn park<B: OperationsBackend>(backend: &B, event: &str, error: &str) {
+    backend.queue().enqueue(message(event, event, backend.now())).await.unwrap();
+    let failure = Failure::new(Code::PlanUnmapped, &error);
+    backend.queue().park(&receive(backend).await, failure).await.unwrap();
+}
+
+async fn listed<B: OperationsBackend>(backend: &B, max: usize) -> Vec<String> {
+    let (mut events, mut after) = (Vec::new(), None);
+    loop {
+        let page = backend.operations().dead_letters(after.as_deref(), None, max).await.unwrap();
+        assert!(page.items.len() <= max);
+        events.extend(page.items.iter().map(|one| one.message.event.to_string()));
+        after = page.next;
+        if after.is_none() {
+            return events;
+        }
+    }
+}
+
+/// Each once, the oldest first, whatever the size of a page; one that fails again comes last.
+pub async fn lists_dead_letters_page_by_page<B: OperationsBackend>(backend: &B) {
+    assert_eq!(backend.operations().dead_letters_end().await.unwrap(), None);
+    for event in ["evt_1", "evt_2", "evt_3"] {
+        park(backend, event, "no role").await;
+    }
+    let end = backend.operations().dead_letters_end().await.unwrap();
+    assert!(backend.queue().redrive(&event_id("evt_1")).await.unwrap());
+    let failure = Failure::new(Code::PlanUnmapped, &"no role");
+    backend.queue().park(&receive(backend).await, failure).await.unwrap();
+    for max in [1, 2, 3, 10] {
+        assert_eq!(listed(backend, max).await, ["evt_2", "evt_3", "evt_1"], "{max}");
+    }
+    let before = backend.operations().dead_letters(None, end.as_deref(), 10).await.unwrap();
+    assert_eq!(before.items.len(), 2);
+    let behind = backend.operations().dead_letters(end.as_deref(), None, 10).await.unwrap();
+    assert_eq!(behind.items[0].message.event.as_str(), "evt_1");
+}
+
+/// A dead letter that fails again has both failures, and its attempts begin at one.
+pub async fn keeps_what_failed_before_a_redrive<B: OperationsBackend>(backend: &B) {
+    park(backend, "evt_1", "no role").await;
+    assert!(backend.queue().redrive(&event_id("evt_1")).await.unwrap());
+    let delivery = receive(backend).await;
+    assert_eq!(delivery.attempt, 1);
+    let failure = Failure::new(Code::StoreUnavailable, &"the store is unavailable");
+    backend.queue().park(&delivery, failure).await.unwrap();
+    let record = backend.queue().get(&event_id("evt_1")).await.unwrap().unwrap().failure;
+    assert_eq!((record.cause, record.attempts), (Code::StoreUnavailable, 1));
+    let earlier: Vec<_> = record.earlier.iter().map(|it| (it.cause, it.error.as_str())).collect();
+    assert_eq!(earlier, [(Code::PlanUnmapped, "no role")]);
+}
+
+/// A discarded one is listed as such, with who and why, until it is brought back.
+pub async fn discards_and_brings_back<B: OperationsBackend>(backend: &B) {
+    let operations = backend.operations();
+    park(backend, "evt_1", "no role").await;
+    let (event, now) = (event_id("evt_1"), backend.now());
+    let entry = act(SystemEvent::Discarded, "evt_1", now);
+    assert!(!operations.discard(&event_id("evt_9"), entry.clone()).await.unwrap());
+    assert_eq!(backend.store().ledger(&entry.event).await.unwrap(), None);
+    let before = backend.queue().get(&event).await.unwrap();
+    assert!(operations.discard(&event, entry.clone()).await.unwrap());
+    assert!(!operations.discard(&event, entry.clone()).await.unwrap());
+    assert_eq!(backend.queue().get(&event).await.unwrap(), None);
+    assert_eq!(backend.store().ledger(&entry.event).await.unwrap(), Some(entry));
+    let discarded = operations.discarded(10).await.unwrap().remove(0);
+    assert_eq!((discarded.act.actor(), discarded.act.reason()), ("eve", "an incident"));
+    assert_eq!(discarded.expires_at, now.plus_days(DISCARDED_KEPT_DAYS));
+
+    let entry = act(SystemEvent::Undiscarded, "evt_1", now);
+    assert!(operations.undiscard(&event, entry.clone()).await.unwrap());
+    assert!(!operations.undiscard(&event, entry).await.unwrap());
+    assert_eq!(operations.discarded(10).await.unwrap(), []);
+    assert_eq!(backend.queue().get(&event).await.unwrap(), before);
+}
+
+/// The latest note on each group, with who wrote it.
+pub async fn keeps_a_note_on_a_group<B: OperationsBackend>(backend: &B) {
+    let operations = backend.operations();
+    assert!(operations.notes().await.unwrap().is_empty());
+    for _ in 0..2 {
+        let entry = act(SystemEvent::Noted, "plan.unmapped", backend.now());
+        operations.set_note("plan.unmapped", entry).await.unwrap();
+    }
+    let notes = operations.notes().await.unwrap();
+    assert_eq!(notes.len(), 1);
+    assert_eq!(notes["plan.unmapped"].act.reason(), "an incident");
+}
+
+/// All of it in pages, or what a filter asks for.
+pub async fn lists_the_ledger_newest_first<B: OperationsBackend>(backend: &B) {
+    let operations = backend.operations();
+    for subject in ["a", "b", "c"] {
+        let entry = act(SystemEvent::Noted, subject, backend.now());
+        operations.set_note(subject, entry).await.unwrap();
+    }
+    let all = LedgerFilter { acts_only: true, ..LedgerFilter::default() };
+    let first = operations.ledger_page(&all, None, 2).await.unwrap();
+    let second = operations.ledger_page(&all, first.next.as_deref(), 2).await.unwrap();
+    let rows = first.items.iter().chain(&second.items);
+    let last: Vec<_> = rows.map(|row| row.event.as_str().rsplit('.').next().unwrap()).collect();
+    assert_eq!(last, ["c", "b", "a"]);
+    let user = Some(UserId::new("ada").unwrap());
+    let adas = LedgerFilter { user, ..LedgerFilter::default() };
+    assert_eq!(operations.ledger_page(&adas, None, 2).await.unwrap().items, []);
+    let later = LedgerFilter { since: Some(backend.now().plus_days(1)), ..all };
+    assert_eq!(operations.ledger_page(&later, None, 2).await.unwrap().items, []);
+}
+
+/// Messages are accepted meanwhile, and delivered when it goes on.
+pub async fn delivers_nothing_while_it_is_paused<B: OperationsBackend>(backend: &B) {
+    let operations = backend.operations();
+    assert_eq!(operations.paused().await.unwrap(), None);
+    let entry = |kind| act(kind, "worker", backend.now());
+    operations.set_paused(true, entry(SystemEvent::Paused)).await.unwrap();
+    assert_eq!(operations.paused().await.unwrap().unwrap().act.actor(), "eve");
+    let mut received = Box::pin(receive(backend));
+    tokio::select! {
+        biased;
+        _ = &mut received => panic!("delivered while paused"),
+        sent = backend.queue().enqueue(message("evt_1", "cus_1", backend.now())) => drop(sent),
+    }
+    // A read that comes after the enqueue is served after it.
+    assert_eq!(backend.queue().depth().await.unwrap().queued, 1);
+    tokio::select! {
+        biased;
+        _ = &mut received => panic!("delivered while paused"),
+        () = std::future::ready(()) => {}
+    }
+    operations.set_paused(false, entry(SystemEvent::Resumed)).await.unwrap();
+    assert_eq!(operations.paused().await.unwrap(), None);
+    assert_eq!(received.await.message.event.as_str(), "evt_1");
+}

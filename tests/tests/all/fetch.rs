@@ -1,0 +1,168 @@
+//! Asking Stripe about what the events leave open, against the stand-in for its API.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tierlift_core::{
+    observation::FetchReason,
+    ports::{DeadLetters as _, Enqueue as _, FetchList as _, Group, Message, Store as _},
+    stripe::event::Type,
+    time::Timestamp,
+};
+use tierlift_embedded::Offline;
+use tierlift_stripe::{Client, Key, Settings};
+use tierlift_testkit::{
+    clock::ManualClock,
+    facts::{customer_id, event_id, policy, user_id},
+    stripe_api::{Fault, StripeApi},
+    webhook,
+};
+use tierlift_worker::fetch::{Error, Fetcher};
+
+const KEY: &str = "rk_test_1234567";
+const START: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+struct Shop {
+    api: StripeApi,
+    clock: ManualClock,
+    client: Client,
+    offline: Offline,
+    fetcher: Fetcher,
+    _folder: TempDir,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let clock = ManualClock::new(START);
+        let api = StripeApi::start(KEY, clock.clock());
+        let key = Key::parse(KEY).unwrap();
+        let settings = Settings { base: api.base(), share_percent: 100, ..Settings::new(key) };
+        let client = Client::new(Settings { timeout: Duration::from_secs(5), ..settings });
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("tierlift.db");
+        let offline = Offline::open(&data, policy(), clock.clock()).await.unwrap();
+        let fetcher = Fetcher::default();
+        Self { api, clock, client, offline, fetcher, _folder: folder }
+    }
+
+    /// Enqueues a webhook as ingest does, and waits until it is applied.
+    async fn deliver(&self, id: &str, kind: Type, at: i64, data: Value) {
+        let event = event_id(id);
+        let mut body = webhook::event(id, kind.as_str(), START.plus_secs(at), &Value::Null);
+        body["data"] = data;
+        let message = Message {
+            group: Group::new(&event, Some(&customer_id("cus_1"))),
+            event,
+            kind,
+            received_at: self.clock.now(),
+            trace: None,
+            body: body.to_string().into(),
+        };
+        self.offline.db().enqueue(message).await.unwrap();
+        assert_eq!(self.offline.drain().await.unwrap(), 0);
+    }
+
+    /// One round, whose answers are applied.
+    async fn fetch(&mut self) -> Result<usize, Error> {
+        let (clock, db) = (self.clock.clock(), self.offline.db());
+        let count = self.fetcher.fetch_due(&self.client, db, &clock).await;
+        let left = self.offline.drain().await.unwrap();
+        assert_eq!((left, db.depth().await.unwrap().dead), (0, 0));
+        count
+    }
+
+    async fn role(&self) -> String {
+        let account = self.offline.db().account(&user_id("ada")).await.unwrap();
+        account.map_or("free".to_owned(), |account| account.role.to_string())
+    }
+
+    async fn due(&self) -> Option<FetchReason> {
+        let customer = self.offline.db().customer(&customer_id("cus_1")).await.unwrap();
+        customer.and_then(|customer| customer.fetch_due).map(|due| due.because)
+    }
+}
+
+fn subscription(status: &str) -> Value {
+    let item = json!({ "id": "si_1", "price": { "id": "price_pro" }, "quantity": 1,
+        "current_period_end": START.plus_days(30).as_secs() });
+    json!({ "id": "sub_1", "object": "subscription", "customer": "cus_1", "status": status,
+        "livemode": false, "created": START.as_secs() - 60, "metadata": { "user_id": "ada" },
+        "items": { "object": "list", "data": [item], "has_more": false } })
+}
+
+/// Two events of one second; the one between them is lost.
+async fn lose_an_event(shop: &Shop) {
+    for (id, from, to) in [("evt_1", "active", "past_due"), ("evt_3", "unpaid", "paused")] {
+        let data = json!({ "object": subscription(to), "previous_attributes": { "status": from } });
+        shop.deliver(id, Type::SubscriptionUpdated, 0, data).await;
+    }
+    assert_eq!(shop.due().await, Some(FetchReason::Ambiguous));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ambiguous_second_costs_one_request_once_it_is_over() {
+    let mut shop = Shop::open().await;
+    lose_an_event(&shop).await;
+    shop.api.put(subscription("active"));
+    assert_eq!(shop.fetch().await.unwrap(), 0, "the second is not over");
+    shop.clock.advance(Duration::from_secs(3));
+    assert_eq!(shop.fetch().await.unwrap(), 1);
+    assert_eq!((shop.role().await.as_str(), shop.due().await), ("paid", None));
+    assert_eq!(shop.offline.db().due(START.plus_days(1), 9).await.unwrap(), []);
+    shop.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(shop.fetch().await.unwrap(), 0);
+    assert_eq!(shop.api.targets().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_stripe_fails_everybody_stays_due_and_nothing_is_lost() {
+    let mut shop = Shop::open().await;
+    lose_an_event(&shop).await;
+    shop.api.put(subscription("active"));
+    shop.clock.advance(Duration::from_secs(3));
+    shop.api.fail_all(Some(Fault::Status(401)));
+    let error = shop.fetch().await.unwrap_err();
+    assert!(matches!(error, Error::Stripe(_)), "{error:?}");
+    assert_eq!(shop.due().await, Some(FetchReason::Ambiguous));
+    shop.api.fail_all(None);
+    assert_eq!(shop.fetch().await.unwrap(), 1);
+    assert_eq!(shop.role().await, "paid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_answer_does_not_settle_is_asked_for_less_and_less_often() {
+    let mut shop = Shop::open().await;
+    lose_an_event(&shop).await;
+    // Stripe does not know it.
+    let mut asked = Vec::new();
+    for second in 0..=300 {
+        if shop.fetch().await.unwrap() > 0 {
+            asked.push(second);
+        }
+        shop.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(asked, [2, 32, 92, 212]);
+    assert_eq!(shop.due().await, Some(FetchReason::Ambiguous));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_asked_for_its_line_items() {
+    for (customer, group) in [(json!("cus_1"), "cus_1"), (Value::Null, "pi_1")] {
+        let mut shop = Shop::open().await;
+        let mut session = json!({ "id": "cs_1", "object": "checkout.session", "mode": "payment",
+            "status": "complete", "created": START.as_secs(), "customer": customer,
+            "subscription": null, "payment_intent": "pi_1", "payment_status": "paid",
+            "livemode": false, "client_reference_id": "ada" });
+        shop.deliver("evt_1", Type::CheckoutCompleted, 0, json!({ "object": session })).await;
+        assert_eq!(shop.role().await, "free");
+        let items = json!([{ "id": "li_1", "price": { "id": "price_pro" }, "quantity": 1 }]);
+        session["line_items"] = json!({ "object": "list", "data": items, "has_more": false });
+        shop.api.put(session);
+        assert_eq!(shop.fetch().await.unwrap(), 1, "{group}");
+        assert_eq!(shop.role().await, "paid", "{group}");
+        assert_eq!(shop.offline.db().due(START.plus_days(1), 9).await.unwrap(), []);
+        let known = shop.offline.db().customer(&customer_id(group)).await.unwrap();
+        assert_eq!(known.unwrap().fetch_due, None);
+    }
+}

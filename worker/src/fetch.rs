@@ -1,0 +1,187 @@
+//! Asks Stripe about the customers about whom something is unclear. What it answers goes into the queue, and
+//! is applied like an event.
+//!
+//! The store says who is due, and says so until an answer has settled it. So nothing is lost if Stripe is
+//! unavailable or the process ends: it is asked again, less and less often for as long as that settles nothing.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tierlift_core::{
+    customer::Customer,
+    id::{CustomerId, PaymentId, SubscriptionId},
+    limits::{
+        FETCH_AGAIN_SECS_MAX, FETCH_AGAIN_SECS_MIN, FETCHES_PER_ROUND_MAX, FETCHES_REMEMBERED_MAX,
+    },
+    observation::{Because, FetchReason, Observed},
+    ports::{
+        Answer, Due, Enqueue, FetchList, ListOf, QueueError, Store, StoreError, Stripe,
+        StripeError, StripeId,
+    },
+    stripe::observation,
+    time::{Clock, Timestamp},
+};
+
+/// Why a round ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Stripe does not answer anybody at the moment.
+    #[error(transparent)]
+    Stripe(#[from] StripeError),
+    /// The store could not be read.
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreError),
+    /// An answer could not be enqueued.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// Who was asked about, and when that may be done again.
+#[derive(Debug, Default)]
+pub struct Fetcher {
+    asked: BTreeMap<CustomerId, Asked>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    again_at: Timestamp,
+    delay_secs: i64,
+}
+
+/// The id of an object.
+#[derive(Deserialize)]
+struct Id {
+    id: String,
+}
+
+impl Fetcher {
+    /// One round: asks about those who are due, at most [`FETCHES_PER_ROUND_MAX`], once for each customer.
+    /// Returns how many were asked about.
+    pub async fn fetch_due<A, B>(
+        &mut self,
+        stripe: &A,
+        backend: &B,
+        clock: &Clock,
+    ) -> Result<usize, Error>
+    where
+        A: Stripe,
+        B: FetchList + Store + Enqueue,
+    {
+        let now = clock.now();
+        // Those who were asked about and are still due do not hide the others.
+        let max = FETCHES_PER_ROUND_MAX + self.asked.len();
+        let due = backend.due(now, max).await?;
+        self.forget_settled(&due);
+        let mut count = 0;
+        for Due { customer, .. } in due {
+            let is_early = self.asked.get(&customer).is_some_and(|asked| now < asked.again_at);
+            if is_early || count >= FETCHES_PER_ROUND_MAX {
+                continue;
+            }
+            let Some(known) = backend.customer(&customer).await? else { continue };
+            let answers = match ask(stripe, &known).await {
+                Ok(answers) => answers,
+                // These are about one object; everything else is about Stripe or the key.
+                Err(error @ (StripeError::NotFound(_) | StripeError::AnswerUnexpected(_))) => {
+                    let code = error.code().as_str();
+                    tracing::warn!(customer = customer.as_str(), code, %error, "fetch failed");
+                    Vec::new()
+                }
+                Err(error) => return Err(error.into()),
+            };
+            for answer in &answers {
+                enqueue(backend, answer, now).await?;
+            }
+            count += 1;
+            self.note(customer, now);
+        }
+        metrics::counter!("tierlift_fetches_total").increment(count as u64);
+        Ok(count)
+    }
+
+    /// Who is not due any more has an answer.
+    fn forget_settled(&mut self, due: &[Due]) {
+        self.asked.retain(|customer, _| due.iter().any(|due| due.customer == *customer));
+    }
+
+    /// Delays the next request about a customer, twice as long each time.
+    fn note(&mut self, customer: CustomerId, now: Timestamp) {
+        let known = self.asked.get(&customer).map(|asked| asked.delay_secs.saturating_mul(2));
+        let delay_secs = known.unwrap_or(FETCH_AGAIN_SECS_MIN).min(FETCH_AGAIN_SECS_MAX);
+        if known.is_none() && self.asked.len() >= FETCHES_REMEMBERED_MAX {
+            return;
+        }
+        self.asked.insert(customer, Asked { again_at: now.plus_secs(delay_secs), delay_secs });
+    }
+}
+
+/// Asks what would settle what is unclear about a customer: in one request, whatever it is.
+async fn ask<A: Stripe>(stripe: &A, customer: &Customer) -> Result<Vec<Answer>, StripeError> {
+    match customer.fetch_due.map(|due| due.because) {
+        None => Ok(Vec::new()),
+        Some(FetchReason::LineItems) => ask_for_sessions(stripe, customer).await,
+        Some(FetchReason::Ambiguous | FetchReason::ItemsTruncated | FetchReason::Inconclusive) => {
+            ask_for_subscriptions(stripe, customer).await
+        }
+    }
+}
+
+async fn ask_for_subscriptions<A: Stripe>(
+    stripe: &A,
+    customer: &Customer,
+) -> Result<Vec<Answer>, StripeError> {
+    let states = customer.states();
+    let unclear: Vec<&SubscriptionId> =
+        states.filter(|(.., state)| state.unclear).map(|(id, ..)| id).collect();
+    if let [only] = unclear.as_slice() {
+        let id = StripeId::Subscription((*only).clone());
+        return Ok(vec![stripe.retrieve(&id).await?]);
+    }
+    let list = ListOf::Subscriptions { customer: Some(customer.id.clone()) };
+    let mut answers = stripe.list(&list, None).await?.items;
+    answers.retain(|answer| {
+        let id = serde_json::from_str::<Id>(&answer.object);
+        id.is_ok_and(|id| unclear.iter().any(|unclear| unclear.as_str() == id.id))
+    });
+    Ok(answers)
+}
+
+/// The sessions of a customer. A guest's purchase has the id of its payment, or that of its session if
+/// nothing had to be paid.
+async fn ask_for_sessions<A: Stripe>(
+    stripe: &A,
+    customer: &Customer,
+) -> Result<Vec<Answer>, StripeError> {
+    let of = |customer, payment| ListOf::CheckoutSessions { customer, payment };
+    let list = match StripeId::parse(customer.id.as_str()) {
+        Some(session @ StripeId::CheckoutSession(_)) => {
+            return Ok(vec![stripe.retrieve(&session).await?]);
+        }
+        Some(StripeId::PaymentIntent(payment)) => of(None, Some(payment)),
+        _ => match sole_payment(customer) {
+            Some(payment) => of(None, Some(payment)),
+            None => of(Some(customer.id.clone()), None),
+        },
+    };
+    Ok(stripe.list(&list, None).await?.items)
+}
+
+/// The payment of the only purchase whose line items are unknown. It may be older than what one page lists.
+fn sole_payment(customer: &Customer) -> Option<PaymentId> {
+    let mut open = customer.purchases.iter().filter(|(_, bought)| bought.offer.items.is_empty());
+    match (open.next(), open.next()) {
+        (Some((id, _)), None) if id.as_str().starts_with("pi_") => PaymentId::new(id.as_str()).ok(),
+        _ => None,
+    }
+}
+
+async fn enqueue<B: Enqueue>(backend: &B, answer: &Answer, now: Timestamp) -> Result<(), Error> {
+    let observed = Observed { window: answer.window, because: Because::Fetch };
+    match observation::message(&answer.object, observed, answer.livemode, now) {
+        Ok(message) => {
+            backend.enqueue(message).await?;
+        }
+        Err(error) => tracing::warn!(%error, "answer left out"),
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! One reconciliation: page after page, object after object.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use tierlift_core::{
+    codes::Code,
+    id::CustomerId,
+    observation::{Because, Observed},
+    policy::Policy,
+    ports::{
+        Answer, DeadLetters, Enqueue, ListOf, Message, Page, QueueError, ReconciliationRecord,
+        Store, Stripe, StripeError,
+    },
+    reconciliation::{Listed, Place, Reconciliation, Report},
+    stripe::observation,
+    time::Clock,
+};
+use tokio::time::sleep;
+
+use super::{Error, Prediction, explain::explain, patience::patiently, predict};
+
+/// What a reconciliation works with.
+#[derive(Debug)]
+pub struct Pass<'p, A, B> {
+    /// Whom to ask.
+    pub stripe: &'p A,
+    /// What is stored, and where observations go.
+    pub backend: &'p B,
+    /// The policy.
+    pub policy: &'p Policy,
+    /// The source of time.
+    pub clock: &'p Clock,
+    /// Whether nothing is enqueued and no place is stored.
+    pub is_dry_run: bool,
+}
+
+/// Prices of a subscription, for the report.
+#[derive(Deserialize)]
+struct Prices {
+    items: Items,
+}
+
+#[derive(Deserialize)]
+struct Items {
+    data: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    price: Price,
+}
+
+#[derive(Deserialize)]
+struct Price {
+    id: String,
+}
+
+impl<A, B> Pass<'_, A, B>
+where
+    A: Stripe,
+    B: Store + Enqueue + DeadLetters + ReconciliationRecord,
+{
+    /// Runs a reconciliation to its end. `on_page` is called after each page.
+    pub async fn run(
+        &self,
+        mut state: Reconciliation,
+        mut on_page: impl FnMut(&Reconciliation) + Send,
+    ) -> Result<Reconciliation, Error> {
+        while let Some(place) = state.next.clone() {
+            let page = self.page(&place).await?;
+            for answer in &page.items {
+                self.compare(answer, state.because, &mut state.report).await?;
+            }
+            state.report.pages += 1;
+            state.next = following(&place, page.next);
+            self.store(&state).await?;
+            on_page(&state);
+        }
+        explain(self.stripe, self.backend, &mut state.report).await?;
+        state.ended_at = Some(self.clock.now());
+        self.store(&state).await?;
+        Ok(state)
+    }
+
+    async fn store(&self, state: &Reconciliation) -> Result<(), Error> {
+        if self.is_dry_run {
+            return Ok(());
+        }
+        Ok(self.backend.set_reconciliation(state.clone()).await?)
+    }
+
+    /// A page. An object that was deleted is no place to go on from: its list starts over then.
+    async fn page(&self, place: &Place) -> Result<Page<Answer>, Error> {
+        let list = match place.list {
+            Listed::Customers => ListOf::Customers,
+            Listed::Subscriptions => ListOf::Subscriptions { customer: None },
+            Listed::CheckoutSessions => ListOf::CheckoutSessions { customer: None, payment: None },
+            Listed::Refunds => ListOf::Refunds,
+            Listed::Disputes => ListOf::Disputes,
+        };
+        let from = |after: Option<String>| {
+            let list = &list;
+            async move { patiently(|| self.stripe.list(list, after.as_deref())).await }
+        };
+        match from(place.after.clone()).await {
+            Err(StripeError::AnswerUnexpected(_) | StripeError::NotFound(_))
+                if place.after.is_some() =>
+            {
+                Ok(from(None).await?)
+            }
+            page => Ok(page?),
+        }
+    }
+
+    /// Compares one object, and enqueues it if it differs or is to be imported.
+    async fn compare(
+        &self,
+        answer: &Answer,
+        because: Because,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        report.checked += 1;
+        let observed = Observed { window: answer.window, because };
+        let now = self.clock.now();
+        let Ok(message) = observation::message(&answer.object, observed, answer.livemode, now)
+        else {
+            report.parked += 1;
+            return Ok(());
+        };
+        let prediction = predict(self.backend, self.policy, &message, now).await?;
+        let is_right = prediction == Prediction::Right;
+        note(prediction, &message, answer, report);
+        if self.is_dry_run || (is_right && because != Because::Import) {
+            return Ok(());
+        }
+        self.enqueue(message).await
+    }
+
+    /// Enqueues an observation, when there is room for it.
+    async fn enqueue(&self, message: Message) -> Result<(), Error> {
+        loop {
+            match self.backend.enqueue(message.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(QueueError::Full) => sleep(Duration::from_secs(1)).await,
+                Err(error) => return Err(Error::Queue(error)),
+            }
+        }
+    }
+}
+
+fn note(prediction: Prediction, message: &Message, answer: &Answer, report: &mut Report) {
+    match prediction {
+        Prediction::Right => report.right += 1,
+        Prediction::Mends => report.note_mended(CustomerId::new(&message.group.0).ok()),
+        Prediction::Unowned => report.unowned += 1,
+        Prediction::Parked(failure) => {
+            report.parked += 1;
+            if failure.cause == Code::PlanUnmapped {
+                let prices = serde_json::from_str::<Prices>(&answer.object);
+                let items = prices.map(|prices| prices.items.data).unwrap_or_default();
+                for item in items {
+                    report.note_unmapped(item.price.id);
+                }
+            }
+        }
+    }
+}
+
+/// Where a list goes on, or the next one begins.
+fn following(place: &Place, after: Option<String>) -> Option<Place> {
+    match after {
+        Some(after) => Some(Place { after: Some(after), ..place.clone() }),
+        None => place.list.next().map(|list| Place { list, after: None }),
+    }
+}
