@@ -125,7 +125,8 @@ test-pack: $(CLIENT_READY) ## Pack the browser client, install it, and import it
 test-examples: build $(CLIENT_READY) ## Drive the browser client's examples, with the package installed, in a real browser.
 	cd client && npm run test:examples
 
-# Firefox ESR of Debian's packages, unpacked into the cache. Where there is no apt-get, there is nothing to run.
+# nginx, Caddy and Firefox ESR are of Debian's packages, unpacked into the cache. Where there is no apt-get, there
+# is nothing to run.
 test-hosts: build ## Drive nginx and Caddy, as docs/hosts.md configures them, in front of an application.
 	@scripts/proxies.sh $(PROXIES); \
 	if [ ! -d $(PROXIES) ]; then echo "test-hosts: skipped, there is no apt-get"; exit 0; fi; \
