@@ -4,7 +4,7 @@
 //! batches in progress are committed and pushed, sockets are closed. What is still queued is durable and
 //! stays for the next start.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use axum::Router;
 use tierlift_core::{
@@ -80,8 +80,8 @@ use crate::{
 /// ```
 pub struct Server {
     db: Db,
-    /// The data file, beside which operators find their socket.
-    data: PathBuf,
+    /// The operators' socket, until it is served.
+    operators: Option<operations::Socket>,
     access: Arc<Access<Db>>,
     sockets: Registry,
     reload: Reload,
@@ -121,6 +121,7 @@ impl Server {
         if !db.claim(livemode).await? {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
         }
+        let operators = operations::Socket::listen(&data);
         note_first(&db, &policy.current()).await?;
         if let Some(latest) = db.latest_commit_at().await? {
             clock.compare(latest);
@@ -129,7 +130,7 @@ impl Server {
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
         Ok(Self {
             db,
-            data,
+            operators,
             access,
             sockets: Registry::default(),
             reload,
@@ -271,7 +272,7 @@ impl Server {
 
     /// The tasks that run by the clock.
     fn spawn_background_tasks(
-        &self,
+        &mut self,
         sockets: &Registry,
         stopping: &watch::Receiver<bool>,
     ) -> JoinSet<()> {
@@ -294,8 +295,9 @@ impl Server {
             self.access.clock.clone(),
             sockets.clone(),
         );
-        let (data, router) = (self.data.clone(), operator.router());
-        tasks.spawn(operations::serve(data, router, stopping.clone()));
+        if let Some(socket) = self.operators.take() {
+            tasks.spawn(operations::serve(socket, operator.router(), stopping.clone()));
+        }
         tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks
     }

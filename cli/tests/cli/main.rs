@@ -8,6 +8,7 @@ mod data;
 mod demo;
 mod doctor;
 mod import;
+mod operations;
 mod serve;
 mod setup;
 
