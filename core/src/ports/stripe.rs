@@ -212,9 +212,9 @@ pub trait Stripe: Send + Sync {
 }
 
 /// Several who ask share one.
-impl<A: Stripe> Stripe for Arc<A> {
+impl<T: Stripe> Stripe for Arc<T> {
     fn retrieve(&self, id: &StripeId) -> impl Future<Output = Result<Answer, StripeError>> + Send {
-        A::retrieve(self, id)
+        T::retrieve(self, id)
     }
 
     fn list(
@@ -222,7 +222,7 @@ impl<A: Stripe> Stripe for Arc<A> {
         list: &ListOf,
         after: Option<&str>,
     ) -> impl Future<Output = Result<Page<Answer>, StripeError>> + Send {
-        A::list(self, list, after)
+        T::list(self, list, after)
     }
 }
 
