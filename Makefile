@@ -14,6 +14,7 @@ DENY := $(TOOLS)/deny-$(DENY_VERSION)
 MACHETE := $(TOOLS)/machete-$(MACHETE_VERSION)
 DYNOXIDE := $(TOOLS)/dynoxide-$(DYNOXIDE_VERSION)
 FIREFOX := $(CACHE)/firefox
+PROXIES := $(CACHE)/proxies
 PYTHON ?= python3
 NODE := $(shell command -v node 2>/dev/null)
 CLIENT_READY := client/node_modules/.package-lock.json
@@ -52,7 +53,7 @@ CHAOS_RATE ?= 1000
 CHAOS_ACK_P99_MS ?= 50
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-pack test-browser test-firefox test-examples test-infrastructure test-seeds chaos test-release \
+  test-client test-pack test-browser test-firefox test-hosts test-examples test-infrastructure test-seeds chaos test-release \
   check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
   bench bench-lambda package tools
 
@@ -125,6 +126,11 @@ test-examples: build $(CLIENT_READY) ## Drive the browser client's examples, wit
 	cd client && npm run test:examples
 
 # Firefox ESR of Debian's packages, unpacked into the cache. Where there is no apt-get, there is nothing to run.
+test-hosts: build ## Drive nginx and Caddy, as docs/hosts.md configures them, in front of an application.
+	@scripts/proxies.sh $(PROXIES); \
+	if [ ! -d $(PROXIES) ]; then echo "test-hosts: skipped, there is no apt-get"; exit 0; fi; \
+	$(PYTHON) -B scripts/test_proxies.py $(PROXIES) $(TARGET)/debug/tierlift
+
 test-firefox: demo build $(CLIENT_READY) ## Run the browser client in Firefox ESR, also where it denies storage.
 	@program=$$(scripts/firefox.sh $(FIREFOX)); \
 	if [ -z "$$program" ]; then echo "test-firefox: skipped, there is no apt-get"; exit 0; fi; \

@@ -191,6 +191,11 @@ class Permissions(Template):
             "GET /session": session,
             "POST /session/refresh": session,
             f"GET {pages}{{code}}": session,
+            "GET /openapi.json": session,
+            "GET /authorize": session,
+            "GET /v1/users/{id}": session,
+            "POST /v1/users:batch": session,
+            "POST /v1/tokens": session,
         }
         self.assertEqual(routes, wanted)
 

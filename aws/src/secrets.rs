@@ -14,7 +14,7 @@ use tierlift_core::{
     ports::{SecretsError, SigningSecrets, TokenSecrets},
     stripe::signature::Secrets,
     time::{Clock, Timestamp},
-    token,
+    token::{self, ServiceTokens},
 };
 use tokio::sync::Mutex;
 
@@ -85,6 +85,25 @@ impl CachedSecret<token::Secret> {
         let parse = |text: &str| token::Secret::new(text).map_err(|error| error.to_string());
         let source = Source::from_environment(environment, sdk, NAMES)?;
         Ok(source.map(|source| Self::new(source, parse, clock)))
+    }
+}
+
+impl CachedSecret<ServiceTokens> {
+    /// The tokens of the host's services that the environment names; `None` where there are none.
+    pub fn service_tokens(
+        environment: &Environment,
+        sdk: &Sdk,
+        clock: &Clock,
+    ) -> Result<Option<Self>, environment::Error> {
+        const NAMES: [&str; 2] = ["TIERLIFT_SERVICE_TOKENS_ARN", "TIERLIFT_SERVICE_TOKENS"];
+        let parse = |text: &str| ServiceTokens::parse(text).map_err(|error| error.to_string());
+        let source = Source::from_environment(environment, sdk, NAMES)?;
+        Ok(source.map(|source| Self::new(source, parse, clock)))
+    }
+
+    /// The current tokens.
+    pub async fn current(&self) -> Result<Arc<ServiceTokens>, SecretsError> {
+        self.get().await.map_err(|error| SecretsError(error.into()))
     }
 }
 

@@ -13,7 +13,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use tierlift_core::{codes::Code, limits::JWT_SECRET_BYTES_MIN, stripe::signature::Secrets, token};
+use tierlift_core::{
+    codes::Code, limits::JWT_SECRET_BYTES_MIN, stripe::signature::Secrets, token,
+    token::ServiceTokens,
+};
 
 use tierlift_stripe::{Key, KeyError};
 
@@ -26,6 +29,8 @@ pub(crate) const WEBHOOK_SECRET_VAR: &str = "STRIPE_WEBHOOK_SECRET";
 /// Environment variable of the token secret.
 pub(crate) const JWT_SECRET_VAR: &str = "TIERLIFT_JWT_SECRET";
 
+/// Environment variable of the service tokens.
+pub(crate) const SERVICE_TOKENS_VAR: &str = "TIERLIFT_SERVICE_TOKENS";
 /// Environment variable of the key of Stripe's API.
 pub(crate) const API_KEY_VAR: &str = "STRIPE_API_KEY";
 
@@ -105,6 +110,13 @@ pub(crate) fn jwt_secret(
             Err(Problem::new(Code::SecretMissing, message))
         }
     }
+}
+
+/// The tokens of the host's services; none if the variable is not set.
+pub(crate) fn service_tokens(list: &str) -> Result<ServiceTokens, Problem> {
+    ServiceTokens::parse(list).map_err(|error| {
+        Problem::new(Code::SecretInvalid, format!("{SERVICE_TOKENS_VAR}: {error}"))
+    })
 }
 
 /// The key of Stripe's API, if it is set. It is of the deployment's mode.

@@ -34,3 +34,10 @@ pub(crate) const DEMO_DELAYED_MAX: usize = 100;
 pub(crate) const DEMO_DELAY_MS: u64 = 8_000;
 /// Longest delay of a delayed upgrade.
 pub(crate) const DEMO_DELAY_MS_MAX: u64 = 60_000;
+
+/// Difference between this machine's clock and Stripe's that the doctor does not mention, in seconds.
+pub(crate) const CLOCK_SKEW_SECS_MAX: i64 = 60;
+/// Time back to which the doctor looks for deliveries that failed, in seconds: as long as Stripe repeats them.
+pub(crate) const DELIVERIES_LOOKED_BACK_SECS: i64 = 3 * 86_400;
+/// Pages of prices that the doctor reads.
+pub(crate) const DOCTOR_PAGES_MAX: usize = 10;

@@ -15,6 +15,7 @@ mod webhooks;
 mod demo;
 
 mod operator;
+mod print_line;
 
 mod commands;
 #[cfg(test)]

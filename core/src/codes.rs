@@ -25,6 +25,8 @@ pub enum Seen {
     Exit,
     /// In a problem document and on stderr.
     ProblemAndExit,
+    /// Among the findings of `tierlift doctor`.
+    Finding,
 }
 
 macro_rules! codes {
@@ -160,10 +162,22 @@ codes! {
     TokenSessionExpired = "token.session_expired", Problem;
     /// The role has changed since the token was issued.
     TokenStale = "token.stale", Problem;
+    /// No service token was sent.
+    ServiceTokenMissing = "service_token.missing", Problem;
+    /// The service token is none of the deployment's.
+    ServiceTokenInvalid = "service_token.invalid", Problem;
     /// The issuer's key set cannot be fetched.
     KeySetUnavailable = "key_set.unavailable", Problem;
     /// The route needs a higher role.
     RoleRequired = "role.required", Problem;
+    /// The user lacks a feature.
+    FeatureRequired = "feature.required", Problem;
+    /// The policy has no such role.
+    RoleUnknown = "role.unknown", Problem;
+    /// What followed a cursor is not kept any more.
+    CursorExpired = "cursor.expired", Problem;
+    /// The query is not one that the route has.
+    QueryInvalid = "query.invalid", Problem;
     /// Tokens are issued by another issuer.
     RefreshUnavailable = "refresh.unavailable", Problem;
     /// The page's origin is not allowed.
@@ -214,6 +228,28 @@ codes! {
     StripeUnavailable = "stripe.unavailable", Exit;
     /// Stripe's API answered something else than what was asked.
     StripeAnswerUnexpected = "stripe.answer_unexpected", Exit;
+    /// No webhook endpoint at Stripe leads to the server.
+    EndpointMissing = "endpoint.missing", Finding;
+    /// The webhook endpoint is disabled.
+    EndpointDisabled = "endpoint.disabled", Finding;
+    /// The webhook endpoint does not get every event that bears on access.
+    EndpointEventsMissing = "endpoint.events_missing", Finding;
+    /// The webhook endpoint gets events that nobody needs.
+    EndpointEventsUnneeded = "endpoint.events_unneeded", Finding;
+    /// An active price has no plan.
+    PriceUnmapped = "price.unmapped", Finding;
+    /// A plan names something that is not sold.
+    PlanUnused = "plan.unused", Finding;
+    /// This machine's clock differs from Stripe's.
+    ClockSkewed = "clock.skewed", Finding;
+    /// Stripe could not deliver webhooks.
+    DeliveriesFailed = "deliveries.failed", Finding;
+    /// The server refuses what is signed with the configured secret.
+    SecretMismatch = "secret.mismatch", Finding;
+    /// No server answers at the given address.
+    ServerSilent = "server.silent", Finding;
+    /// There is no key, so Stripe is not asked.
+    KeyMissing = "key.missing", Finding;
     /// A demo would be unsafe or pointless with these settings.
     DemoRefused = "demo.refused", Exit;
     /// The address cannot be listened on.
@@ -251,6 +287,12 @@ impl Code {
     #[must_use]
     pub const fn is_exit(self) -> bool {
         matches!(self.seen(), Seen::Exit | Seen::ProblemAndExit)
+    }
+
+    /// Whether `tierlift doctor` finds it, and nothing else does.
+    #[must_use]
+    pub const fn is_finding(self) -> bool {
+        matches!(self.seen(), Seen::Finding)
     }
 
     /// Whether problem documents carry it.

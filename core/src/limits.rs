@@ -4,6 +4,12 @@
 //! else's, its source is given. What belongs to a format rather than to tierlift (the length of a digest)
 //! stands beside the code that writes the format.
 
+mod embedded;
+mod stripe_api;
+
+pub use embedded::*;
+pub use stripe_api::*;
+
 // ---- Webhooks ----------------------------------------------------------------------------------
 
 /// Size of a webhook's body, in bytes. Stripe's largest events are well below; SQS carries 256 KiB
@@ -87,6 +93,13 @@ pub const CUSTOMERS_PER_USER_MAX: usize = 32;
 /// How far a live event's `created` may be ahead of its receipt, in seconds. The signature's time is checked
 /// much closer, so this is no matter of clocks.
 pub const CREATED_AHEAD_SECS_MAX: i64 = 24 * 60 * 60;
+/// Days for which the log of changes keeps a change: a host that did not ask for longer asks for all of its users.
+pub const CHANGES_KEPT_DAYS: i64 = 7;
+/// Changes in one answer to a host that follows them.
+pub const CHANGES_PER_ANSWER_MAX: usize = 500;
+/// Time for which a host may wait for the next change, in seconds: less than API Gateway's 29
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
+pub const CHANGES_WAIT_SECS_MAX: u64 = 25;
 /// Days for which a ledger row is kept: longer than any resend. Stripe's CLI resends for 30 days.
 pub const LEDGER_KEPT_DAYS: i64 = 90;
 /// Length of the name of whoever does something by hand, in bytes.
@@ -235,64 +248,6 @@ pub const COMMIT_SECS_MAX: i64 = 15;
 /// the client's pings on API Gateway, which closes a socket after ten silent minutes.
 pub const CATCH_UP_SECS: i64 = 10 * 60;
 
-// ---- Stripe's API ------------------------------------------------------------------------------
-
-/// Objects of a page, which is as many as Stripe sends (<https://docs.stripe.com/api/pagination>).
-pub const STRIPE_PAGE_OBJECTS_MAX: usize = 100;
-/// Size of an answer, in bytes. A page of subscriptions with 20 items each has about 4 MiB.
-pub const STRIPE_ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Time that one request may take, in milliseconds.
-pub const STRIPE_REQUEST_TIMEOUT_MS: u64 = 20_000;
-/// Attempts of a request, the first one included.
-pub const STRIPE_ATTEMPTS_MAX: u32 = 3;
-/// Delay before the first repetition, in milliseconds; it doubles, and half of it is jitter.
-pub const STRIPE_RETRY_DELAY_MS_MIN: u64 = 500;
-/// Longest `Retry-After` that a request waits for, in milliseconds; a longer one ends it.
-pub const STRIPE_RETRY_AFTER_MS_MAX: u64 = 10_000;
-/// Time that a request waits for its turn under the rate limit, in milliseconds.
-pub const STRIPE_TURN_WAIT_MS_MAX: u64 = 30_000;
-/// Requests a second that Stripe allows a live account (<https://docs.stripe.com/rate-limits>).
-pub const STRIPE_LIVE_REQUESTS_PER_SEC: u32 = 100;
-/// Requests a second that Stripe allows a sandbox, and each endpoint of the API in either mode.
-pub const STRIPE_ENDPOINT_REQUESTS_PER_SEC: u32 = 25;
-/// Part of these that tierlift uses where nothing else is configured, in percent.
-pub const STRIPE_SHARE_PERCENT_DEFAULT: u32 = 25;
-/// Requests in a row that fail before none is sent for a while.
-pub const STRIPE_FAILURES_MAX: u32 = 5;
-/// Time for which none is sent then, in milliseconds; it doubles while the first one after it fails.
-pub const STRIPE_PAUSE_MS_MIN: u64 = 10_000;
-/// Longest time for which none is sent, in milliseconds.
-pub const STRIPE_PAUSE_MS_MAX: u64 = 300_000;
-
-/// Time between the beginnings of two reconciliations, in seconds.
-pub const RECONCILE_INTERVAL_SECS: i64 = 86_400;
-/// Time between two looks whether a reconciliation is due, in seconds.
-pub const RECONCILE_CHECK_SECS: u64 = 3_600;
-/// Time between two looks of a command at the queue, in milliseconds.
-pub const OFFLINE_POLL_MS: u64 = 20;
-/// Time for which nothing may leave the queue before a command no longer waits for it, in seconds.
-pub const OFFLINE_STUCK_SECS: u64 = 10;
-/// Times in a row that a reconciliation waits for Stripe before it ends, to go on later.
-pub const RECONCILE_WAITS_MAX: u32 = 20;
-/// Time that it waits where Stripe names none, in milliseconds.
-pub const RECONCILE_WAIT_MS: u64 = 15_000;
-/// Customers, and prices, that its report names.
-pub const RECONCILED_LISTED_MAX: usize = 1_000;
-/// Pages of events that are read to find out why something had to be mended.
-pub const RECONCILE_EVENT_PAGES_MAX: u64 = 100;
-/// Types that a list of events can be asked for (<https://docs.stripe.com/api/events/list>).
-pub const STRIPE_EVENT_TYPES_MAX: usize = 20;
-/// Time between two rounds of asking about what is unclear, in seconds.
-pub const FETCH_INTERVAL_SECS: u64 = 5;
-/// Customers about whom Stripe is asked in one round.
-pub const FETCHES_PER_ROUND_MAX: usize = 50;
-/// Customers about whom it was asked, and who are still due, that a process remembers.
-pub const FETCHES_REMEMBERED_MAX: usize = 1_000;
-/// Time before it is asked about one of them again, in seconds; it doubles each time.
-pub const FETCH_AGAIN_SECS_MIN: i64 = 30;
-/// Longest time before it is asked again, in seconds.
-pub const FETCH_AGAIN_SECS_MAX: i64 = 86_400;
-
 // ---- HTTP --------------------------------------------------------------------------------------
 
 /// Open HTTP connections; one more ends those that were silent for the longest time. Sockets do not count.
@@ -342,6 +297,18 @@ pub const SESSION_DAYS_MAX: u32 = 366;
 pub const JWT_SECRET_BYTES_MIN: usize = 32;
 /// JWT secrets: the current one, and the one before it while it is rotated.
 pub const JWT_SECRETS_MAX: usize = 2;
+/// Service tokens of a deployment: several services, each with a new and an old one while it is rotated.
+pub const SERVICE_TOKENS_MAX: usize = 16;
+/// Length of a service token, in bytes.
+pub const SERVICE_TOKEN_BYTES_MIN: usize = 32;
+/// Length of the name of a service, in bytes.
+pub const SERVICE_NAME_BYTES_MAX: usize = 64;
+/// Size of the claims that a host may have put into a token, in bytes of JSON.
+pub const CLAIMS_BYTES_MAX: usize = 4 * 1024;
+/// Users in one batch: as many as one read of the AWS store takes.
+pub const USERS_PER_BATCH_MAX: usize = 100;
+/// Size of the body of a service's request, in bytes: a batch of the longest ids, escaped.
+pub const SERVICE_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Length of an issuer's RSA key, in bits (RFC 7518, section 3.3).
 pub const RSA_BITS_MIN: usize = 2_048;
 /// Time that an issuer may take to send its key set, in seconds.
@@ -406,62 +373,3 @@ pub const USERS_NOTIFIED_AT_ONCE_MAX: usize = 8;
 pub const PUSH_REMEMBERED_SECS: i64 = 20 * 60;
 /// Pushes that a process remembers.
 pub const PUSHES_REMEMBERED_MAX: usize = 10_000;
-
-// ---- Embedded: consumers and maintenance -------------------------------------------------------
-
-/// Consumers of the embedded queue, each with a batch of its own.
-pub const CONSUMERS: usize = 4;
-/// Messages in the batch of a consumer.
-pub const CONSUMER_BATCH_MAX: usize = 32;
-/// Time between two rounds of maintenance, in seconds.
-pub const MAINTENANCE_INTERVAL_SECS: u64 = 5;
-/// Rows of a table that one transaction deletes.
-pub const ROWS_PER_PRUNE_MAX: usize = 1_000;
-/// Time for which log lines gather before they are written, in milliseconds.
-pub const LOG_FLUSH_INTERVAL_MS: u64 = 10;
-/// Log lines that wait to be written, in bytes. Further lines are dropped and counted.
-pub const LOG_BUFFER_BYTES_MAX: usize = 1024 * 1024;
-/// Time that the end of the process waits for its last lines to be written, in milliseconds.
-pub const LOG_FINISH_TIMEOUT_MS: u64 = 1_000;
-/// Time between two aggregations of recorded metrics, in seconds.
-pub const METRICS_INTERVAL_SECS: u64 = 5;
-
-// ---- Embedded: the data file -------------------------------------------------------------------
-
-/// Jobs that share a transaction. It bounds the time that the first job waits for the last.
-pub const TRANSACTION_JOBS_MAX: usize = 256;
-/// Bodies of queued messages that are kept in memory for their first delivery, in bytes. Others are
-/// read from the file.
-pub const QUEUED_BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Customers, and accounts, that the writing thread caches. One more empties the cache; a busy server
-/// refills it with one read for each.
-pub const CACHED_ROWS_MAX: usize = 10_000;
-/// Idle connections that are kept for reads.
-pub const READERS_IDLE_MAX: usize = 4;
-/// Time that a read waits for a locked file, in seconds.
-pub const READ_BUSY_TIMEOUT_SECS: u64 = 5;
-/// Committed jobs between two checkpoints. A webhook takes three jobs, and a job about two pages.
-pub const CHECKPOINT_INTERVAL_JOBS: usize = 1_500;
-/// Time between two checkpoints while events are applied, in seconds.
-pub const CHECKPOINT_INTERVAL_SECS: u64 = 5;
-/// Time without a commit after which everything is brought from the log into the file, in seconds.
-pub const CHECKPOINT_QUIET_SECS: u64 = 1;
-/// Time for which nothing may leave a queue that is not empty before the server says that it is not ready, in
-/// seconds.
-pub const QUEUE_STALLED_AFTER_SECS: u64 = 300;
-/// Space on the data file's disk below which the server says that it is not ready, in bytes: more than the log
-/// usually takes.
-pub const DISK_FREE_BYTES_MIN: u64 = 128 * 1024 * 1024;
-/// Time for which the data file's pages are checked at start, beside the server's work, in seconds.
-pub const INTEGRITY_CHECK_SECS_MAX: u64 = 5;
-/// Faults that a check of the data file lists.
-pub const FAULTS_LISTED_MAX: usize = 100;
-/// Pages of the write-ahead log after which the writer itself makes a checkpoint, so that the log is
-/// bounded under constant load.
-pub const WAL_PAGES_MAX: i64 = 10_000;
-/// Size to which the write-ahead log is cut back after it has grown beyond it, in bytes.
-pub const WAL_KEPT_BYTES_MAX: i64 = 64 * 1024 * 1024;
-/// SQLite's page cache on the writing connection, in KiB.
-pub const PAGE_CACHE_KIB_MAX: i64 = 64 * 1024;
-/// Prepared statements that the writing connection keeps.
-pub const STATEMENTS_CACHED_MAX: usize = 64;

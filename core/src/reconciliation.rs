@@ -121,7 +121,7 @@ pub struct Report {
     pub parked: u64,
     /// Prices that no plan names, each with the number of its subscriptions.
     pub unmapped: BTreeMap<String, u64>,
-    /// Customers of what is mended; the first [`RECONCILED_LISTED_MAX`] of them.
+    /// Customers of what is fixed; the first [`RECONCILED_LISTED_MAX`] of them.
     pub customers: BTreeSet<CustomerId>,
     /// Of these, those for whom a webhook never came.
     pub never_came: u64,
@@ -130,7 +130,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Notes that something of a customer is mended.
+    /// Notes that something of a customer is fixed.
     pub fn note_mended(&mut self, customer: Option<CustomerId>) {
         self.mended += 1;
         if self.customers.len() < RECONCILED_LISTED_MAX {

@@ -15,7 +15,7 @@ use tierlift_core::{
     policy::{PlanConfig, Policy, PolicyConfig},
     stripe::signature::{self, Secrets},
     time::{Clock, Timestamp},
-    token::{Secret, TokenKeys},
+    token::{Secret, ServiceTokens, TokenKeys},
     wire::session::Session,
 };
 use tierlift_embedded::{Server, Settings, Timeouts, system_clock};
@@ -63,6 +63,8 @@ fn settings(folder: &Path, clock: Clock) -> Result<Settings, Box<dyn Error>> {
         secrets: Secrets::parse(WEBHOOK_SECRET)?,
         keys: TokenKeys::new(Some(Secret::new("an example secret, not for production")?)),
         jwks_url: None,
+        service_tokens: ServiceTokens::default(),
+        authorize_cookie: None,
         allowed_origins: Vec::new(),
         clock,
         timeouts: Timeouts::default(),

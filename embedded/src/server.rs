@@ -4,19 +4,20 @@
 //! batches in progress are committed and pushed, sockets are closed. What is still queued is durable and
 //! stays for the next start.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use axum::Router;
 use tierlift_core::{
-    config::JwksUrl,
+    config::{CookieName, JwksUrl},
     limits::{CONNECTIONS_MAX, INFLIGHT_BYTES_MAX},
     ports::Stripe,
+    shared::Shared,
     stripe::signature::Secrets,
-    token::TokenKeys,
+    token::{ServiceTokens, TokenKeys},
 };
 use tierlift_ingest::{Ingest, Refusals};
 use tierlift_notifier::Origins;
-use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, jwks};
+use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, authorize, jwks, service};
 use tierlift_worker::policy_change::note_first;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
@@ -45,7 +46,7 @@ use crate::{
 /// use tierlift_core::{
 ///     policy::{Policy, PolicyConfig},
 ///     stripe::signature::Secrets,
-///     token::{Secret, TokenKeys},
+///     token::{Secret, ServiceTokens, TokenKeys},
 /// };
 /// use tierlift_embedded::{Server, Settings, Timeouts, system_clock};
 ///
@@ -60,6 +61,8 @@ use crate::{
 ///     secrets: Secrets::parse("whsec_of_an_example_in_the_manual")?,
 ///     keys: TokenKeys::new(Some(Secret::new("a JWT secret of at least 32 bytes")?)),
 ///     jwks_url: None,
+///     service_tokens: ServiceTokens::default(),
+///     authorize_cookie: None,
 ///     allowed_origins: vec!["https://app.example.com".to_owned()],
 ///     clock: system_clock(),
 ///     timeouts: Timeouts::default(),
@@ -77,13 +80,15 @@ use crate::{
 /// ```
 pub struct Server {
     db: Db,
-    /// The data file, beside which operators find their socket.
-    data: PathBuf,
+    /// The operators' socket, until it is served.
+    operators: Option<operations::Socket>,
     access: Arc<Access<Db>>,
     sockets: Registry,
     reload: Reload,
     secrets: Secrets,
     origins: Origins,
+    service_tokens: ServiceTokens,
+    authorize_cookie: Option<CookieName>,
     timeouts: Timeouts,
     host: Router,
     hosts: Hosts,
@@ -102,6 +107,8 @@ impl Server {
             secrets,
             keys,
             jwks_url,
+            service_tokens,
+            authorize_cookie,
             allowed_origins,
             clock,
             timeouts,
@@ -114,6 +121,7 @@ impl Server {
         if !db.claim(livemode).await? {
             return Err(OpenError::Livemode { path: data.display().to_string(), livemode });
         }
+        let operators = operations::Socket::listen(&data);
         note_first(&db, &policy.current()).await?;
         if let Some(latest) = db.latest_commit_at().await? {
             clock.compare(latest);
@@ -122,12 +130,14 @@ impl Server {
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
         Ok(Self {
             db,
-            data,
+            operators,
             access,
             sockets: Registry::default(),
             reload,
             secrets,
             origins,
+            service_tokens,
+            authorize_cookie,
             timeouts,
             host: Router::new(),
             hosts: Hosts::default(),
@@ -234,6 +244,7 @@ impl Server {
             }
         };
         let connections = accept_loop.run(until).await;
+        db.end_waits();
         let ended = timeout(timeouts.shutdown, async {
             connections.finish().await;
             // The next start continues after the latest page, and asks about who is still due.
@@ -261,7 +272,7 @@ impl Server {
 
     /// The tasks that run by the clock.
     fn spawn_background_tasks(
-        &self,
+        &mut self,
         sockets: &Registry,
         stopping: &watch::Receiver<bool>,
     ) -> JoinSet<()> {
@@ -284,14 +295,19 @@ impl Server {
             self.access.clock.clone(),
             sockets.clone(),
         );
-        let (data, router) = (self.data.clone(), operator.router());
-        tasks.spawn(operations::serve(data, router, stopping.clone()));
+        if let Some(socket) = self.operators.take() {
+            tasks.spawn(operations::serve(socket, operator.router(), stopping.clone()));
+        }
         tasks.spawn(metrics::aggregate(metrics::handle(), stopping.clone()));
         tasks
     }
 
     fn into_router(self, sockets: &Registry, connections: &Connections) -> Router {
         let Self { db, access, reload, secrets, origins, timeouts, host, .. } = self;
+        let tokens = Shared::new(self.service_tokens);
+        let changes = service::changes::router(Arc::new(db.clone()), tokens.clone());
+        let services = service::router(Arc::clone(&access), tokens);
+        let authorize = authorize::router(Arc::clone(&access), self.authorize_cookie);
         let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
             store: db.clone(),
@@ -315,6 +331,7 @@ impl Server {
                 origins,
             }),
             access,
+            doors: services.merge(changes).merge(authorize),
             operations: Arc::new(Operations {
                 queue: db,
                 sockets: sockets.clone(),

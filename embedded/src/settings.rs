@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use tierlift_core::{
-    config::JwksUrl,
+    config::{CookieName, JwksUrl},
     limits::{
         REQUEST_BODY_TIMEOUT_SECS, REQUEST_HEAD_TIMEOUT_SECS, SHUTDOWN_TIMEOUT_SECS,
         SOCKET_CLOSE_TIMEOUT_SECS, SOCKET_PING_INTERVAL_SECS,
@@ -12,7 +12,7 @@ use tierlift_core::{
     shared::Shared,
     stripe::signature::Secrets,
     time::Clock,
-    token::TokenKeys,
+    token::{ServiceTokens, TokenKeys},
 };
 
 /// The settings of a [`Server`](crate::Server).
@@ -32,6 +32,10 @@ pub struct Settings {
     pub keys: TokenKeys,
     /// URL of the issuer's key set, if tokens come from another issuer.
     pub jwks_url: Option<JwksUrl>,
+    /// Tokens of the host's services.
+    pub service_tokens: ServiceTokens,
+    /// The cookie that has the token of a request about which a proxy asks.
+    pub authorize_cookie: Option<CookieName>,
     /// Origins whose pages may send requests and open sockets, as browsers write them.
     pub allowed_origins: Vec<String>,
     /// The source of time.

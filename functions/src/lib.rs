@@ -7,6 +7,7 @@
 pub mod gateway;
 pub mod maintenance;
 pub mod rotating_access;
+pub mod rotating_services;
 
 use axum::Router;
 use tierlift_aws::lambda::{Error, Function};

@@ -24,7 +24,7 @@ pub struct Listed {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// Its customer, or the event itself where it has none.
+    /// Its customer, or the event itself if it has none.
     pub group: String,
     /// The latest cause.
     pub cause: Code,

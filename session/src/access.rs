@@ -12,7 +12,7 @@ use tierlift_core::{
     ports::{Store, StoreError},
     shared::Shared,
     time::Clock,
-    token::{self, Claims, Issued, check_fresh, check_not_revoked},
+    token::{self, Claims, Issued, SignIn, check_fresh, check_not_revoked},
     wire::session::Session,
 };
 
@@ -90,18 +90,48 @@ impl<S: Store> Access<S> {
         Err(StoreError::Conflict)
     }
 
+    /// The session of a user, whoever asks.
+    pub async fn session_for(&self, user: &UserId) -> Result<Session, Error> {
+        Ok(self.session_of(&self.account(user).await?))
+    }
+
+    /// Issues a token for a user whom the host has signed in; returns it with the session.
+    pub async fn issue_for(
+        &self,
+        user: &UserId,
+        sign_in: SignIn,
+    ) -> Result<(Issued, Session), Error> {
+        let account = self.account(user).await?;
+        let issued = self.keyring.keys().issue_for(&account, sign_in, self.clock.now())?;
+        Ok((issued, self.session_of(&account)))
+    }
+
+    /// The session of a token that is valid and not revoked, but may be stale, and whose user has at least this
+    /// role now.
+    pub async fn current(&self, token: &str, role: Option<&Role>) -> Result<Session, Error> {
+        let Authenticated { account, .. } = self.identify(token).await?;
+        self.at_least(&account, role)
+    }
+
     /// The session of a valid token whose user has at least this role now.
     pub async fn require(&self, token: &str, role: &Role) -> Result<Session, Error> {
         let Authenticated { account, .. } = self.authenticate(token).await?;
-        let policy = self.policy.current();
-        let effective = account.effective(&policy, self.clock.now());
-        if policy.compare(&effective.role, role).is_lt() {
-            return Err(Error::RoleRequired(role.clone()));
-        }
-        Ok(self.session_of(&account))
+        self.at_least(&account, Some(role))
     }
 
-    fn session_of(&self, account: &Account) -> Session {
+    /// The session of an account that has at least this role now.
+    fn at_least(&self, account: &Account, role: Option<&Role>) -> Result<Session, Error> {
+        let policy = self.policy.current();
+        let session = Session::new(account, &policy, self.clock.now());
+        match role {
+            Some(role) if policy.compare(&Role::new(&session.role), role).is_lt() => {
+                Err(Error::RoleRequired(role.clone()))
+            }
+            Some(_) | None => Ok(session),
+        }
+    }
+
+    pub(crate) fn session_of(&self, account: &Account) -> Session {
         Session::new(account, &self.policy.current(), self.clock.now())
     }
 

@@ -1,10 +1,12 @@
 //! Who is asking, and what they may do: `GET /session`, `POST /session/refresh`, and the guard for a
-//! host application's own routes. Beside them the pages of the codes, which anyone may read.
+//! host application's own routes. For hosts that are other programs, the [service] routes and what a proxy asks.
+//! Beside them the pages of the codes, which anyone may read.
 //!
 //! It refuses to trust a token longer than its account allows: every request looks at the account, so
 //! a role that changed or expired a moment ago counts at once.
 
 mod access;
+pub mod authorize;
 mod bearer;
 pub mod codes;
 pub mod epoch;
@@ -12,7 +14,9 @@ mod error;
 mod guard;
 pub mod jwks;
 mod keyring;
+pub mod openapi;
 mod route;
+pub mod service;
 
 pub use access::{Access, Authenticated};
 pub use bearer::bearer;

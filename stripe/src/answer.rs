@@ -61,19 +61,19 @@ pub(crate) fn page(
     let list: List<'_> =
         serde_json::from_str(text(response)?).map_err(|error| unexpected(&error))?;
     let mut page = Page { items: Vec::with_capacity(list.data.len()), next: None };
-    let mut last = None;
+    let mut latest_id = None;
     for object in list.data {
         let (head, answer) = answer(object.get(), window, livemode)?;
         let customer = head.customer.as_str().or_else(|| head.customer.get("id")?.as_str());
         if let Some(asked) = asked.customer().filter(|asked| Some(asked.as_str()) != customer) {
             return Err(unexpected(&format!("asked for {asked}, got {customer:?}")));
         }
-        last = Some(head.id.into_owned());
+        latest_id = Some(head.id.into_owned());
         page.items.push(answer);
     }
     if list.has_more {
         let error = || unexpected(&"an empty page that is not the last");
-        page.next = Some(last.ok_or_else(error)?);
+        page.next = Some(latest_id.ok_or_else(error)?);
     }
     Ok(page)
 }

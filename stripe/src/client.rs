@@ -143,10 +143,7 @@ impl Client {
 /// request, so that a run can be repeated exactly.
 fn delay(error: &StripeError, target: &str, attempt: u32) -> Option<Duration> {
     let longest = Duration::from_millis(STRIPE_RETRY_AFTER_MS_MAX);
-    let named = match error {
-        StripeError::RateLimited { retry_after } => *retry_after,
-        _ => None,
-    };
+    let named = error.retry_after();
     let full = STRIPE_RETRY_DELAY_MS_MIN << (attempt - 1).min(8);
     let mut hasher = DefaultHasher::new();
     (target, attempt).hash(&mut hasher);

@@ -123,7 +123,9 @@ async fn what_may_succeed_is_tried_again() {
     ] {
         let (attempts, asked) = (faults.len() + 1, bench.api.targets().len());
         let shown = format!("{faults:?}");
-        faults.into_iter().for_each(|fault| bench.api.fail_next(fault));
+        for fault in faults {
+            bench.api.fail_next(fault);
+        }
         assert!(bench.code("sub_1").await.is_ok(), "{shown}");
         assert_eq!(bench.api.targets().len() - asked, attempts, "{shown}");
     }

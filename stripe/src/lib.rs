@@ -1,7 +1,7 @@
 //! Stripe's API over HTTPS: the only package that calls Stripe, and it only reads.
 //!
 //! A [`Client`] sends one request at a time for each caller, within its share of Stripe's rate limits, retries
-//! what may succeed, and stops for a while when Stripe is away. What an object means is core's.
+//! what may succeed, and stops for a while when Stripe is unavailable. What an object means is core's.
 
 mod key;
 mod request;

@@ -116,7 +116,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    /// The time that so many requests take.
+    /// The time that this number of requests takes.
     async fn time(limiter: &Limiter, endpoint: &'static str, requests: u32) -> Duration {
         let start = Instant::now();
         for _ in 0..requests {

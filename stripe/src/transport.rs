@@ -87,9 +87,9 @@ fn read(
         body: Vec::new(),
     };
     let body = response.body_mut().with_config().limit(STRIPE_ANSWER_BYTES_MAX).read_to_vec();
-    let body = body.map_err(|error| match error {
-        ureq::Error::BodyExceedsLimit(_) => TransportError::TooLarge,
-        other => unavailable(&other),
+    let body = body.map_err(|error| {
+        let is_too_large = matches!(error, ureq::Error::BodyExceedsLimit(_));
+        if is_too_large { TransportError::TooLarge } else { unavailable(&error) }
     })?;
     Ok(Response { body, ..read })
 }

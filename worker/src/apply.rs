@@ -79,7 +79,10 @@ async fn decide_loaded<S: Store>(
                 loads += 1;
                 *keys = *more;
             }
-            decision => return Ok(decision),
+            decision @ (Decision::Commit(_)
+            | Decision::Duplicate
+            | Decision::Load(_)
+            | Decision::Park(_)) => return Ok(decision),
         }
     }
 }

@@ -10,7 +10,7 @@ mod variable;
 use std::{collections::HashMap, str::FromStr};
 
 use tierlift_core::{
-    config::{Fault, Key, Origin, ValueError, parse_session_max_age_days},
+    config::{CookieName, Fault, Key, Origin, ValueError, parse_session_max_age_days},
     policy::Policy,
     token::TokenConfig,
 };
@@ -116,6 +116,13 @@ impl Environment {
         );
         let faults: Vec<_> = url.into_iter().chain(days).chain(tokens.faults()).collect();
         if faults.is_empty() { Ok(tokens) } else { Err(Error::Values(faults)) }
+    }
+
+    /// The cookie that has the token of a request about which a proxy asks, if one is set.
+    pub fn authorize_cookie(&self) -> Result<Option<CookieName>, Error> {
+        let key = Key::AuthorizeCookie;
+        let name = self.get(variable(&key)).map(|text| value(key, text));
+        Ok(name.transpose()?)
     }
 
     /// Origins whose pages may open sockets.

@@ -12,6 +12,7 @@ pub(super) const fn variable(key: &Key) -> &'static str {
         Key::Issuers | Key::Issuer(_) => "TIERLIFT_ISSUER",
         Key::Audiences | Key::Audience(_) => "TIERLIFT_AUDIENCE",
         Key::SessionMaxAgeDays => "TIERLIFT_SESSION_MAX_AGE_DAYS",
+        Key::Authorize | Key::AuthorizeCookie => "TIERLIFT_AUTHORIZE_COOKIE",
         Key::Plans | Key::Plan(_) => "TIERLIFT_PLANS",
         Key::AllFeatures | Key::Features(_) => "TIERLIFT_FEATURES",
         Key::UserIdKeys | Key::UserIdKey(_) => "TIERLIFT_USER_ID_KEYS",
@@ -27,5 +28,9 @@ pub(super) const fn variable(key: &Key) -> &'static str {
         Key::Purchases | Key::PurchaseRefund => "TIERLIFT_PURCHASE_REFUND",
         Key::PurchaseDispute => "TIERLIFT_PURCHASE_DISPUTE",
         Key::Stack => "TIERLIFT_PURCHASE_STACK",
+        Key::Stripe | Key::ApiBase => "TIERLIFT_STRIPE_API_BASE",
+        Key::SharePercent => "TIERLIFT_STRIPE_SHARE_PERCENT",
+        Key::Reconcile => "TIERLIFT_STRIPE_RECONCILE",
+        Key::Fetch => "TIERLIFT_STRIPE_FETCH",
     }
 }

@@ -9,6 +9,7 @@ mod dead_letters;
 mod event;
 mod explain;
 mod grant;
+mod doctor;
 mod import;
 mod link;
 mod pause;
@@ -16,8 +17,6 @@ mod revoke;
 mod serve;
 mod status;
 mod trigger;
-
-use std::io::{self, Write as _};
 
 use clap::{Parser, Subcommand};
 use serde_json::Value;
@@ -29,6 +28,7 @@ use crate::{
     operator::{Reach, print},
 };
 
+pub(crate) use crate::print_line::print_line;
 pub(crate) use serve::{data_code, policy_of};
 
 const HELP: &str = "\
@@ -75,6 +75,7 @@ pub(crate) enum Command {
     Resume(pause::Args),
     Audit(audit::Args),
     Backup(backup::Args),
+    Doctor(doctor::Args),
     Import(import::Args),
     Reconcile(import::ReconcileArgs),
     Check(check::Args),
@@ -99,17 +100,13 @@ impl Command {
             Self::Resume(args) => pause::run(&args, false),
             Self::Audit(args) => audit::run(&args),
             Self::Backup(args) => backup::run(&args),
+            Self::Doctor(args) => doctor::run(&args),
             Self::Import(args) => import::run(&args),
             Self::Reconcile(args) => import::run_reconcile(&args),
             Self::Check(args) => check::run(&args),
             Self::Codes(args) => codes::run(&args),
         }
     }
-}
-
-/// Prints a line of a command's result. A reader that has gone, such as `head`, is no error.
-pub(crate) fn print_line(line: &str) {
-    drop(writeln!(io::stdout(), "{line}"));
 }
 
 /// Prints what an act changed.

@@ -9,7 +9,7 @@ mod reader;
 use std::fmt;
 
 use tierlift_core::{
-    config::{Origin, StripeConfig},
+    config::{CookieName, Origin, StripeConfig},
     policy::PolicyConfig,
     token::TokenConfig,
 };
@@ -25,12 +25,15 @@ pub(crate) const ROOT_KEYS: &[&str] = &[
     "issuer",
     "audience",
     "session_max_age_days",
+    "authorize",
     "plans",
     "features",
     "policy",
     "purchases",
     "stripe",
 ];
+/// The keys of `[authorize]`.
+pub(crate) const AUTHORIZE_KEYS: &[&str] = &["cookie"];
 /// The keys of a plan that is a table.
 pub(crate) const PLAN_KEYS: &[&str] = &["role", "days"];
 /// The keys of `[policy]`.
@@ -60,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) allowed_origins: Vec<Origin>,
     /// Access tokens: who issues them, and for whom.
     pub(crate) tokens: TokenConfig,
+    /// The cookie in which a request's token is, where a proxy asks.
+    pub(crate) authorize_cookie: Option<CookieName>,
     /// How Stripe's API is asked.
     pub(crate) stripe: StripeConfig,
 }

@@ -145,7 +145,7 @@ fn an_unknown_key_is_reported_with_the_known_ones() {
         "role = [\"free\"]",
         &["tierlift.toml:1:1: unknown key \"role\" at the top level; allowed: roles, livemode, \
            user_id_keys, connected_accounts, allowed_origins, jwks_url, issuer, audience, \
-           session_max_age_days, plans, features, policy, purchases"],
+           session_max_age_days, authorize, plans, features, policy, purchases"],
     );
     check("[polcy]\ngrace_days = 1", &["tierlift.toml:1:2: unknown key \"polcy\""]);
     check(

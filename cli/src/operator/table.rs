@@ -1,9 +1,9 @@
-//! Answers for people: tables with a head, in columns, and values without quotes. What a customer or an event
+//! Answers as people read them: tables with a head, in columns, and values without quotes. What a customer or an event
 //! says is printed without control characters, so that it cannot play with the terminal.
 
 use serde_json::Value;
 
-use crate::commands::print_line;
+use crate::print_line::print_line;
 
 /// Prints an answer as JSON, or as its lines.
 pub(crate) fn print(is_json: bool, answer: &Value, lines: impl FnOnce(&Value) -> Vec<String>) {

@@ -1,6 +1,7 @@
 //! `docs/reference/openapi.json`: the public routes as OpenAPI 3.1, with every code that they refuse
 //! with. The schemas are in `openapi/schemas.rs`.
 
+mod hosts;
 mod schemas;
 
 use std::{
@@ -15,7 +16,8 @@ use tierlift_core::codes::{Code, PAGES_PATH};
 use super::repository;
 
 /// Statuses and the codes with which a route refuses.
-type Refusals = &'static [(u16, &'static [Code])];
+type Refusals = &'static [Refused];
+type Refused = (u16, &'static [Code]);
 
 const TOKEN_REFUSED: &[Code] = &[
     Code::TokenMissing,
@@ -108,13 +110,19 @@ fn document() -> Value {
             "/readyz": { "get": ready() },
             "/metrics": { "get": metrics() },
             (format!("{PAGES_PATH}{{code}}")): { "get": page() },
+            "/openapi.json": { "get": description() },
+            "/authorize": { "get": hosts::authorize() },
+            "/v1/users/{id}": { "get": hosts::user() },
+            "/v1/users:batch": { "post": hosts::batch() },
+            "/v1/changes": { "get": hosts::changes() },
+            "/v1/tokens": { "post": hosts::token() },
         },
         "components": schemas::components(),
     })
 }
 
 /// An operation. `success` is its successful response with its status.
-fn operation(id: &str, summary: &str, success: (u16, Value), refusals: Refusals) -> Value {
+fn operation(id: &str, summary: &str, success: (u16, Value), refusals: &[Refused]) -> Value {
     let mut responses = Map::new();
     responses.insert(success.0.to_string(), success.1);
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
@@ -225,6 +233,11 @@ fn metrics() -> Value {
     operation("getMetrics", "Get metrics", (200, success), QUEUE)
 }
 
+fn description() -> Value {
+    let success = response("This document", "application/json", &json!({ "type": "object" }));
+    operation("getDescription", "Describe the routes", (200, success), &[])
+}
+
 fn page() -> Value {
     let success = response("The page", "text/markdown", &json!({ "type": "string" }));
     let operation = operation("getCode", "Explain a code", (200, success), PAGE);
@@ -275,7 +288,8 @@ fn collect_routes(folder: &Path, routes: &mut BTreeSet<String>) {
 #[test]
 fn every_refusal_is_in_the_protocol() {
     let protocol = fs::read_to_string(repository().join("docs/protocol.md")).unwrap();
-    for (status, codes) in [TOKEN, REFRESH, WEBHOOK, SOCKET, QUEUE, READY, PAGE, ANY].concat() {
+    let own = [TOKEN, REFRESH, WEBHOOK, SOCKET, QUEUE, READY, PAGE, ANY].concat();
+    for (status, codes) in [own, hosts::ALL.concat()].concat() {
         for code in codes {
             assert!(code.is_problem(), "{code}");
             let (start, text) = (format!("| {status} |"), format!("`{code}`"));

@@ -16,7 +16,8 @@ use tierlift_core::{
 };
 
 use crate::config::{
-    PAUSE_COLLECTION_KEYS, PLAN_KEYS, POLICY_KEYS, PURCHASES_KEYS, ROOT_KEYS, STRIPE_KEYS,
+    AUTHORIZE_KEYS, PAUSE_COLLECTION_KEYS, PLAN_KEYS, POLICY_KEYS, PURCHASES_KEYS, ROOT_KEYS,
+    STRIPE_KEYS,
 };
 
 fn schema() -> Value {
@@ -78,6 +79,7 @@ fn schema() -> Value {
                  `aud`.",
             ),
             "session_max_age_days": session_max_age_days(),
+            "authorize": authorize(),
             "plans": plans(),
             "features": features(),
             "policy": policy(&default),
@@ -98,6 +100,21 @@ fn session_max_age_days() -> Value {
         "minimum": 1,
         "maximum": SESSION_DAYS_MAX,
         "default": SESSION_DAYS_DEFAULT,
+    })
+}
+
+fn authorize() -> Value {
+    json!({
+        "description": "What GET /authorize reads, with which a proxy guards the routes behind it.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "cookie": {
+                "description": "The cookie that has the access token of a request without a bearer token.",
+                "type": "string",
+                "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+            },
+        },
     })
 }
 
@@ -325,6 +342,7 @@ fn the_schema_has_exactly_the_keys_that_are_read() {
         keys
     };
     assert_eq!(keys("/properties"), sorted(ROOT_KEYS));
+    assert_eq!(keys("/properties/authorize/properties"), sorted(AUTHORIZE_KEYS));
     let plan = "/properties/plans/additionalProperties/anyOf/1/properties";
     assert_eq!(keys(plan), sorted(PLAN_KEYS));
     assert_eq!(keys("/properties/policy/properties"), sorted(POLICY_KEYS));

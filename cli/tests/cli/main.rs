@@ -6,6 +6,9 @@ mod serving;
 
 mod data;
 mod demo;
+mod doctor;
+mod import;
+mod operations;
 mod serve;
 mod setup;
 

@@ -22,6 +22,9 @@ pub(super) const JWKS_URL_FORMAT: &str = "the https address of a key set, such a
 pub(super) const API_BASE_FORMAT: &str = "https and a host, such as \"https://api.stripe.com\", with \
                                           nothing after it; http only on this machine";
 
+/// The format of a cookie's name, for error messages.
+pub(super) const COOKIE_NAME_FORMAT: &str = "the name of a cookie, such as \"__Host-token\"";
+
 /// The path of a configuration key, or of one element under it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
@@ -47,6 +50,10 @@ pub enum Key {
     Audience(usize),
     /// `session_max_age_days`
     SessionMaxAgeDays,
+    /// `authorize`
+    Authorize,
+    /// `authorize.cookie`
+    AuthorizeCookie,
     /// `plans`
     Plans,
     /// `plans.NAME`
@@ -113,6 +120,8 @@ impl fmt::Display for Key {
             Self::Audiences => f.write_str("audience"),
             Self::Audience(index) => write!(f, "audience[{index}]"),
             Self::SessionMaxAgeDays => f.write_str("session_max_age_days"),
+            Self::Authorize => f.write_str("authorize"),
+            Self::AuthorizeCookie => f.write_str("authorize.cookie"),
             Self::Plans => f.write_str("plans"),
             Self::Plan(name) => write!(f, "plans.{name}"),
             Self::AllFeatures => f.write_str("features"),
@@ -227,6 +236,9 @@ pub enum ValueError {
     /// A text of a list is blank.
     #[error("is blank; allowed: any other text")]
     Blank,
+    /// It is no name of a cookie.
+    #[error("is {0:?}; allowed: {allowed}", allowed = COOKIE_NAME_FORMAT)]
+    CookieName(String),
     /// The age of a session is no number of days, or out of range.
     #[error("is {0}; allowed: a whole number of days from 1 to {SESSION_DAYS_MAX}")]
     SessionDays(String),

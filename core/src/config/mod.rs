@@ -5,6 +5,7 @@
 //! its [`Key`] and nothing about a place. Whoever reads the configuration adds file, line and column,
 //! or the name of the variable.
 
+mod cookie;
 mod fault;
 mod jwks_url;
 mod origin;
@@ -12,6 +13,7 @@ mod stripe;
 
 use crate::limits::{GRACE_DAYS_MAX, SESSION_DAYS_MAX};
 
+pub use cookie::CookieName;
 pub use fault::{Fault, Faults, Key, ValueError};
 pub use jwks_url::JwksUrl;
 pub use origin::Origin;

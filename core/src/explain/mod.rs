@@ -124,7 +124,7 @@ impl Prediction {
         }
     }
 
-    /// Whether the event would leave the dead letters for good.
+    /// Whether the event would leave the dead letters.
     #[must_use]
     pub const fn leaves(&self) -> bool {
         matches!(self, Self::Applies { .. } | Self::Duplicate)

@@ -79,6 +79,7 @@ pub struct Ending {
     pub role: Role,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn rfc3339<S: serde::Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     rfc3339_option(&Some(*at), to)
 }
@@ -135,7 +136,7 @@ impl RoleExplanation {
                     self.add_not_counting(customer, id.as_str(), "its customer was deleted".into());
                 }
                 None => {
-                    self.add_subscription(customer, id.as_str(), subscription, &state, policy, now)
+                    self.add_subscription(customer, id.as_str(), subscription, &state, policy, now);
                 }
             }
         }

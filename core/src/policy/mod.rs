@@ -181,6 +181,13 @@ impl Policy {
         roles.filter_map(|role| self.features.get(role)).flatten().cloned().collect()
     }
 
+    /// The keys of all plans, sorted.
+    pub fn plan_keys(&self) -> impl Iterator<Item = &str> {
+        let mut keys: Vec<&str> = self.plans.keys().map(|key| &**key).collect();
+        keys.sort_unstable();
+        keys.into_iter()
+    }
+
     /// Whether there is any plan at all.
     #[must_use]
     pub fn has_plans(&self) -> bool {

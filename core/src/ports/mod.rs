@@ -3,6 +3,7 @@
 //!
 //! Only tierlift's types cross a port. Every call is safe to repeat.
 
+mod change_log;
 mod dead_letters;
 mod enqueue;
 mod fetch;
@@ -16,6 +17,7 @@ mod store;
 mod stripe;
 mod waiting;
 
+pub use change_log::{ChangeLog, Cursor, CursorError, LoggedChange};
 pub use dead_letters::{DeadLetter, DeadLetters, Depth};
 pub use enqueue::{Enqueue, Enqueued, Group, Message, QueueError};
 pub use fetch::{Due, FetchList};

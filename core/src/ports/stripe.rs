@@ -191,6 +191,20 @@ impl StripeError {
         }
     }
 
+    /// When Stripe can be asked again, if it says so.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => *retry_after,
+            Self::NotFound(_)
+            | Self::Unauthorized(_)
+            | Self::Forbidden(_)
+            | Self::WrongMode(_)
+            | Self::Unavailable(_)
+            | Self::AnswerUnexpected(_) => None,
+        }
+    }
+
     /// Whether the same request may succeed later although nobody changes anything.
     #[must_use]
     pub const fn is_transient(&self) -> bool {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Claims, Error, Issued, KeyError, Rules, Secret,
+    Claims, Error, Issued, KeyError, Rules, Secret, SignIn,
     claims::{ClaimSet, Signer},
 };
 use crate::{
@@ -136,6 +136,20 @@ impl TokenKeys {
     ) -> Result<Issued, Error> {
         let secret = self.secret.as_ref().ok_or(Error::Foreign)?;
         secret.reissue(claims, account, &self.rules, now)
+    }
+
+    /// Issues a token for somebody who signed in at the host. It is one that [`verify`](Self::verify) lets in:
+    /// otherwise its claims are refused.
+    pub fn issue_for(
+        &self,
+        account: &Account,
+        sign_in: SignIn,
+        now: Timestamp,
+    ) -> Result<Issued, Error> {
+        let secret = self.secret.as_ref().ok_or(Error::Foreign)?;
+        let issued = secret.issue_for(account, sign_in, &self.rules, now)?;
+        self.verify(&issued.access_token, now)?;
+        Ok(issued)
     }
 
     fn verify_public(&self, token: &str, header: &Header) -> Result<ClaimSet, Error> {

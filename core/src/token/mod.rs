@@ -8,6 +8,7 @@ mod claims;
 mod config;
 mod keys;
 mod secret;
+mod service;
 
 use serde_json::{Map, Value};
 
@@ -22,7 +23,8 @@ use crate::{
 
 pub use config::{Rules, TokenConfig};
 pub use keys::TokenKeys;
-pub use secret::{Issued, Secret};
+pub use secret::{Issued, Secret, SignIn};
+pub use service::{ServiceTokens, ServiceTokensError};
 
 /// Why a token is refused. Each has a stable [`Error::code`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -25,6 +25,21 @@ pub struct Issued {
     pub expires_in: i64,
 }
 
+/// How somebody signed in at a host that has a token issued for them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SignIn {
+    /// When; `None` is now.
+    pub at: Option<Timestamp>,
+    /// Claims of the host's, beside tierlift's own.
+    pub claims: Map<String, Value>,
+}
+
+impl SignIn {
+    /// Claims that are tierlift's to set.
+    pub const RESERVED: [&str; 8] =
+        ["sub", "iat", "exp", "nbf", "auth_time", "rev", "epoch", "jti"];
+}
+
 /// A shared secret, and the one before it while it is rotated.
 #[derive(Clone)]
 pub struct Secret {
@@ -59,6 +74,28 @@ impl Secret {
     pub fn issue(&self, account: &Account, now: Timestamp) -> Issued {
         let claims = Map::from_iter([("sub".to_owned(), json!(account.user.as_str()))]);
         self.issue_with(claims, account, now, now.plus_secs(TOKEN_TTL_SECS), now)
+    }
+
+    /// Issues a token for somebody who signed in at the host some time ago, with claims of the host's.
+    pub(super) fn issue_for(
+        &self,
+        account: &Account,
+        sign_in: SignIn,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<Issued, Error> {
+        let began_at = sign_in.at.unwrap_or(now).min(now);
+        if account.revoked_before.is_some_and(|revoked_before| began_at < revoked_before) {
+            return Err(Error::Revoked);
+        }
+        let session_end = rules.session_end(Some(began_at), now).unwrap_or(now);
+        if session_end <= now {
+            return Err(Error::SessionExpired);
+        }
+        let mut claims = sign_in.claims;
+        claims.insert("sub".to_owned(), json!(account.user.as_str()));
+        let expires_at = now.plus_secs(TOKEN_TTL_SECS).min(session_end);
+        Ok(self.issue_with(claims, account, began_at, expires_at, now))
     }
 
     /// Issues a token in place of one that is valid: with the same claims and the same lifetime, up to the end

@@ -1,5 +1,6 @@
 //! The formats that browsers and hosts see: frames, the session, problem documents.
 
+pub mod entity_tag;
 pub mod frame;
 pub mod problem;
 pub mod session;

@@ -10,9 +10,10 @@ use std::{
 
 use rusqlite::Connection;
 use tierlift_core::time::{Clock, Timestamp};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{
+    change_rows,
     checkpoint::Checkpoints,
     dispatch::load_index,
     engine::{Engine, Job},
@@ -20,7 +21,7 @@ use super::{
     file::DataFile,
     health::{FileHealth, Health},
     mark::{Mark, lacks_log},
-    operations,
+    pause_row,
     reader::Readers,
     rows, schema,
     tables::Tables,
@@ -39,6 +40,8 @@ struct Inner {
     readers: Readers,
     health: Arc<Health>,
     clock: Clock,
+    /// The position of the latest change that is committed.
+    latest_position: watch::Sender<u64>,
     /// Locked for as long as any clone lives, and closed after all connections.
     file: Arc<DataFile>,
 }
@@ -96,9 +99,14 @@ impl Db {
         if !is_complete {
             health.set_incomplete();
         }
-        let paused = operations::paused(&connection)
+        let paused = pause_row::paused(&connection)
             .map_err(|source| OpenError::Queue { path: path_text(), source })?;
-        let mut tables = Tables::new(connection, index, Arc::clone(&file), Arc::clone(&health));
+        let latest_position = change_rows::latest(&connection)
+            .map_err(|source| OpenError::Queue { path: path_text(), source })?;
+        let latest_position = watch::Sender::new(latest_position.position);
+        let (file_of, health_of) = (Arc::clone(&file), Arc::clone(&health));
+        let mut tables =
+            Tables::new(connection, index, file_of, health_of, latest_position.clone());
         tables.is_paused = paused.is_some();
         let readers = Readers::open(file.path())
             .map_err(|source| OpenError::Sql { path: path_text(), source })?;
@@ -110,7 +118,9 @@ impl Db {
             .spawn(move || engine.run(&receiver))
             .map_err(io)?;
         let writer = Some((jobs, thread));
-        Ok(Self { inner: Arc::new(Inner { writer, readers, health, clock, file }) })
+        Ok(Self {
+            inner: Arc::new(Inner { writer, readers, health, clock, latest_position, file }),
+        })
     }
 
     /// How the file is.
@@ -201,6 +211,15 @@ impl Db {
         if let Some((jobs, _)) = &self.inner.writer {
             let _ = jobs.send(job);
         }
+    }
+
+    pub(super) fn latest_position(&self) -> watch::Receiver<u64> {
+        self.inner.latest_position.subscribe()
+    }
+
+    /// Ends the wait of everybody who waits for a change.
+    pub(crate) fn end_waits(&self) {
+        self.inner.latest_position.send_replace(u64::MAX);
     }
 
     pub(super) fn now(&self) -> Timestamp {

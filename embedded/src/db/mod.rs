@@ -14,7 +14,9 @@ mod mark;
 mod schema;
 
 mod aggregates;
+mod change_rows;
 mod message_rows;
+mod pause_row;
 mod rows;
 
 mod cache;
@@ -30,6 +32,7 @@ mod transaction;
 mod handle;
 
 mod backup;
+mod change_log;
 mod check;
 mod dead_letters;
 mod operations;

@@ -18,6 +18,7 @@ use super::{
     error::{Error, corrupt},
     handle::Db,
     message_rows::limit,
+    pause_row::paused,
     rows::{ledger_entry, write_ledger},
 };
 
@@ -146,13 +147,6 @@ fn set_note(connection: &Connection, group: &str, entry: &LedgerEntry) -> Result
     let write = "INSERT OR REPLACE INTO notes (subject, note) VALUES (?1, ?2)";
     connection.execute(write, (group, note_of(entry)?))?;
     write_ledger(connection, entry).map(drop)
-}
-
-/// Who paused the worker; `None` if it runs.
-pub(super) fn paused(connection: &Connection) -> Result<Option<Note>, Error> {
-    let text: Option<String> =
-        connection.query_row("SELECT note FROM pause", (), |row| row.get(0)).optional()?;
-    text.map(|text| serde_json::from_str(&text).map_err(corrupt)).transpose()
 }
 
 fn set_paused(connection: &Connection, is_paused: bool, entry: &LedgerEntry) -> Result<(), Error> {

@@ -16,6 +16,7 @@ use tierlift_core::{
 };
 
 use super::{
+    change_rows,
     error::{Error, corrupt},
     message_rows::limit,
 };
@@ -222,7 +223,8 @@ pub(super) fn latest_commit_at(connection: &Connection) -> Result<Option<Timesta
 
 /// Deletes at most `max` expired rows of each table; returns how many it deleted of the most affected one.
 pub(super) fn prune(connection: &Connection, now: Timestamp, max: usize) -> Result<usize, Error> {
-    let mut most = prune_ledger(connection, now, max)?;
+    let mut most =
+        prune_ledger(connection, now, max)?.max(change_rows::prune(connection, now, max)?);
     for delete in [
         "DELETE FROM discarded WHERE event IN (
              SELECT event FROM discarded WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",

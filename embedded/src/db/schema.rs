@@ -22,7 +22,7 @@ const UNRELEASED: usize = 1;
 
 /// The step at index `n` migrates a file from version `n` to version `n + 1`. The first step makes nothing:
 /// it stands for the schema that was never released.
-const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5, V6];
+const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5, V6, V7];
 
 const V2: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -149,6 +149,15 @@ const V6: &str = "
 
     -- One row while the worker is paused.
     CREATE TABLE pause (id INTEGER PRIMARY KEY CHECK (id = 1), note TEXT NOT NULL) STRICT;
+";
+
+/// The log of changes. A position is never used again, even if all rows are gone.
+const V7: &str = "
+    CREATE TABLE changes (
+        position   INTEGER PRIMARY KEY AUTOINCREMENT,
+        expires_at INTEGER NOT NULL,
+        change     TEXT    NOT NULL
+    ) STRICT;
 ";
 
 /// Opens the writing connection to an existing file and migrates the schema.

@@ -18,6 +18,7 @@ use tierlift_core::{
 use super::{
     aggregates::{self, Aggregate, read},
     cache::version,
+    change_rows,
     error::Error,
     handle::Db,
     rows,
@@ -79,6 +80,8 @@ pub(super) fn commit(
         aggregates::write(connection, account, now)?;
         cache.wrote_account(account.clone());
     }
+    let latest = change_rows::append(connection, &commit.changes, now)?;
+    tables.logged(latest);
     Ok(Ok(()))
 }
 

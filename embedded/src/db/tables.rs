@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 use super::{
     cache::Cache,
@@ -28,6 +29,10 @@ pub(super) struct Tables {
     /// What the open transaction will change in the index. The index itself always shows what is
     /// committed, so a lost transaction leaves every delivery as it was.
     changes: Vec<IndexChange>,
+    /// The position of the latest change that is committed, for those who follow the log.
+    latest_position: watch::Sender<u64>,
+    /// That of the latest one in the open transaction.
+    logged: Option<u64>,
 }
 
 impl Tables {
@@ -37,6 +42,7 @@ impl Tables {
         index: Index,
         file: Arc<DataFile>,
         health: Arc<Health>,
+        latest_position: watch::Sender<u64>,
     ) -> Self {
         health.queue_moved_on(index.len() == 0);
         Self {
@@ -49,6 +55,8 @@ impl Tables {
             has_changed: false,
             is_paused: false,
             changes: Vec::new(),
+            latest_position,
+            logged: None,
         }
     }
 
@@ -66,12 +74,20 @@ impl Tables {
         self.changes.push(change);
     }
 
+    /// The open transaction has written changes up to that position.
+    pub(super) fn logged(&mut self, latest: Option<u64>) {
+        self.logged = latest.or(self.logged);
+    }
+
     /// The open transaction was committed.
     pub(super) fn committed(&mut self) {
         let mut moves_on = self.index.len() == 0;
         for change in self.changes.drain(..) {
             moves_on |= matches!(change, IndexChange::Completed(_));
             self.index.apply(change);
+        }
+        if let Some(position) = self.logged.take() {
+            self.latest_position.send_replace(position);
         }
         if moves_on {
             self.health.queue_moved_on(self.index.len() == 0);
@@ -81,6 +97,7 @@ impl Tables {
     /// The open transaction was lost.
     pub(super) fn lost(&mut self) {
         self.changes.clear();
+        self.logged = None;
         self.cache.clear();
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct RouterState<Q, S> {
     pub(crate) access: Arc<Access<S>>,
     pub(crate) web_socket: Arc<WebSocketState<S>>,
     pub(crate) operations: Arc<Operations>,
+    /// The routes for hosts that are other programs, and for proxies.
+    pub(crate) doors: Router,
     /// The host's own routes.
     pub(crate) host: Router,
 }
@@ -61,7 +63,9 @@ pub(crate) fn router<Q: Enqueue + 'static, S: Store + 'static>(state: RouterStat
         .method_not_allowed_fallback(async || problem::method_not_allowed());
     tierlift_ingest::router(state.ingest)
         .merge(session.layer(cors))
+        .merge(state.doors.layer(from_fn(within_request_timeout)))
         .merge(tierlift_session::codes::router())
+        .merge(tierlift_session::openapi::router())
         .merge(socket::router(state.web_socket))
         .merge(operations::router(state.operations))
         .merge(host)

@@ -27,8 +27,8 @@ use crate::{
     sockets::Registry,
 };
 
-pub(crate) use socket::serve;
 pub use socket::socket_path;
+pub(crate) use socket::{Socket, serve};
 
 /// Answers operators' requests about one data file.
 #[derive(Clone)]

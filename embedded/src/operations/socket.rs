@@ -39,18 +39,32 @@ pub fn socket_path(data: &Path) -> PathBuf {
     name.into()
 }
 
-/// Serves operators until `stop` is true, and removes the socket. A server whose socket cannot be made runs
-/// without it.
-pub(crate) async fn serve(data: PathBuf, router: Router, mut stop: watch::Receiver<bool>) {
-    let path = socket_path(&data);
-    let listener = match listen(&path) {
-        Ok(listener) => listener,
-        Err(error) => {
-            let socket = path.display();
-            tracing::warn!(%socket, %error, "no operators' socket; their commands find no server");
-            return;
+/// The socket, before it is served.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    path: PathBuf,
+    listener: UnixListener,
+}
+
+impl Socket {
+    /// Makes the socket of a data file that this process has locked. A server whose socket cannot be made runs
+    /// without it.
+    pub(crate) fn listen(data: &Path) -> Option<Self> {
+        let path = socket_path(data);
+        match listen(&path) {
+            Ok(listener) => Some(Self { path, listener }),
+            Err(error) => {
+                let socket = path.display();
+                tracing::warn!(%socket, %error, "no operators' socket; their commands find no server");
+                None
+            }
         }
-    };
+    }
+}
+
+/// Serves operators until `stop` is true, and removes the socket.
+pub(crate) async fn serve(socket: Socket, router: Router, mut stop: watch::Receiver<bool>) {
+    let Socket { path, listener } = socket;
     let (router, slots) =
         (TowerToHyperService::new(router), Arc::new(Semaphore::new(OPERATIONS_CONNECTIONS_MAX)));
     let mut connections = JoinSet::new();

@@ -1,4 +1,4 @@
-//! The session routes and the pages of the codes as a Lambda function.
+//! The session routes, those for hosts and proxies, and the pages of the codes as a Lambda function.
 
 use std::sync::Arc;
 
@@ -6,16 +6,24 @@ use axum::middleware::from_fn_with_state;
 use tierlift_aws::lambda::Function;
 use tierlift_functions::{
     rotating_access::{self, rotate_first},
+    rotating_services::{RotatingServices, look_up_first},
     serve,
 };
-use tierlift_session::{codes, router};
+use tierlift_session::{authorize, codes, openapi, router, service};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let function = Function::start()?;
     let access = Arc::new(rotating_access::open(&function)?);
-    let sessions = router(Arc::clone(access.access()));
-    let routes =
-        sessions.route_layer(from_fn_with_state(access, rotate_first)).merge(codes::router());
+    let services = Arc::new(RotatingServices::open(&function)?);
+    let cookie = function.environment.authorize_cookie()?;
+    let service_routes = service::router(Arc::clone(access.access()), services.tokens())
+        .route_layer(from_fn_with_state(services, look_up_first));
+    let routes = router(Arc::clone(access.access()))
+        .merge(authorize::router(Arc::clone(access.access()), cookie))
+        .merge(service_routes)
+        .route_layer(from_fn_with_state(access, rotate_first))
+        .merge(codes::router())
+        .merge(openapi::router());
     Ok(serve(&function, routes).await?)
 }

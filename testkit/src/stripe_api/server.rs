@@ -52,6 +52,7 @@ struct State {
 
 impl StripeApi {
     /// Starts an empty account that accepts that key and answers by that clock.
+    #[must_use]
     pub fn start(key: &str, clock: Clock) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");

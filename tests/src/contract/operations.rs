@@ -83,7 +83,7 @@ pub async fn keeps_what_failed_before_a_redrive<B: OperationsBackend>(backend: &
     assert!(backend.queue().redrive(&event_id("evt_1")).await.unwrap());
     let delivery = receive(backend).await;
     assert_eq!(delivery.attempt, 1);
-    let failure = Failure::new(Code::StoreUnavailable, &"the store is away");
+    let failure = Failure::new(Code::StoreUnavailable, &"the store is unavailable");
     backend.queue().park(&delivery, failure).await.unwrap();
     let record = backend.queue().get(&event_id("evt_1")).await.unwrap().unwrap().failure;
     assert_eq!((record.cause, record.attempts), (Code::StoreUnavailable, 1));

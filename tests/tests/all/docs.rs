@@ -103,6 +103,7 @@ fn each_code_has_its_page_and_its_row() {
     assert_eq!(listed("Causes"), codes(Code::is_cause));
     assert_eq!(listed("Problems"), codes(Code::is_problem));
     assert_eq!(listed("Exits"), codes(Code::is_exit));
+    assert_eq!(listed("Findings"), codes(Code::is_finding));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod crash;
 mod data_file;
 mod dependencies;
 mod docs;
+mod doors;
 mod fetch;
 mod floods;
 mod http;

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tierlift_core::{
     stripe::signature::{Secrets, sign},
     time::{Clock, Timestamp},
-    token::TokenKeys,
+    token::{ServiceTokens, TokenKeys},
 };
 use tierlift_embedded::{Db, RunError, Server, Settings, Timeouts};
 use tierlift_testkit::{
@@ -53,6 +53,8 @@ pub(crate) fn settings(folder: &tempfile::TempDir, clock: Clock) -> Settings {
         secrets: Secrets::parse(WEBHOOK_SECRET).unwrap(),
         keys: TokenKeys::new(Some(token_secret())),
         jwks_url: None,
+        service_tokens: ServiceTokens::default(),
+        authorize_cookie: None,
         allowed_origins: vec![ORIGIN.to_owned()],
         clock,
         timeouts: Timeouts::default(),

@@ -1,4 +1,4 @@
-//! Why something had to be mended: its webhook never came, or came and failed.
+//! Why something had to be fixed: its webhook never came, or came and failed.
 //!
 //! Stripe lists the events of the last 30 days. One that is in the ledger was applied; one that is a dead letter came
 //! and failed; any other never came.
@@ -14,7 +14,7 @@ use tierlift_core::{
     stripe::catalog,
 };
 
-use super::{Error, run::patiently};
+use super::{Error, patience::patiently};
 
 #[derive(Deserialize)]
 struct Event {
@@ -33,7 +33,7 @@ struct Object {
     customer: serde_json::Value,
 }
 
-/// Counts the customers of what was mended by what became of their webhooks.
+/// Counts the customers of what was fixed by what became of their webhooks.
 pub(super) async fn explain<A: Stripe, B: Store + DeadLetters>(
     stripe: &A,
     backend: &B,

@@ -15,7 +15,7 @@ use tierlift_core::{
 /// What an observation would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Prediction {
-    /// Nothing that anybody would hear of.
+    /// Nothing that anybody would notice.
     Right,
     /// An account changes.
     Mends,
@@ -41,13 +41,12 @@ pub async fn predict<S: Store>(
     for _ in 0..=DECISION_LOADS_MAX {
         match decide(store.load(&keys).await?, &event, policy, now) {
             Decision::Load(more) => keys = *more,
-            Decision::Duplicate => return Ok(Prediction::Right),
             Decision::Park(failure) => return Ok(Prediction::Parked(failure)),
             Decision::Commit(commit) if !commit.changes.is_empty() => return Ok(Prediction::Mends),
             Decision::Commit(commit) if commit.ledger.outcome == Outcome::Waiting => {
                 return Ok(Prediction::Unowned);
             }
-            Decision::Commit(_) => return Ok(Prediction::Right),
+            Decision::Duplicate | Decision::Commit(_) => return Ok(Prediction::Right),
         }
     }
     Ok(Prediction::Parked(Failure::new(Code::StoreConflict, &StoreError::Conflict)))

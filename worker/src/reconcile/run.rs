@@ -6,7 +6,6 @@ use serde::Deserialize;
 use tierlift_core::{
     codes::Code,
     id::CustomerId,
-    limits::{RECONCILE_WAIT_MS, RECONCILE_WAITS_MAX},
     observation::{Because, Observed},
     policy::Policy,
     ports::{
@@ -19,32 +18,7 @@ use tierlift_core::{
 };
 use tokio::time::sleep;
 
-use super::{Prediction, explain::explain, predict};
-
-/// Why a reconciliation ended early. It goes on from where it was.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Stripe was asked and did not answer as asked.
-    #[error(transparent)]
-    Stripe(#[from] StripeError),
-    /// The store could not be read or written.
-    #[error("the store failed: {0}")]
-    Store(#[from] StoreError),
-    /// The queue could not be read or written.
-    #[error("{0}")]
-    Queue(QueueError),
-}
-
-impl Error {
-    /// Its code.
-    #[must_use]
-    pub const fn code(&self) -> Code {
-        match self {
-            Self::Stripe(error) => error.code(),
-            Self::Store(_) | Self::Queue(_) => Code::CommandFailed,
-        }
-    }
-}
+use super::{Error, Prediction, explain::explain, patience::patiently, predict};
 
 /// What a reconciliation works with.
 #[derive(Debug)]
@@ -87,7 +61,7 @@ where
     A: Stripe,
     B: Store + Enqueue + DeadLetters + ReconciliationRecord,
 {
-    /// Runs a reconciliation to its end. `on_page` hears of it after each page.
+    /// Runs a reconciliation to its end. `on_page` is called after each page.
     pub async fn run(
         &self,
         mut state: Reconciliation,
@@ -99,7 +73,7 @@ where
                 self.compare(answer, state.because, &mut state.report).await?;
             }
             state.report.pages += 1;
-            state.next = following(place, page.next);
+            state.next = following(&place, page.next);
             self.store(&state).await?;
             on_page(&state);
         }
@@ -185,37 +159,18 @@ fn note(prediction: Prediction, message: &Message, answer: &Answer, report: &mut
             if failure.cause == Code::PlanUnmapped {
                 let prices = serde_json::from_str::<Prices>(&answer.object);
                 let items = prices.map(|prices| prices.items.data).unwrap_or_default();
-                items.into_iter().for_each(|item| report.note_unmapped(item.price.id));
+                for item in items {
+                    report.note_unmapped(item.price.id);
+                }
             }
         }
     }
 }
 
 /// Where a list goes on, or the next one begins.
-fn following(place: Place, after: Option<String>) -> Option<Place> {
+fn following(place: &Place, after: Option<String>) -> Option<Place> {
     match after {
-        Some(after) => Some(Place { after: Some(after), ..place }),
+        Some(after) => Some(Place { after: Some(after), ..place.clone() }),
         None => place.list.next().map(|list| Place { list, after: None }),
-    }
-}
-
-/// Asks until Stripe answers, and no longer than is sensible.
-pub(super) async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, StripeError>
-where
-    F: Future<Output = Result<T, StripeError>>,
-{
-    let mut waits = 0;
-    loop {
-        let error = match ask().await {
-            Err(error) if error.is_transient() && waits < RECONCILE_WAITS_MAX => error,
-            answered => return answered,
-        };
-        waits += 1;
-        let named = match &error {
-            StripeError::RateLimited { retry_after } => *retry_after,
-            _ => None,
-        };
-        tracing::debug!(%error, waits, "reconciliation waits for Stripe");
-        sleep(named.unwrap_or(Duration::from_millis(RECONCILE_WAIT_MS))).await;
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Args {
     /// All dead letters.
     #[arg(long)]
     all: bool,
-    /// At most so many in a second.
+    /// At most this number a second.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
     /// Only say what would become of each.
@@ -160,7 +160,7 @@ impl Totals {
         self.queued += number("queued");
     }
 
-    /// Whether so many failed again that the cause is not mended.
+    /// Whether most failed again, so that the cause is not fixed.
     const fn mostly_fail(&self) -> bool {
         self.failed >= REDRIVE_JUDGED_MIN && self.failed > self.applied + self.queued
     }

@@ -44,7 +44,7 @@ Examples:
   tierlift import --file objects.jsonl";
 
 const RECONCILE_HELP: &str = "\
-Compares everything that Stripe lists with what is stored, and mends what differs. A server with STRIPE_API_KEY
+Compares everything that Stripe lists with what is stored, and fixes what differs. A server with STRIPE_API_KEY
 does it once a day by itself; it must not run meanwhile.
 
 Examples:
@@ -66,7 +66,7 @@ pub(crate) struct Args {
     as_of: Option<i64>,
 }
 
-/// Compare what is stored with what Stripe lists, and mend it.
+/// Compare what is stored with what Stripe lists, and fix it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = RECONCILE_HELP)]
 pub(crate) struct ReconcileArgs {

@@ -36,6 +36,9 @@ Environment:
   TIERLIFT_JWT_SECRET    Secret of HS256 access tokens, at least 32 bytes; not needed with jwks_url
                          in the configuration. Two while it is rotated, separated by a comma: the
                          first signs, both verify
+  TIERLIFT_SERVICE_TOKENS
+                         Tokens of the host's backends for the routes under /v1, name:token or
+                         name:sha256-…, at least 32 bytes each; several, separated by commas
   STRIPE_API_KEY         Key with which Stripe may be asked, best a restricted one that only reads. With
                          it the server imports who pays already, and reconciles once a day
   RUST_LOG               Log filter, unless --log is given
@@ -145,7 +148,7 @@ pub(super) fn open_error(error: OpenError) -> Error {
     Error::failed(code, error)
 }
 
-/// The policy of a configuration file; the default one where none is named and there is none.
+/// The policy of a configuration file; the default one if none is named and there is none.
 pub(crate) fn policy_of(config: Option<&Path>) -> Result<Policy, Error> {
     // The rules of a demo may be read without a file.
     Ok(settings::rules(config, config.is_none() && !settings::exists())?.policy)

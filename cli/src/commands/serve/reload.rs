@@ -34,11 +34,12 @@ impl Reloader {
             tracing::error!("livemode changed, which needs another data file; the old rules stay");
             return;
         }
-        if (&rules.allowed_origins, &rules.tokens)
-            != (&self.rules.allowed_origins, &self.rules.tokens)
+        let old = &self.rules;
+        if (&rules.allowed_origins, &rules.tokens, &rules.authorize_cookie)
+            != (&old.allowed_origins, &old.tokens, &old.authorize_cookie)
         {
             tracing::warn!(
-                "allowed_origins and what concerns tokens take effect at the next start"
+                "allowed_origins and what concerns tokens or cookies take effect at the next start"
             );
         }
         tracing::info!("configuration read again");

@@ -9,10 +9,10 @@ use std::{
 
 use tierlift_core::{
     codes::Code,
-    config::{Origin, StripeConfig},
+    config::{CookieName, Origin, StripeConfig},
     policy::Policy,
     stripe::signature::Secrets,
-    token::{TokenConfig, TokenKeys},
+    token::{ServiceTokens, TokenConfig, TokenKeys},
 };
 use tierlift_embedded::{Settings, Timeouts, system_clock};
 use tierlift_stripe::Client;
@@ -20,7 +20,7 @@ use tierlift_stripe::Client;
 use super::Args;
 use crate::{
     config::Config,
-    credentials::{self, API_KEY_VAR, JWT_SECRET_VAR, WEBHOOK_SECRET_VAR},
+    credentials::{self, API_KEY_VAR, JWT_SECRET_VAR, SERVICE_TOKENS_VAR, WEBHOOK_SECRET_VAR},
     demo::DemoPlan,
     error::{Error, Problem},
     stripe::client,
@@ -35,6 +35,7 @@ pub(in crate::commands) struct Rules {
     pub(in crate::commands) connected_accounts: Vec<String>,
     pub(in crate::commands) tokens: TokenConfig,
     pub(in crate::commands) allowed_origins: Vec<Origin>,
+    pub(in crate::commands) authorize_cookie: Option<CookieName>,
     pub(in crate::commands) stripe: StripeConfig,
 }
 
@@ -48,6 +49,7 @@ impl Rules {
             connected_accounts,
             tokens: config.tokens,
             allowed_origins: config.allowed_origins,
+            authorize_cookie: config.authorize_cookie,
             stripe: config.stripe,
         })
     }
@@ -72,6 +74,7 @@ pub(super) struct ServeConfig {
     pub(super) rules: Rules,
     webhook_secrets: Secrets,
     token_keys: TokenKeys,
+    service_tokens: ServiceTokens,
     /// Who asks Stripe, with a key.
     pub(super) stripe: Option<Client>,
 }
@@ -88,6 +91,7 @@ impl ServeConfig {
             webhook_secrets: webhook_secrets.as_deref(),
             jwt_secret: jwt_secret.as_deref(),
             api_key: credentials::variable(API_KEY_VAR),
+            service_tokens: credentials::variable(SERVICE_TOKENS_VAR).unwrap_or_default(),
         };
         for_deployment(args, &variables)
     }
@@ -108,6 +112,8 @@ impl ServeConfig {
             secrets: self.webhook_secrets,
             keys: self.token_keys.with_rules(self.rules.tokens.rules()),
             jwks_url: self.rules.tokens.jwks_url,
+            service_tokens: self.service_tokens,
+            authorize_cookie: self.rules.authorize_cookie,
             allowed_origins,
             clock: system_clock(),
             timeouts: Timeouts::default(),
@@ -120,11 +126,12 @@ struct Variables<'v> {
     webhook_secrets: Option<&'v str>,
     jwt_secret: Option<&'v str>,
     api_key: Option<String>,
+    service_tokens: String,
 }
 
 /// The settings of a deployment. All problems are reported together.
 fn for_deployment(args: Args, variables: &Variables<'_>) -> Result<ServeConfig, Error> {
-    let Variables { webhook_secrets, jwt_secret, api_key } = variables;
+    let Variables { webhook_secrets, jwt_secret, api_key, service_tokens } = variables;
     let (webhook_secrets, jwt_secret) = (*webhook_secrets, *jwt_secret);
     let config = deployment_config(args.config.as_deref());
     let has_jwks = config.as_ref().is_ok_and(|config| config.tokens.jwks_url.is_some());
@@ -133,8 +140,11 @@ fn for_deployment(args: Args, variables: &Variables<'_>) -> Result<ServeConfig, 
     let jwt_secret = credentials::jwt_secret(jwt_secret, has_jwks);
     let livemode = config.as_ref().map(|config| config.policy.livemode);
     let api_key = livemode.map_or(Ok(None), |live| credentials::api_key(api_key.as_deref(), live));
-    match (config, webhook_secrets, jwt_secret, api_key) {
-        (Ok(config), Ok(webhook_secrets), Ok(jwt_secret), Ok(key)) if shared.is_none() => {
+    let service_tokens = credentials::service_tokens(service_tokens);
+    match (config, webhook_secrets, jwt_secret, api_key, service_tokens) {
+        (Ok(config), Ok(webhook_secrets), Ok(jwt_secret), Ok(key), Ok(service_tokens))
+            if shared.is_none() =>
+        {
             Ok(ServeConfig {
                 stripe: key.map(|key| client(key, &config.stripe)),
                 data: args.data,
@@ -143,12 +153,14 @@ fn for_deployment(args: Args, variables: &Variables<'_>) -> Result<ServeConfig, 
                 rules: Rules::new(config)?,
                 webhook_secrets,
                 token_keys: TokenKeys::new(jwt_secret),
+                service_tokens,
             })
         }
-        (config, webhook_secrets, jwt_secret, api_key) => {
-            let problems =
-                [config.err(), webhook_secrets.err(), jwt_secret.err(), shared, api_key.err()];
-            Err(Error::Setup(problems.into_iter().flatten().collect()))
+        (config, webhook_secrets, jwt_secret, api_key, service_tokens) => {
+            let problems = [config.err(), webhook_secrets.err(), jwt_secret.err(), shared];
+            let more = [api_key.err(), service_tokens.err()];
+            let problems = problems.into_iter().chain(more);
+            Err(Error::Setup(problems.flatten().collect()))
         }
     }
 }
@@ -198,6 +210,7 @@ fn for_demo(args: Args) -> Result<ServeConfig, Error> {
     let (config, plan) = demo_config(args.config.as_deref())?;
     let more = credentials::variable(WEBHOOK_SECRET_VAR);
     let jwt_secret = credentials::demo_jwt_secret(&args.data)?;
+    let service_tokens = credentials::variable(SERVICE_TOKENS_VAR).unwrap_or_default();
     Ok(ServeConfig {
         data: args.data,
         accept_data_loss: args.accept_data_loss,
@@ -207,6 +220,7 @@ fn for_demo(args: Args) -> Result<ServeConfig, Error> {
         rules: Rules::new(config)?,
         webhook_secrets: credentials::demo_webhook_secrets(more.as_deref())?,
         token_keys: TokenKeys::new(credentials::jwt_secret(Some(&jwt_secret), false)?),
+        service_tokens: credentials::service_tokens(&service_tokens)?,
     })
 }
 

@@ -99,6 +99,7 @@ impl Reader<'_> {
                 "session_max_age_days" => {
                     self.session_max_age(value, &mut config.tokens.session_max_age_days);
                 }
+                "authorize" => self.authorize(value, &mut config.authorize_cookie),
                 "plans" => self.plans(value, &mut policy.plans),
                 "features" => self.features(value, &mut policy.features),
                 "policy" => self.policy(value, policy),

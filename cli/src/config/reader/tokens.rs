@@ -1,10 +1,10 @@
 //! Access tokens: who issues them, for whom, and how long a session lasts.
 
-use tierlift_core::config::{JwksUrl, Key, ValueError};
+use tierlift_core::config::{CookieName, JwksUrl, Key, ValueError};
 use toml::de::DeValue;
 
 use super::{Part, Reader, values::TomlValue};
-use crate::config::Config;
+use crate::config::{AUTHORIZE_KEYS, Config};
 
 impl Reader<'_> {
     pub(super) fn jwks_url(&mut self, value: TomlValue<'_, '_>, to: &mut Option<JwksUrl>) {
@@ -33,6 +33,24 @@ impl Reader<'_> {
         if let Some(days) = self.days(&key, &key, ValueError::SessionDays, value) {
             *to = days;
             self.place(key, Part::Value, value.span());
+        }
+    }
+
+    pub(super) fn authorize(&mut self, value: TomlValue<'_, '_>, to: &mut Option<CookieName>) {
+        let Some(table) = self.table(&Key::Authorize, "cookie = \"token\"", value) else { return };
+        for (name, value) in table {
+            if name.get_ref() != "cookie" {
+                self.unknown(name, "in [authorize]", AUTHORIZE_KEYS);
+                continue;
+            }
+            let DeValue::String(text) = value.get_ref() else {
+                self.wrong_type(&Key::AuthorizeCookie, CookieName::FORMAT, value);
+                continue;
+            };
+            match text.parse() {
+                Ok(name) => *to = Some(name),
+                Err(error) => self.invalid(&value.span(), &Key::AuthorizeCookie, &error),
+            }
         }
     }
 

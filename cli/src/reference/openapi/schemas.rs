@@ -4,9 +4,14 @@ use serde_json::{Value, json};
 use tierlift_core::codes::Code;
 
 pub(super) fn components() -> Value {
-    json!({
+    let mut components = json!({
         "securitySchemes": {
             "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+            "service": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "One of TIERLIFT_SERVICE_TOKENS",
+            },
         },
         "schemas": {
             "Accepted": {
@@ -42,7 +47,13 @@ pub(super) fn components() -> Value {
             "Readiness": object(&json!({ "status": { "const": "ready" } })),
             "Problem": problem(),
         },
-    })
+    });
+    if let (Value::Object(all), Value::Object(more)) =
+        (&mut components["schemas"], super::hosts::schemas())
+    {
+        all.extend(more);
+    }
+    components
 }
 
 /// An object all of whose properties are always there.

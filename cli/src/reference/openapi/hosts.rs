@@ -1,0 +1,172 @@
+//! The routes for hosts that are other programs, and for proxies.
+
+use serde_json::{Value, json};
+use tierlift_core::{
+    codes::Code,
+    limits::{CHANGES_WAIT_SECS_MAX, USERS_PER_BATCH_MAX},
+};
+
+use super::{Refusals, TOKEN_UNCHECKED, bearer, operation, reference, response, with};
+
+const SERVICE: &[Code] = &[Code::ServiceTokenMissing, Code::ServiceTokenInvalid];
+const STORE: &[Code] = &[Code::StoreUnavailable, Code::StoreCorrupt, Code::SecretsUnavailable];
+const AUTHORIZE: Refusals = &[
+    (400, &[Code::QueryInvalid, Code::RoleUnknown]),
+    (
+        401,
+        &[
+            Code::TokenMissing,
+            Code::TokenInvalid,
+            Code::TokenExpired,
+            Code::TokenRevoked,
+            Code::TokenSessionExpired,
+        ],
+    ),
+    (403, &[Code::RoleRequired, Code::FeatureRequired]),
+    (503, TOKEN_UNCHECKED),
+];
+const USER: Refusals =
+    &[(400, &[Code::UserInvalid]), (401, SERVICE), (408, &[Code::RequestTimeout]), (503, STORE)];
+const BODY: Refusals = &[
+    (400, &[Code::UserInvalid, Code::BodyInvalid, Code::BodyIncomplete]),
+    (401, SERVICE),
+    (408, &[Code::RequestTimeout]),
+    (413, &[Code::BodyTooLarge]),
+    (503, STORE),
+];
+const SIGN_IN: Refusals =
+    &[(409, &[Code::TokenSessionExpired, Code::TokenRevoked, Code::RefreshUnavailable])];
+const CHANGES: Refusals = &[
+    (400, &[Code::QueryInvalid]),
+    (401, SERVICE),
+    (408, &[Code::RequestTimeout]),
+    (410, &[Code::CursorExpired]),
+    (503, STORE),
+];
+/// All of them, for the test that compares them with the protocol.
+#[cfg(test)]
+pub(super) const ALL: &[Refusals] = &[AUTHORIZE, USER, BODY, SIGN_IN, CHANGES];
+
+fn service(operation: Value) -> Value {
+    with(operation, "security", json!([{ "service": [] }]))
+}
+
+fn parameter(name: &str, place: &str, description: &str) -> Value {
+    json!({
+        "name": name,
+        "in": place,
+        "required": place == "path",
+        "description": description,
+        "schema": { "type": "string", "minLength": 1 },
+    })
+}
+
+fn body(schema: &str) -> Value {
+    json!({ "required": true, "content": { "application/json": { "schema": reference(schema) } } })
+}
+
+pub(super) fn authorize() -> Value {
+    let header =
+        |description: &str| json!({ "description": description, "schema": { "type": "string" } });
+    let success = json!({
+        "description": "The request may pass",
+        "headers": {
+            "X-Tierlift-User": header("The user's id, percent-encoded where it is not visible ASCII"),
+            "X-Tierlift-Role": header("The effective role"),
+            "X-Tierlift-Revocation-Id": header("Number of role changes so far"),
+        },
+    });
+    let summary = "Get whether a proxy may let the token's user pass";
+    let asked = json!([
+        parameter("role", "query", "The lowest role that may pass"),
+        parameter("feature", "query", "The feature that is needed"),
+    ]);
+    with(bearer(operation("authorize", summary, (204, success), AUTHORIZE)), "parameters", asked)
+}
+
+pub(super) fn user() -> Value {
+    let mut success = response("The session", "application/json", &reference("Session"));
+    success["headers"] = json!({ "ETag": { "schema": { "type": "string" } } });
+    let mut operation =
+        service(operation("getUser", "Get the session of a user", (200, success), USER));
+    operation["responses"]["304"] = json!({ "description": "It is what If-None-Match lists" });
+    let id = parameter("id", "path", "The host's id of the user");
+    let tag = json!({ "name": "If-None-Match", "in": "header", "schema": { "type": "string" } });
+    with(operation, "parameters", json!([id, tag]))
+}
+
+pub(super) fn batch() -> Value {
+    let success = response("Their sessions, in order", "application/json", &reference("Users"));
+    let operation = operation("getUsers", "Get the sessions of users", (200, success), BODY);
+    with(service(operation), "requestBody", body("UserIds"))
+}
+
+pub(super) fn token() -> Value {
+    let success = response("A token", "application/json", &reference("Refreshed"));
+    let summary = "Issue a token for a user whom the host has signed in";
+    let refusals: Vec<_> = [BODY, SIGN_IN].concat();
+    let operation = operation("issueToken", summary, (200, success), &refusals);
+    with(service(operation), "requestBody", body("SignIn"))
+}
+
+pub(super) fn changes() -> Value {
+    let success =
+        response("Changes in the order of commits", "application/json", &reference("Changes"));
+    let operation = operation("getChanges", "Follow what changes", (200, success), CHANGES);
+    let wait = json!({
+        "name": "wait",
+        "in": "query",
+        "description": "Seconds to wait for a change if there is none",
+        "schema": { "type": "integer", "minimum": 0, "maximum": CHANGES_WAIT_SECS_MAX },
+    });
+    let after = parameter("after", "query", "The cursor of an earlier answer, or latest");
+    with(service(operation), "parameters", json!([after, wait]))
+}
+
+/// The schemas of their bodies.
+pub(super) fn schemas() -> Value {
+    json!({
+        "UserIds": {
+            "type": "object",
+            "required": ["userIds"],
+            "additionalProperties": false,
+            "properties": {
+                "userIds": {
+                    "type": "array",
+                    "items": { "type": "string", "minLength": 1 },
+                    "maxItems": USERS_PER_BATCH_MAX,
+                },
+            },
+        },
+        "Users": {
+            "type": "object",
+            "required": ["users"],
+            "properties": { "users": { "type": "array", "items": reference("Session") } },
+        },
+        "Changes": {
+            "type": "object",
+            "required": ["changes", "cursor"],
+            "properties": {
+                "changes": {
+                    "type": "array",
+                    "description": "Notices, as sockets get them",
+                    "items": { "type": "object" },
+                },
+                "cursor": { "type": "string", "description": "The place behind the last one" },
+            },
+        },
+        "SignIn": {
+            "type": "object",
+            "required": ["userId"],
+            "additionalProperties": false,
+            "properties": {
+                "userId": { "type": "string", "minLength": 1 },
+                "authTime": {
+                    "type": "integer",
+                    "description": "Unix seconds at which the user signed in; now, if it is left out",
+                },
+                "claims": { "type": "object", "description": "Claims of the host's for the token" },
+            },
+        },
+    })
+}

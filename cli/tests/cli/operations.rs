@@ -1,0 +1,203 @@
+//! What operators do, with and without a server: an incident from its first sight to its end.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tierlift_core::stripe::signature::sign;
+use tierlift_testkit::{harness::now, webhook};
+
+use super::{PLANS, SECRETS, printed, serving::Serving, tierlift};
+
+/// A deployment in a folder of its own, whose plan map can be changed.
+struct Deployment {
+    folder: TempDir,
+}
+
+impl Deployment {
+    fn new() -> Self {
+        let deployment = Self { folder: tempfile::tempdir().unwrap() };
+        deployment.configure("[plans]\nprice_other = \"paid\"\n");
+        deployment
+    }
+
+    fn configure(&self, config: &str) {
+        fs::write(self.folder.path().join("tierlift.toml"), config).unwrap();
+    }
+
+    fn serve(&self) -> Serving {
+        let args = ["serve", "--listen", "127.0.0.1:0"];
+        Serving::start(tierlift(&self.folder, SECRETS, &args))
+    }
+
+    /// Runs a command; returns what it printed.
+    fn run(&self, line: &str, status: i32) -> String {
+        let args: Vec<&str> = line.split(' ').collect();
+        let output = tierlift(&self.folder, &[("USER", "eve")], &args).output().unwrap();
+        let printed = printed(&output);
+        assert_eq!(output.status.code(), Some(status), "{line}: {printed}");
+        printed
+    }
+
+    fn json(&self, line: &str) -> Value {
+        serde_json::from_str(&self.run(&format!("{line} --json"), 0)).unwrap()
+    }
+
+    /// Waits until a command's answer is as wanted.
+    fn eventually(&self, line: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..400 {
+            let answer = self.json(line);
+            if is_wanted(&answer) {
+                return answer;
+            }
+        }
+        panic!("{line}: {}", self.json(line));
+    }
+}
+
+/// Posts an event that creates a user's subscription, as Stripe would.
+fn subscribe(serving: &Serving, event: &str, user: &str, email: &str) {
+    let mut body = webhook::subscription(event, user, "active", now());
+    body["data"]["object"]["customer_email"] = email.into();
+    body["data"]["object"]["note"] = "\u{1b}[2J<script>alert(1)</script>".into();
+    let body = body.to_string();
+    let signature = sign(SECRETS[0].1, body.as_bytes(), now());
+    let agent: ureq::Agent = ureq::Agent::config_builder().build().into();
+    let request = agent.post(format!("{}/webhooks/stripe", serving.url));
+    let request = request.header("stripe-signature", signature);
+    assert_eq!(request.content_type("application/json").send(&body).unwrap().status(), 200);
+}
+
+#[test]
+fn an_incident_is_found_understood_and_mended() {
+    let deployment = Deployment::new();
+    let serving = deployment.serve();
+    for number in 0..12 {
+        subscribe(&serving, &format!("evt_{number}"), &format!("user_{number}"), "a@b.example");
+    }
+    let dead = |count: u64| move |status: &Value| status["deadLetters"] == count;
+    let status = deployment.eventually("status", dead(12));
+    assert_eq!(status["deadLettersByCause"]["plan.unmapped"], 12, "{status}");
+
+    // Found.
+    let groups = deployment.json("dead-letters list");
+    let group = &groups["groups"][0];
+    assert_eq!((&group["key"], &group["count"]), (&"plan.unmapped".into(), &12.into()));
+    assert_eq!((&group["customers"], &group["users"]), (&12.into(), &12.into()), "{group}");
+    assert!(deployment.run("dlq list", 0).contains("12 dead letters"));
+    deployment.run("dead-letters note plan.unmapped --reason looking", 0);
+    assert!(deployment.run("dead-letters list", 0).contains("looking (eve)"));
+    let each = deployment.json("dead-letters list --each --user user_3");
+    assert_eq!(each.as_array().unwrap().len(), 1, "{each}");
+
+    // Understood.
+    let shown = deployment.run("dead-letters show evt_3", 0);
+    for text in ["It fails again: plan.unmapped", "user_3", "free", "tierlift codes plan.unmapped"]
+    {
+        assert!(shown.contains(text), "no {text:?} in {shown}");
+    }
+    assert!(!shown.contains("a@b.example") && !shown.contains('\u{1b}'), "{shown}");
+    let refused = deployment.run("dead-letters redrive --all --reason try", 2);
+    assert!(refused.contains("confirm with --yes"), "{refused}");
+    deployment.run("dead-letters redrive --reason try", 2);
+    let stopped = deployment.run("dead-letters redrive --all --yes --reason try", 1);
+    assert!(stopped.contains("stopped, since most failed again"), "{stopped}");
+    let shown = deployment.json("dead-letters show evt_3");
+    assert_eq!(shown["attempts"].as_array().unwrap().len(), 2, "{shown}");
+
+    // Mended.
+    serving.end();
+    deployment.configure(PLANS);
+    let serving = deployment.serve();
+    let shown = deployment.json("dead-letters show evt_3");
+    assert_eq!(shown["explanation"][0], "user_3 goes from free to paid (revocation id 1).");
+    let predicted = deployment.run("dead-letters redrive --all --dry-run --reason look", 0);
+    assert_eq!(predicted.matches("goes from free to paid").count(), 12, "{predicted}");
+    deployment.run("dead-letters discard evt_11 --reason spam", 0);
+    deployment.run("dead-letters discard evt_11 --reason spam", 1);
+    assert!(deployment.run("dead-letters list --discarded", 0).contains("spam"));
+    let done = deployment.json("dead-letters redrive --all --yes --rate 1000 --reason mapped");
+    assert_eq!((&done["redriven"], &done["applied"]), (&11.into(), &11.into()), "{done}");
+    deployment.run("dead-letters undiscard evt_11 --reason oops", 0);
+    assert_eq!(deployment.json("dead-letters redrive evt_11 --reason mapped")["applied"], 1);
+    assert_eq!(deployment.json("status")["deadLetters"], 0);
+    assert!(deployment.run("explain user_3", 0).contains("user_3 is paid"));
+    assert!(deployment.run("event evt_3", 0).contains("applied"));
+    assert!(deployment.run("customer cus_user_3", 0).contains("sub_user_3"));
+    let missing = deployment.run("event evt_none", 1);
+    assert!(missing.contains("error[subject.missing]"), "{missing}");
+
+    // Every act is in the ledger.
+    let acts = deployment.run("audit export --acts --since 1h", 0);
+    for (kind, count) in [("noted", 1), ("redriven", 3), ("discarded", 1), ("undiscarded", 1)] {
+        assert_eq!(acts.matches(&format!(".{kind}\"")).count(), count, "{kind}: {acts}");
+    }
+    serving.end();
+}
+
+#[test]
+fn operators_link_grant_revoke_and_pause() {
+    let deployment = Deployment::new();
+    deployment.configure(PLANS);
+    let serving = deployment.serve();
+    subscribe(&serving, "evt_1", "ada", "a@b.example");
+    deployment.eventually("explain ada", |it| it["role"] == "paid");
+    deployment.run("link cus_ada --user bob --reason gift", 0);
+    let explained = deployment.json("explain ada");
+    assert_eq!(explained["role"], "free");
+    assert_eq!(explained["doesNotCount"][0]["reason"], "it belongs to bob");
+    assert_eq!(deployment.json("explain bob")["role"], "paid");
+    deployment.run("unlink cus_ada --reason back", 0);
+    assert_eq!(deployment.json("explain ada")["role"], "paid");
+    deployment.run("grant eve operator --reason staff", 0);
+    assert_eq!(deployment.json("explain eve")["manualRole"], "operator");
+    deployment.run("grant eve none --reason left", 0);
+    assert_eq!(deployment.json("explain eve")["role"], "free");
+    deployment.run("grant eve king --reason no", 1);
+    deployment.run("revoke ada --reason stolen", 0);
+
+    deployment.run("pause --reason incident", 0);
+    subscribe(&serving, "evt_2", "cara", "a@b.example");
+    assert_eq!(deployment.json("status")["queued"], 1);
+    serving.end();
+    // It stays paused through a restart.
+    let serving = deployment.serve();
+    let status = deployment.json("status");
+    assert!(status["paused"].as_str().unwrap().contains("by eve"), "{status}");
+    assert_eq!(deployment.json("explain cara")["role"], "free");
+    deployment.run("resume --reason over", 0);
+    deployment.eventually("explain cara", |it| it["role"] == "paid");
+    serving.end();
+}
+
+#[test]
+fn the_socket_is_its_owners_and_commands_work_without_a_server() {
+    let deployment = Deployment::new();
+    let missing = deployment.run("status", 1);
+    assert!(missing.contains("error[data.unusable]"), "{missing}");
+    let serving = deployment.serve();
+    let socket = deployment.folder.path().join("tierlift.db-operations");
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    subscribe(&serving, "evt_1", "ada", "a@b.example");
+    deployment.eventually("status", |it| it["deadLetters"] == 1);
+    // The public listener has none of it.
+    assert_eq!(serving.ask("/operations/status", "").0, 404);
+    let backup = deployment.run("backup copy.db", 0);
+    assert!(backup.contains("no damage"), "{backup}");
+    let again = deployment.run("backup copy.db", 1);
+    assert!(again.contains("exists already"), "{again}");
+    // A server that is killed leaves its socket behind.
+    drop(serving);
+    assert!(socket.exists());
+
+    deployment.configure(PLANS);
+    for data in ["tierlift.db", "copy.db"] {
+        assert_eq!(deployment.json(&format!("status --data {data}"))["deadLetters"], 1);
+        let line = format!("dead-letters redrive evt_1 --data {data} --reason mapped");
+        assert!(deployment.run(&line, 0).contains("1 queued"));
+    }
+    let serving = deployment.serve();
+    deployment.eventually("explain ada", |it| it["role"] == "paid");
+    serving.end();
+    assert!(!socket.exists());
+}

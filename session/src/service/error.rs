@@ -1,0 +1,82 @@
+//! Why a service's request is refused.
+
+use axum::{
+    extract::rejection::BytesRejection,
+    http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
+    response::{IntoResponse, Response},
+};
+use tierlift_core::{codes::Code, id, ports::StoreError, token, wire::problem};
+
+/// Why a service's request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No service token was sent.
+    #[error("a service token is needed")]
+    Missing,
+    /// The token is none of the deployment's.
+    #[error("the service token is not valid here")]
+    Invalid,
+    /// The user's id is unusable.
+    #[error("the user id: {0}")]
+    User(#[from] id::Error),
+    /// The body is too large.
+    #[error("the body is too large")]
+    TooLarge,
+    /// The body could not be read.
+    #[error("the body ended too early")]
+    Incomplete,
+    /// The body is not what the route expects.
+    #[error("{0}")]
+    Body(String),
+    /// The user must sign in at the host again before a token is issued for them.
+    #[error("no token is issued for this sign-in: {0}")]
+    SignIn(token::Error),
+    /// The account cannot be read, or no token can be issued.
+    #[error(transparent)]
+    Access(#[from] crate::Error),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Access(error.into())
+    }
+}
+
+impl From<BytesRejection> for Error {
+    fn from(rejection: BytesRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Self::TooLarge
+        } else {
+            Self::Incomplete
+        }
+    }
+}
+
+impl Error {
+    const fn code(&self) -> (StatusCode, Code) {
+        match self {
+            Self::Missing => (StatusCode::UNAUTHORIZED, Code::ServiceTokenMissing),
+            Self::Invalid => (StatusCode::UNAUTHORIZED, Code::ServiceTokenInvalid),
+            Self::User(_) => (StatusCode::BAD_REQUEST, Code::UserInvalid),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge),
+            Self::Incomplete => (StatusCode::BAD_REQUEST, Code::BodyIncomplete),
+            Self::Body(_) => (StatusCode::BAD_REQUEST, Code::BodyInvalid),
+            Self::SignIn(error) => (StatusCode::CONFLICT, error.code()),
+            Self::Access(error) => (error.status(), error.code()),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if let Self::Access(error) = self {
+            return error.into_response();
+        }
+        let (status, code) = self.code();
+        let mut response = problem::response(status, code, &self.to_string());
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.into_response()
+    }
+}

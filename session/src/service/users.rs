@@ -1,0 +1,103 @@
+//! `GET /v1/users/{id}` and `POST /v1/users:batch`: sessions by the host's own ids.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    body::Bytes,
+    extract::{
+        Path, State,
+        rejection::{BytesRejection, PathRejection},
+    },
+    http::{
+        HeaderMap, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    },
+    response::{IntoResponse as _, Response},
+};
+use serde::{Deserialize, Serialize};
+use tierlift_core::{
+    account::Account,
+    id::{self, UserId},
+    limits::USERS_PER_BATCH_MAX,
+    ports::{Scan, Store},
+    wire::{entity_tag, session::Session},
+};
+
+use super::Error;
+use crate::Access;
+
+/// The body of `POST /v1/users:batch`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Batch {
+    user_ids: Vec<String>,
+}
+
+/// Its response.
+#[derive(Serialize)]
+struct Users {
+    users: Vec<Session>,
+}
+
+pub(super) async fn user<S: Store>(
+    State(access): State<Arc<Access<S>>>,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    // What is no UTF-8 is as unusable as a control character.
+    let Path(id) = id.map_err(|_| id::Error::ControlCharacter)?;
+    let user = UserId::new(&id)?;
+    let session = access.session_for(&user).await?;
+    Ok(tagged(&session, &headers))
+}
+
+pub(super) async fn batch<S: Store + Scan>(
+    State(access): State<Arc<Access<S>>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Error> {
+    let Batch { user_ids } = parse(&body?)?;
+    if user_ids.len() > USERS_PER_BATCH_MAX {
+        let message = format!("a batch has at most {USERS_PER_BATCH_MAX} users");
+        return Err(Error::Body(message));
+    }
+    let users: Vec<_> = user_ids.iter().map(|id| UserId::new(id)).collect::<Result<_, _>>()?;
+    let mut distinct = users.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let known =
+        if distinct.is_empty() { Vec::new() } else { access.store.accounts_of(distinct).await? };
+    let known: HashMap<UserId, Account> =
+        known.into_iter().map(|account| (account.user.clone(), account)).collect();
+    let policy = access.policy.current();
+    let users = users.into_iter().map(|user| match known.get(&user) {
+        Some(account) => access.session_of(account),
+        None => access.session_of(&Account::new(user, &policy)),
+    });
+    Ok(json(&Users { users: users.collect() }).into_response())
+}
+
+/// Parses a body.
+pub(super) fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(|error| Error::Body(error.to_string()))
+}
+
+/// A response that is asked for again each time, and sent again only if it differs.
+fn tagged(session: &Session, headers: &HeaderMap) -> Response {
+    // A session always has a JSON text.
+    let body = serde_json::to_string(session).unwrap_or_default();
+    let tag = entity_tag::of(body.as_bytes());
+    let mut listed = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let is_known = listed.any(|list| entity_tag::is_listed(&tag, list));
+    let head = [(ETAG, tag), (CACHE_CONTROL, "private, no-cache".to_owned())];
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, head).into_response();
+    }
+    (head, [(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// A response that no cache may keep.
+pub(super) fn json<T: Serialize>(body: &T) -> impl axum::response::IntoResponse + use<T> {
+    // What is sent always has a JSON text.
+    let text = serde_json::to_string(body).unwrap_or_default();
+    ([(CACHE_CONTROL, "no-store"), (CONTENT_TYPE, "application/json")], text)
+}
