@@ -14,6 +14,7 @@ DENY := $(TOOLS)/deny-$(DENY_VERSION)
 MACHETE := $(TOOLS)/machete-$(MACHETE_VERSION)
 DYNOXIDE := $(TOOLS)/dynoxide-$(DYNOXIDE_VERSION)
 FIREFOX := $(CACHE)/firefox
+CHROMIUM := $(CACHE)/chromium
 PROXIES := $(CACHE)/proxies
 PYTHON ?= python3
 NODE := $(shell command -v node 2>/dev/null)
@@ -53,7 +54,8 @@ CHAOS_RATE ?= 1000
 CHAOS_ACK_P99_MS ?= 50
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-pack test-browser test-firefox test-hosts test-examples test-infrastructure test-seeds chaos test-release \
+  test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-infrastructure test-seeds \
+  chaos test-release \
   check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
   bench bench-lambda package tools
 
@@ -125,16 +127,23 @@ test-pack: $(CLIENT_READY) ## Pack the browser client, install it, and import it
 test-examples: build $(CLIENT_READY) ## Drive the browser client's examples, with the package installed, in a real browser.
 	cd client && npm run test:examples
 
-# Firefox ESR of Debian's packages, unpacked into the cache. Where there is no apt-get, there is nothing to run.
+# Debian's nginx and Caddy, unpacked into the cache. Where there is no apt-get, there is nothing to run.
 test-hosts: build ## Drive nginx and Caddy, as docs/hosts.md configures them, in front of an application.
 	@scripts/proxies.sh $(PROXIES); \
 	if [ ! -d $(PROXIES) ]; then echo "test-hosts: skipped, there is no apt-get"; exit 0; fi; \
 	$(PYTHON) -B scripts/test_proxies.py $(PROXIES) $(TARGET)/debug/tierlift
 
+# Firefox ESR of Debian's packages, unpacked into the cache. Where there is no such package, there is nothing to run.
 test-firefox: demo build $(CLIENT_READY) ## Run the browser client in Firefox ESR, also where it denies storage.
-	@program=$$(scripts/firefox.sh $(FIREFOX)); \
-	if [ -z "$$program" ]; then echo "test-firefox: skipped, there is no apt-get"; exit 0; fi; \
-	cd client && FIREFOX_BIN=$$program npx vitest run --config vitest.firefox.config.ts
+	@program=$$(scripts/browser.sh firefox-esr $(FIREFOX)); \
+	if [ -z "$$program" ]; then echo "test-firefox: skipped, there is no such Debian package here"; exit 0; fi; \
+	cd client && FIREFOX_BIN=$$program npx vitest run --config vitest.debian.config.ts firefox
+
+# The whole Chromium, likewise: the one of test-browser has no settings and no back/forward cache.
+test-chromium: demo build $(CLIENT_READY) ## Run the browser client in Debian's Chromium, with cookies blocked, and left and restored.
+	@program=$$(scripts/browser.sh chromium $(CHROMIUM)); \
+	if [ -z "$$program" ]; then echo "test-chromium: skipped, there is no such Debian package here"; exit 0; fi; \
+	cd client && CHROMIUM_BIN=$$program npx vitest run --config vitest.debian.config.ts chromium
 
 # The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
 test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.

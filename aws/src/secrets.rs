@@ -89,7 +89,7 @@ impl CachedSecret<token::Secret> {
 }
 
 impl CachedSecret<ServiceTokens> {
-    /// The tokens of the host's services that the environment names; `None` where there are none.
+    /// The tokens of the host's services that the environment names; `None` if it names none.
     pub fn service_tokens(
         environment: &Environment,
         sdk: &Sdk,

@@ -4,9 +4,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import sparticuz from '@sparticuz/chromium';
 import { WebSocket } from 'ws';
 
@@ -27,16 +27,22 @@ export class RawChromium {
   #sent = 0;
   readonly #waiting = new Map<number, (reply: Reply) => void>();
 
-  private constructor(program: string) {
+  private constructor(program: string, preferences: object) {
     this.#profile = mkdtempSync(join(tmpdir(), 'tierlift-chromium-'));
+    mkdirSync(join(this.#profile, 'Default'));
+    writeFileSync(join(this.#profile, 'Default/Preferences'), JSON.stringify(preferences));
+    const libraries = resolve(program, '../../x86_64-linux-gnu');
     const folder = `--user-data-dir=${this.#profile}`;
     this.#process = spawn(program, [...FLAGS, folder, '--remote-debugging-port=0', 'about:blank'], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, LD_LIBRARY_PATH: `${libraries}:${libraries}/pulseaudio` },
     });
   }
 
-  static async launch(): Promise<RawChromium> {
-    const browser = new RawChromium(await sparticuz.executablePath());
+  /** `program` is another one than that of the other tests. */
+  static async launch(program?: string, preferences: object = {}): Promise<RawChromium> {
+    const path = program ?? (await sparticuz.executablePath());
+    const browser = new RawChromium(path, preferences);
     const socket = new WebSocket(await browser.#address());
     browser.#socket = socket;
     socket.on('message', (data: Buffer) => {
@@ -73,8 +79,21 @@ export class RawChromium {
 
   async open(url: string): Promise<RawPage> {
     const { targetId } = (await this.send('Target.createTarget', { url })) as { targetId: string };
+    return this.#attach(targetId);
+  }
+
+  async #attach(targetId: string): Promise<RawPage> {
     const attached = await this.send('Target.attachToTarget', { targetId, flatten: true });
     return new RawPage(this, targetId, (attached as { sessionId: string }).sessionId);
+  }
+
+  /** The first frame of another site than its page's, or null. */
+  async frame(): Promise<RawPage | null> {
+    const { targetInfos } = (await this.send('Target.getTargets', {})) as {
+      targetInfos: { type: string; targetId: string }[];
+    };
+    const found = targetInfos.find(({ type }) => type === 'iframe');
+    return found ? this.#attach(found.targetId) : null;
   }
 
   /** Ends it in order: killed, it would leave processes behind that still write to its profile. */
@@ -102,6 +121,28 @@ export class RawPage {
 
   send(method: string, params: object = {}): Promise<unknown> {
     return this.#browser.send(method, params, this.#session);
+  }
+
+  async navigate(url: string): Promise<void> {
+    await this.send('Page.navigate', { url });
+    await this.#arrives(new URL(url).pathname);
+  }
+
+  /** Goes back to the page before, which is at this path. */
+  async back(path: string): Promise<void> {
+    const { currentIndex, entries } = (await this.send('Page.getNavigationHistory')) as {
+      currentIndex: number;
+      entries: { id: number }[];
+    };
+    await this.send('Page.navigateToHistoryEntry', { entryId: entries[currentIndex - 1]?.id });
+    await this.#arrives(path);
+  }
+
+  async #arrives(path: string): Promise<void> {
+    for (;;) {
+      const at = await this.evaluate('document.readyState + location.pathname').catch(() => '');
+      if (at === `complete${path}`) return;
+    }
   }
 
   /** Ends the page's process, which tells the page nothing. The browser does not answer. */

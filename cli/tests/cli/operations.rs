@@ -105,7 +105,7 @@ fn an_incident_is_found_understood_and_mended() {
     let shown = deployment.json("dead-letters show evt_3");
     assert_eq!(shown["attempts"].as_array().unwrap().len(), 2, "{shown}");
 
-    // Mended.
+    // Fixed.
     serving.end();
     deployment.configure(PLANS);
     let serving = deployment.serve();

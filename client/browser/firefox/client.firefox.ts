@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { PAGE } from '../embedded';
 import { DemoServer } from '../server';
 import { Firefox } from './firefox';
-import { Proxy } from './proxy';
+import { Proxy } from '../proxy';
 
 const program = process.env.FIREFOX_BIN ?? '';
 

@@ -10,7 +10,7 @@ use tierlift_core::{
     policy::Policy,
     ports::{
         Answer, DeadLetters, Enqueue, ListOf, Message, Page, QueueError, ReconciliationRecord,
-        Store, StoreError, Stripe, StripeError,
+        Store, Stripe, StripeError,
     },
     reconciliation::{Listed, Place, Reconciliation, Report},
     stripe::observation,

@@ -6,7 +6,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { PAGE, embeddedPage } from '../embedded';
+import { PAGE, embeddedPage } from './embedded';
 
 export class Proxy {
   readonly #server: Server;
