@@ -24,7 +24,7 @@ pub(crate) async fn run<A: Stripe>(stripe: A, db: Db, policy: Shared<Policy>, cl
             Ok(Some(done)) => report(&done.report),
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(%error, code = %error.code(), "reconciliation goes on later")
+                tracing::warn!(%error, code = %error.code(), "reconciliation goes on later");
             }
         }
         tokio::time::sleep(Duration::from_secs(RECONCILE_CHECK_SECS)).await;
