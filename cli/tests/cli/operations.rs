@@ -1,6 +1,6 @@
 //! What operators do, with and without a server: an incident from its first sight to its end.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -131,6 +131,44 @@ fn an_incident_is_found_understood_and_mended() {
     let acts = deployment.run("audit export --acts --since 1h", 0);
     for (kind, count) in [("noted", 1), ("redriven", 3), ("discarded", 1), ("undiscarded", 1)] {
         assert_eq!(acts.matches(&format!(".{kind}\"")).count(), count, "{kind}: {acts}");
+    }
+    serving.end();
+}
+
+/// Both the command and the server are killed in the middle of a redrive.
+#[test]
+fn a_redrive_that_was_killed_is_continued_and_applies_each_event_once() {
+    const COUNT: usize = 300;
+    let deployment = Deployment::new();
+    let serving = deployment.serve();
+    for number in 0..COUNT {
+        subscribe(&serving, &format!("evt_{number}"), &format!("user_{number}"), "a@b.example");
+    }
+    deployment.eventually("status", |it| it["deadLetters"] == COUNT);
+    serving.end();
+    deployment.configure(PLANS);
+    let serving = deployment.serve();
+    let args = ["dead-letters", "redrive", "--all", "--yes", "--rate", "50", "--reason", "mapped"];
+    let mut command = tierlift(&deployment.folder, &[("USER", "eve")], &args);
+    let mut redrive = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    deployment.eventually("status", |it| it["deadLetters"].as_u64().unwrap() < 200);
+    redrive.kill().unwrap();
+    redrive.wait().unwrap();
+    // Dropping the server kills it, too.
+    drop(serving);
+
+    let serving = deployment.serve();
+    let left = deployment.json("status")["deadLetters"].as_u64().unwrap();
+    assert!(left > 0, "it was not killed in the middle");
+    let done = deployment.json("dead-letters redrive --all --yes --reason mapped");
+    assert_eq!((&done["redriven"], &done["failed"]), (&left.into(), &0.into()), "{done}");
+    deployment.eventually("status", |it| it["queued"] == 0);
+    let ledger = deployment.run("audit export", 0);
+    let rows = ledger.lines().map(|row| serde_json::from_str::<Value>(row).unwrap());
+    let steps: Vec<_> = rows.filter_map(|row| row["owners"].get(0).cloned()).collect();
+    assert_eq!(steps.len(), COUNT);
+    for step in steps {
+        assert_eq!((&step["toRole"], &step["revocationId"]), (&"paid".into(), &1.into()), "{step}");
     }
     serving.end();
 }
