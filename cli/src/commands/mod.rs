@@ -13,6 +13,7 @@ mod grant;
 mod import;
 mod link;
 mod pause;
+mod restore;
 mod revoke;
 mod serve;
 mod status;
@@ -75,6 +76,7 @@ pub(crate) enum Command {
     Resume(pause::Args),
     Audit(audit::Args),
     Backup(backup::Args),
+    Restore(restore::Args),
     Doctor(doctor::Args),
     Import(import::Args),
     Reconcile(import::ReconcileArgs),
@@ -100,6 +102,7 @@ impl Command {
             Self::Resume(args) => pause::run(&args, false),
             Self::Audit(args) => audit::run(&args),
             Self::Backup(args) => backup::run(&args),
+            Self::Restore(args) => restore::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Import(args) => import::run(&args),
             Self::Reconcile(args) => import::run_reconcile(&args),

@@ -279,6 +279,16 @@ fn the_socket_is_its_owners_and_commands_work_without_a_server() {
     }
     let serving = deployment.serve();
     deployment.eventually("explain ada", |it| it["role"] == "paid");
+    let in_use = deployment.run("restore copy.db", 1);
+    assert!(in_use.contains("error[data.in_use]"), "{in_use}");
     serving.end();
     assert!(!socket.exists());
+
+    // The copy has the message in its queue, and ada is free in it.
+    let restored = deployment.run("restore copy.db", 0);
+    assert!(restored.contains("kept as tierlift.db.before-"), "{restored}");
+    assert_eq!(deployment.json("explain ada")["role"], "free");
+    let serving = deployment.serve();
+    deployment.eventually("explain ada", |it| it["role"] == "paid");
+    serving.end();
 }
