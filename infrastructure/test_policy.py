@@ -37,7 +37,7 @@ VARIABLES = {
     "Worker": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | POLICY,
     "NotifierStream": {"TABLE", "CONNECTIONS_ENDPOINT"},
     "NotifierGateway": {"TABLE", "CONNECTIONS_ENDPOINT", "ALLOWED_ORIGINS"} | TOKENS | POLICY,
-    "Session": {"TABLE"} | TOKENS | POLICY,
+    "Session": {"TABLE", "SERVICE_TOKENS_ARN", "AUTHORIZE_COOKIE"} | TOKENS | POLICY,
     "Expiry": {"TABLE"} | POLICY,
 }
 
@@ -74,7 +74,7 @@ ALLOWED_ACTIONS = {
         "execute-api:ManageConnections",
     },
     # A client that has seen more than a restored table begins a new epoch: an account and a ledger row.
-    "Session": {"dynamodb:GetItem", "dynamodb:PutItem"},
+    "Session": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"},
     "Expiry": {
         "dynamodb:Query",
         "dynamodb:Scan",
