@@ -98,7 +98,6 @@ const states: State[] = [
       await fixture.server.simulate(visitor.userId, 'upgrade');
       await showsWatch(page, 'upgraded');
       await page.getByTestId('premium-text').waitFor();
-      await page.getByText('You’re on the paid plan.').waitFor();
     },
   },
   {
