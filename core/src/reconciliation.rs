@@ -114,7 +114,7 @@ pub struct Report {
     /// Those of which the accounts already said the same.
     pub right: u64,
     /// Those by which an account changes.
-    pub mended: u64,
+    pub fixed: u64,
     /// Those that earn something for nobody, since no user is known.
     pub unowned: u64,
     /// Those that could not be applied, and are dead letters.
@@ -131,8 +131,8 @@ pub struct Report {
 
 impl Report {
     /// Notes that something of a customer is fixed.
-    pub fn note_mended(&mut self, customer: Option<CustomerId>) {
-        self.mended += 1;
+    pub fn note_fixed(&mut self, customer: Option<CustomerId>) {
+        self.fixed += 1;
         if self.customers.len() < RECONCILED_LISTED_MAX {
             self.customers.extend(customer);
         }

@@ -24,7 +24,7 @@ pub(crate) async fn run<A: Stripe>(stripe: A, db: Db, policy: Shared<Policy>, cl
             Ok(Some(done)) => report(&done.report),
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(%error, code = %error.code(), "reconciliation goes on later")
+                tracing::warn!(%error, code = %error.code(), "reconciliation goes on later");
             }
         }
         tokio::time::sleep(Duration::from_secs(RECONCILE_CHECK_SECS)).await;
@@ -50,12 +50,11 @@ async fn reconcile_due<A: Stripe>(
 }
 
 fn report(report: &Report) {
-    let Report { checked, right, mended, unowned, parked, never_came, came_and_failed, .. } =
-        report;
+    let Report { checked, right, fixed, unowned, parked, never_came, came_and_failed, .. } = report;
     tracing::info!(
         checked,
         right,
-        mended,
+        fixed,
         unowned,
         parked,
         never_came,
@@ -63,7 +62,7 @@ fn report(report: &Report) {
         "reconciled"
     );
     #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-    metrics::gauge!("tierlift_reconcile_mended").set(*mended as f64);
+    metrics::gauge!("tierlift_reconcile_fixed").set(*fixed as f64);
     if !report.unmapped.is_empty() {
         let prices: Vec<_> = report.unmapped.keys().map(String::as_str).collect();
         tracing::warn!(prices = prices.join(", "), "prices without a plan");

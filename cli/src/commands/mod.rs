@@ -6,11 +6,12 @@ mod check;
 mod codes;
 mod customer;
 mod dead_letters;
+mod doctor;
 mod event;
 mod explain;
 mod grant;
-mod doctor;
 mod import;
+mod init;
 mod link;
 mod pause;
 mod revoke;
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     #[command(alias = "simulate")]
     Trigger(trigger::Args),
+    Init(init::Args),
     Status(status::Args),
     #[command(alias = "dlq")]
     DeadLetters(dead_letters::Args),
@@ -87,6 +89,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args),
             Self::Trigger(args) => trigger::run(&args),
+            Self::Init(args) => init::run(&args),
             Self::Status(args) => status::run(&args),
             Self::DeadLetters(args) => dead_letters::run(&args),
             Self::Explain(args) => explain::run(&args),

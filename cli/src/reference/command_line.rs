@@ -21,6 +21,9 @@ fn the_reference_of_the_command_line_is_up_to_date() {
     text.push_str(&section(&mut program));
     for command in program.get_subcommands_mut().filter(|c| c.get_name() != "help") {
         text.push_str(&section(command));
+        for nested in command.get_subcommands_mut().filter(|c| c.get_name() != "help") {
+            text.push_str(&section(nested));
+        }
     }
     super::check("cli.md", &text);
 }

@@ -65,6 +65,7 @@ fn found(folder: &TempDir, env: &[(&str, &str)], more: &[&str]) -> (Vec<String>,
 
 #[test]
 fn each_thing_that_is_wrong_is_found() {
+    type Row<'r> = (&'r dyn Fn(&StripeApi), &'r [&'r str], i32);
     let endpoint = |field: &'static str, value: Value| {
         move |api: &StripeApi| {
             let value = value.clone();
@@ -75,7 +76,7 @@ fn each_thing_that_is_wrong_is_found() {
     let elsewhere = endpoint("url", "https://app.example.com/".into());
     let everything = endpoint("enabled_events", json!(["*"]));
     let few = endpoint("enabled_events", json!(["invoice.paid", "balance.available"]));
-    let rows: &[(&dyn Fn(&StripeApi), &[&str], i32)] = &[
+    let rows: &[Row<'_>] = &[
         (&|_| {}, &[], 0),
         (&disabled, &["endpoint.disabled"], 1),
         (&elsewhere, &["endpoint.missing"], 1),
@@ -153,4 +154,34 @@ fn the_servers_secret_is_tried() {
     let other = check("whsec_4GhNs8LpE2uAoC6xBiQz");
     assert_eq!(other, (vec![key_missing(), "secret.mismatch".to_owned()], 1));
     server.end();
+}
+
+#[test]
+fn what_init_writes_has_nothing_to_find() {
+    let (folder, api) = (tempfile::tempdir().unwrap(), StripeApi::start(KEY, system_clock()));
+    account(&api);
+    api.put(price("price_max"));
+    let base = api.base();
+    let init = |config: &str, more: &[&str]| {
+        let args = [&["init", "--config", config, "--api-base", &base], more].concat();
+        let output = tierlift(&folder, &[("STRIPE_API_KEY", KEY)], &args).output().unwrap();
+        (output.status.code(), printed(&output))
+    };
+    let (status, text) = init("all.toml", &[]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(
+        catalog::relevant().filter(|kind| !catalog::is_thin(kind)).all(|kind| text.contains(kind))
+    );
+    let read = |config: &str| std::fs::read_to_string(folder.path().join(config)).unwrap();
+    assert!(read("all.toml").contains("\"price_max\" = \"paid\""));
+    assert_eq!(doctor(&api, &read("all.toml"), &[]), (vec![], 0));
+    let chosen = ["--roles", "free,pro", "--user-id-key", "uid", "--plan", "price_pro=pro"];
+    assert_eq!(init("some.toml", &chosen).0, Some(0));
+    assert!(read("some.toml").contains("ignore_prices = [\"price_max\"]"));
+    assert_eq!(doctor(&api, &read("some.toml"), &[]), (vec![], 0));
+    assert_eq!(init("all.toml", &[]).0, Some(2), "a file is never replaced");
+    let (status, text) = init("wrong.toml", &["--plan", "price_pro=gold"]);
+    assert!(status == Some(2) && text.contains("\"gold\", which is not one of roles"), "{text}");
+    let output = tierlift(&folder, &[], &["init", "--config", "no.toml"]).output().unwrap();
+    assert!(printed(&output).contains("error[usage.invalid]: no plans"), "{}", printed(&output));
 }

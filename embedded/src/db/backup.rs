@@ -31,9 +31,11 @@ impl Db {
         options.write(true).create_new(true);
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let created = options.open(to);
-        drop(created.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => BackupError::Exists(name.clone()),
-            _ => error.into(),
+        drop(created.map_err(|error| {
+            if error.kind() == io::ErrorKind::AlreadyExists {
+                return BackupError::Exists(name.clone());
+            }
+            error.into()
         })?);
         let copy = name.clone();
         // SQLite takes an empty file for none.

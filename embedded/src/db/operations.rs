@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Error::ToSqlConversionFailure, OptionalExtension, Row};
+use rusqlite::{Connection, Error::ToSqlConversionFailure, Row};
 use tierlift_core::{
     id::{CustomerId, EventId},
     ledger::{Act, LedgerEntry},

@@ -33,10 +33,12 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Self(code, detail) = self;
-        let status = match code {
-            Code::SubjectMissing => StatusCode::NOT_FOUND,
-            Code::BodyInvalid => StatusCode::BAD_REQUEST,
-            _ => StatusCode::SERVICE_UNAVAILABLE,
+        let status = if code == Code::SubjectMissing {
+            StatusCode::NOT_FOUND
+        } else if code == Code::BodyInvalid {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
         };
         problem::response(status, code, &detail).into_response()
     }

@@ -31,6 +31,7 @@ fn server_and_stages_are_compiled_without_aws() {
         "tierlift-worker",
         "tierlift-notifier",
         "tierlift-session",
+        "tierlift-operations",
         "tierlift-embedded",
         "tierlift-cli",
     ] {
@@ -41,7 +42,8 @@ fn server_and_stages_are_compiled_without_aws() {
 
 #[test]
 fn aws_is_compiled_without_stages() {
-    let stages = ["ingest", "worker", "notifier", "session"].map(|name| format!("tierlift-{name}"));
+    let stages = ["ingest", "worker", "notifier", "session", "operations"]
+        .map(|name| format!("tierlift-{name}"));
     let stages = stages.each_ref().map(String::as_str);
     let found = crates_of("tierlift-aws").into_iter().filter(|line| names(line, &stages));
     assert_eq!(found.collect::<Vec<_>>(), [""; 0]);

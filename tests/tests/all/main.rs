@@ -10,6 +10,7 @@ mod data_file;
 mod dependencies;
 mod docs;
 mod doors;
+mod dry_run;
 mod fetch;
 mod floods;
 mod http;

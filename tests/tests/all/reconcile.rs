@@ -129,13 +129,13 @@ async fn an_import_brings_everybody_who_pays_already() {
     assert_eq!(shop.role(1).await.0, "free", "a dry run changes nothing");
     assert_eq!(shop.offline.db().reconciliation().await.unwrap(), None);
     let done = shop.run(Because::Import, false).await;
-    assert_eq!(done.report.mended, dry.report.mended);
+    assert_eq!(done.report.fixed, dry.report.fixed);
     shop.check(0..250).await;
     assert_eq!(shop.offline.db().reconciliation().await.unwrap(), Some(done));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn webhooks_that_never_came_are_mended_by_one_reconciliation() {
+async fn webhooks_that_never_came_are_fixed_by_one_reconciliation() {
     let shop = shop().await;
     shop.sell(0..300);
     let came: Vec<usize> = (0..300).filter(|number| number % 10 >= 3).collect();
@@ -148,10 +148,10 @@ async fn webhooks_that_never_came_are_mended_by_one_reconciliation() {
     shop.check(0..300).await;
     let lost = (0..300).filter(|number| !came.contains(number) && expected(*number) == "paid");
     let lost = u64::try_from(lost.count()).unwrap();
-    assert_eq!((done.mended, done.never_came, done.came_and_failed), (lost, lost, 0));
+    assert_eq!((done.fixed, done.never_came, done.came_and_failed), (lost, lost, 0));
     shop.clock.advance_secs(60);
     let again = shop.run(Because::Reconcile, false).await.report;
-    assert_eq!((again.checked, again.right, again.mended), (300, 300, 0));
+    assert_eq!((again.checked, again.right, again.fixed), (300, 300, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

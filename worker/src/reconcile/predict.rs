@@ -18,7 +18,7 @@ pub enum Prediction {
     /// Nothing that anybody would notice.
     Right,
     /// An account changes.
-    Mends,
+    Fixes,
     /// It would earn something, and no user is known.
     Unowned,
     /// It cannot be applied.
@@ -42,7 +42,7 @@ pub async fn predict<S: Store>(
         match decide(store.load(&keys).await?, &event, policy, now) {
             Decision::Load(more) => keys = *more,
             Decision::Park(failure) => return Ok(Prediction::Parked(failure)),
-            Decision::Commit(commit) if !commit.changes.is_empty() => return Ok(Prediction::Mends),
+            Decision::Commit(commit) if !commit.changes.is_empty() => return Ok(Prediction::Fixes),
             Decision::Commit(commit) if commit.ledger.outcome == Outcome::Waiting => {
                 return Ok(Prediction::Unowned);
             }

@@ -152,7 +152,7 @@ where
 fn note(prediction: Prediction, message: &Message, answer: &Answer, report: &mut Report) {
     match prediction {
         Prediction::Right => report.right += 1,
-        Prediction::Mends => report.note_mended(CustomerId::new(&message.group.0).ok()),
+        Prediction::Fixes => report.note_fixed(CustomerId::new(&message.group.0).ok()),
         Prediction::Unowned => report.unowned += 1,
         Prediction::Parked(failure) => {
             report.parked += 1;

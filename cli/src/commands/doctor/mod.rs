@@ -119,7 +119,9 @@ fn print(args: &Args, findings: &[Finding]) {
         let findings: Vec<_> = findings.iter().map(Finding::json).collect();
         return print_line(&json!({ "findings": findings }).to_string());
     }
-    findings.iter().for_each(|finding| print_line(&finding.to_string()));
+    for finding in findings {
+        print_line(&finding.to_string());
+    }
     if findings.is_empty() {
         print_line("everything is set up");
     }

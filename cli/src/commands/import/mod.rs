@@ -145,7 +145,9 @@ async fn reconcile(common: &Common, rules: &Rules, because: Because) -> Result<(
     progress.end();
     let done = done.map_err(|error| Error::failed(error.code(), error))?;
     let left = offline.drain().await.map_err(queue_error)?;
-    report::lines(&done, is_dry_run).iter().for_each(|line| print_line(line));
+    for line in report::lines(&done, is_dry_run) {
+        print_line(&line);
+    }
     print_left(left);
     Ok(())
 }

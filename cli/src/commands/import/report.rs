@@ -5,11 +5,11 @@ use tierlift_core::reconciliation::Reconciliation;
 /// One fact in each line.
 pub(super) fn lines(done: &Reconciliation, is_dry_run: bool) -> Vec<String> {
     let report = &done.report;
-    let mended = if is_dry_run { "would change an account" } else { "changed an account" };
+    let fixed = if is_dry_run { "would change an account" } else { "changed an account" };
     let mut lines = vec![
         format!("{} objects checked on {} pages", report.checked, report.pages),
         format!("{} were right", report.right),
-        format!("{} {mended}", report.mended),
+        format!("{} {fixed}", report.fixed),
     ];
     let mut add = |count: u64, what: &str| {
         if count > 0 {
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn a_report_says_what_was_found_and_nothing_else() {
         let mut done = Reconciliation::new(Because::Import, Timestamp::from_secs(0));
-        done.report = Report { pages: 2, checked: 9, right: 4, mended: 2, ..Report::default() };
+        done.report = Report { pages: 2, checked: 9, right: 4, fixed: 2, ..Report::default() };
         let text = |done: &_, dry| lines(done, dry).join("\n");
         insta::assert_snapshot!(text(&done, true), @r"
         9 objects checked on 2 pages
