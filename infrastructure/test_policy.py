@@ -11,6 +11,8 @@ from template_case import HERE, Template, branches, limit, listed
 
 README = HERE / "README.md"
 CODES = HERE.parent / "core/src/codes.rs"
+SESSION_ROUTES = [f"GET {path}" for path in ("/session", "/authorize", "/openapi.json", "/v1/users/{id}")]
+SESSION_ROUTES += [f"POST {path}" for path in ("/session/refresh", "/v1/users:batch", "/v1/tokens")]
 FUNCTIONS = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
 
 # The policy of the deployment, which four functions use.
@@ -96,11 +98,6 @@ WILDCARD_RESOURCES = {
 }
 # The actions with a wildcard.
 WILDCARD_ACTIONS = {("Key", "Account"): "without this statement a key could become unmanageable"}
-
-
-SESSION_ROUTES = """GET /session; POST /session/refresh; GET /authorize; GET /openapi.json; GET /v1/users/{id};
-POST /v1/users:batch; POST /v1/tokens""".replace("\n", " ").split("; ")
-
 
 class Permissions(Template):
     def test_an_action_has_no_wildcard(self):
@@ -194,7 +191,6 @@ class Permissions(Template):
         wanted["POST /webhooks/stripe"] = "integrations/${IngestIntegration}"
         self.assertEqual(routes, wanted)
 
-
 class Functions(Template):
     def test_the_environment_has_the_variables_that_the_functions_read(self):
         for function in FUNCTIONS:
@@ -266,7 +262,6 @@ class Functions(Template):
         for route in answering:
             self.assertEqual(self.properties(route)["RouteResponseSelectionExpression"], "$default")
 
-
 class Storage(Template):
     def test_the_table_is_protected_restorable_and_has_a_ttl(self):
         table = self.resources["Table"]
@@ -322,7 +317,6 @@ class Storage(Template):
             logging = self.properties(function)["LoggingConfig"]
             self.assertEqual((logging["LogFormat"], logging["LogGroup"]), ("JSON", {"Ref": f"{function}Log"}))
 
-
 class Alarms(Template):
     def test_every_alarm_is_there(self):
         alarms = {
@@ -372,7 +366,6 @@ class Alarms(Template):
         widgets = json.loads(body.replace("${Search}", names["Search"]))["widgets"]
         self.assertGreater(len(widgets), 8)
 
-
 class Parameters(Template):
     def test_the_readme_lists_them_with_their_defaults(self):
         rows = re.findall(r"^\| `(\w+)` \| (.*?) \| ", README.read_text(), re.MULTILINE)
@@ -394,7 +387,6 @@ class Parameters(Template):
     def test_limits_are_those_of_core(self):
         for name, value in (("GraceDays", "GRACE_DAYS_MAX"), ("SessionMaxAgeDays", "SESSION_DAYS_MAX")):
             self.assertEqual(self.template["Parameters"][name]["MaxValue"], limit(value))
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -85,7 +85,7 @@ it('a page alone in its browser is up to date after a freeze', async () => {
 it('a leader that the browser discards is replaced within a second, and loaded again it is in step', async () => {
   const [leader, follower] = await twoTabs();
   await follower.show();
-  // A discarded page hears nothing of it, like one that crashes.
+  // A discarded page gets no event, like one that crashes.
   const discarded = Date.now();
   leader.crash();
   await hasPosition(follower, 'leader');

@@ -2,7 +2,7 @@
 //! is applied like an event.
 //!
 //! The store says who is due, and says so until an answer has settled it. So nothing is lost if Stripe is
-//! unavailable or the process ends: it is asked again, less and less often for as long as that settles nothing.
+//! unavailable or the process ends: it is asked again, less and less often while that settles nothing.
 
 use std::collections::BTreeMap;
 
