@@ -15,10 +15,13 @@ use tierlift_stripe::{Client, Key, Settings};
 use tierlift_testkit::{
     clock::ManualClock,
     facts::{customer_id, event_id, policy, user_id},
+    harness::eventually,
     stripe_api::{Fault, StripeApi},
     webhook,
 };
 use tierlift_worker::fetch::{Error, Fetcher};
+
+use crate::{server::TestServer, shop};
 
 const KEY: &str = "rk_test_1234567";
 const START: Timestamp = Timestamp::from_secs(1_795_000_000);
@@ -110,7 +113,7 @@ async fn an_ambiguous_second_costs_one_request_once_it_is_over() {
     assert_eq!(shop.fetch().await.unwrap(), 1);
     assert_eq!((shop.role().await.as_str(), shop.due().await), ("paid", None));
     assert_eq!(shop.offline.db().due(START.plus_days(1), 9).await.unwrap(), []);
-    shop.clock.advance(Duration::from_secs(3_600));
+    shop.clock.advance(Duration::from_hours(1));
     assert_eq!(shop.fetch().await.unwrap(), 0);
     assert_eq!(shop.api.targets().len(), 1);
 }
@@ -165,4 +168,26 @@ async fn a_session_is_asked_for_its_line_items() {
         let known = shop.offline.db().customer(&customer_id(group)).await.unwrap();
         assert_eq!(known.unwrap().fetch_due, None);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_server_asks_by_itself() {
+    let api = StripeApi::start(KEY, ManualClock::new(START).clock());
+    let settings = Settings { base: api.base(), ..Settings::new(Key::parse(KEY).unwrap()) };
+    let client = Client::new(settings);
+    let server = TestServer::start_with(|_| {}, |server| server.with_fetcher(client)).await;
+    let shop = shop::Shop::on(server);
+    let session = shop::session(
+        "payment",
+        json!({ "client_reference_id": "ada", "payment_intent": "pi_1", "status": "complete",
+            "created": START.as_secs(), "livemode": false }),
+    );
+    let items = json!([{ "id": "li_1", "price": { "id": "price_pro" }, "quantity": 1 }]);
+    let mut shown = session.clone();
+    shown["line_items"] = json!({ "object": "list", "data": items, "has_more": false });
+    api.put(shown);
+    shop.post(shop::COMPLETED, 0, session).await;
+    eventually("the line items are known", async || shop.session("ada").await["role"] == "paid")
+        .await;
+    assert_eq!(api.targets().len(), 1);
 }
