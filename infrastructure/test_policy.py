@@ -39,7 +39,7 @@ VARIABLES = {
     "Worker": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | POLICY,
     "NotifierStream": {"TABLE", "CONNECTIONS_ENDPOINT"},
     "NotifierGateway": {"TABLE", "CONNECTIONS_ENDPOINT", "ALLOWED_ORIGINS"} | TOKENS | POLICY,
-    "Session": {"TABLE"} | TOKENS | POLICY,
+    "Session": {"TABLE", "SERVICE_TOKENS_ARN", "AUTHORIZE_COOKIE"} | TOKENS | POLICY,
     "Expiry": {"TABLE"} | POLICY,
 }
 
@@ -76,7 +76,7 @@ ALLOWED_ACTIONS = {
         "execute-api:ManageConnections",
     },
     # A client that has seen more than a restored table begins a new epoch: an account and a ledger row.
-    "Session": {"dynamodb:GetItem", "dynamodb:PutItem"},
+    "Session": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"},
     "Expiry": {
         "dynamodb:Query",
         "dynamodb:Scan",
@@ -186,12 +186,9 @@ class Permissions(Template):
             if it["Properties"]["ApiId"] == {"Ref": "HttpApi"}
         }
         (pages,) = re.findall(r'pub const PAGES_PATH: &str = "(.*)";', CODES.read_text())
-        session = "integrations/${SessionIntegration}"
-        wanted = {
-            "POST /webhooks/stripe": "integrations/${IngestIntegration}",
-            **dict.fromkeys(SESSION_ROUTES, session),
-            f"GET {pages}{{code}}": session,
-        }
+        session = [f"GET {pages}{{code}}", *SESSION_ROUTES]
+        wanted = dict.fromkeys(session, "integrations/${SessionIntegration}")
+        wanted["POST /webhooks/stripe"] = "integrations/${IngestIntegration}"
         self.assertEqual(routes, wanted)
 
 class Functions(Template):

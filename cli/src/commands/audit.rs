@@ -1,6 +1,5 @@
 //! `tierlift audit export`: the ledger as JSON lines, newest first.
-
-use serde_json::Value;
+#![expect(clippy::indexing_slicing, reason = "a key that a JSON value lacks is null")]
 
 use super::{print_line, since_secs};
 use crate::{
@@ -56,9 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
         for row in page["rows"].as_array().into_iter().flatten() {
             print_line(&row.to_string());
         }
-        before = match &page["next"] {
-            Value::String(next) => Some(next.clone()),
-            _ => return Ok(()),
-        };
+        let Some(next) = page["next"].as_str() else { return Ok(()) };
+        before = Some(next.to_owned());
     }
 }

@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod link;
 mod pause;
+mod restore;
 mod revoke;
 mod serve;
 mod status;
@@ -77,6 +78,7 @@ pub(crate) enum Command {
     Resume(pause::Args),
     Audit(audit::Args),
     Backup(backup::Args),
+    Restore(restore::Args),
     Doctor(doctor::Args),
     Import(import::Args),
     Reconcile(import::ReconcileArgs),
@@ -103,6 +105,7 @@ impl Command {
             Self::Resume(args) => pause::run(&args, false),
             Self::Audit(args) => audit::run(&args),
             Self::Backup(args) => backup::run(&args),
+            Self::Restore(args) => restore::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Import(args) => import::run(&args),
             Self::Reconcile(args) => import::run_reconcile(&args),

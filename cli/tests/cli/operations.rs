@@ -1,6 +1,6 @@
 //! What operators do, with and without a server: an incident from its first sight to its end.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -135,6 +135,44 @@ fn an_incident_is_found_understood_and_mended() {
     serving.end();
 }
 
+/// Both the command and the server are killed in the middle of a redrive.
+#[test]
+fn a_redrive_that_was_killed_is_continued_and_applies_each_event_once() {
+    const COUNT: usize = 300;
+    let deployment = Deployment::new();
+    let serving = deployment.serve();
+    for number in 0..COUNT {
+        subscribe(&serving, &format!("evt_{number}"), &format!("user_{number}"), "a@b.example");
+    }
+    deployment.eventually("status", |it| it["deadLetters"] == COUNT);
+    serving.end();
+    deployment.configure(PLANS);
+    let serving = deployment.serve();
+    let args = ["dead-letters", "redrive", "--all", "--yes", "--rate", "50", "--reason", "mapped"];
+    let mut command = tierlift(&deployment.folder, &[("USER", "eve")], &args);
+    let mut redrive = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    deployment.eventually("status", |it| it["deadLetters"].as_u64().unwrap() < 200);
+    redrive.kill().unwrap();
+    redrive.wait().unwrap();
+    // Dropping the server kills it, too.
+    drop(serving);
+
+    let serving = deployment.serve();
+    let left = deployment.json("status")["deadLetters"].as_u64().unwrap();
+    assert!(left > 0, "it was not killed in the middle");
+    let done = deployment.json("dead-letters redrive --all --yes --reason mapped");
+    assert_eq!((&done["redriven"], &done["failed"]), (&left.into(), &0.into()), "{done}");
+    deployment.eventually("status", |it| it["queued"] == 0);
+    let ledger = deployment.run("audit export", 0);
+    let rows = ledger.lines().map(|row| serde_json::from_str::<Value>(row).unwrap());
+    let steps: Vec<_> = rows.filter_map(|row| row["owners"].get(0).cloned()).collect();
+    assert_eq!(steps.len(), COUNT);
+    for step in steps {
+        assert_eq!((&step["toRole"], &step["revocationId"]), (&"paid".into(), &1.into()), "{step}");
+    }
+    serving.end();
+}
+
 /// The words of a command line, as a shell reads them: some stand between quotes.
 fn words(line: &str) -> Vec<String> {
     let parts = line.split('"').enumerate();
@@ -241,6 +279,16 @@ fn the_socket_is_its_owners_and_commands_work_without_a_server() {
     }
     let serving = deployment.serve();
     deployment.eventually("explain ada", |it| it["role"] == "paid");
+    let in_use = deployment.run("restore copy.db", 1);
+    assert!(in_use.contains("error[data.in_use]"), "{in_use}");
     serving.end();
     assert!(!socket.exists());
+
+    // The copy has the message in its queue, and ada is free in it.
+    let restored = deployment.run("restore copy.db", 0);
+    assert!(restored.contains("kept as tierlift.db.before-"), "{restored}");
+    assert_eq!(deployment.json("explain ada")["role"], "free");
+    let serving = deployment.serve();
+    deployment.eventually("explain ada", |it| it["role"] == "paid");
+    serving.end();
 }

@@ -41,6 +41,12 @@ impl Localstripe {
         this
     }
 
+    /// Scheme and host of its API.
+    #[must_use]
+    pub fn base(&self) -> String {
+        format!("http://{}", self.program.address)
+    }
+
     /// One call of its API.
     pub async fn ask(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
         let pairs: Vec<String> = form

@@ -113,7 +113,7 @@ async fn an_ambiguous_second_costs_one_request_once_it_is_over() {
     assert_eq!(shop.fetch().await.unwrap(), 1);
     assert_eq!((shop.role().await.as_str(), shop.due().await), ("paid", None));
     assert_eq!(shop.offline.db().due(START.plus_days(1), 9).await.unwrap(), []);
-    shop.clock.advance(Duration::from_secs(3_600));
+    shop.clock.advance(Duration::from_hours(1));
     assert_eq!(shop.fetch().await.unwrap(), 0);
     assert_eq!(shop.api.targets().len(), 1);
 }

@@ -31,4 +31,5 @@ mod shop;
 mod sockets;
 mod standing;
 mod stories;
+mod stripe_api;
 mod tierlift;

@@ -1,5 +1,6 @@
 //! `tierlift dead-letters redrive`: moves dead letters back to the queue, step by step, with progress. A redrive that
 //! was killed is continued by the same command: what is in the queue already is no dead letter any more.
+#![expect(clippy::indexing_slicing, reason = "a key that a JSON value lacks is null")]
 
 use std::{
     io::{self, BufRead as _, IsTerminal as _},
@@ -32,6 +33,7 @@ Examples:
 /// Redrive dead letters: move them back to the queue.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
     /// The ids of the events.
     #[arg(value_name = "EVENT")]
@@ -98,8 +100,8 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         }
         (after, until) = (step["next"].clone(), step["until"].clone());
         if let Some(rate) = args.rate {
-            let moved = step["redriven"].as_u64().unwrap_or(0);
-            let due = Duration::from_secs_f64(moved as f64 / f64::from(rate));
+            let moved = step["redriven"].as_u64().and_then(|moved| u32::try_from(moved).ok());
+            let due = Duration::from_secs(1) * moved.unwrap_or(0) / rate;
             std::thread::sleep(due.saturating_sub(begun.elapsed()));
         }
     }

@@ -44,7 +44,7 @@ pub(crate) struct Args {
     /// Roles, lowest first [default: free,paid].
     #[arg(long, value_name = "ROLES", value_delimiter = ',')]
     roles: Vec<String>,
-    /// Key of Stripe's metadata that has the id of your user [default: user_id].
+    /// Key of Stripe's metadata that has the id of your user [default: `user_id`].
     #[arg(long, value_name = "KEY")]
     user_id_key: Option<String>,
     /// A plan: the id of a price or product, or a lookup key, and its role. Prices that are not named are ignored.
