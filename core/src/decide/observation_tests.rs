@@ -227,3 +227,19 @@ fn a_status_that_was_observed_is_no_newer_each_time_it_is_asked_for() {
         assert_eq!(shown.past_due_since, Some(Timestamp::from_secs(START + 5)), "{at}");
     }
 }
+
+#[test]
+fn an_observed_end_of_what_may_be_forgotten_changes_nothing_and_a_live_one_is_none_of_those() {
+    let event = |status, window| {
+        let object = with(adas("sub_1", status).object(), json!({"ended_at": START + 30}));
+        let message = answer(&object, window);
+        Event::parse(message.event, message.kind, &message.body, &[]).unwrap()
+    };
+    let mut customer = Customer::new(CustomerId::new("cus_1").unwrap());
+    let until = json!({"until_secs": START + 50});
+    customer.forgotten = serde_json::from_value(until).unwrap();
+    assert_eq!(customer.apply(&event("canceled", (60, 60))), Ok(Arrival::Stale));
+    assert!(customer.apply(&event("active", (40, 40))).is_err());
+    assert!(customer.subscriptions.is_empty());
+    assert_eq!(customer.apply(&event("active", (60, 60))), Ok(Arrival::Remembered));
+}
