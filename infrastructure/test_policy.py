@@ -12,7 +12,7 @@ from template_case import HERE, Template, branches, limit, listed
 README = HERE / "README.md"
 CODES = HERE.parent / "core/src/codes.rs"
 SESSION_ROUTES = [f"GET {path}" for path in ("/session", "/authorize", "/openapi.json", "/v1/users/{id}")]
-SESSION_ROUTES += [f"POST {path}" for path in ("/session/refresh", "/v1/users:batch", "/v1/tokens")]
+SESSION_ROUTES += [f"POST {path}" for path in ("/session/confirm", "/session/refresh", "/v1/users:batch", "/v1/tokens")]
 FUNCTIONS = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
 
 # The policy of the deployment, which four functions use.

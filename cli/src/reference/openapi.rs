@@ -104,6 +104,7 @@ fn document() -> Value {
         "paths": {
             "/webhooks/stripe": { "post": webhook() },
             "/session": { "get": session() },
+            "/session/confirm": { "post": confirm() },
             "/session/refresh": { "post": refresh() },
             "/ws": { "get": socket() },
             "/healthz": { "get": health() },
@@ -193,6 +194,12 @@ fn session() -> Value {
     };
     let seen = json!(["epoch", "revocationId", "accountVersion"].map(seen));
     with(bearer(operation("getSession", summary, (200, success), TOKEN)), "parameters", seen)
+}
+
+fn confirm() -> Value {
+    let success = response("The session", "application/json", &reference("Session"));
+    let summary = "Get the session on the page that a checkout returns to";
+    bearer(operation("confirmCheckout", summary, (200, success), TOKEN))
 }
 
 fn refresh() -> Value {

@@ -245,7 +245,7 @@ async fn health_and_metrics_say_how_full_the_queue_is() {
 async fn a_listed_origin_may_call_and_no_other() {
     let server = TestServer::start().await;
     for (origin, allowed) in [(ORIGIN, true), ("https://evil.example.com", false)] {
-        for path in ["/session", "/session/refresh"] {
+        for path in ["/session", "/session/confirm", "/session/refresh"] {
             let preflight = Request::new("OPTIONS", path)
                 .header("origin", origin)
                 .header("access-control-request-method", "POST")
