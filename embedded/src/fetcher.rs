@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tierlift_core::{limits::FETCH_INTERVAL_SECS, ports::Stripe, time::Clock};
-use tierlift_worker::fetch::{Error, Fetcher};
+use tierlift_worker::{fetch::Fetcher, reconcile::Error};
 
 use crate::db::Db;
 

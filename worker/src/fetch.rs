@@ -14,27 +14,12 @@ use tierlift_core::{
         FETCH_AGAIN_SECS_MAX, FETCH_AGAIN_SECS_MIN, FETCHES_PER_ROUND_MAX, FETCHES_REMEMBERED_MAX,
     },
     observation::{Because, FetchReason, Observed},
-    ports::{
-        Answer, Due, Enqueue, FetchList, ListOf, QueueError, Store, StoreError, Stripe,
-        StripeError, StripeId,
-    },
+    ports::{Answer, Due, Enqueue, FetchList, ListOf, Store, Stripe, StripeError, StripeId},
     stripe::observation,
     time::{Clock, Timestamp},
 };
 
-/// Why a round ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Stripe does not answer anybody at the moment.
-    #[error(transparent)]
-    Stripe(#[from] StripeError),
-    /// The store could not be read.
-    #[error("the store failed: {0}")]
-    Store(#[from] StoreError),
-    /// An answer could not be enqueued.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
-}
+use crate::reconcile::Error;
 
 /// Who was asked about, and when that may be done again.
 #[derive(Debug, Default)]

@@ -1,10 +1,11 @@
 //! How Stripe's API is asked. Its key is in no file.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use super::{
     fault::{API_BASE_FORMAT, ValueError},
     jwks_url::{is_safe, without_credentials},
+    words,
 };
 use crate::limits::STRIPE_SHARE_PERCENT_DEFAULT;
 
@@ -70,84 +71,24 @@ impl FromStr for ApiBase {
     }
 }
 
-/// Whether a server with a key reconciles by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reconcile {
-    /// Once a day, and at the first start.
-    Daily,
-    /// Only when somebody runs the command.
-    Never,
+words! {
+    /// Whether a server with a key reconciles by itself.
+    Reconcile, "\"daily\" or \"never\"", [
+        /// Once a day, and at the first start.
+        Daily = "daily",
+        /// Only when somebody runs the command.
+        Never = "never",
+    ]
 }
 
-impl Reconcile {
-    /// Every value.
-    pub const ALL: &[Self] = &[Self::Daily, Self::Never];
-    /// The format, for error messages.
-    pub const FORMAT: &str = "\"daily\" or \"never\"";
-
-    /// The word in a configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Daily => "daily",
-            Self::Never => "never",
-        }
-    }
-}
-
-impl fmt::Display for Reconcile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Reconcile {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let known = Self::ALL.iter().copied().find(|word| word.as_str() == text);
-        known.ok_or_else(|| ValueError::Word { value: text.to_owned(), allowed: Self::FORMAT })
-    }
-}
-
-/// When a server with a key asks about one customer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fetch {
-    /// When the events leave something open.
-    WhenNeeded,
-    /// Never.
-    Never,
-}
-
-impl Fetch {
-    /// Every value.
-    pub const ALL: &[Self] = &[Self::WhenNeeded, Self::Never];
-    /// The format, for error messages.
-    pub const FORMAT: &str = "\"when_needed\" or \"never\"";
-
-    /// The word in a configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::WhenNeeded => "when_needed",
-            Self::Never => "never",
-        }
-    }
-}
-
-impl fmt::Display for Fetch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Fetch {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let known = Self::ALL.iter().copied().find(|word| word.as_str() == text);
-        known.ok_or_else(|| ValueError::Word { value: text.to_owned(), allowed: Self::FORMAT })
-    }
+words! {
+    /// When a server with a key asks about one customer.
+    Fetch, "\"when_needed\" or \"never\"", [
+        /// When the events leave something open.
+        WhenNeeded = "when_needed",
+        /// Never.
+        Never = "never",
+    ]
 }
 
 #[cfg(test)]

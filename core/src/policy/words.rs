@@ -1,42 +1,8 @@
 //! The words of a policy: settings that have one of a few values.
 
-use std::str::FromStr;
-
 use serde::Serialize;
 
-use crate::{config::ValueError, reversal::GivenBack, subscription::PauseBehavior};
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $format:literal, [$($(#[$value_doc:meta])* $value:ident = $text:literal),* $(,)?]) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-        pub enum $name {
-            $($(#[$value_doc])* #[serde(rename = $text)] $value,)*
-        }
-
-        impl $name {
-            /// The format, for error messages.
-            pub const FORMAT: &str = $format;
-            /// Every value, in the order of the documentation.
-            pub const ALL: &[Self] = &[$(Self::$value),*];
-
-            /// The value as it is configured.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$value => $text,)* }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = ValueError;
-
-            fn from_str(text: &str) -> Result<Self, ValueError> {
-                let found = Self::ALL.iter().copied().find(|value| value.as_str() == text);
-                found.ok_or_else(|| ValueError::Word { value: text.to_owned(), allowed: Self::FORMAT })
-            }
-        }
-    };
-}
+use crate::{config::words, reversal::GivenBack, subscription::PauseBehavior};
 
 words! {
     /// What `past_due` means for access.

@@ -19,7 +19,7 @@ use tierlift_testkit::{
     stripe_api::{Fault, StripeApi},
     webhook,
 };
-use tierlift_worker::fetch::{Error, Fetcher};
+use tierlift_worker::{fetch::Fetcher, reconcile::Error};
 
 use crate::{server::TestServer, shop};
 

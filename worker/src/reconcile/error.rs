@@ -1,11 +1,11 @@
-//! Why a reconciliation ends early.
+//! Why those who ask Stripe end early.
 
 use tierlift_core::{
     codes::Code,
     ports::{QueueError, StoreError, StripeError},
 };
 
-/// Why a reconciliation ended early. It goes on from where it was.
+/// Why a reconciliation, or a round of fetches, ended early. It goes on from where it was.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Stripe was asked and did not answer as asked.
@@ -15,8 +15,8 @@ pub enum Error {
     #[error("the store failed: {0}")]
     Store(#[from] StoreError),
     /// The queue could not be read or written.
-    #[error("{0}")]
-    Queue(QueueError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
 }
 
 impl Error {
