@@ -35,7 +35,7 @@ FUNCTIONS := ingest worker expiry notifier-stream notifier-gateway session
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
 
 # What a change of one machine's backend can break: no Amazon SDK is compiled or linked.
-QUICK := --workspace --exclude tierlift-aws --exclude tierlift-functions --exclude tierlift-tests-aws --exclude tierlift-bench
+QUICK := --workspace --exclude tierlift-aws --exclude tierlift-functions --exclude tierlift-operations-aws --exclude tierlift-tests-aws --exclude tierlift-bench
 # What tests start besides themselves is built in the same go, so that nothing is compiled twice.
 BUILD := --workspace --bins --tests
 
@@ -148,7 +148,7 @@ test-chromium: demo build $(CLIENT_READY) ## Run the browser client in Debian's 
 # The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
 test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.
 	$(VENV)/bin/cfn-lint infrastructure/template.yaml
-	$(VENV)/bin/python -B infrastructure/test_policy.py
+	$(VENV)/bin/python -B -m unittest discover --start-directory infrastructure
 	$(VENV)/bin/python -B -m unittest discover --start-directory tests-aws/ministack
 	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
 

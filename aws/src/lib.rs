@@ -13,6 +13,9 @@ pub mod queue;
 pub mod sockets;
 pub mod store;
 
+#[cfg(feature = "operations")]
+pub mod operations;
+
 pub mod lambda;
 
 use std::time::SystemTime;

@@ -22,7 +22,29 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::base64;
 use tierlift_core::limits::{
     AWS_ATTEMPT_TIMEOUT_MS, AWS_ATTEMPTS_MAX, AWS_CALL_TIMEOUT_MS, AWS_CONNECT_TIMEOUT_MS,
-    AWS_RETRY_DELAY_MS_MIN,
+    AWS_PERSON_ATTEMPT_TIMEOUT_MS, AWS_PERSON_CALL_TIMEOUT_MS, AWS_RETRY_DELAY_MS_MIN,
+};
+
+/// How long a call may take, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    connect_ms: u64,
+    attempt_ms: u64,
+    call_ms: u64,
+}
+
+/// That of a function, which is near.
+const FUNCTION: Patience = Patience {
+    connect_ms: AWS_CONNECT_TIMEOUT_MS,
+    attempt_ms: AWS_ATTEMPT_TIMEOUT_MS,
+    call_ms: AWS_CALL_TIMEOUT_MS,
+};
+
+/// That of a person, who may be far away and asks for whole pages of a table.
+const PERSON: Patience = Patience {
+    connect_ms: AWS_PERSON_ATTEMPT_TIMEOUT_MS,
+    attempt_ms: AWS_PERSON_ATTEMPT_TIMEOUT_MS,
+    call_ms: AWS_PERSON_CALL_TIMEOUT_MS,
 };
 
 /// The shared configuration of SDK clients.
@@ -44,17 +66,18 @@ impl Sdk {
                 EnvironmentVariableCredentialsProvider::new(),
             ));
         config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
-        Self::shared(&config.build(), http_client(mozilla_trust_store()))
+        Self::shared(&config.build(), http_client(mozilla_trust_store()), FUNCTION)
     }
 
-    /// The configuration of the AWS CLI: the default credential provider chain and the profile.
+    /// The configuration of the AWS CLI: the default credential provider chain and the profile. Its calls may take
+    /// longer than those of a function, since they come from anywhere.
     pub async fn from_default_chain() -> Self {
         // The machine's own trust store applies. The chain may send requests to a sign-in service, so it
         // gets the HTTP client as well.
         let http = http_client(TrustStore::default());
         let defaults = aws_config::defaults(BehaviorVersion::v2026_01_12());
         let config = defaults.http_client(http.clone()).load().await;
-        Self::shared(&config, http)
+        Self::shared(&config, http, PERSON)
     }
 
     /// A configuration for one endpoint that serves every API, such as an emulator.
@@ -66,14 +89,14 @@ impl Sdk {
             .region(Region::from_static("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .endpoint_url(endpoint);
-        Self::shared(&config.build(), http_client(mozilla_trust_store()))
+        Self::shared(&config.build(), http_client(mozilla_trust_store()), FUNCTION)
     }
 
-    fn shared(config: &SdkConfig, http: SharedHttpClient) -> Self {
+    fn shared(config: &SdkConfig, http: SharedHttpClient, patience: Patience) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_millis(AWS_CONNECT_TIMEOUT_MS))
-            .operation_attempt_timeout(Duration::from_millis(AWS_ATTEMPT_TIMEOUT_MS))
-            .operation_timeout(Duration::from_millis(AWS_CALL_TIMEOUT_MS))
+            .connect_timeout(Duration::from_millis(patience.connect_ms))
+            .operation_attempt_timeout(Duration::from_millis(patience.attempt_ms))
+            .operation_timeout(Duration::from_millis(patience.call_ms))
             .build();
         let retries = RetryConfig::standard()
             .with_max_attempts(AWS_ATTEMPTS_MAX)

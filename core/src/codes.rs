@@ -264,6 +264,12 @@ codes! {
     DataDamaged = "data.damaged", Exit;
     /// The server that events are sent to does not answer.
     ServerUnavailable = "server.unavailable", Exit;
+    /// AWS could not be reached, or did not allow what was asked.
+    AwsUnavailable = "aws.unavailable", Exit;
+    /// There is no stack of that name in the account and region.
+    StackMissing = "stack.missing", Exit;
+    /// The program that asks AWS was not found, or is of another release.
+    ProgramMissing = "program.missing", Exit;
     /// A user's role is not the expected one.
     RoleUnexpected = "role.unexpected", Exit;
     /// The command was understood and failed.

@@ -73,6 +73,15 @@ impl FailureRecord {
         }
     }
 
+    /// The record together with failures that stand elsewhere. Those that it has itself are no earlier ones.
+    #[must_use]
+    pub fn with_earlier(mut self, known: &[FailedAttempt]) -> Self {
+        self.earlier = known.iter().filter(|attempt| attempt.at < self.last_at).cloned().collect();
+        let first_at = self.earlier.iter().map(|attempt| attempt.at).min();
+        self.first_at = first_at.map_or(self.first_at, |at| at.min(self.first_at));
+        self
+    }
+
     /// The record of a message that is redriven: it begins with no attempts, and keeps what failed before.
     #[must_use]
     pub fn redriven(self) -> Self {
@@ -80,7 +89,8 @@ impl FailureRecord {
     }
 
     /// Every failure that is kept, oldest first.
-    fn all(&self) -> Vec<FailedAttempt> {
+    #[must_use]
+    pub fn all(&self) -> Vec<FailedAttempt> {
         let mut all = self.earlier.clone();
         let error = self.last_error.clone();
         all.push(FailedAttempt { at: self.last_at, cause: self.cause, error });
@@ -109,5 +119,17 @@ mod tests {
         assert_eq!(errors.len(), FAILURES_KEPT_MAX);
         assert_eq!((errors[0], errors[1], errors[2]), ("0", "5", "6"));
         assert_eq!(record.last_error, (FAILURES_KEPT_MAX + 4).to_string());
+    }
+
+    #[test]
+    fn what_failed_elsewhere_is_earlier_unless_it_is_the_latest_failure_itself() {
+        let at = Timestamp::from_secs;
+        let failure = |error: &str| Failure::new(Code::PlanUnmapped, &error);
+        let first = FailureRecord::after(None, failure("first"), at(1));
+        let second = FailureRecord::after(Some(&first), failure("second"), at(2));
+        let alone = FailureRecord::after(None, failure("second"), at(2));
+        assert_eq!(alone.clone().with_earlier(&second.all()).earlier, first.all());
+        assert_eq!(alone.clone().with_earlier(&second.all()).first_at, at(1));
+        assert_eq!(alone.clone().with_earlier(&[]), alone);
     }
 }

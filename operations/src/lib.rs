@@ -12,6 +12,7 @@ mod filter;
 mod groups;
 mod readable;
 mod redrive;
+pub mod routes;
 mod status;
 mod stories;
 

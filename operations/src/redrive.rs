@@ -3,7 +3,7 @@
 //! progress, and stops when it wants to. Nothing is lost between two steps: what is not redriven yet is a dead
 //! letter, and what is stands in the queue.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,14 @@ use tierlift_core::{
     explain::Prediction,
     id::EventId,
     ledger::SystemEvent,
-    limits::{DEAD_LETTERS_PAGE_MAX, REDRIVE_POLL_MS, REDRIVE_WAIT_SECS},
-    ports::DeadLetter,
+    limits::{DEAD_LETTERS_PAGE_MAX, REDRIVE_POLL_MS_MAX, REDRIVE_POLL_MS_MIN, REDRIVE_WAIT_SECS},
+    ports::{DeadLetter, Fate},
 };
 use tokio::time::Instant;
 
 use crate::{Backend, Desk, Error, Filter, Signed};
 
-/// Redrives that are submitted at once, in their order.
+/// Groups whose dead letters are redriven at once.
 const AT_ONCE_MAX: usize = 25;
 
 /// One step of a redrive.
@@ -100,15 +100,7 @@ impl<B: Backend> Desk<B> {
             }
             return Ok(done);
         }
-        let mut waiting = Vec::new();
-        for some in found.chunks(AT_ONCE_MAX) {
-            let redriven = join_all(some.iter().map(|it| self.backend.redrive(&it.message.event)));
-            for (one, redriven) in some.iter().zip(redriven.await) {
-                if redriven? {
-                    waiting.push(one);
-                }
-            }
-        }
+        let waiting = self.redrive_all(&found).await?;
         done.redriven = waiting.len();
         self.wait(waiting, &mut done).await?;
         Ok(done)
@@ -139,26 +131,52 @@ impl<B: Backend> Desk<B> {
         Ok((found, after))
     }
 
-    /// Waits until the worker has settled what was redriven, for a bounded time.
-    async fn wait(&self, waiting: Vec<&DeadLetter>, done: &mut Redriven) -> Result<(), Error> {
-        let mut waiting = waiting;
+    /// Redrives dead letters, those of one group one after another. Returns the events that were.
+    async fn redrive_all(&self, found: &[DeadLetter]) -> Result<Vec<EventId>, Error> {
+        let mut groups: BTreeMap<_, Vec<&EventId>> = BTreeMap::new();
+        for one in found {
+            groups.entry(&one.message.group).or_default().push(&one.message.event);
+        }
+        let groups: Vec<_> = groups.into_values().collect();
+        let mut redriven = Vec::new();
+        for some in groups.chunks(AT_ONCE_MAX) {
+            for group in join_all(some.iter().map(|events| self.redrive_group(events))).await {
+                redriven.extend(group?);
+            }
+        }
+        Ok(redriven)
+    }
+
+    async fn redrive_group(&self, events: &[&EventId]) -> Result<Vec<EventId>, Error> {
+        let mut redriven = Vec::new();
+        for event in events {
+            if self.backend.redrive(event).await? {
+                redriven.push((*event).clone());
+            }
+        }
+        Ok(redriven)
+    }
+
+    /// Waits until the worker has settled what was redriven, for a bounded time. The longer it waits, the more
+    /// seldom it looks.
+    async fn wait(&self, mut waiting: Vec<EventId>, done: &mut Redriven) -> Result<(), Error> {
         let is_paused = self.backend.paused().await?.is_some();
-        let deadline = Instant::now() + Duration::from_secs(REDRIVE_WAIT_SECS);
+        let begun = Instant::now();
+        let deadline = begun + Duration::from_secs(REDRIVE_WAIT_SECS);
         while self.has_worker && !is_paused && !waiting.is_empty() && Instant::now() < deadline {
             let mut still = Vec::new();
-            for one in waiting {
-                let event = &one.message.event;
-                if self.backend.ledger(event).await?.is_some() {
-                    done.applied += 1;
-                } else if self.backend.get(event).await?.is_some() {
-                    done.failed += 1;
-                } else {
-                    still.push(one);
+            for (event, fate) in waiting.iter().zip(self.backend.fates(&waiting).await?) {
+                match fate {
+                    Fate::Applied => done.applied += 1,
+                    Fate::Failed => done.failed += 1,
+                    Fate::Queued => still.push(event.clone()),
                 }
             }
             waiting = still;
             if !waiting.is_empty() {
-                tokio::time::sleep(Duration::from_millis(REDRIVE_POLL_MS)).await;
+                let (least, most) = (REDRIVE_POLL_MS_MIN, REDRIVE_POLL_MS_MAX);
+                let (least, most) = (Duration::from_millis(least), Duration::from_millis(most));
+                tokio::time::sleep((begun.elapsed() / 2).clamp(least, most)).await;
             }
         }
         done.queued = waiting.len();

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tierlift_core::{
-    limits::LEDGER_PAGE_MAX,
-    ports::{LedgerFilter, Note},
-};
+use tierlift_core::ports::Note;
 
 use crate::{Backend, Desk, Error, Filter, GroupBy};
 
@@ -28,8 +25,8 @@ pub struct Status {
     pub waiting_since: Option<String>,
     /// Time at which an event was last applied.
     pub last_applied_at: Option<String>,
-    /// Rows of the ledger in the last minute, at most [`LEDGER_PAGE_MAX`].
-    pub applied_last_minute: usize,
+    /// Events that were applied in the last minute; nothing where the backend does not know it.
+    pub applied_last_minute: Option<u64>,
     /// Who paused the worker, and why; nothing if it runs.
     pub paused: Option<String>,
 }
@@ -41,10 +38,7 @@ impl<B: Backend> Desk<B> {
         let depth = self.backend.depth().await?;
         let groups = self.groups(&Filter::default(), GroupBy::Cause).await?;
         let waiting = self.backend.waiting_totals().await?;
-        let latest = self.backend.ledger_page(&LedgerFilter::default(), None, 1).await?;
-        let last_minute =
-            LedgerFilter { since: Some(now.plus_secs(-60)), ..LedgerFilter::default() };
-        let last_minute = self.backend.ledger_page(&last_minute, None, LEDGER_PAGE_MAX).await?;
+        let activity = self.backend.activity(now).await?;
         let paused = self.backend.paused().await?;
         Ok(Status {
             queued: depth.queued,
@@ -53,8 +47,8 @@ impl<B: Backend> Desk<B> {
             dead_letters_by_cause: groups.groups.into_iter().map(|it| (it.key, it.count)).collect(),
             waiting: waiting.count,
             waiting_since: waiting.oldest.map(|at| at.to_string()),
-            last_applied_at: latest.items.first().map(|row| row.processed_at.to_string()),
-            applied_last_minute: last_minute.items.len(),
+            last_applied_at: activity.last_applied_at.map(|at| at.to_string()),
+            applied_last_minute: activity.applied_last_minute,
             paused: paused
                 .map(|Note { act, at }| format!("by {} at {at}: {}", act.actor(), act.reason())),
         })

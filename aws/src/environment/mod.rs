@@ -168,6 +168,12 @@ fn value<T: FromStr<Err = ValueError>>(key: Key, text: &str) -> Result<T, Fault>
     text.parse().map_err(|error: ValueError| error.at(key))
 }
 
+impl From<HashMap<String, String>> for Environment {
+    fn from(variables: HashMap<String, String>) -> Self {
+        Self(variables)
+    }
+}
+
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(variables: [(&str, &str); N]) -> Self {
         Self(variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect())

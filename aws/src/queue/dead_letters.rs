@@ -24,15 +24,21 @@ impl Queue {
         failure: Failure,
     ) -> Result<(), QueueError> {
         let (id, handle) = id_and_handle(&delivery.receipt);
-        let earlier = if delivery.attempt > 1 { self.failure_record(id).await } else { None };
-        let record = FailureRecord::after(earlier.as_ref(), failure, self.clock.now());
+        let (event, now) = (&delivery.message.event, self.clock.now());
+        let known = if delivery.attempt > 1 { self.failure_record(id, event).await } else { None };
+        let record = FailureRecord::after(known.as_ref(), failure, now);
         let envelope = Envelope::new(&delivery.message);
-        self.send_dead_letter(delivery.message.event.as_str(), id, &envelope, &record).await?;
+        self.send_dead_letter(event.as_str(), id, &envelope, &record).await?;
+        self.failures.record_parked(event, id, &record.earlier, now).await;
         self.settle(&self.producer.queue_url, Disposition::Delete, &[handle]).await
     }
 
-    async fn failure_record(&self, id: &str) -> Option<FailureRecord> {
-        self.failures.load(&[id]).await.remove(id)?.into_failure_record()
+    /// The failures of a message, with those of its event before it was redriven.
+    async fn failure_record(&self, id: &str, event: &EventId) -> Option<FailureRecord> {
+        let mut histories = self.failures.load(&[id, event.as_str()]).await;
+        let before = histories.remove(event.as_str()).unwrap_or_default();
+        let record = histories.remove(id)?.into_failure_record()?;
+        Some(record.with_earlier(&before.earlier))
     }
 
     /// Parks an unrecognized message unchanged.
@@ -104,9 +110,40 @@ impl Queue {
         redriven
     }
 
+    /// Redrives the latest of an event's dead letters and deletes all of them: Stripe may have resent the event,
+    /// so there may be several. What failed before is recorded first, so that it outlives the dead letter.
+    pub(super) async fn redrive_all(&self, dead_letters: &[DeadLetter]) -> Result<(), QueueError> {
+        let Some(latest) = dead_letters.iter().max_by_key(|dead_letter| dead_letter.sent_at) else {
+            return Ok(());
+        };
+        let ports::DeadLetter { message, failure } = &latest.content;
+        let recorded =
+            self.failures.record_redriven(&message.event, &failure.all(), self.clock.now());
+        recorded.await.map_err(QueueError::Unavailable)?;
+        self.send_redriven(latest).await?;
+        self.delete_dead_letters(dead_letters).await
+    }
+
+    /// Deletes dead letters.
+    pub(super) async fn delete_dead_letters(
+        &self,
+        dead_letters: &[DeadLetter],
+    ) -> Result<(), QueueError> {
+        let handles: Vec<&str> = dead_letters.iter().map(DeadLetter::handle).collect();
+        self.settle(&self.dead_letter_queue_url, Disposition::Delete, &handles).await
+    }
+
+    /// Makes dead letters visible again.
+    pub(super) async fn show_again(&self, handles: &[&str]) {
+        let visible = Disposition::RedeliverAfterSecs(0);
+        if let Err(error) = self.settle(&self.dead_letter_queue_url, visible, handles).await {
+            tracing::warn!(%error, "dead letters stay invisible for a while");
+        }
+    }
+
     /// Sends the message of a dead letter to the end of the queue, with a deduplication id of its own:
     /// SQS drops a message whose id it has seen within five minutes.
-    pub(super) async fn send_redriven(&self, dead_letter: &DeadLetter) -> Result<(), QueueError> {
+    async fn send_redriven(&self, dead_letter: &DeadLetter) -> Result<(), QueueError> {
         let message = &dead_letter.content.message;
         let deduplication = format!("redrive:{}", dead_letter.id);
         let (sqs, queue_url) = (&self.producer.sqs, &self.producer.queue_url);

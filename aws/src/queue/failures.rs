@@ -1,6 +1,9 @@
 //! Failure records in the table: how often a message failed and why. SQS counts deliveries, and does not know
 //! how they ended. Only what is recorded here counts as an attempt, so an outage of the table never does.
 //!
+//! Under an event's id stand its failures before the latest one, since a dead letter has no room for more than that, and
+//! whether it was parked since it was last redriven.
+//!
 //! A failure is counted once, however often it is recorded: a mark of the delivery is
 //! stored with the count. A record never delays a message for long or fails it: where the table is
 //! unavailable or slow, only the record is lost.
@@ -13,12 +16,13 @@ use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
     types::{AttributeValue, KeysAndAttributes},
 };
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tierlift_core::{
     codes::Code,
-    failure::{Failure, FailureRecord},
+    failure::{FailedAttempt, Failure, FailureRecord},
+    id::EventId,
     limits::{BATCH_GET_KEYS_MAX, FAILURE_KEPT_DAYS, FAILURE_RECORD_TIMEOUT_MS},
     time::Timestamp,
 };
@@ -32,6 +36,10 @@ use crate::{
 
 /// The attribute that holds the mark of the last delivery that was counted.
 const MARK: &str = "failed_by";
+/// The attribute of an event's item that has its earlier failures.
+const EARLIER: &str = "earlier";
+/// The attribute of an event's item that has the message that was parked since the last redrive.
+const PARKED: &str = "parked";
 /// Bytes of the digest that marks a delivery.
 const MARK_BYTES: usize = 12;
 
@@ -44,7 +52,7 @@ pub(super) struct Failures {
     table: String,
 }
 
-/// How the earlier attempts at a message ended.
+/// How the earlier attempts at a message, or at an event before it was redriven, ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct DeliveryHistory {
@@ -53,13 +61,21 @@ pub(super) struct DeliveryHistory {
     first_at: Timestamp,
     last_at: Timestamp,
     last_error: String,
+    pub(super) earlier: Vec<FailedAttempt>,
+    parked: Option<String>,
 }
 
 impl DeliveryHistory {
+    #[cfg(feature = "operations")]
+    /// Whether the event was parked since it was last redriven.
+    pub(super) const fn is_parked(&self) -> bool {
+        self.parked.is_some()
+    }
+
     /// The message's failures; `None` where no attempt failed.
     pub(super) fn into_failure_record(self) -> Option<FailureRecord> {
-        let Self { attempts, first_at, last_at, last_error, .. } = self;
-        let (cause, earlier) = (self.cause?, Vec::new());
+        let Self { attempts, first_at, last_at, last_error, earlier, .. } = self;
+        let cause = self.cause?;
         Some(FailureRecord { cause, attempts, first_at, last_at, last_error, earlier })
     }
 }
@@ -104,6 +120,70 @@ impl Failures {
             Some(((*id).to_owned(), history.ok()?))
         });
         Ok(histories.collect())
+    }
+
+    #[cfg(feature = "operations")]
+    /// The histories under these ids. Unlike [`Failures::load`], it fails where they cannot be read.
+    pub(super) async fn load_all(
+        &self,
+        ids: &[&str],
+    ) -> Result<HashMap<String, DeliveryHistory>, Error> {
+        let batches = ids.chunks(BATCH_GET_KEYS_MAX).map(|ids| self.read(ids));
+        Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+    }
+
+    /// Records that an event's message was parked, and what failed before if that is more than was known.
+    pub(super) async fn record_parked(
+        &self,
+        event: &EventId,
+        message_id: &str,
+        earlier: &[FailedAttempt],
+        now: Timestamp,
+    ) {
+        let mut set = Item::from([(PARKED.to_owned(), AttributeValue::S(message_id.to_owned()))]);
+        let recorded = async {
+            if !earlier.is_empty() {
+                set.insert(EARLIER.to_owned(), serde_dynamo::to_attribute_value(earlier)?);
+            }
+            self.update_event(event, set, "", now).await
+        };
+        if let Err(error) = with_timeout(recorded).await {
+            tracing::warn!(%event, %error, "parked event not recorded");
+        }
+    }
+
+    /// Records that an event is redriven, and everything that failed before.
+    pub(super) async fn record_redriven(
+        &self,
+        event: &EventId,
+        earlier: &[FailedAttempt],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let earlier = serde_dynamo::to_attribute_value(earlier)?;
+        let set = Item::from([(EARLIER.to_owned(), earlier)]);
+        self.update_event(event, set, PARKED, now).await
+    }
+
+    /// Sets attributes of an event's item, and removes one.
+    async fn update_event(
+        &self,
+        event: &EventId,
+        mut set: Item,
+        remove: &'static str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        set.insert(TTL.to_owned(), number(now.plus_days(FAILURE_KEPT_DAYS).as_secs()));
+        let mut set = new_item(key_of(event.as_str()), set);
+        let key = set.remove_entry(PK).map(|pk| HashMap::from([pk]));
+        let update = Update::default().set(set).remove(remove);
+        let request = self.client.update_item().table_name(&self.table).set_key(key);
+        let updated = request
+            .update_expression(update.expression())
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
+            .send()
+            .await;
+        updated.map(drop).map_err(|error| with_sources(&error))
     }
 
     /// Records that a delivery failed.

@@ -8,6 +8,8 @@ mod dead_letters;
 mod envelope;
 mod error;
 mod failures;
+#[cfg(feature = "operations")]
+mod held;
 mod receive;
 mod received;
 mod scan;
@@ -31,7 +33,11 @@ use crate::{Sdk, clock};
 use envelope::Envelope;
 use error::unavailable;
 use failures::Failures;
+
 use text::sqs_id;
+
+#[cfg(feature = "operations")]
+pub(crate) use held::{Held, HeldEvent, Placed};
 
 /// The producer's side of the queue: all that ingest needs.
 #[derive(Clone, Debug)]
@@ -181,6 +187,16 @@ impl ports::DeadLetters for Queue {
 }
 
 impl Queue {
+    /// The ARN of the queue.
+    #[cfg(feature = "operations")]
+    pub(crate) async fn arn(&self) -> Result<String, QueueError> {
+        let request = self.producer.sqs.get_queue_attributes().queue_url(&self.producer.queue_url);
+        let request = request.attribute_names(QueueAttributeName::QueueArn);
+        let output = request.send().await.map_err(|error| unavailable(&error))?;
+        let arn = output.attributes.unwrap_or_default().remove(&QueueAttributeName::QueueArn);
+        arn.ok_or_else(|| QueueError::Unavailable("SQS does not say which queue it is".into()))
+    }
+
     /// The approximate number of messages in a queue: visible, in flight and delayed.
     async fn message_count(&self, queue_url: &str) -> Result<u64, QueueError> {
         let request = self

@@ -1,5 +1,6 @@
 //! A scan of the dead-letter queue. SQS returns a message only by making it invisible for a while; when
-//! the scan ends, every message that it received is made visible again.
+//! the scan ends, every message that it received is made visible again, unless somebody holds it
+//! ([`super::held`]).
 //!
 //! A dead letter that tierlift parked has its event as group, so that none hides another. One that SQS
 //! moved is in its customer's group, where the dead letters hide each other, and has no failure record:
@@ -7,12 +8,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use futures_util::future::join_all;
 use tierlift_core::{
     codes::Code,
     failure::FailureRecord,
     id::EventId,
     limits::{
-        DEAD_LETTERS_HIDDEN_SECS, DEAD_LETTERS_PER_SCAN_MAX, DEAD_LETTERS_WAIT_SECS, SQS_BATCH_MAX,
+        DEAD_LETTERS_BYTES_PER_SCAN_MAX, DEAD_LETTERS_HIDDEN_SECS, DEAD_LETTERS_PER_SCAN_MAX,
+        DEAD_LETTERS_RECEIVES_AT_ONCE_MAX, DEAD_LETTERS_WAIT_SECS, SQS_BATCH_MAX,
     },
     ports::{self, Message, QueueError},
     time::Timestamp,
@@ -24,7 +27,6 @@ use super::{
     failures::DeliveryHistory,
     receive::ReceiveRequest,
     received::ReceivedMessage,
-    settle::Disposition,
     text::sqs_id,
 };
 
@@ -48,11 +50,22 @@ pub(super) struct DeadLetterScan<'a> {
     queue: &'a Queue,
     /// Receipt handles of everything that was received.
     handles: Vec<String>,
+    /// Size of the bodies that were received, in bytes.
+    bytes: usize,
+    /// Receives at once: more, the longer the queue proves to be.
+    at_once: usize,
+}
+
+impl DeadLetter {
+    /// Its receipt handle.
+    pub(super) fn handle(&self) -> &str {
+        &self.handle
+    }
 }
 
 impl<'a> DeadLetterScan<'a> {
     pub(super) const fn new(queue: &'a Queue) -> Self {
-        Self { queue, handles: Vec::new() }
+        Self { queue, handles: Vec::new(), bytes: 0, at_once: 1 }
     }
 
     /// The dead letter of each event that failed last, until there are `max` events.
@@ -75,8 +88,26 @@ impl<'a> DeadLetterScan<'a> {
         Ok(by_event.into_values().collect())
     }
 
-    /// Redrives the event's latest dead letter and deletes all of them: Stripe may have resent the
-    /// event, so there may be several. All are found before one is sent, because the event may fail
+    #[cfg(feature = "operations")]
+    /// Every dead letter of each event. None is made visible again, but for those that were replaced.
+    pub(super) async fn hold(&mut self) -> Result<HashMap<EventId, Vec<DeadLetter>>, QueueError> {
+        let mut held: HashMap<EventId, Vec<DeadLetter>> = HashMap::new();
+        loop {
+            let received = self.next().await?;
+            if received.is_empty() {
+                return Ok(held);
+            }
+            for dead_letter in received {
+                // What replaces it comes later.
+                if !self.repark(&dead_letter).await {
+                    let event = dead_letter.content.message.event.clone();
+                    held.entry(event).or_default().push(dead_letter);
+                }
+            }
+        }
+    }
+
+    /// Redrives an event. All of its dead letters are found before one is sent, because the event may fail
     /// again within moments, and that new dead letter must stay.
     pub(super) async fn redrive(&mut self, event: &EventId) -> Result<bool, QueueError> {
         let mut found = Vec::new();
@@ -87,14 +118,10 @@ impl<'a> DeadLetterScan<'a> {
             }
             found.extend(self.of_event(received, event).await);
         }
-        let Some(latest) = found.iter().max_by_key(|dead_letter| dead_letter.sent_at) else {
+        if found.is_empty() {
             return self.check_complete().map(|()| false);
-        };
-        self.queue.send_redriven(latest).await?;
-        for dead_letter in &found {
-            self.delete(dead_letter).await?;
         }
-        Ok(true)
+        self.queue.redrive_all(&found).await.map(|()| true)
     }
 
     /// The first dead letter of an event; of several that are received together, the latest.
@@ -125,40 +152,29 @@ impl<'a> DeadLetterScan<'a> {
         found
     }
 
-    /// An error where the scan ended at its limit: an event may then be among the dead letters that
-    /// were not read.
+    /// Whether it ended at its limit: an event may then be among the dead letters that were not read.
+    pub(super) const fn is_full(&self) -> bool {
+        self.handles.len() >= DEAD_LETTERS_PER_SCAN_MAX
+            || self.bytes >= DEAD_LETTERS_BYTES_PER_SCAN_MAX
+    }
+
     fn check_complete(&self) -> Result<(), QueueError> {
-        if self.handles.len() < DEAD_LETTERS_PER_SCAN_MAX {
-            return Ok(());
-        }
-        let message = format!("not among the first {DEAD_LETTERS_PER_SCAN_MAX} dead letters");
-        Err(QueueError::Unavailable(message.into()))
+        if self.is_full() { Err(not_among_the_first()) } else { Ok(()) }
     }
 
     /// Makes everything visible again that was received and not deleted.
     pub(super) async fn end(self) {
         let handles: Vec<&str> = self.handles.iter().map(String::as_str).collect();
-        let queue_url = &self.queue.dead_letter_queue_url;
-        let visible = Disposition::RedeliverAfterSecs(0);
-        if let Err(error) = self.queue.settle(queue_url, visible, &handles).await {
-            tracing::warn!(%error, "scan not ended, dead letters stay invisible for a while");
-        }
+        self.queue.show_again(&handles).await;
     }
 
     /// The next dead letters that are recognized; empty at the end.
     async fn next(&mut self) -> Result<Vec<DeadLetter>, QueueError> {
-        while self.handles.len() < DEAD_LETTERS_PER_SCAN_MAX {
-            let request = ReceiveRequest {
-                queue_url: &self.queue.dead_letter_queue_url,
-                max: SQS_BATCH_MAX,
-                wait_secs: DEAD_LETTERS_WAIT_SECS,
-                visibility_secs: Some(DEAD_LETTERS_HIDDEN_SECS),
-            };
-            let received = self.queue.receive_messages(request).await?;
+        while !self.is_full() {
+            let received = self.receive().await?;
             if received.is_empty() {
                 break;
             }
-            self.handles.extend(received.iter().map(|message| message.handle.clone()));
             let dead_letters = self.read(received).await;
             if !dead_letters.is_empty() {
                 return Ok(dead_letters);
@@ -167,54 +183,100 @@ impl<'a> DeadLetterScan<'a> {
         Ok(Vec::new())
     }
 
-    async fn read(&self, received: Vec<ReceivedMessage>) -> Vec<DeadLetter> {
-        let without = received.iter().filter(|message| failure_record(message).is_none());
-        let ids: Vec<&str> = without.map(|message| message.id.as_str()).collect();
-        let mut histories = self.queue.failures.load(&ids).await;
-        received.into_iter().filter_map(|message| parse(message, &mut histories)).collect()
+    /// Receives once or several times at once. Where all come back full, there are more at once the next time.
+    async fn receive(&mut self) -> Result<Vec<ReceivedMessage>, QueueError> {
+        let receives = (0..self.at_once).map(|_| {
+            self.queue.receive_messages(ReceiveRequest {
+                queue_url: &self.queue.dead_letter_queue_url,
+                max: SQS_BATCH_MAX,
+                wait_secs: DEAD_LETTERS_WAIT_SECS,
+                visibility_secs: Some(DEAD_LETTERS_HIDDEN_SECS),
+            })
+        });
+        let (mut messages, mut failed) = (Vec::new(), None);
+        let mut all_full = true;
+        for received in join_all(receives).await {
+            match received {
+                Ok(received) => {
+                    all_full &= received.len() >= SQS_BATCH_MAX as usize;
+                    messages.extend(received);
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        self.handles.extend(messages.iter().map(|message| message.handle.clone()));
+        self.bytes += messages.iter().map(|message| message.envelope.body.len()).sum::<usize>();
+        if all_full {
+            self.at_once = (2 * self.at_once).min(DEAD_LETTERS_RECEIVES_AT_ONCE_MAX);
+        }
+        failed.map_or(Ok(messages), Err)
     }
 
-    /// Parks a dead letter again that SQS moved here. If that fails, it stays as it is.
-    async fn repark(&self, dead_letter: &DeadLetter) {
+    /// The recognized ones, each with what failed before.
+    async fn read(&self, received: Vec<ReceivedMessage>) -> Vec<DeadLetter> {
+        let mut recognized = Vec::new();
+        for message in received {
+            match message.message() {
+                Some(content) => recognized.push((message, content)),
+                None => tracing::error!(message = message.id, "unrecognized dead letter skipped"),
+            }
+        }
+        let without = recognized.iter().filter(|(message, _)| failure_record(message).is_none());
+        let mut ids: Vec<&str> = without.map(|(message, _)| message.id.as_str()).collect();
+        ids.extend(recognized.iter().map(|(_, content)| content.event.as_str()));
+        ids.sort_unstable();
+        ids.dedup();
+        let histories = self.queue.failures.load(&ids).await;
+        let dead_letter = |(message, content)| dead_letter(message, content, &histories);
+        recognized.into_iter().map(dead_letter).collect()
+    }
+
+    /// Parks a dead letter again that SQS moved here; returns whether another one replaces it now. If that fails,
+    /// it stays as it is.
+    async fn repark(&self, dead_letter: &DeadLetter) -> bool {
         if !dead_letter.moved_by_sqs {
-            return;
+            return false;
         }
         let DeadLetter { id, envelope, content, .. } = dead_letter;
         let event = content.message.event.as_str();
         let reparked = async {
             self.queue.send_dead_letter(event, id, envelope, &content.failure).await?;
-            self.delete(dead_letter).await
+            self.queue.delete_dead_letters(std::slice::from_ref(dead_letter)).await
         };
-        if let Err(error) = reparked.await {
-            tracing::warn!(event, %error, "dead letter stays in its customer's group");
+        match reparked.await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(event, %error, "dead letter stays in its customer's group");
+                false
+            }
         }
-    }
-
-    async fn delete(&self, dead_letter: &DeadLetter) -> Result<(), QueueError> {
-        let queue_url = &self.queue.dead_letter_queue_url;
-        self.queue.settle(queue_url, Disposition::Delete, &[&dead_letter.handle]).await
     }
 }
 
-fn parse(
+/// Where a scan ended at its limit.
+pub(super) fn not_among_the_first() -> QueueError {
+    let message = format!("not among the first {DEAD_LETTERS_PER_SCAN_MAX} dead letters");
+    QueueError::Unavailable(message.into())
+}
+
+fn dead_letter(
     received: ReceivedMessage,
-    histories: &mut HashMap<String, DeliveryHistory>,
-) -> Option<DeadLetter> {
-    let Some(message) = received.message() else {
-        tracing::error!(message = received.id, "unrecognized dead letter skipped");
-        return None;
-    };
+    message: Message,
+    histories: &HashMap<String, DeliveryHistory>,
+) -> DeadLetter {
+    let history = |id: &str| histories.get(id).cloned().unwrap_or_default();
     let failure = failure_record(&received)
-        .or_else(|| histories.remove(&received.id)?.into_failure_record())
+        .or_else(|| history(&received.id).into_failure_record())
         .unwrap_or_else(|| exhausted(&received, &message));
-    Some(DeadLetter {
+    let failure = failure.with_earlier(&history(message.event.as_str()).earlier);
+    DeadLetter {
         moved_by_sqs: received.group != *sqs_id(message.event.as_str()),
         content: ports::DeadLetter { message, failure },
         id: received.id,
         sent_at: received.sent_at,
         handle: received.handle,
         envelope: received.envelope,
-    })
+    }
 }
 
 fn failure_record(received: &ReceivedMessage) -> Option<FailureRecord> {

@@ -11,6 +11,7 @@ use crate::store::{Item, number};
 #[derive(Default)]
 pub(super) struct Update {
     sets: Vec<String>,
+    remove: String,
     add: String,
     /// The condition expression.
     pub(super) condition: String,
@@ -39,6 +40,14 @@ impl Update {
         self
     }
 
+    /// Removes an attribute; none, if the name is empty.
+    pub(super) fn remove(mut self, attribute: &str) -> Self {
+        if !attribute.is_empty() {
+            self.remove = self.name(attribute);
+        }
+        self
+    }
+
     /// Adds one to a counter.
     pub(super) fn increment(mut self, attribute: &str) -> Self {
         let (name, value) = (self.name(attribute), self.value(attribute, number(1)));
@@ -55,7 +64,10 @@ impl Update {
 
     /// The update expression.
     pub(super) fn expression(&self) -> String {
-        format!("SET {} ADD {}", self.sets.join(", "), self.add)
+        let sets = self.sets.join(", ");
+        let clauses = [("SET", &sets), ("REMOVE", &self.remove), ("ADD", &self.add)];
+        let used = clauses.iter().filter(|(_, clause)| !clause.is_empty());
+        used.map(|(verb, clause)| format!("{verb} {clause}")).collect::<Vec<_>>().join(" ")
     }
 
     fn name(&mut self, attribute: &str) -> String {

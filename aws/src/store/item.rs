@@ -22,6 +22,8 @@ use tierlift_core::{
     time::Timestamp,
 };
 
+use super::listed_as::Listed;
+
 /// An item of the table.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -186,7 +188,7 @@ pub(super) fn account_key(user: &UserId) -> String {
 }
 
 /// The key of an event's ledger row.
-pub(super) fn ledger_key(event: &EventId) -> String {
+pub(crate) fn ledger_key(event: &EventId) -> String {
     key_of::<LedgerEntry>(event.as_str())
 }
 
@@ -246,9 +248,12 @@ pub(super) fn account_item(account: &Account, change: Option<String>) -> Result<
     Ok(item)
 }
 
-/// The item of a ledger row.
+/// The item of a ledger row. One that somebody wrote by hand is in the index of what operators list.
 pub(super) fn ledger_item(entry: &LedgerEntry) -> Result<Item, Error> {
     let mut item = to_item(entry)?;
+    if entry.act.is_some() {
+        Listed::Act.insert(&mut item, entry.processed_at);
+    }
     item.insert(TTL.to_owned(), number(entry.expires_at.as_secs()));
     Ok(item)
 }
@@ -312,6 +317,20 @@ pub(super) fn parse_policy(item: Item) -> Result<PolicyState, Error> {
     check_item(&item, POLICY_KEY)?;
     serde_dynamo::from_item(item)
         .map_err(|error| Error::Malformed { key: POLICY_KEY.to_owned(), error })
+}
+
+#[cfg(feature = "operations")]
+/// What the keys of all ledger rows begin with.
+pub(super) fn ledger_prefix() -> String {
+    LedgerEntry::PREFIX.to_owned()
+}
+
+#[cfg(feature = "operations")]
+/// Parses a ledger row that was found in the table.
+pub(crate) fn parse_found_ledger(item: Item) -> Result<LedgerEntry, Error> {
+    let key = text(&item, PK).unwrap_or_default();
+    let id = key.strip_prefix(LedgerEntry::PREFIX).unwrap_or_default().to_owned();
+    parse(item, &id)
 }
 
 /// Parses a ledger row.

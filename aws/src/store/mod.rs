@@ -4,10 +4,17 @@
 //! that the decision was made on, so a repeated commit changes nothing and no write is overwritten. An
 //! item that this version does not understand is an error, and never counts as "processed before".
 
+#[cfg(feature = "operations")]
+mod acts;
 mod commit;
 mod error;
 mod index;
 mod item;
+#[cfg(feature = "operations")]
+mod ledger_scan;
+#[cfg(feature = "operations")]
+mod listed;
+mod listed_as;
 mod read;
 mod scan;
 mod size;
@@ -38,6 +45,14 @@ use crate::Sdk;
 use commit::Transaction;
 
 pub(crate) use item::{Item, PK, TTL, check_item, integer, new_item, number, text};
+#[cfg(feature = "operations")]
+pub(crate) use {
+    acts::Write,
+    item::{ledger_key, parse_found_ledger},
+    ledger_scan::{RowPlace, Rows, is_wanted},
+    listed::Place,
+    listed_as::Listed,
+};
 
 /// Customers, payments, invoices, accounts and the ledger in one table.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use tierlift_core::{
 use super::{Store, error::unavailable, item};
 
 impl Store {
-    pub(super) async fn get(&self, key: String) -> Result<Option<item::Item>, StoreError> {
+    pub(crate) async fn get(&self, key: String) -> Result<Option<item::Item>, StoreError> {
         let request = self.client.get_item().table_name(&self.table).consistent_read(true);
         let output = request.key(item::PK, AttributeValue::S(key)).send().await;
         Ok(output.map_err(|error| unavailable(&error))?.item)
@@ -23,7 +23,7 @@ impl Store {
 
     /// The items under these keys, by key, without absent ones. Nearly always one request has room for
     /// all keys.
-    pub(super) async fn get_all(
+    pub(crate) async fn get_all(
         &self,
         keys: &BTreeSet<String>,
     ) -> Result<HashMap<String, item::Item>, StoreError> {

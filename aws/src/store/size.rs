@@ -26,6 +26,8 @@ fn value_bytes(value: &AttributeValue) -> usize {
         CONTAINER_BYTES + list.iter().map(|it| ELEMENT_BYTES + value_bytes(it)).sum::<usize>()
     } else if let AttributeValue::M(map) = value {
         CONTAINER_BYTES + map.len() * ELEMENT_BYTES + bytes(map)
+    } else if let AttributeValue::B(blob) = value {
+        blob.as_ref().len()
     } else {
         // A boolean or a null. tierlift writes no other types.
         1
@@ -45,6 +47,8 @@ fn number_bytes(number: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+
+    use aws_sdk_dynamodb::primitives::Blob;
 
     use super::*;
 
@@ -75,6 +79,7 @@ mod tests {
             (text("é☂"), 5),
             (AttributeValue::Bool(true), 1),
             (AttributeValue::Null(true), 1),
+            (AttributeValue::B(Blob::new([0; 7])), 7),
             (AttributeValue::L(vec![]), 3),
             (AttributeValue::L(vec![text("abc"), AttributeValue::Bool(false)]), 3 + 4 + 2),
             (AttributeValue::M(HashMap::new()), 3),

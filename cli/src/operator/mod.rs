@@ -1,7 +1,9 @@
-//! How a command reaches what operators can do: over the socket of the server that has the data file, or, where
-//! no server has it, by opening the file itself. Both answer the same routes.
+//! How a command reaches what operators can do: over the socket of the server that has the data file; where no server
+//! has it, by opening the file itself; or, for a deployment on AWS, through a program of its own. All answer the same
+//! routes.
 #![expect(clippy::indexing_slicing, reason = "a key that a JSON value lacks is null")]
 
+mod helper;
 mod options;
 mod table;
 
@@ -23,6 +25,8 @@ use crate::{
     error::Error,
 };
 
+use helper::Helper;
+
 pub(crate) use options::{Reach, Sign};
 pub(crate) use table::{print, print_rows, text};
 
@@ -32,11 +36,16 @@ pub(crate) enum Door {
     Server(PathBuf),
     /// To the file, which this process has.
     File(Box<Runtime>, Operator),
+    /// To a deployment on AWS.
+    Aws(Helper),
 }
 
 impl Door {
-    /// Finds the server of a data file, or opens the file.
+    /// Finds the deployment on AWS; or the server of a data file, or opens the file.
     pub(crate) fn open(reach: &Reach) -> Result<Self, Error> {
+        if reach.aws {
+            return Helper::start(&reach.stack).map(Self::Aws);
+        }
         let socket = socket_path(&reach.data);
         match UnixStream::connect(&socket) {
             Ok(_) => return Ok(Self::Server(socket)),
@@ -64,7 +73,7 @@ impl Door {
 
     /// Whether messages are applied while the command runs.
     pub(crate) const fn has_server(&self) -> bool {
-        matches!(self, Self::Server(_))
+        matches!(self, Self::Server(_) | Self::Aws(_))
     }
 
     /// Asks for something.
@@ -87,6 +96,10 @@ impl Door {
                 let answer = operator.answer(method.clone(), &path, body.to_owned());
                 runtime.block_on(answer)
             }
+            Self::Aws(helper) => helper
+                .ask(method, &path, body)
+                .context("the program for AWS does not answer")
+                .map_err(|error| Error::failed(Code::AwsUnavailable, error))?,
         };
         let value: Value = serde_json::from_str(&text).context("the answer is no JSON")?;
         if status.is_success() {

@@ -13,6 +13,12 @@ pub(crate) struct Reach {
     /// Configuration file, read where no server has the data file [default: tierlift.toml].
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// The deployment is on AWS, in the account and region of the shell: `AWS_PROFILE`, `AWS_REGION` and the like.
+    #[arg(long, conflicts_with_all = ["data", "config"])]
+    pub(crate) aws: bool,
+    /// The name of its stack.
+    #[arg(long, value_name = "NAME", default_value = "tierlift", requires = "aws")]
+    pub(crate) stack: String,
     /// Print the answer as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -21,7 +21,7 @@ pub use change_log::{ChangeLog, Cursor, CursorError, LoggedChange};
 pub use dead_letters::{DeadLetter, DeadLetters, Depth};
 pub use enqueue::{Enqueue, Enqueued, Group, Message, QueueError};
 pub use fetch::{Due, FetchList};
-pub use operations::{Discarded, LedgerFilter, Note, Operations};
+pub use operations::{Activity, Discarded, Fate, LedgerFilter, Note, Operations};
 pub use queue::{Delivery, Queue, Receipt};
 pub use reconciliation::ReconciliationRecord;
 pub use scan::{Page, PolicyRecord, PolicyState, Progress, Scan};

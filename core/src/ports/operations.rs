@@ -50,6 +50,26 @@ pub struct LedgerFilter {
     pub acts_only: bool,
 }
 
+/// What became of an event since it was redriven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was applied: it has a row of the ledger.
+    Applied,
+    /// It failed again: it is a dead letter.
+    Failed,
+    /// Neither yet.
+    Queued,
+}
+
+/// How the worker does, as far as the backend knows it without looking at every row of the ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Time at which an event was last applied.
+    pub last_applied_at: Option<Timestamp>,
+    /// Events that were applied in the last minute.
+    pub applied_last_minute: Option<u64>,
+}
+
 /// Reads and writes what only operators need.
 pub trait Operations: Send + Sync {
     /// A page of at most `max` dead letters, oldest first: those behind `after` and up to `until`. One that
@@ -61,8 +81,14 @@ pub trait Operations: Send + Sync {
         max: usize,
     ) -> impl Future<Output = Result<Page<DeadLetter>, StoreError>> + Send;
 
-    /// The place behind the newest dead letter.
+    /// The place behind the newest dead letter, as it is now.
     fn dead_letters_end(&self) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
+
+    /// What became of events that were redriven, in their order.
+    fn fates(
+        &self,
+        events: &[EventId],
+    ) -> impl Future<Output = Result<Vec<Fate>, StoreError>> + Send;
 
     /// Discards a dead letter; returns false if there is none for this event.
     fn discard(
@@ -93,6 +119,10 @@ pub trait Operations: Send + Sync {
         group: &str,
         entry: LedgerEntry,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// How the worker does at `now`.
+    fn activity(&self, now: Timestamp)
+    -> impl Future<Output = Result<Activity, StoreError>> + Send;
 
     /// Rows of the ledger, newest first, at most `max`; the page begins behind `before`.
     fn ledger_page(

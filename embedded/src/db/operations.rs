@@ -8,8 +8,10 @@ use rusqlite::{Connection, Error::ToSqlConversionFailure, Row};
 use tierlift_core::{
     id::{CustomerId, EventId},
     ledger::{Act, LedgerEntry},
-    limits::DISCARDED_KEPT_DAYS,
-    ports::{DeadLetter, Discarded, LedgerFilter, Note, Operations, Page, StoreError},
+    limits::{DISCARDED_KEPT_DAYS, LEDGER_PAGE_MAX},
+    ports::{
+        Activity, DeadLetter, Discarded, Fate, LedgerFilter, Note, Operations, Page, StoreError,
+    },
     time::Timestamp,
 };
 
@@ -61,6 +63,33 @@ fn last_dead_letter(connection: &Connection) -> Result<Option<String>, Error> {
     let last: Option<i64> =
         connection.query_row("SELECT max(seq) FROM dead_letters", (), |row| row.get(0))?;
     Ok(last.map(|last| last.to_string()))
+}
+
+fn fates(connection: &Connection, events: &[EventId]) -> Result<Vec<Fate>, Error> {
+    let mut applied = connection.prepare_cached("SELECT 1 FROM ledger WHERE event = ?1")?;
+    let mut dead = connection.prepare_cached("SELECT 1 FROM dead_letters WHERE event = ?1")?;
+    let mut fates = Vec::new();
+    for event in events {
+        fates.push(if applied.exists((event.as_str(),))? {
+            Fate::Applied
+        } else if dead.exists((event.as_str(),))? {
+            Fate::Failed
+        } else {
+            Fate::Queued
+        });
+    }
+    Ok(fates)
+}
+
+/// The rows of the last minute are counted up to a page of them.
+fn activity(connection: &Connection, now: Timestamp) -> Result<Activity, Error> {
+    let latest = ledger_page(connection, &LedgerFilter::default(), i64::MAX, 1)?;
+    let minute = LedgerFilter { since: Some(now.plus_secs(-60)), ..LedgerFilter::default() };
+    let minute = ledger_page(connection, &minute, i64::MAX, LEDGER_PAGE_MAX)?;
+    Ok(Activity {
+        last_applied_at: latest.items.first().map(|row| row.processed_at),
+        applied_last_minute: u64::try_from(minute.items.len()).ok(),
+    })
 }
 
 fn discard(connection: &Connection, event: &EventId, entry: &LedgerEntry) -> Result<bool, Error> {
@@ -201,6 +230,15 @@ impl Operations for Db {
 
     async fn dead_letters_end(&self) -> Result<Option<String>, StoreError> {
         Ok(self.read_committed(last_dead_letter).await?)
+    }
+
+    async fn fates(&self, events: &[EventId]) -> Result<Vec<Fate>, StoreError> {
+        let events = events.to_owned();
+        Ok(self.read_committed(move |connection| fates(connection, &events)).await?)
+    }
+
+    async fn activity(&self, now: Timestamp) -> Result<Activity, StoreError> {
+        Ok(self.read_committed(move |connection| activity(connection, now)).await?)
     }
 
     async fn discard(&self, event: &EventId, entry: LedgerEntry) -> Result<bool, StoreError> {

@@ -2,25 +2,26 @@
 //! a Unix socket beside the data file, which is its owner's alone, and never on the public listener. A command
 //! that finds no server opens the file and asks the same routes itself.
 
-mod answer;
-mod routes;
 mod socket;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use axum::{
-    Router,
-    body::{Body, to_bytes},
-    http::{Method, Request, StatusCode, header::CONTENT_TYPE},
+    Json, Router,
+    extract::State,
+    http::{Method, StatusCode},
+    routing::post,
 };
-use hyper::service::Service as _;
-use hyper_util::service::TowerToHyperService;
-use tierlift_core::{
-    change::Change, limits::OPERATIONS_ANSWER_BYTES_MAX, policy::Policy, shared::Shared,
-    time::Clock,
-};
+use serde::{Deserialize, Serialize};
+use tierlift_core::{change::Change, policy::Policy, shared::Shared, time::Clock, wire::problem};
 use tierlift_notifier::notify;
-use tierlift_operations::Desk;
+use tierlift_operations::{
+    Desk,
+    routes::{self, Answer, Body, Door, Refusal},
+};
 
 use crate::{
     db::{Db, OpenError},
@@ -61,27 +62,48 @@ impl Operator {
         Self { desk: Desk { backend, policy, clock, has_worker: true }, sockets }
     }
 
-    /// All routes.
+    /// All routes, for the owner of the data file.
     pub(crate) fn router(self) -> Router {
-        routes::router(Arc::new(self))
+        let operator = Arc::new(self);
+        let backup = Router::new().route("/operations/backup", post(backup));
+        let routes = routes::router(Arc::clone(&operator)).merge(backup.with_state(operator));
+        routes::with_refusals(routes)
     }
 
     /// Answers one request, as the socket would: the status and the body.
     pub async fn answer(&self, method: Method, path: &str, body: String) -> (StatusCode, String) {
-        let request = Request::builder().method(method).uri(path);
-        let request = request.header(CONTENT_TYPE, "application/json").body(Body::from(body));
-        let Ok(request) = request else { return (StatusCode::BAD_REQUEST, String::new()) };
-        let router = TowerToHyperService::new(self.clone().router());
-        let Ok(response) = router.call(request).await;
-        let (head, body) = response.into_parts();
-        let bytes = to_bytes(body, OPERATIONS_ANSWER_BYTES_MAX).await.unwrap_or_default();
-        (head.status, String::from_utf8_lossy(&bytes).into_owned())
+        routes::answer(self.clone().router(), method, path, body).await
+    }
+}
+
+impl Door for Operator {
+    type Backend = Db;
+
+    fn desk(&self) -> &Desk<Db> {
+        &self.desk
     }
 
-    /// Pushes what an act changed to the sockets of its users.
     async fn push(&self, changes: &[Change]) {
         for change in changes {
             notify(&self.sockets, change, None, &self.desk.clock).await;
         }
     }
+}
+
+#[derive(Deserialize)]
+struct Backup {
+    file: PathBuf,
+}
+
+/// The backup that was made.
+#[derive(Serialize)]
+struct BackedUp {
+    file: PathBuf,
+    bytes: u64,
+}
+
+/// Copies the data file as it is at this moment, while it is in use, and checks the copy.
+async fn backup(State(operator): State<Arc<Operator>>, Body(it): Body<Backup>) -> Answer<BackedUp> {
+    let bytes = operator.desk.backend.back_up(&it.file).await.map_err(Refusal::failed)?;
+    Ok(Json(BackedUp { file: it.file, bytes }))
 }

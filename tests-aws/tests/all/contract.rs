@@ -1,12 +1,13 @@
-//! The AWS backend, held to the contract: the queue on SQS, and the store on two emulators of DynamoDB.
+//! The AWS backend, held to the contract: the queue on SQS, the store on two emulators of DynamoDB, and what operators
+//! use.
 
 use std::time::Duration;
 
-use tierlift_aws::{queue::Queue, store::Store};
+use tierlift_aws::{operations::Deployment, queue::Queue, store::Store};
 use tierlift_core::time::Timestamp;
 use tierlift_testkit::harness;
 use tierlift_tests::{
-    contract::{Backend, QueueBackend, StoreBackend},
+    contract::{Backend, OperationsBackend, QueueBackend, StoreBackend},
     contract_tests,
 };
 
@@ -15,17 +16,21 @@ use super::{
     table::Table,
 };
 
-/// A queue on resources of its own.
+/// A queue on resources of its own, with their table.
 struct OnSqs {
     _resources: TestResources,
     queue: Queue,
+    store: Store,
+    deployment: Deployment,
 }
 
 impl Backend for OnSqs {
     async fn fresh() -> Self {
         let resources = TestResources::start().await;
-        let queue = resources.queue(&resources.sdk().await);
-        Self { _resources: resources, queue }
+        let sdk = resources.sdk().await;
+        let (queue, store) = (resources.queue(&sdk), resources.store(&sdk));
+        let deployment = Deployment::new(store.clone(), queue.clone());
+        Self { _resources: resources, queue, store, deployment }
     }
 }
 
@@ -50,7 +55,24 @@ impl QueueBackend for OnSqs {
     }
 }
 
+impl StoreBackend for OnSqs {
+    type Store = Store;
+
+    fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl OperationsBackend for OnSqs {
+    type Operations = Deployment;
+
+    fn operations(&self) -> &Deployment {
+        &self.deployment
+    }
+}
+
 contract_tests!(sqs, queue of OnSqs);
+contract_tests!(aws_for_operators, operations of OnSqs);
 
 /// A store on a table of its own, in dynoxide or where the adapters are tested.
 struct OnTable<const DYNOXIDE: bool> {

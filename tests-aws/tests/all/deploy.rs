@@ -90,6 +90,11 @@ impl Stack {
         self.emulator.call(target, input).await
     }
 
+    /// The endpoint of every API.
+    pub(super) fn endpoint(&self) -> String {
+        format!("http://{}", self.emulator.address())
+    }
+
     pub(super) fn output(&self, name: &str) -> &str {
         self.outputs[name].as_str().unwrap()
     }

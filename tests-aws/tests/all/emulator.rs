@@ -20,6 +20,10 @@ const ROOT: &str = "test";
 pub(super) const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 \
     Credential=test/20261122/us-east-1/any/aws4_request, SignedHeaders=host, Signature=none";
 
+/// The same for IAM, whose requests name no target.
+pub(super) const IAM_AUTHORIZATION: &str = "AWS4-HMAC-SHA256 \
+    Credential=test/20261122/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=none";
+
 /// A running emulator.
 pub(super) struct Emulator {
     program: Program,

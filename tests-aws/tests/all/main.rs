@@ -7,6 +7,7 @@ mod deploy;
 mod deploy_chain;
 mod deploy_events;
 mod deploy_maintenance;
+mod deploy_operators;
 mod deploy_sockets;
 mod deploy_webhooks;
 mod dynoxide;

@@ -62,6 +62,8 @@ impl Table {
                 { "AttributeName": "waiting_since", "AttributeType": "N" },
                 { "AttributeName": "fetch_shard", "AttributeType": "N" },
                 { "AttributeName": "fetch_not_before", "AttributeType": "N" },
+                { "AttributeName": "listed_as", "AttributeType": "S" },
+                { "AttributeName": "listed_at", "AttributeType": "N" },
             ],
             "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
             "GlobalSecondaryIndexes": [
@@ -69,6 +71,7 @@ impl Table {
                 index("expiry", "expiry_shard", "next_expiry_at"),
                 index("waiting", "waiting_shard", "waiting_since"),
                 index("fetch", "fetch_shard", "fetch_not_before"),
+                index("operations", "listed_as", "listed_at"),
             ],
         })
     }

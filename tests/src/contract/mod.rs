@@ -7,6 +7,7 @@
 mod apply;
 mod lists;
 pub mod operations;
+pub mod pause;
 pub mod queue;
 pub mod store;
 
@@ -80,6 +81,9 @@ macro_rules! contract_tests {
     };
     (@operations $backend:ty) => {
         $crate::operations_promises!($backend);
+    };
+    (@pause $backend:ty) => {
+        $crate::pause_promises!($backend);
     };
     (@store $backend:ty) => {
         $crate::store_promises!($backend);

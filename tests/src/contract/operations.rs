@@ -7,13 +7,20 @@ use tierlift_core::{
     ledger::{Act, LedgerEntry, SystemEvent},
     limits::DISCARDED_KEPT_DAYS,
     ports::{
-        DeadLetters as _, Delivery, Enqueue as _, LedgerFilter, Operations as _, Queue as _,
-        Store as _,
+        DeadLetters as _, Delivery, Discarded, Enqueue as _, Fate, LedgerFilter, Operations as _,
+        Queue as _, Store as _,
     },
+    subscription::Status,
 };
-use tierlift_testkit::facts::{event_id, message};
+use tierlift_testkit::{
+    facts::{customer_id, event_id, message, subscription},
+    harness::eventually,
+};
 
-use super::OperationsBackend;
+use super::{
+    OperationsBackend,
+    apply::{AT, apply},
+};
 
 /// Makes a test of each promise to operators.
 #[macro_export]
@@ -25,17 +32,31 @@ macro_rules! operations_promises {
             discards_and_brings_back,
             keeps_a_note_on_a_group,
             lists_the_ledger_newest_first,
-            delivers_nothing_while_it_is_paused,
+            lists_what_webhooks_did_by_customer_and_user,
+            says_what_became_of_redriven_events,
+            remembers_who_paused_it,
         );
     };
 }
 
-fn act(kind: SystemEvent, subject: &str, at: tierlift_core::time::Timestamp) -> LedgerEntry {
+/// Makes a test of each promise of a backend that is paused where it delivers.
+#[macro_export]
+macro_rules! pause_promises {
+    ($backend:ty) => {
+        $crate::contract_tests!(@each $backend, pause: delivers_nothing_while_it_is_paused,);
+    };
+}
+
+pub(super) fn act(
+    kind: SystemEvent,
+    subject: &str,
+    at: tierlift_core::time::Timestamp,
+) -> LedgerEntry {
     let act = Act::new("eve", "an incident").unwrap();
     LedgerEntry::for_act(kind, subject, act, at).unwrap()
 }
 
-async fn receive<B: OperationsBackend>(backend: &B) -> Delivery {
+pub(super) async fn receive<B: OperationsBackend>(backend: &B) -> Delivery {
     backend.queue().receive(1).await.unwrap().remove(0)
 }
 
@@ -91,6 +112,17 @@ pub async fn keeps_what_failed_before_a_redrive<B: OperationsBackend>(backend: &
     assert_eq!(earlier, [(Code::PlanUnmapped, "no role")]);
 }
 
+/// What is discarded, once there are `count`: an index may follow its table.
+async fn discarded<B: OperationsBackend>(backend: &B, count: usize) -> Vec<Discarded> {
+    let mut discarded = Vec::new();
+    eventually(&format!("{count} are discarded"), async || {
+        discarded = backend.operations().discarded(10).await.unwrap();
+        discarded.len() == count
+    })
+    .await;
+    discarded
+}
+
 /// A discarded one is listed as such, with who and why, until it is brought back.
 pub async fn discards_and_brings_back<B: OperationsBackend>(backend: &B) {
     let operations = backend.operations();
@@ -104,14 +136,14 @@ pub async fn discards_and_brings_back<B: OperationsBackend>(backend: &B) {
     assert!(!operations.discard(&event, entry.clone()).await.unwrap());
     assert_eq!(backend.queue().get(&event).await.unwrap(), None);
     assert_eq!(backend.store().ledger(&entry.event).await.unwrap(), Some(entry));
-    let discarded = operations.discarded(10).await.unwrap().remove(0);
+    let discarded = discarded(backend, 1).await.remove(0);
     assert_eq!((discarded.act.actor(), discarded.act.reason()), ("eve", "an incident"));
     assert_eq!(discarded.expires_at, now.plus_days(DISCARDED_KEPT_DAYS));
 
     let entry = act(SystemEvent::Undiscarded, "evt_1", now);
     assert!(operations.undiscard(&event, entry.clone()).await.unwrap());
     assert!(!operations.undiscard(&event, entry).await.unwrap());
-    assert_eq!(operations.discarded(10).await.unwrap(), []);
+    assert_eq!(self::discarded(backend, 0).await, []);
     assert_eq!(backend.queue().get(&event).await.unwrap(), before);
 }
 
@@ -123,8 +155,8 @@ pub async fn keeps_a_note_on_a_group<B: OperationsBackend>(backend: &B) {
         let entry = act(SystemEvent::Noted, "plan.unmapped", backend.now());
         operations.set_note("plan.unmapped", entry).await.unwrap();
     }
+    eventually("there is a note", async || operations.notes().await.unwrap().len() == 1).await;
     let notes = operations.notes().await.unwrap();
-    assert_eq!(notes.len(), 1);
     assert_eq!(notes["plan.unmapped"].act.reason(), "an incident");
 }
 
@@ -136,6 +168,10 @@ pub async fn lists_the_ledger_newest_first<B: OperationsBackend>(backend: &B) {
         operations.set_note(subject, entry).await.unwrap();
     }
     let all = LedgerFilter { acts_only: true, ..LedgerFilter::default() };
+    eventually("three acts are listed", async || {
+        operations.ledger_page(&all, None, 10).await.unwrap().items.len() == 3
+    })
+    .await;
     let first = operations.ledger_page(&all, None, 2).await.unwrap();
     let second = operations.ledger_page(&all, first.next.as_deref(), 2).await.unwrap();
     let rows = first.items.iter().chain(&second.items);
@@ -148,27 +184,64 @@ pub async fn lists_the_ledger_newest_first<B: OperationsBackend>(backend: &B) {
     assert_eq!(operations.ledger_page(&later, None, 2).await.unwrap().items, []);
 }
 
-/// Messages are accepted meanwhile, and delivered when it goes on.
-pub async fn delivers_nothing_while_it_is_paused<B: OperationsBackend>(backend: &B) {
+/// Rows of webhooks, in pages, newest first: all, or those of one customer or one user.
+pub async fn lists_what_webhooks_did_by_customer_and_user<B: OperationsBackend>(backend: &B) {
+    for (event, user) in [("evt_1", "ada"), ("evt_2", "bob"), ("evt_3", "ada"), ("evt_4", "ada")] {
+        let customer = format!("cus_{user}");
+        apply(backend, &subscription(event, &customer, Some(user), Status::Active, AT)).await;
+    }
+    let all = LedgerFilter::default();
+    let customer = LedgerFilter { customer: Some(customer_id("cus_ada")), ..all.clone() };
+    let user = LedgerFilter { user: Some(UserId::new("bob").unwrap()), ..all.clone() };
+    for (filter, count) in [(&all, 4), (&customer, 3), (&user, 1)] {
+        let (mut rows, mut before) = (Vec::new(), None);
+        loop {
+            let page =
+                backend.operations().ledger_page(filter, before.as_deref(), 2).await.unwrap();
+            rows.extend(page.items);
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(rows.len(), count, "{filter:?}: {rows:?}");
+        assert!(rows.is_sorted_by(|a, b| a.processed_at >= b.processed_at), "{rows:?}");
+    }
+}
+
+/// Queued, until it is applied or a dead letter again.
+pub async fn says_what_became_of_redriven_events<B: OperationsBackend>(backend: &B) {
+    for event in ["evt_1", "evt_2"] {
+        park(backend, event, "no role").await;
+    }
+    for event in ["evt_1", "evt_2"] {
+        assert!(backend.queue().redrive(&event_id(event)).await.unwrap());
+    }
+    let delivery = receive(backend).await;
+    let failing = delivery.message.event.clone();
+    let applied = if failing == event_id("evt_1") { "evt_2" } else { "evt_1" };
+    let events = [failing, event_id(applied), event_id("evt_3")];
+    let fates = async || backend.operations().fates(&events).await.unwrap();
+    assert_eq!(fates().await, [Fate::Queued, Fate::Queued, Fate::Queued]);
+    backend.queue().park(&delivery, Failure::new(Code::PlanUnmapped, &"again")).await.unwrap();
+    apply(backend, &subscription(applied, "cus_2", Some("ada"), Status::Active, AT)).await;
+    assert_eq!(fates().await, [Fate::Failed, Fate::Applied, Fate::Queued]);
+}
+
+/// Who, and why, until it goes on; each of both as an act in the ledger.
+pub async fn remembers_who_paused_it<B: OperationsBackend>(backend: &B) {
     let operations = backend.operations();
     assert_eq!(operations.paused().await.unwrap(), None);
-    let entry = |kind| act(kind, "worker", backend.now());
-    operations.set_paused(true, entry(SystemEvent::Paused)).await.unwrap();
-    assert_eq!(operations.paused().await.unwrap().unwrap().act.actor(), "eve");
-    let mut received = Box::pin(receive(backend));
-    tokio::select! {
-        biased;
-        _ = &mut received => panic!("delivered while paused"),
-        sent = backend.queue().enqueue(message("evt_1", "cus_1", backend.now())) => drop(sent),
+    let paused = act(SystemEvent::Paused, "worker", backend.now());
+    for entry in [&paused, &act(SystemEvent::Paused, "worker", backend.now().plus_secs(1))] {
+        operations.set_paused(true, entry.clone()).await.unwrap();
+        let note = operations.paused().await.unwrap().unwrap();
+        assert_eq!((note.act.actor(), note.at), ("eve", entry.processed_at));
     }
-    // A read that comes after the enqueue is served after it.
-    assert_eq!(backend.queue().depth().await.unwrap().queued, 1);
-    tokio::select! {
-        biased;
-        _ = &mut received => panic!("delivered while paused"),
-        () = std::future::ready(()) => {}
+    assert_eq!(backend.store().ledger(&paused.event).await.unwrap(), Some(paused));
+    for secs in [2, 3] {
+        let resumed = act(SystemEvent::Resumed, "worker", backend.now().plus_secs(secs));
+        operations.set_paused(false, resumed).await.unwrap();
+        assert_eq!(operations.paused().await.unwrap(), None);
     }
-    operations.set_paused(false, entry(SystemEvent::Resumed)).await.unwrap();
-    assert_eq!(operations.paused().await.unwrap(), None);
-    assert_eq!(received.await.message.event.as_str(), "evt_1");
 }

@@ -68,3 +68,4 @@ impl OperationsBackend for Embedded {
 
 contract_tests!(embedded, Embedded);
 contract_tests!(embedded_for_operators, operations of Embedded);
+contract_tests!(embedded_paused, pause of Embedded);

@@ -7,10 +7,12 @@ use axum::{
 };
 use serde::Serialize;
 use tierlift_core::{codes::Code, wire::problem};
-use tierlift_operations::Error;
+
+use crate::Error;
 
 /// Why a request was refused.
-pub(super) struct Refusal(Code, String);
+#[derive(Debug)]
+pub struct Refusal(Code, String);
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
@@ -20,12 +22,12 @@ impl From<Error> for Refusal {
 
 impl Refusal {
     /// A body, a path or a query that is not what the route expects.
-    pub(super) fn invalid(error: impl std::fmt::Display) -> Self {
+    pub fn invalid(error: impl std::fmt::Display) -> Self {
         Self(Code::BodyInvalid, error.to_string())
     }
 
     /// Something on this machine that failed.
-    pub(super) fn failed(error: impl std::fmt::Display) -> Self {
+    pub fn failed(error: impl std::fmt::Display) -> Self {
         Self(Code::StoreUnavailable, error.to_string())
     }
 }
@@ -45,16 +47,16 @@ impl IntoResponse for Refusal {
 }
 
 /// The answer to a request, or its refusal.
-pub(super) type Answer<T> = Result<Json<T>, Refusal>;
+pub type Answer<T> = Result<Json<T>, Refusal>;
 
 /// What an act changed.
-#[derive(Serialize)]
-pub(super) struct Done {
+#[derive(Debug, Serialize)]
+pub struct Done {
     /// The number of accounts whose role or standing changed.
-    pub(super) changed: usize,
+    pub changed: usize,
 }
 
 impl Done {
     /// An act that changes no account.
-    pub(super) const NOTHING: Json<Self> = Json(Self { changed: 0 });
+    pub const NOTHING: Json<Self> = Json(Self { changed: 0 });
 }
