@@ -117,9 +117,9 @@ impl Queue {
             return Ok(());
         };
         let ports::DeadLetter { message, failure } = &latest.content;
-        let recorded =
-            self.failures.record_redriven(&message.event, &failure.all(), self.clock.now());
-        recorded.await.map_err(QueueError::Unavailable)?;
+        let (known, now) = (failure.all(), self.clock.now());
+        let recorded = self.failures.record_redriven(&message.event, &known, now).await;
+        recorded.map_err(QueueError::Unavailable)?;
         self.send_redriven(latest).await?;
         self.delete_dead_letters(dead_letters).await
     }

@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
     types::{AttributeValue, KeysAndAttributes},
 };
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tierlift_core::{
@@ -62,6 +62,10 @@ pub(super) struct DeliveryHistory {
     last_at: Timestamp,
     last_error: String,
     pub(super) earlier: Vec<FailedAttempt>,
+    #[cfg_attr(
+        not(feature = "operations"),
+        expect(dead_code, reason = "only operators look at it")
+    )]
     parked: Option<String>,
 }
 
@@ -129,7 +133,8 @@ impl Failures {
         ids: &[&str],
     ) -> Result<HashMap<String, DeliveryHistory>, Error> {
         let batches = ids.chunks(BATCH_GET_KEYS_MAX).map(|ids| self.read(ids));
-        Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+        let batches = futures_util::future::try_join_all(batches);
+        Ok(batches.await?.into_iter().flatten().collect())
     }
 
     /// Records that an event's message was parked, and what failed before if that is more than was known.
