@@ -31,6 +31,7 @@ mod transaction;
 
 mod handle;
 
+mod awaited;
 mod backup;
 mod change_log;
 mod check;
