@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tierlift_core::{
     limits::{CONFIRM_INTERVAL_SECS, CONFIRMS_PER_USER_MAX},
     policy::Policy,
+    ports::DeadLetters as _,
 };
 use tierlift_stripe::{Client, Key, Settings};
 use tierlift_testkit::{
