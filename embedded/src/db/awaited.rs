@@ -6,13 +6,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tierlift_core::{
-    id::EventId,
-    ports::{DeadLetters as _, Processed, QueueError, Store as _, StoreError},
-};
-use tokio::sync::Notify;
-
-use super::handle::Db;
+use tierlift_core::id::EventId;
+use tokio::sync::{Notify, futures::Notified};
 
 /// The events that somebody waits for.
 #[derive(Debug, Default)]
@@ -26,7 +21,7 @@ impl Awaited {
         }
     }
 
-    fn wait(&self, event: &EventId) -> Waiter<'_> {
+    pub(super) fn wait(&self, event: &EventId) -> Waiter<'_> {
         let notify = Arc::clone(self.lock().entry(event.clone()).or_default());
         Waiter { awaited: self, event: event.clone(), notify }
     }
@@ -37,10 +32,17 @@ impl Awaited {
 }
 
 /// One who waits. The last one for an event takes it off the list.
-struct Waiter<'a> {
+pub(super) struct Waiter<'a> {
     awaited: &'a Awaited,
     event: EventId,
     notify: Arc<Notify>,
+}
+
+impl Waiter<'_> {
+    /// Completes with the next wake.
+    pub(super) fn woken(&self) -> Notified<'_> {
+        self.notify.notified()
+    }
 }
 
 impl Drop for Waiter<'_> {
@@ -50,30 +52,6 @@ impl Drop for Waiter<'_> {
         // The list's and this one's.
         if Arc::strong_count(entry.get()) <= 2 {
             entry.remove();
-        }
-    }
-}
-
-impl Processed for Db {
-    async fn processed(&self, event: &EventId) -> Result<(), StoreError> {
-        let waiter = self.awaited().wait(event);
-        let mut notified = std::pin::pin!(waiter.notify.notified());
-        // From now on no wake is missed.
-        notified.as_mut().enable();
-        if self.ledger(event).await?.is_some() || self.is_dead(event).await? {
-            return Ok(());
-        }
-        notified.await;
-        Ok(())
-    }
-}
-
-impl Db {
-    async fn is_dead(&self, event: &EventId) -> Result<bool, StoreError> {
-        match self.get(event).await {
-            Ok(dead_letter) => Ok(dead_letter.is_some()),
-            Err(QueueError::Unavailable(error)) => Err(StoreError::Unavailable(error)),
-            Err(QueueError::Full) => Ok(false),
         }
     }
 }
