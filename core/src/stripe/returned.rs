@@ -96,7 +96,7 @@ mod tests {
         vec!["user_id".to_owned(), "userId".to_owned()]
     }
 
-    fn session(changes: Value) -> String {
+    fn session(changes: &Value) -> String {
         let mut session = json!({ "id": "cs_1", "object": "checkout.session", "status": "complete",
             "payment_status": "paid", "customer": "cus_1", "subscription": "sub_1" });
         session.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_session_names_users_itself_and_by_what_it_expands() {
-        let text = session(json!({
+        let text = session(&json!({
             "client_reference_id": "ada", "metadata": { "userId": "bob" },
             "subscription": { "id": "sub_1", "object": "subscription", "metadata": { "user_id": "eve" } },
             "customer": { "id": "cus_1", "object": "customer", "metadata": { "user_id": "zoe" } },
@@ -126,7 +126,7 @@ mod tests {
             json!({ "client_reference_id": "" }),
             json!({ "client_reference_id": "a\u{7}b", "metadata": { "user_id": 7 } }),
         ] {
-            let text = session(changes.clone());
+            let text = session(&changes);
             let returned = Returned::read(&text, &keys()).unwrap();
             assert_eq!(returned.users, BTreeSet::new(), "{changes}");
             assert_eq!(returned.objects, [text.as_str()], "{changes}");
@@ -143,7 +143,7 @@ mod tests {
             ("expired", "unpaid", false),
             ("open", "paid", false),
         ] {
-            let text = session(json!({ "status": status, "payment_status": payment }));
+            let text = session(&json!({ "status": status, "payment_status": payment }));
             let returned = Returned::read(&text, &keys()).unwrap();
             assert_eq!(returned.is_paid, is_paid, "{status}, {payment}");
         }
@@ -156,7 +156,7 @@ mod tests {
             (json!({ "customer": { "id": "cus_2" } }), Some("cus_2")),
             (json!({ "customer": null }), None),
         ] {
-            let text = session(changes);
+            let text = session(&changes);
             let returned = Returned::read(&text, &keys()).unwrap();
             assert_eq!(returned.customer, customer.map(|id| CustomerId::new(id).unwrap()));
         }
