@@ -165,7 +165,7 @@ async fn confirm_checkout<S: Store, C: Confirm>(
     let checkout = parse(&body?)?;
     confirm.confirm(&user, &checkout).await?;
     // The token was fresh when it was sent, and may be stale by what it has just confirmed.
-    let session = access.session_for(&user).await.map_err(crate::Error::from)?;
+    let session = access.session_for(&user).await?;
     Ok(uncached(session))
 }
 
