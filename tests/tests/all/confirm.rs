@@ -35,7 +35,7 @@ struct Asking {
 
 impl Asking {
     async fn open() -> Self {
-        Self::with_wait(Duration::from_secs(60)).await
+        Self::with_wait(Duration::from_mins(1)).await
     }
 
     async fn with_wait(wait: Duration) -> Self {
