@@ -35,6 +35,7 @@ mod backup;
 mod change_log;
 mod check;
 mod dead_letters;
+mod import;
 mod operations;
 mod queue;
 mod scan;
