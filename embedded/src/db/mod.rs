@@ -19,6 +19,7 @@ mod message_rows;
 mod pause_row;
 mod rows;
 
+mod awaited;
 mod cache;
 mod index;
 mod tables;
@@ -37,6 +38,7 @@ mod check;
 mod dead_letters;
 mod import;
 mod operations;
+mod processed;
 mod queue;
 mod scan;
 mod store;
