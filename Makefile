@@ -209,9 +209,10 @@ fmt: $(CLIENT_READY) ## Format everything.
 
 bench: demo ## Measure tierlift beside a stock peer and print the tables.
 	cargo build --release --package tierlift-cli --bin tierlift
-	cargo build --release --package tierlift-bench --bin tierlift-bench
+	cargo build --release --package tierlift-bench --bin tierlift-bench --bin tierlift-bench-redrive
 	cd bench/server/peer && npm ci --no-audit --no-fund --loglevel=error
 	$(TARGET)/release/tierlift-bench
+	$(TARGET)/release/tierlift-bench-redrive
 	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
 	$(MAKE) bench-lambda
 

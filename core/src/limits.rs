@@ -154,12 +154,14 @@ pub const DECISION_LOADS_MAX: u32 = 16;
 pub const VISIBILITY_TIMEOUT_SECS: i64 = 60;
 /// Length of the error message in a failure record, in bytes.
 pub const ERROR_TEXT_BYTES_MAX: usize = 512;
-/// Dead letters that an operator's request reads at once, lists, or redrives in one step.
+/// Dead letters that an operator's request reads at once, or lists.
 pub const DEAD_LETTERS_PAGE_MAX: usize = 200;
 /// Customers, and users, that are counted in a group of dead letters.
 pub const GROUP_MEMBERS_MAX: usize = 10_000;
 /// Rows of the ledger that one request of an operator lists.
 pub const LEDGER_PAGE_MAX: usize = 500;
+/// Dead letters that one step redrives.
+pub const REDRIVE_STEP_MAX: usize = 1_000;
 /// Time that one step of a redrive waits for the worker, in seconds.
 pub const REDRIVE_WAIT_SECS: u64 = 10;
 /// Time between two looks at what became of redriven messages, in milliseconds.
