@@ -32,7 +32,7 @@ use crate::{
     fetcher,
     http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
-    operations::{self, Operator},
+    operations::{self, Operator, OperatorsListener},
     policy_change::{self, Reload},
     reconciler,
     settings::{Settings, Timeouts},
@@ -86,6 +86,8 @@ pub struct Server {
     db: Db,
     /// The operators' socket, until it is served.
     operators: Option<operations::Socket>,
+    /// Their listener, until it is served.
+    operators_listener: Option<OperatorsListener>,
     access: Arc<Access<Db>>,
     sockets: Registry,
     reload: Reload,
@@ -138,6 +140,7 @@ impl Server {
         Ok(Self {
             db,
             operators,
+            operators_listener: None,
             access,
             sockets: Registry::default(),
             reload,
@@ -195,6 +198,12 @@ impl Server {
     #[must_use]
     pub fn with_hosts(self, names: Vec<String>) -> Self {
         Self { hosts: Hosts::only(names), ..self }
+    }
+
+    /// Lets operators in with a token, on a listener of their own.
+    #[must_use]
+    pub fn with_operators_listener(self, listener: OperatorsListener) -> Self {
+        Self { operators_listener: Some(listener), ..self }
     }
 
     /// Reconciles with what Stripe lists: at once if that was never done, and then once a day.
@@ -309,10 +318,13 @@ impl Server {
         ));
         let operator = Operator::of_server(
             self.db.clone(),
-            self.access.policy.clone(),
+            &self.reload,
             self.access.clock.clone(),
             sockets.clone(),
         );
+        if let Some(listener) = self.operators_listener.take() {
+            tasks.spawn(listener.serve(operator.clone(), self.timeouts, stopping.clone()));
+        }
         if let Some(socket) = self.operators.take() {
             tasks.spawn(operations::serve(socket, operator.router(), stopping.clone()));
         }

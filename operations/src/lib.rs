@@ -15,6 +15,7 @@ mod redrive;
 pub mod routes;
 mod status;
 mod stories;
+mod transfer;
 
 pub use acts::{Grant, Link, Signed};
 pub use dead_letters::{Listed, Shown, ShownDiscarded};
@@ -25,6 +26,7 @@ pub use readable::readable;
 pub use redrive::{RedriveStep, Redriven};
 pub use status::Status;
 pub use stories::{CustomerStory, EventStory, Row, Rows};
+pub use transfer::{Body, Line, Lines, Replay, Taken};
 
 use tierlift_core::{
     policy::Policy,

@@ -12,15 +12,18 @@ use tierlift_core::{
     explain::Prediction,
     id::EventId,
     ledger::SystemEvent,
-    limits::{DEAD_LETTERS_PAGE_MAX, REDRIVE_POLL_MS_MAX, REDRIVE_POLL_MS_MIN, REDRIVE_WAIT_SECS},
-    ports::{DeadLetter, Fate},
+    limits::{
+        DEAD_LETTERS_PAGE_MAX, REDRIVE_POLL_MS_MAX, REDRIVE_POLL_MS_MIN, REDRIVE_STEP_MAX,
+        REDRIVE_WAIT_SECS,
+    },
+    ports::{DeadLetter, Fate, Group, Message},
 };
 use tokio::time::Instant;
 
 use crate::{Backend, Desk, Error, Filter, Signed};
 
 /// Groups whose dead letters are redriven at once.
-const AT_ONCE_MAX: usize = 25;
+const AT_ONCE_MAX: usize = 100;
 
 /// One step of a redrive.
 #[derive(Clone, Debug, Deserialize)]
@@ -88,39 +91,65 @@ impl<B: Backend> Desk<B> {
             self.backend.commit(commit.ok_or_else(|| Error::Invalid(subject))?).await?;
         }
         let Some(until) = until else { return Ok(Redriven::default()) };
-        let (mut found, next) = self.matching(&step, &until).await?;
-        // A customer's events in the order of their arrival.
+        if step.dry_run {
+            self.predict_step(&step, until).await
+        } else {
+            self.act(&step, until).await
+        }
+    }
+
+    /// What would become of the next dead letters.
+    async fn predict_step(&self, step: &RedriveStep, until: String) -> Result<Redriven, Error> {
+        let max = step.max.clamp(1, DEAD_LETTERS_PAGE_MAX);
+        let (mut found, next) = self.matching(step, &until, max, |one| one).await?;
         found.sort_by_key(|one| one.message.received_at);
         let mut done = Redriven { next, until: Some(until), ..Redriven::default() };
-        if step.dry_run {
-            for one in &found {
-                let redrive = self.predict(&one.message).await?;
-                let (event, explanation) = (one.message.event.clone(), redrive.sentences());
-                done.predicted.push(Predicted { event, redrive, explanation });
-            }
-            return Ok(done);
+        for one in &found {
+            let redrive = self.predict(&one.message).await?;
+            let (event, explanation) = (one.message.event.clone(), redrive.sentences());
+            done.predicted.push(Predicted { event, redrive, explanation });
         }
-        let waiting = self.redrive_all(&found).await?;
+        Ok(done)
+    }
+
+    /// Redrives the next dead letters. Only their ids are kept, so that many may go at once.
+    async fn act(&self, step: &RedriveStep, until: String) -> Result<Redriven, Error> {
+        let max = step.max.clamp(1, REDRIVE_STEP_MAX);
+        let id = |one: DeadLetter| {
+            let Message { received_at, group, event, .. } = one.message;
+            (received_at, group, event)
+        };
+        let (mut found, next) = self.matching(step, &until, max, id).await?;
+        // A customer's events in the order of their arrival.
+        found.sort_by_key(|(received_at, ..)| *received_at);
+        let mut done = Redriven { next, until: Some(until), ..Redriven::default() };
+        let mut groups: BTreeMap<Group, Vec<EventId>> = BTreeMap::new();
+        for (_, group, event) in found {
+            groups.entry(group).or_default().push(event);
+        }
+        let waiting = self.redrive_groups(groups.into_values().collect()).await?;
         done.redriven = waiting.len();
         self.wait(waiting, &mut done).await?;
         Ok(done)
     }
 
-    /// The next dead letters that are meant, and where to go on.
-    async fn matching(
+    /// The next dead letters that are meant, as what is needed of them, and where to go on. Only a page of bodies is
+    /// in memory at a time.
+    async fn matching<T>(
         &self,
         step: &RedriveStep,
         until: &str,
-    ) -> Result<(Vec<DeadLetter>, Option<String>), Error> {
+        max: usize,
+        needed: impl Fn(DeadLetter) -> T,
+    ) -> Result<(Vec<T>, Option<String>), Error> {
         let (mut found, mut after) = (Vec::new(), step.after.clone());
-        let max = step.max.clamp(1, DEAD_LETTERS_PAGE_MAX);
         while found.len() < max {
             // Never more than may be taken, so that the place to go on is behind what was looked at.
-            let at_most = max - found.len();
+            let at_most = (max - found.len()).min(DEAD_LETTERS_PAGE_MAX);
             let page = self.backend.dead_letters(after.as_deref(), Some(until), at_most).await?;
             for one in page.items {
                 if self.admits(&step.filter, &one).await? {
-                    found.push(one);
+                    found.push(needed(one));
                 }
             }
             after = page.next;
@@ -132,12 +161,7 @@ impl<B: Backend> Desk<B> {
     }
 
     /// Redrives dead letters, those of one group one after another. Returns the events that were.
-    async fn redrive_all(&self, found: &[DeadLetter]) -> Result<Vec<EventId>, Error> {
-        let mut groups: BTreeMap<_, Vec<&EventId>> = BTreeMap::new();
-        for one in found {
-            groups.entry(&one.message.group).or_default().push(&one.message.event);
-        }
-        let groups: Vec<_> = groups.into_values().collect();
+    async fn redrive_groups(&self, groups: Vec<Vec<EventId>>) -> Result<Vec<EventId>, Error> {
         let mut redriven = Vec::new();
         for some in groups.chunks(AT_ONCE_MAX) {
             for group in join_all(some.iter().map(|events| self.redrive_group(events))).await {
@@ -147,11 +171,11 @@ impl<B: Backend> Desk<B> {
         Ok(redriven)
     }
 
-    async fn redrive_group(&self, events: &[&EventId]) -> Result<Vec<EventId>, Error> {
+    async fn redrive_group(&self, events: &[EventId]) -> Result<Vec<EventId>, Error> {
         let mut redriven = Vec::new();
         for event in events {
             if self.backend.redrive(event).await? {
-                redriven.push((*event).clone());
+                redriven.push(event.clone());
             }
         }
         Ok(redriven)

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde_json::json;
-use tierlift_core::codes::Code;
 
 use crate::{
-    error::{Error, Problem},
+    error::Error,
     operator::{Door, Reach, print, text},
 };
 
@@ -21,10 +20,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
-    if args.reach.aws {
-        let message = "on AWS the table has backups of its own: point-in-time recovery";
-        return Err(Problem::new(Code::UsageInvalid, message).into());
-    }
     // The server may have been started in another folder.
     let file = std::path::absolute(&args.file).context("the file has no absolute name")?;
     let answer = Door::open(&args.reach)?.post("/backup", &json!({"file": file}))?;

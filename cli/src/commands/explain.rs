@@ -34,7 +34,11 @@ fn lines(it: &Value) -> Vec<String> {
         value("revocationId")
     ));
     if !it["manualRole"].is_null() {
-        lines.push(format!("granted by hand: {}", value("manualRole")));
+        let until = match &it["manualUntil"] {
+            Value::Null => String::new(),
+            until => format!(" until {}", text(until)),
+        };
+        lines.push(format!("granted by hand: {}{until}", value("manualRole")));
     }
     if !it["next"].is_null() {
         let (at, role) = (text(&it["next"]["at"]), text(&it["next"]["role"]));

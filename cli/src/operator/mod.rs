@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     commands::{data_code, policy_of},
-    error::Error,
+    error::{Error, Problem},
 };
 
 use helper::Helper;
@@ -61,10 +61,10 @@ impl Door {
                 anyhow!("{} does not exist; name the data file with --data", data.display());
             return Err(Error::failed(Code::DataUnusable, error));
         }
-        let policy = policy_of(reach.config.as_deref())?;
+        let (policy, accounts) = policy_of(reach.config.as_deref())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = Box::new(runtime.context("cannot start the runtime")?);
-        let operator = open(&runtime, data, policy).map_err(|error| {
+        let operator = open(&runtime, data, policy, accounts).map_err(|error| {
             let code = data_code(&error);
             Error::failed(code, error)
         })?;
@@ -105,15 +105,24 @@ impl Door {
         if status.is_success() {
             return Ok(value);
         }
+        if matches!(self, Self::Aws(_)) && value["code"] == Code::RouteNotFound.as_str() {
+            let message = "this command is not there with --aws: it is about the data file";
+            return Err(Problem::new(Code::UsageInvalid, message).into());
+        }
         let code = value["code"].as_str().and_then(Code::parse).unwrap_or(Code::CommandFailed);
         let detail = value["detail"].as_str().unwrap_or("the request was refused").to_owned();
         Err(Error::failed(code, anyhow!(detail)))
     }
 }
 
-fn open(runtime: &Runtime, data: &Path, policy: Policy) -> Result<Operator, db::OpenError> {
+fn open(
+    runtime: &Runtime,
+    data: &Path,
+    policy: Policy,
+    connected_accounts: Vec<String>,
+) -> Result<Operator, db::OpenError> {
     let _entered = runtime.enter();
-    Operator::open(data, policy, system_clock())
+    Operator::open(data, policy, connected_accounts, system_clock())
 }
 
 /// Whether nobody listens there.

@@ -1,33 +1,33 @@
 //! The operators' door: what [`tierlift_operations`] can do, as routes under `/operations/`. They are served on
-//! a Unix socket beside the data file, which is its owner's alone, and never on the public listener. A command
-//! that finds no server opens the file and asks the same routes itself.
+//! a Unix socket beside the data file, which is its owner's alone, on a listener of their own with a token, and never
+//! on the public listener. A command that finds no server opens the file and asks the same routes itself.
 
+mod caller;
+mod history;
+mod listener;
+mod owner;
 mod socket;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use axum::{
-    Json, Router,
-    extract::State,
+    Router,
     http::{Method, StatusCode},
-    routing::post,
 };
-use serde::{Deserialize, Serialize};
-use tierlift_core::{change::Change, policy::Policy, shared::Shared, time::Clock, wire::problem};
+use tierlift_core::{change::Change, policy::Policy, shared::Shared, time::Clock};
 use tierlift_notifier::notify;
 use tierlift_operations::{
     Desk,
-    routes::{self, Answer, Body, Door, Refusal},
+    routes::{self, Door},
 };
 
 use crate::{
     db::{Db, OpenError},
+    policy_change::Reload,
     sockets::Registry,
 };
 
+pub use listener::OperatorsListener;
 pub use socket::socket_path;
 pub(crate) use socket::{Socket, serve};
 
@@ -35,6 +35,7 @@ pub(crate) use socket::{Socket, serve};
 #[derive(Clone)]
 pub struct Operator {
     desk: Desk<Db>,
+    connected_accounts: Shared<Vec<String>>,
     sockets: Registry,
 }
 
@@ -46,28 +47,31 @@ impl std::fmt::Debug for Operator {
 
 impl Operator {
     /// Opens a data file that no server has open. What is redriven is applied when a server starts.
-    pub fn open(data: &Path, policy: Policy, clock: Clock) -> Result<Self, OpenError> {
+    pub fn open(
+        data: &Path,
+        policy: Policy,
+        connected_accounts: Vec<String>,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
         let backend = Db::open(data, clock.clone())?;
         let desk = Desk { backend, policy: policy.into(), clock, has_worker: false };
-        Ok(Self { desk, sockets: Registry::default() })
+        let connected_accounts = connected_accounts.into();
+        Ok(Self { desk, connected_accounts, sockets: Registry::default() })
     }
 
     /// The door of a running server.
-    pub(crate) const fn of_server(
-        backend: Db,
-        policy: Shared<Policy>,
-        clock: Clock,
-        sockets: Registry,
-    ) -> Self {
-        Self { desk: Desk { backend, policy, clock, has_worker: true }, sockets }
+    pub(crate) fn of_server(backend: Db, reload: &Reload, clock: Clock, sockets: Registry) -> Self {
+        let connected_accounts = reload.connected_accounts.clone();
+        let policy = reload.policy.clone();
+        let desk = Desk { backend, policy, clock, has_worker: true };
+        Self { desk, connected_accounts, sockets }
     }
 
     /// All routes, for the owner of the data file.
     pub(crate) fn router(self) -> Router {
         let operator = Arc::new(self);
-        let backup = Router::new().route("/operations/backup", post(backup));
-        let routes = routes::router(Arc::clone(&operator)).merge(backup.with_state(operator));
-        routes::with_refusals(routes)
+        let own = owner::router(Arc::clone(&operator));
+        routes::with_refusals(routes::router(operator).merge(own))
     }
 
     /// Answers one request, as the socket would: the status and the body.
@@ -88,22 +92,4 @@ impl Door for Operator {
             notify(&self.sockets, change, None, &self.desk.clock).await;
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Backup {
-    file: PathBuf,
-}
-
-/// The backup that was made.
-#[derive(Serialize)]
-struct BackedUp {
-    file: PathBuf,
-    bytes: u64,
-}
-
-/// Copies the data file as it is at this moment, while it is in use, and checks the copy.
-async fn backup(State(operator): State<Arc<Operator>>, Body(it): Body<Backup>) -> Answer<BackedUp> {
-    let bytes = operator.desk.backend.back_up(&it.file).await.map_err(Refusal::failed)?;
-    Ok(Json(BackedUp { file: it.file, bytes }))
 }

@@ -1,23 +1,23 @@
 //! The routes of operators, each a call of the library: JSON in and out, for every backend and every door.
 
 mod answer;
+mod request;
 
 use std::{future::Future, sync::Arc};
 
 use axum::{
     Json, Router,
     body::{Body as HttpBody, to_bytes},
-    extract::{DefaultBodyLimit, FromRequest, Path, Query, State, rejection::JsonRejection},
+    extract::{DefaultBodyLimit, Path, Query, State},
     http::{Method, Request, StatusCode, header::CONTENT_TYPE},
     routing::{get, post},
 };
 use serde::Deserialize;
 use tierlift_core::{
     change::Change,
-    codes::Code,
     explain::RoleExplanation,
     id::{CustomerId, EventId, UserId},
-    limits::{DEAD_LETTERS_PAGE_MAX, OPERATIONS_ANSWER_BYTES_MAX, REQUEST_BODY_BYTES_MAX},
+    limits::{OPERATIONS_ANSWER_BYTES_MAX, REQUEST_BODY_BYTES_MAX},
     ports::LedgerFilter,
     time::Timestamp,
     wire::problem,
@@ -25,11 +25,12 @@ use tierlift_core::{
 use tower::ServiceExt as _;
 
 use crate::{
-    Backend, CustomerStory, Desk, EventStory, Filter, Grant, GroupBy, Groups, Link, Listed,
-    RedriveStep, Redriven, Rows, Shown, ShownDiscarded, Signed, Status,
+    Backend, CustomerStory, Desk, EventStory, Grant, Groups, Link, Listed, RedriveStep, Redriven,
+    Rows, Shown, ShownDiscarded, Signed, Status,
 };
 
 pub use answer::{Answer, Done, Refusal};
+pub use request::{Actor, Body, ListQuery};
 
 /// What the routes need of the process that serves them.
 pub trait Door: Send + Sync + 'static {
@@ -61,24 +62,14 @@ pub async fn answer(
 
 type At<D> = State<Arc<D>>;
 
-/// A JSON body, whose rejection is a problem document.
-#[derive(Debug, FromRequest)]
-#[from_request(via(Json), rejection(Refusal))]
-pub struct Body<T>(pub T);
-
-impl From<JsonRejection> for Refusal {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::invalid(rejection.body_text())
-    }
-}
-
-/// All routes, under `/operations/`.
+/// All routes for everybody who may come in, under `/operations/`.
 pub fn router<D: Door>(door: Arc<D>) -> Router {
     let routes = Router::new()
         .route("/status", get(status::<D>))
         .route("/dead-letters", get(list::<D>))
         .route("/dead-letters/groups", get(groups::<D>))
         .route("/dead-letters/discarded", get(discarded::<D>))
+        .route("/dead-letters/predictions", get(predictions::<D>))
         .route("/dead-letters/event/{event}", get(show::<D>))
         .route("/dead-letters/redrive", post(redrive::<D>))
         .route("/dead-letters/discard", post(discard::<D>))
@@ -102,27 +93,6 @@ pub fn with_refusals(router: Router) -> Router {
     router
         .fallback(async || problem::route_not_found())
         .method_not_allowed_fallback(async || problem::method_not_allowed())
-}
-
-/// Which dead letters to list, as a query.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-struct ListQuery {
-    cause: Option<Code>,
-    r#type: Option<String>,
-    customer: Option<CustomerId>,
-    user: Option<UserId>,
-    since_secs: Option<i64>,
-    by: GroupBy,
-    max: Option<usize>,
-}
-
-impl ListQuery {
-    fn split(self) -> (Filter, GroupBy, usize) {
-        let Self { cause, r#type: kind, customer, user, since_secs, by, max } = self;
-        let filter = Filter { events: Vec::new(), cause, kind, customer, user, since_secs };
-        (filter, by, max.unwrap_or(DEAD_LETTERS_PAGE_MAX).min(DEAD_LETTERS_PAGE_MAX))
-    }
 }
 
 /// Which rows of the ledger to list, as a query.
@@ -190,6 +160,18 @@ async fn discarded<D: Door>(State(door): At<D>) -> Answer<Vec<ShownDiscarded>> {
 async fn show<D: Door>(State(door): At<D>, Path(event): Path<String>) -> Answer<Shown> {
     let event = EventId::new(&event).map_err(Refusal::invalid)?;
     Ok(Json(door.desk().show(&event).await?))
+}
+
+/// One step of a dry run. It is no act.
+async fn predictions<D: Door>(
+    State(door): At<D>,
+    Query(query): Query<ListQuery>,
+) -> Answer<Redriven> {
+    let (after, until) = (query.after.clone(), query.until.clone());
+    let (filter, _, max) = query.split();
+    let signed = Signed::default();
+    let step = RedriveStep { filter, after, until, max, dry_run: true, signed };
+    Ok(Json(door.desk().redrive_step(step).await?))
 }
 
 async fn redrive<D: Door>(State(door): At<D>, Body(step): Body<RedriveStep>) -> Answer<Redriven> {
