@@ -218,9 +218,10 @@ impl Server {
     /// Asks Stripe about the customers about whom the events leave something open, and for the objects that
     /// thin events name.
     #[must_use]
-    pub fn with_fetcher(mut self, stripe: impl Stripe + Clone + 'static) -> Self {
+    pub fn with_fetcher(mut self, stripe: impl Stripe + 'static) -> Self {
+        let stripe = Arc::new(stripe);
         let (db, clock) = (self.db.clone(), self.access.clock.clone());
-        self.asking.push(Box::pin(fetcher::run(stripe.clone(), db, clock)));
+        self.asking.push(Box::pin(fetcher::run(Arc::clone(&stripe), db, clock)));
         let (sender, ready) = thin::channel();
         self.asking.push(Box::pin(thin::run(stripe, self.consumer(), ready)));
         self.thin = Some(sender);
