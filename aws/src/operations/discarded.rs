@@ -13,7 +13,10 @@ use tierlift_core::{
 };
 
 use super::{Deployment, of_queue};
-use crate::store::{Item, Listed, PK, TTL, Write, check_item, new_item, number, text};
+use crate::{
+    queue::HeldEvent,
+    store::{Item, Listed, PK, TTL, Write, check_item, new_item, number, text},
+};
 
 /// What the keys of discarded dead letters begin with.
 const PREFIX: &str = "DISCARDED#";
@@ -99,17 +102,28 @@ impl Deployment {
         event: &EventId,
         entry: LedgerEntry,
     ) -> Result<bool, StoreError> {
-        let held = self.seen.lock().await.take(&self.queue, event).await.map_err(of_queue)?;
-        let Some(held) = held else { return Ok(false) };
-        let Some(latest) = held.latest().cloned() else { return Ok(false) };
-        let row = Row::new(latest, act_of(&entry)?, entry.processed_at);
-        let written = async { self.store.act(&entry, Write::Put(row.to_item()?)).await };
-        if let Err(error) = written.await {
-            self.seen.lock().await.put(held);
-            return Err(error);
-        }
-        self.queue.delete_held(&held).await.map_err(of_queue)?;
-        Ok(true)
+        let mut seen = self.seen.lock().await;
+        let discarded = match seen.take(&self.queue, event).await {
+            Ok(None) => Ok(false),
+            Ok(Some(held)) => {
+                let discarded = self.discard_held(&held, &entry).await;
+                if discarded.is_err() {
+                    seen.put(held);
+                }
+                discarded.map(|()| true)
+            }
+            Err(error) => Err(of_queue(error)),
+        };
+        // It is one act, and not one of many: the others are not hidden any longer.
+        seen.let_go(&self.queue).await;
+        discarded
+    }
+
+    async fn discard_held(&self, held: &HeldEvent, entry: &LedgerEntry) -> Result<(), StoreError> {
+        let Some(latest) = held.latest().cloned() else { return Ok(()) };
+        let row = Row::new(latest, act_of(entry)?, entry.processed_at);
+        self.store.act(entry, Write::Put(row.to_item()?)).await?;
+        self.queue.delete_held(held).await.map_err(of_queue)
     }
 
     /// It is in the queue before it leaves the table.
