@@ -42,25 +42,30 @@ pub(super) async fn explain<A: Stripe, B: Store + DeadLetters>(
     if report.customers.is_empty() {
         return Ok(());
     }
-    let types = catalog::relevant().filter(|kind| !catalog::is_thin(kind));
-    let types = types.take(STRIPE_EVENT_TYPES_MAX).map(str::to_owned).collect();
-    let list = ListOf::Events { types, since_secs: None, undelivered: false };
+    let types = catalog::relevant().filter(|kind| !catalog::is_thin(kind)).map(str::to_owned);
+    let types: Vec<String> = types.collect();
     let (mut never_came, mut failed) = (BTreeSet::new(), BTreeSet::new());
-    let mut after: Option<String> = None;
-    for _ in 0..RECONCILE_EVENT_PAGES_MAX {
-        let page = patiently(|| stripe.list(&list, after.as_deref())).await?;
-        for answer in &page.items {
-            let Some((event, customer)) = read(answer) else { continue };
-            if !report.customers.contains(&customer) || backend.ledger(&event).await?.is_some() {
-                continue;
+    let mut pages = 0;
+    for types in types.chunks(STRIPE_EVENT_TYPES_MAX) {
+        let list = ListOf::Events { types: types.to_vec(), since_secs: None, undelivered: false };
+        let mut after: Option<String> = None;
+        while pages < RECONCILE_EVENT_PAGES_MAX {
+            pages += 1;
+            let page = patiently(|| stripe.list(&list, after.as_deref())).await?;
+            for answer in &page.items {
+                let Some((event, customer)) = read(answer) else { continue };
+                if !report.customers.contains(&customer) || backend.ledger(&event).await?.is_some()
+                {
+                    continue;
+                }
+                let is_dead = backend.get(&event).await.map_err(Error::Queue)?.is_some();
+                let found = if is_dead { &mut failed } else { &mut never_came };
+                found.insert(customer);
             }
-            let is_dead = backend.get(&event).await.map_err(Error::Queue)?.is_some();
-            let found = if is_dead { &mut failed } else { &mut never_came };
-            found.insert(customer);
-        }
-        after = page.next;
-        if after.is_none() {
-            break;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
         }
     }
     report.came_and_failed = u64::try_from(failed.len()).unwrap_or(u64::MAX);
