@@ -185,7 +185,7 @@ async fn what_is_always_asked_for_is_due_with_every_event_until_a_later_answer()
     let plans = vec![PlanConfig::new("price_pro", "paid")];
     let config = PolicyConfig { plans, fetch: Fetch::Always, ..PolicyConfig::default() };
     let mut shop = Shop::under(Policy::new(config).unwrap()).await;
-    let updated = |at| {
+    let updated = |at: i64| {
         let mut active = subscription("active");
         active["metadata"]["at"] = json!(at.to_string());
         json!({ "object": active })
