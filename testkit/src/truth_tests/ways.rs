@@ -13,6 +13,9 @@ use super::observed::{Arrival, is_the_only_witness};
 use super::*;
 use crate::world::Rng;
 
+/// Of so many histories one is learned in every way, which takes several times as long as in one.
+const EVERY: usize = 5;
+
 /// Rounds of asking about what is unclear: one settles everything, and shows that there is no second.
 const ROUNDS_MAX: usize = 2;
 
@@ -91,7 +94,7 @@ fn ask_when_needed(world: &World, outcome: &mut Outcome, rng: &mut Rng) {
 
 #[test]
 fn every_way_to_learn_a_history_leads_to_the_same_end() {
-    for seed in 0..worlds() {
+    for seed in (0..worlds()).step_by(EVERY) {
         let world = World::generate(seed);
         let oracle = Oracle::new(&world).reading(READINGS);
         let answer = oracle.answer();
