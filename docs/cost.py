@@ -39,6 +39,7 @@ PRICES = {
     "frame": Price(1.00, MILLION, "WebSocket messages of up to 32 KB, either way", f"{AWS}/api-gateway/pricing/"),
     "socket_minute": Price(0.25, MILLION, "minutes of an open WebSocket", f"{AWS}/api-gateway/pricing/"),
     "queue": Price(0.50, MILLION, "SQS FIFO requests of up to 64 KB", f"{AWS}/sqs/pricing/"),
+    "queue_standard": Price(0.40, MILLION, "SQS standard requests of up to 64 KB", f"{AWS}/sqs/pricing/"),
     "write": Price(0.625, MILLION, "DynamoDB write request units", f"{AWS}/dynamodb/pricing/on-demand/"),
     "read": Price(0.125, MILLION, "DynamoDB read request units", f"{AWS}/dynamodb/pricing/on-demand/"),
     "stored": Price(0.25, 1, "GB of a table for a month", f"{AWS}/dynamodb/pricing/on-demand/"),
@@ -53,6 +54,7 @@ PRICES = {
     "key": Price(1.00, 1, "KMS key for a month", f"{AWS}/kms/pricing/"),
     "key_use": Price(0.03, 10_000, "requests to KMS", f"{AWS}/kms/pricing/"),
     "schedule": Price(1.00, MILLION, "scheduled events", f"{AWS}/eventbridge/pricing/"),
+    "partner_event": Price(1.00, MILLION, "events of partners of up to 64 KB", f"{AWS}/eventbridge/pricing/"),
     "sent": Price(0.09, 1, "GB sent to the internet", f"{AWS}/ec2/pricing/on-demand/"),
     "machine": Price(0.0816, 1, "hour of an m7g.large (2 cores, 8 GB)", f"{AWS}/ec2/pricing/on-demand/"),
     "disk": Price(0.08, 1, "GB of gp3 disk for a month", f"{AWS}/ebs/pricing/"),
@@ -63,7 +65,8 @@ PRICES = {
 # durations are assumed: most of each is waiting for AWS, which no emulator can show.
 FUNCTIONS = {
     **{"ingest": (512, 15), "worker": (512, 30), "notifier-stream": (512, 25)},
-    **{"notifier-gateway": (256, 10), "session": (256, 10), "expiry": (256, 100)},
+    **{"notifier-gateway": (256, 10), "session": (256, 10), "expiry": (256, 100), "fetch": (256, 100)},
+    **{"ingest-eventbridge": (256, 15)},
 }
 
 # Bytes as the bench of the functions measures them, rounded up; a customer with a history.
@@ -244,6 +247,32 @@ MONTH = [
     Line("CloudWatch", "dashboard", 1, "dashboard", "infrastructure/template.yaml"),
 ]
 
+# With a key of Stripe's API, and nothing that is unclear. A reconciliation reads a page and compares 100 objects in
+# some seconds, and each object is a few reads.
+COMPARED_UNITS, COMPARED_MS = 3, 30
+ASKING = [
+    Line("EventBridge", "schedule of fetch", MINUTES, "schedule", "every minute; an upper bound, rules may be free"),
+    *invocations("fetch", MINUTES, "every minute"),
+    Line("DynamoDB", "queries of what is unclear", 16 * MINUTES * 0.5, "read", "16 shards"),
+    Line("DynamoDB", "GetItem of the reconciliation", MINUTES, "read", "strongly consistent"),
+    Line("Secrets Manager", "secret", 1, "secret", "the key; a parameter of SSM costs nothing"),
+    Line("Secrets Manager", "reads", KEY_CACHED, "secret_read", "every 5 minutes; one instance"),
+    Line("KMS", "requests", 3 * KEY_CACHED, "key_use", "queue, table and secret, each cached for 5 minutes"),
+    Line("CloudWatch", "metrics", 4, "metric", "requests by endpoint and status, fetches, what a reconciliation changed; 1 to 10"),
+    Line("CloudWatch", "alarms", 3, "alarm", "infrastructure/template.yaml"),
+]
+COMPARED = [
+    Line("Lambda", "fetch: time", FUNCTIONS["fetch"][0] / 1024 * COMPARED_MS / 1000, "lambda_gb_s", f"256 MB; {COMPARED_MS} ms, assumed"),
+    Line("DynamoDB", "BatchGetItem", COMPARED_UNITS, "read", "ledger, customer, account, strongly consistent"),
+]
+# What an event costs by EventBridge instead of the HTTP API and its ingest.
+PARTNER_EVENT = [
+    Line("EventBridge", "event of a partner", 1, "partner_event", "an upper bound: the page's example has the application pay that sends them"),
+    Line("SQS", "SendMessage, ReceiveMessage, DeleteMessage", 3, "queue_standard", "the queue of partner events; batches of one"),
+    *invocations("ingest-eventbridge", 1, "batches of one"),
+    Line("SQS", "SendMessage", queue_requests(WEBHOOK_BYTES), "queue", "one request of ingest-eventbridge"),
+]
+
 DISK_GB = 50
 MACHINE = [
     Line("EC2", "m7g.large", MONTH_HOURS, "machine", "two cores, as in the README's figures"),
@@ -350,6 +379,9 @@ TABLES = {
     "socket": lambda: bill(SOCKET_HOUR, "per hour", 1000 * MONTH_HOURS, "per 1,000 sockets and month"),
     "looked": lambda: bill(LOOKED_AT_HOUR, "per hour", 1000, "per 1,000 hours looked at"),
     "month": lambda: bill(MONTH, "per month", 1, "per month"),
+    "asking": lambda: bill(ASKING, "per month", 1, "per month"),
+    "compared": lambda: bill(COMPARED, "per object", MILLION, "per million objects"),
+    "partner": lambda: bill(PARTNER_EVENT, "per event", MILLION, "per million events"),
     "machine": lambda: bill(MACHINE, "per month", 1, "per month"),
     "examples": examples_table,
     "evens": evens_table,

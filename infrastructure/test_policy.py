@@ -13,9 +13,11 @@ README = HERE / "README.md"
 CODES = HERE.parent / "core/src/codes.rs"
 SESSION_ROUTES = [f"GET {path}" for path in ("/session", "/authorize", "/openapi.json", "/v1/users/{id}")]
 SESSION_ROUTES += [f"POST {path}" for path in ("/session/confirm", "/session/refresh", "/v1/users:batch", "/v1/tokens")]
-FUNCTIONS = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
+FUNCTIONS = ("Ingest", "IngestEventBridge", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry", "Fetch")
+# The functions that a stack has only with that parameter, and what belongs to them.
+OPTIONAL = {"IngestEventBridge": "HasEventSource", "Fetch": "HasStripeKey"}
 
-# The policy of the deployment, which four functions use.
+# The policy of the deployment, which five functions use.
 POLICY = {
     "ROLES",
     "PLANS",
@@ -33,19 +35,25 @@ POLICY = {
     "PURCHASE_DISPUTE",
     "PURCHASE_STACK",
 }
+STRIPE = {f"STRIPE_{name}" for name in ("API_BASE", "FETCH", "RECONCILE", "SHARE_PERCENT")}
 TOKENS = {"JWT_SECRET_ARN", "JWKS_URL", "ISSUER", "AUDIENCE", "SESSION_MAX_AGE_DAYS"}
 VARIABLES = {
     "Ingest": {"QUEUE_URL", "CONNECTED_ACCOUNTS"},
+    "IngestEventBridge": {"QUEUE_URL", "CONNECTED_ACCOUNTS"},
     "Worker": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | POLICY,
     "NotifierStream": {"TABLE", "CONNECTIONS_ENDPOINT"},
     "NotifierGateway": {"TABLE", "CONNECTIONS_ENDPOINT", "ALLOWED_ORIGINS"} | TOKENS | POLICY,
     "Session": {"TABLE", "SERVICE_TOKENS_ARN", "AUTHORIZE_COOKIE"} | TOKENS | POLICY,
     "Expiry": {"TABLE"} | POLICY,
+    "Fetch": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | STRIPE | POLICY,
 }
+# Variables that are not tierlift's own.
+FOREIGN_VARIABLES = {"Ingest": {"STRIPE_WEBHOOK_SECRET_ARN"}, "Fetch": {"STRIPE_API_KEY_ARN"}}
 
 # All actions that a function's role allows.
 ALLOWED_ACTIONS = {
     "Ingest": {"sqs:SendMessage"},
+    "IngestEventBridge": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"},
     "Worker": {
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",
@@ -84,14 +92,26 @@ ALLOWED_ACTIONS = {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
     },
+    "Fetch": {
+        "dynamodb:Query",
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "sqs:SendMessage",
+        "sqs:ReceiveMessage",
+        "sqs:ChangeMessageVisibility",
+    },
 }
-READS_SECRETS = {"Ingest", "NotifierGateway", "Session"}
+READS_SECRETS = {"Ingest", "NotifierGateway", "Session", "Fetch"}
+# The items of which a table has one each.
+RECORDS = {"POLICY", "RECONCILIATION"}
 
 # The resources with a wildcard, by policy and statement, each with its reason.
 WILDCARD_RESOURCES = {
     ("Key", "Account"): "the resource of a key policy is always its key",
     ("Key", "Logs"): "the same",
     ("Key", "Alarms"): "the same",
+    ("Key", "EventBridge"): "the same",
     ("NotifierStreamRole", "Streams"): "ListStreams takes no narrower resource and only lists names",
     ("NotifierStreamRole", "Push"): "connection ids are created when a socket opens",
     ("NotifierGatewayRole", "Push"): "the same",
@@ -149,7 +169,7 @@ class Permissions(Template):
             if items & {action.partition(":")[2] for action in listed(statement["Action"])}:
                 keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
                 for key in keys:
-                    self.assertTrue(key == "POLICY" or re.fullmatch(r"[A-Z]+#\*", key), (name, key))
+                    self.assertTrue(key in RECORDS or re.fullmatch(r"[A-Z]+#\*", key), (name, key))
 
     def test_only_expiry_reads_whole_tables(self):
         scanning = {name for name, it in self.statements() if "dynamodb:Scan" in listed(it["Action"])}
@@ -166,6 +186,7 @@ class Permissions(Template):
         expected = {
             ("NotifierGateway", gateway + "${WebSocketApi}/${StageName}/*"),
             ("Expiry", "ExpirySchedule.Arn"),
+            ("Fetch", "FetchSchedule.Arn"),
         }
         for route in self.of_type("AWS::ApiGatewayV2::Route").values():
             if route["Properties"]["ApiId"] == {"Ref": "HttpApi"}:
@@ -195,8 +216,7 @@ class Functions(Template):
     def test_the_environment_has_the_variables_that_the_functions_read(self):
         for function in FUNCTIONS:
             names = {f"TIERLIFT_{name}" for name in VARIABLES[function]} | {"AWS_ENDPOINT_URL"}
-            if function == "Ingest":
-                names.add("STRIPE_WEBHOOK_SECRET_ARN")
+            names |= FOREIGN_VARIABLES.get(function, set())
             self.assertEqual(set(self.properties(function)["Environment"]["Variables"]), names, function)
 
     def test_no_secret_is_in_an_environment(self):
@@ -220,6 +240,9 @@ class Functions(Template):
         batch = self.properties("WorkerEvents")["BatchSize"]
         received = self.properties("EventQueue")["RedrivePolicy"]["maxReceiveCount"]
         self.assertEqual((batch, received), (limit("SQS_BATCH_MAX"), limit("SQS_RECEIVES_MAX")))
+        partner = self.properties("PartnerEventQueue")
+        self.assertEqual(partner["RedrivePolicy"]["maxReceiveCount"], limit("SQS_RECEIVES_MAX"))
+        self.assertEqual(partner["VisibilityTimeout"], 6 * self.properties("IngestEventBridge")["Timeout"])
 
     def test_a_function_times_out_after_its_calls(self):
         for function in FUNCTIONS:
@@ -233,9 +256,37 @@ class Functions(Template):
             self.assertGreater(wait_ms, 1000 * self.properties(function)["Timeout"])
             self.assertLess(wait_ms, 29_000)
 
-    def test_expiry_times_out_before_its_next_run(self):
-        self.assertEqual(self.properties("ExpirySchedule")["ScheduleExpression"], "rate(1 minute)")
-        self.assertLess(self.properties("Expiry")["Timeout"], 60)
+    def test_what_runs_every_minute_times_out_before_its_next_run(self):
+        for function in ("Expiry", "Fetch"):
+            schedule = self.properties(f"{function}Schedule")
+            self.assertEqual(schedule["ScheduleExpression"], "rate(1 minute)")
+            self.assertLess(self.properties(function)["Timeout"], 60)
+            self.assertEqual(self.properties(f"{function}Once")["MaximumRetryAttempts"], 0)
+            self.assertEqual(schedule["Targets"][0]["RetryPolicy"]["MaximumRetryAttempts"], 0)
+
+    def test_without_a_key_or_an_event_source_there_is_nothing_of_their_functions(self):
+        conditions = {name: it.get("Condition") for name, it in self.resources.items()}
+        for function, condition in OPTIONAL.items():
+            for name in [name for name in conditions if name.startswith(function)]:
+                self.assertEqual(conditions[name], condition, name)
+        for name in [name for name in conditions if "Partner" in name]:
+            self.assertEqual(conditions[name], "HasEventSource", name)
+        self.assertEqual(conditions["DriftAlarm"], "HasStripeKey")
+
+    def test_only_the_rule_of_stripes_event_source_writes_partner_events(self):
+        (statement,) = self.properties("PartnerEventQueuePolicy")["PolicyDocument"]["Statement"]
+        self.assertEqual(statement["Principal"], {"Service": "events.amazonaws.com"})
+        rule = {"Fn::GetAtt": ["PartnerEventRule", "Arn"]}
+        self.assertEqual(statement["Condition"], {"ArnEquals": {"aws:SourceArn": rule}})
+        source = {"Ref": "StripeEventSource"}
+        self.assertEqual(self.properties("PartnerEventBus"), {"Name": source, "EventSourceName": source})
+        rule = self.properties("PartnerEventRule")
+        self.assertEqual(rule["EventBusName"], {"Ref": "PartnerEventBus"})
+        self.assertEqual(rule["EventPattern"], {"source": [{"prefix": "aws.partner/stripe.com"}]})
+        (target,) = rule["Targets"]
+        queues = [target["Arn"], target["DeadLetterConfig"]["Arn"]]
+        self.assertEqual([queue["Fn::GetAtt"][0] for queue in queues], ["PartnerEventQueue", "PartnerDeadLetterQueue"])
+        self.assertEqual(statement["Resource"], queues)
 
     def test_event_sources_report_single_failures_and_have_a_failure_destination(self):
         for name, source in self.of_type("AWS::Lambda::EventSourceMapping").items():
@@ -306,7 +357,7 @@ class Storage(Template):
         self.assertEqual(allowed["redrivePermission"], "byQueue")
         (source,) = allowed["sourceQueueArns"]
         self.assertTrue(source["Fn::Sub"].endswith(":" + self.properties("EventQueue")["QueueName"]["Fn::Sub"]))
-        for queue in ("EventQueue", "DeadLetterQueue", "NotifierFailureQueue"):
+        for queue in self.of_type("AWS::SQS::Queue"):
             self.assertEqual(self.properties(queue)["MessageRetentionPeriod"], 14 * 24 * 3600, queue)
 
     def test_logs_have_a_retention(self):
@@ -334,6 +385,9 @@ class Alarms(Template):
             ("ApproximateNumberOfMessagesVisible", queue("DeadLetterQueue")),
             ("ApproximateNumberOfMessagesVisible", queue("NotifierFailureQueue")),
             ("ApproximateAgeOfOldestMessage", queue("EventQueue")),
+            ("ApproximateNumberOfMessagesVisible", queue("PartnerDeadLetterQueue")),
+            ("ApproximateAgeOfOldestMessage", queue("PartnerEventQueue")),
+            ("tierlift_reconcile_fixed", dimension("function", {"Ref": "Fetch"})),
             ("tierlift_waiting_oldest_age_seconds", dimension("function", {"Ref": "Expiry"})),
             ("IteratorAge", dimension("FunctionName", {"Ref": "NotifierStream"})),
             *((f"Webhooks{what}", "[]") for what in ("Accepted", "Refused", "Failed")),
@@ -372,7 +426,7 @@ class Parameters(Template):
         defaults = {
             name: f"`{it['Default']}`" if it.get("Default", "") != "" else "needed" if "Default" not in it else "none"
             for name, it in self.template["Parameters"].items()
-            if name != "EmulatorEndpoint"
+            if name not in ("EmulatorEndpoint", "StripeApiBase")
         }
         self.assertEqual(dict(rows), defaults)
 

@@ -5,8 +5,10 @@
 //! `tierlift_aws`.
 
 pub mod gateway;
+pub mod inquiry;
 pub mod maintenance;
 pub mod rotating_access;
+pub mod rotating_client;
 pub mod rotating_services;
 
 use axum::Router;

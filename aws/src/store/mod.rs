@@ -9,6 +9,7 @@ mod error;
 mod index;
 mod item;
 mod read;
+mod record;
 mod scan;
 mod size;
 
