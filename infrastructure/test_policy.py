@@ -1,21 +1,17 @@
-"""Checks of the template for what every deployment needs and an emulator ignores.
+"""Who may do what, and what the functions are given: checks of the template for what an emulator ignores.
 
-Run by `python -m unittest discover -s infrastructure`.
+Run by `python -m unittest discover -s infrastructure`, like the other files here.
 """
 
 import json
 import re
 import unittest
 
-from template_case import HERE, Template, branches, limit, listed
+from template_case import FUNCTIONS, HERE, Template, limit, listed
 
-README = HERE / "README.md"
 CODES = HERE.parent / "core/src/codes.rs"
 SESSION_ROUTES = [f"GET {path}" for path in ("/session", "/authorize", "/openapi.json", "/v1/users/{id}")]
 SESSION_ROUTES += [f"POST {path}" for path in ("/session/confirm", "/session/refresh", "/v1/users:batch", "/v1/tokens")]
-FUNCTIONS = ("Ingest", "IngestEventBridge", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry", "Fetch")
-# The functions that a stack has only with that parameter, and what belongs to them.
-OPTIONAL = {"IngestEventBridge": "HasEventSource", "Fetch": "HasStripeKey"}
 
 # The policy of the deployment, which five functions use.
 POLICY = {
@@ -115,9 +111,16 @@ WILDCARD_RESOURCES = {
     ("NotifierStreamRole", "Streams"): "ListStreams takes no narrower resource and only lists names",
     ("NotifierStreamRole", "Push"): "connection ids are created when a socket opens",
     ("NotifierGatewayRole", "Push"): "the same",
+    ("NetworkPolicy", "Network"): "the network interfaces of a function in a VPC have no names before it has them",
 }
 # The actions with a wildcard.
-WILDCARD_ACTIONS = {("Key", "Account"): "without this statement a key could become unmanageable"}
+WILDCARD_ACTIONS = {
+    ("Key", "Account"): "without this statement a key could become unmanageable",
+    ("QueuesOverTls", "OnlyTls"): "whatever it is, it is denied",
+    ("PartnerEventQueuePolicy", "OnlyTls"): "the same",
+}
+DENIALS = {(policy, "OnlyTls") for policy in ("QueuesOverTls", "TopicOverTls", "PartnerEventQueuePolicy")}
+
 
 class Permissions(Template):
     def test_an_action_has_no_wildcard(self):
@@ -138,7 +141,8 @@ class Permissions(Template):
 
     def test_a_policy_only_allows_named_actions_and_resources(self):
         for name, statement in self.statements():
-            self.assertEqual(statement["Effect"], "Allow", name)
+            denies = (name, statement["Sid"]) in DENIALS
+            self.assertEqual(statement["Effect"], "Deny" if denies else "Allow", name)
             self.assertFalse({"NotAction", "NotResource", "NotPrincipal"} & set(statement), name)
 
     def test_each_function_has_a_role_of_its_own(self):
@@ -146,9 +150,24 @@ class Permissions(Template):
         for function in FUNCTIONS:
             self.assertEqual(self.properties(function)["Role"], {"Fn::GetAtt": [f"{function}Role", "Arn"]})
             role = self.properties(f"{function}Role")
-            self.assertNotIn("ManagedPolicyArns", role)
+            network = {"Fn::If": ["InNetwork", [{"Ref": "NetworkPolicy"}], {"Ref": "AWS::NoValue"}]}
+            self.assertEqual(role["ManagedPolicyArns"], network)
             trust = role["AssumeRolePolicyDocument"]["Statement"]
             self.assertEqual([it["Principal"] for it in trust], [{"Service": "lambda.amazonaws.com"}])
+
+    def test_a_role_has_the_boundary_and_the_path_of_the_organization(self):
+        boundary = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
+        for function in FUNCTIONS:
+            role = self.properties(f"{function}Role")
+            self.assertEqual((role["Path"], role["PermissionsBoundary"]), ({"Ref": "RolePath"}, boundary), function)
+
+    def test_a_service_acts_for_this_account_only(self):
+        for name, statement in self.statements():
+            principal = statement.get("Principal")
+            if name != "Key" or statement["Sid"] == "Account" or not isinstance(principal, dict):
+                continue
+            condition = json.dumps(statement["Condition"])
+            self.assertIn("AWS::AccountId", condition, statement["Sid"])
 
     def test_a_role_allows_what_its_function_needs_and_no_more(self):
         common = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -225,6 +244,14 @@ class Functions(Template):
                 self.assertNotIn("resolve:", json.dumps(value))
                 self.assertTrue("SECRET" not in name or name.endswith("_ARN"), name)
 
+    def test_every_function_can_be_in_a_network(self):
+        lists = ({"Fn::Split": [",", {"Ref": name}]} for name in ("SubnetIds", "SecurityGroupIds"))
+        subnets, groups = lists
+        network = {"SubnetIds": subnets, "SecurityGroupIds": groups}
+        for function in FUNCTIONS:
+            given = self.properties(function)["VpcConfig"]
+            self.assertEqual(given, {"Fn::If": ["InNetwork", network, {"Ref": "AWS::NoValue"}]}, function)
+
     def test_no_emulator_is_configured_on_aws(self):
         for function in FUNCTIONS:
             endpoint = self.properties(function)["Environment"]["Variables"]["AWS_ENDPOINT_URL"]
@@ -240,9 +267,6 @@ class Functions(Template):
         batch = self.properties("WorkerEvents")["BatchSize"]
         received = self.properties("EventQueue")["RedrivePolicy"]["maxReceiveCount"]
         self.assertEqual((batch, received), (limit("SQS_BATCH_MAX"), limit("SQS_RECEIVES_MAX")))
-        partner = self.properties("PartnerEventQueue")
-        self.assertEqual(partner["RedrivePolicy"]["maxReceiveCount"], limit("SQS_RECEIVES_MAX"))
-        self.assertEqual(partner["VisibilityTimeout"], 6 * self.properties("IngestEventBridge")["Timeout"])
 
     def test_a_function_times_out_after_its_calls(self):
         for function in FUNCTIONS:
@@ -264,30 +288,6 @@ class Functions(Template):
             self.assertEqual(self.properties(f"{function}Once")["MaximumRetryAttempts"], 0)
             self.assertEqual(schedule["Targets"][0]["RetryPolicy"]["MaximumRetryAttempts"], 0)
 
-    def test_without_a_key_or_an_event_source_there_is_nothing_of_their_functions(self):
-        conditions = {name: it.get("Condition") for name, it in self.resources.items()}
-        for function, condition in OPTIONAL.items():
-            for name in [name for name in conditions if name.startswith(function)]:
-                self.assertEqual(conditions[name], condition, name)
-        for name in [name for name in conditions if "Partner" in name]:
-            self.assertEqual(conditions[name], "HasEventSource", name)
-        self.assertEqual(conditions["DriftAlarm"], "HasStripeKey")
-
-    def test_only_the_rule_of_stripes_event_source_writes_partner_events(self):
-        (statement,) = self.properties("PartnerEventQueuePolicy")["PolicyDocument"]["Statement"]
-        self.assertEqual(statement["Principal"], {"Service": "events.amazonaws.com"})
-        rule = {"Fn::GetAtt": ["PartnerEventRule", "Arn"]}
-        self.assertEqual(statement["Condition"], {"ArnEquals": {"aws:SourceArn": rule}})
-        source = {"Ref": "StripeEventSource"}
-        self.assertEqual(self.properties("PartnerEventBus"), {"Name": source, "EventSourceName": source})
-        rule = self.properties("PartnerEventRule")
-        self.assertEqual(rule["EventBusName"], {"Ref": "PartnerEventBus"})
-        self.assertEqual(rule["EventPattern"], {"source": [{"prefix": "aws.partner/stripe.com"}]})
-        (target,) = rule["Targets"]
-        queues = [target["Arn"], target["DeadLetterConfig"]["Arn"]]
-        self.assertEqual([queue["Fn::GetAtt"][0] for queue in queues], ["PartnerEventQueue", "PartnerDeadLetterQueue"])
-        self.assertEqual(statement["Resource"], queues)
-
     def test_event_sources_report_single_failures_and_have_a_failure_destination(self):
         for name, source in self.of_type("AWS::Lambda::EventSourceMapping").items():
             self.assertEqual(source["Properties"]["FunctionResponseTypes"], ["ReportBatchItemFailures"], name)
@@ -297,6 +297,11 @@ class Functions(Template):
         self.assertGreater(stream["MaximumRecordAgeInSeconds"], 0)
         failures = {"Fn::GetAtt": ["NotifierFailureQueue", "Arn"]}
         self.assertEqual(stream["DestinationConfig"]["OnFailure"]["Destination"], failures)
+
+    def test_an_event_source_counts_its_events_and_the_worker_can_be_paused(self):
+        for name in self.of_type("AWS::Lambda::EventSourceMapping"):
+            self.assertEqual(self.properties(name)["MetricsConfig"], {"Metrics": ["EventCount"]}, name)
+        self.assertEqual(self.properties("WorkerEvents")["Enabled"], {"Ref": "WorkerEnabled"})
 
     def test_a_changed_policy_is_applied_after_the_worker_follows_it(self):
         self.assertEqual(self.resources["Expiry"]["DependsOn"], "Worker")
@@ -312,135 +317,6 @@ class Functions(Template):
         self.assertEqual({it["Properties"]["RouteId"]["Ref"] for it in responses}, answering)
         for route in answering:
             self.assertEqual(self.properties(route)["RouteResponseSelectionExpression"], "$default")
-
-class Storage(Template):
-    def test_the_table_is_protected_restorable_and_has_a_ttl(self):
-        table = self.resources["Table"]
-        self.assertEqual((table["DeletionPolicy"], table["UpdateReplacePolicy"]), ("Retain", "Retain"))
-        properties = table["Properties"]
-        self.assertIs(properties["DeletionProtectionEnabled"], True)
-        self.assertIs(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], True)
-        self.assertEqual(properties["TimeToLiveSpecification"], {"Enabled": True, "AttributeName": "ttl"})
-        self.assertEqual(properties["SSESpecification"]["SSEType"], "KMS")
-        self.assertEqual(properties["StreamSpecification"], {"StreamViewType": "NEW_IMAGE"})
-
-    def test_each_mode_has_its_own_table(self):
-        name, values = self.properties("Table")["TableName"]["Fn::Sub"]
-        self.assertIn("${Mode}", name)
-        self.assertEqual(values["Mode"], {"Fn::If": ["Live", "live", "test"]})
-
-    def test_resources_that_cannot_be_recreated_outlive_the_stack(self):
-        for name in ("Key", "WebhookSecret", "JwtSecret"):
-            policies = (self.resources[name]["DeletionPolicy"], self.resources[name]["UpdateReplacePolicy"])
-            self.assertEqual(policies, ("RetainExceptOnCreate", "Retain"), name)
-
-    def test_everything_at_rest_is_encrypted_with_the_stacks_key(self):
-        key = {"Fn::GetAtt": ["Key", "Arn"]}
-        self.assertIs(self.properties("Key")["EnableKeyRotation"], True)
-        self.assertEqual(self.properties("Table")["SSESpecification"]["KMSMasterKeyId"], key)
-        for kind, name_of_key in {
-            "AWS::SQS::Queue": "KmsMasterKeyId",
-            "AWS::SNS::Topic": "KmsMasterKeyId",
-            "AWS::Logs::LogGroup": "KmsKeyId",
-            "AWS::SecretsManager::Secret": "KmsKeyId",
-        }.items():
-            for name, resource in self.of_type(kind).items():
-                self.assertEqual(resource["Properties"].get(name_of_key), key, name)
-
-    def test_a_generated_secret_is_random(self):
-        for name, secret in self.of_type("AWS::SecretsManager::Secret").items():
-            self.assertNotIn("SecretString", secret["Properties"], name)
-            self.assertGreaterEqual(secret["Properties"]["GenerateSecretString"]["PasswordLength"], 32)
-
-    def test_dead_letters_come_only_from_the_queue(self):
-        allowed = self.properties("DeadLetterQueue")["RedriveAllowPolicy"]
-        self.assertEqual(allowed["redrivePermission"], "byQueue")
-        (source,) = allowed["sourceQueueArns"]
-        self.assertTrue(source["Fn::Sub"].endswith(":" + self.properties("EventQueue")["QueueName"]["Fn::Sub"]))
-        for queue in self.of_type("AWS::SQS::Queue"):
-            self.assertEqual(self.properties(queue)["MessageRetentionPeriod"], 14 * 24 * 3600, queue)
-
-    def test_logs_have_a_retention(self):
-        groups = self.of_type("AWS::Logs::LogGroup")
-        for name, group in groups.items():
-            self.assertEqual(group["Properties"]["RetentionInDays"], {"Ref": "LogRetentionDays"}, name)
-        for function in FUNCTIONS:
-            logging = self.properties(function)["LoggingConfig"]
-            self.assertEqual((logging["LogFormat"], logging["LogGroup"]), ("JSON", {"Ref": f"{function}Log"}))
-
-class Alarms(Template):
-    def test_every_alarm_is_there(self):
-        alarms = {
-            (it["Properties"]["MetricName"], json.dumps(it["Properties"].get("Dimensions", []), sort_keys=True))
-            for it in self.of_type("AWS::CloudWatch::Alarm").values()
-        }
-
-        def dimension(name, value):
-            return json.dumps([{"Name": name, "Value": value}], sort_keys=True)
-
-        def queue(name):
-            return dimension("QueueName", {"Fn::GetAtt": [name, "QueueName"]})
-
-        expected = {
-            ("ApproximateNumberOfMessagesVisible", queue("DeadLetterQueue")),
-            ("ApproximateNumberOfMessagesVisible", queue("NotifierFailureQueue")),
-            ("ApproximateAgeOfOldestMessage", queue("EventQueue")),
-            ("ApproximateNumberOfMessagesVisible", queue("PartnerDeadLetterQueue")),
-            ("ApproximateAgeOfOldestMessage", queue("PartnerEventQueue")),
-            ("tierlift_reconcile_fixed", dimension("function", {"Ref": "Fetch"})),
-            ("tierlift_waiting_oldest_age_seconds", dimension("function", {"Ref": "Expiry"})),
-            ("IteratorAge", dimension("FunctionName", {"Ref": "NotifierStream"})),
-            *((f"Webhooks{what}", "[]") for what in ("Accepted", "Refused", "Failed")),
-        }
-        for function in FUNCTIONS:
-            of = dimension("FunctionName", {"Ref": function})
-            expected |= {("Errors", of), ("Throttles", of)}
-        self.assertEqual(alarms, expected)
-
-    def test_an_alarm_notifies_the_topic_and_has_a_description(self):
-        for name, alarm in self.of_type("AWS::CloudWatch::Alarm").items():
-            self.assertEqual(alarm["Properties"]["AlarmActions"], [{"Ref": "AlarmTopic"}], name)
-            self.assertGreater(len(alarm["Properties"]["AlarmDescription"]), 20, name)
-
-    def test_what_waits_alarms_when_it_is_logged(self):
-        alarm = self.properties("WaitingAlarm")
-        self.assertEqual((alarm["Namespace"], alarm["Threshold"]), ("tierlift", limit("WAITING_LOGGED_AFTER_SECS")))
-
-    def test_webhooks_are_counted_in_the_access_log(self):
-        log = self.properties("HttpStage")["AccessLogSettings"]["Format"]
-        # API Gateway inserts a number for the status and text for the rest.
-        entry = json.loads(log.replace("$context.status", "200"))
-        self.assertEqual((entry["status"], entry["route"]), (200, "$context.routeKey"))
-        for name, counted in self.of_type("AWS::Logs::MetricFilter").items():
-            self.assertEqual(counted["Properties"]["LogGroupName"], {"Ref": "HttpLog"}, name)
-            self.assertIn('$.route = "POST /webhooks/stripe"', counted["Properties"]["FilterPattern"], name)
-
-    def test_the_dashboard_is_json(self):
-        body, names = self.properties("Dashboard")["DashboardBody"]["Fn::Sub"]
-        widgets = json.loads(body.replace("${Search}", names["Search"]))["widgets"]
-        self.assertGreater(len(widgets), 8)
-
-class Parameters(Template):
-    def test_the_readme_lists_them_with_their_defaults(self):
-        rows = re.findall(r"^\| `(\w+)` \| (.*?) \| ", README.read_text(), re.MULTILINE)
-        defaults = {
-            name: f"`{it['Default']}`" if it.get("Default", "") != "" else "needed" if "Default" not in it else "none"
-            for name, it in self.template["Parameters"].items()
-            if name not in ("EmulatorEndpoint", "StripeApiBase")
-        }
-        self.assertEqual(dict(rows), defaults)
-
-    def test_each_is_described_limited_and_grouped(self):
-        groups = self.template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-        grouped = [name for group in groups for name in group["Parameters"]]
-        self.assertEqual(sorted(grouped), sorted(self.template["Parameters"]))
-        for name, parameter in self.template["Parameters"].items():
-            self.assertIn("Description", parameter, name)
-            self.assertTrue({"AllowedValues", "AllowedPattern", "MinValue"} & set(parameter), name)
-
-    def test_limits_are_those_of_core(self):
-        for name, value in (("GraceDays", "GRACE_DAYS_MAX"), ("SessionMaxAgeDays", "SESSION_DAYS_MAX")):
-            self.assertEqual(self.template["Parameters"][name]["MaxValue"], limit(value))
 
 if __name__ == "__main__":
     unittest.main()

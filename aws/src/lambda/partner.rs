@@ -1,7 +1,7 @@
 //! Batches of a queue whose messages are events of a partner as EventBridge brings them. Lambda keeps the messages
-//! that are named in the response.
+//! that are named in the response. A batch of which nothing was accepted fails, since Lambda counts only that.
 
-use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
@@ -28,13 +28,22 @@ impl Function {
         let accept = &accept;
         lambda_runtime::run(service_fn(async move |event: LambdaEvent<SqsEvent>| {
             // Boxed, since the SDK's futures nest deeper than the compiler computes layouts.
+            let count = event.payload.records.len();
             let retained = Box::pin(retained(event.payload.records, accept)).await;
             self.flush();
-            Ok::<_, InvocationError>(response(retained))
+            outcome(count, retained)
         }))
         .await
         .map_err(Error::Runtime)
     }
+}
+
+/// The response about a number of messages, some of which stay in the queue.
+fn outcome(count: usize, retained: Vec<String>) -> Result<SqsBatchResponse, InvocationError> {
+    if count > 0 && retained.len() == count {
+        return Err("none of the events was accepted".into());
+    }
+    Ok(response(retained))
 }
 
 /// The ids of the messages that were not accepted.
@@ -79,6 +88,9 @@ mod tests {
             let refused =
                 ["2e1424d4-f796-459a-8184-9c92662be6da", "84a11aa4-f7c3-4b88-b0a1-9c01eb5f8c0b"];
             assert_eq!(retained, refused);
+            let named = outcome(3, retained.clone()).unwrap().batch_item_failures;
+            assert_eq!(named.len(), 2);
+            assert!(outcome(2, retained).is_err() && outcome(0, Vec::new()).is_ok());
             // The second is no event of EventBridge, and what the third brings is none of Stripe.
             assert_eq!(seen.into_inner().len(), 2);
         }
