@@ -60,11 +60,8 @@ fn message(number: usize) -> Message {
 
 /// Applies what is in the queue, until nothing is.
 async fn drain(worker: &Worker<Queue, Store>) {
-    loop {
+    while worker.queue.depth().await.unwrap().queued > 0 {
         let deliveries = worker.queue.receive(10).await.unwrap();
-        if deliveries.is_empty() {
-            return;
-        }
         let receipts = deliveries.iter().map(|delivery| delivery.receipt.clone()).collect();
         assert!(worker.batch(deliveries, Duration::from_secs(60)).await.is_empty());
         worker.queue.delete(receipts).await.unwrap();
