@@ -39,12 +39,13 @@ VARIABLES = {
     "Worker": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | POLICY,
     "NotifierStream": {"TABLE", "CONNECTIONS_ENDPOINT"},
     "NotifierGateway": {"TABLE", "CONNECTIONS_ENDPOINT", "ALLOWED_ORIGINS"} | TOKENS | POLICY,
-    "Session": {"TABLE", "SERVICE_TOKENS_ARN", "AUTHORIZE_COOKIE"} | TOKENS | POLICY,
+    "Session": {"TABLE", "QUEUE_URL", "SERVICE_TOKENS_ARN", "AUTHORIZE_COOKIE", "STRIPE_API_BASE", "STRIPE_SHARE_PERCENT"} | TOKENS | POLICY,
     "Expiry": {"TABLE"} | POLICY,
     "Fetch": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | STRIPE | POLICY,
 }
 # Variables that are not tierlift's own.
-FOREIGN_VARIABLES = {"Ingest": {"STRIPE_WEBHOOK_SECRET_ARN"}, "Fetch": {"STRIPE_API_KEY_ARN"}}
+API_KEY = {"STRIPE_API_KEY_ARN"}
+FOREIGN_VARIABLES = {"Ingest": {"STRIPE_WEBHOOK_SECRET_ARN"}, "Fetch": API_KEY, "Session": API_KEY}
 
 # All actions that a function's role allows.
 ALLOWED_ACTIONS = {
@@ -80,7 +81,7 @@ ALLOWED_ACTIONS = {
         "execute-api:ManageConnections",
     },
     # A client that has seen more than a restored table begins a new epoch: an account and a ledger row.
-    "Session": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"},
+    "Session": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "sqs:SendMessage"},
     "Expiry": {
         "dynamodb:Query",
         "dynamodb:Scan",

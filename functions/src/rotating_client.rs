@@ -11,7 +11,7 @@ use tierlift_aws::{
 };
 use tierlift_core::{
     config::StripeConfig,
-    ports::{SecretsError, StripeError},
+    ports::{Answer, ListOf, Page, SecretsError, Stripe, StripeError, StripeId},
     time::Clock,
 };
 use tierlift_stripe::{Client, Key, KeyError, Settings};
@@ -96,6 +96,17 @@ impl RotatingClient {
         let client = Arc::new(client);
         *known = Some((key, Arc::clone(&client)));
         Ok(client)
+    }
+}
+
+/// Asks with the key that is current then.
+impl Stripe for RotatingClient {
+    async fn retrieve(&self, id: &StripeId) -> Result<Answer, StripeError> {
+        self.current().await.map_err(Error::into_stripe_error)?.retrieve(id).await
+    }
+
+    async fn list(&self, list: &ListOf, after: Option<&str>) -> Result<Page<Answer>, StripeError> {
+        self.current().await.map_err(Error::into_stripe_error)?.list(list, after).await
     }
 }
 

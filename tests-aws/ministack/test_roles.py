@@ -308,8 +308,17 @@ class Roles(unittest.TestCase):
         c = self.calls
         self.check(
             "session",
-            allowed=[c.get("USER#a"), c.commit("EVENT#f", "USER#a"), c.jwt_secret],
-            denied=[c.get("CONN#a"), c.get("CUSTOMER#a"), c.put("CUSTOMER#a"), c.scan(), c.webhook_secret],
+            allowed=[
+                c.get("USER#a"),
+                c.commit("EVENT#f", "USER#a"),
+                c.jwt_secret,
+                # A page is back from a checkout: Stripe is asked, and its answer enqueued.
+                c.get("CUSTOMER#a"),
+                c.get("EVENT#a"),
+                c.send,
+                c.stripe_key,
+            ],
+            denied=[c.get("CONN#a"), c.put("CUSTOMER#a"), c.put("RECONCILIATION"), c.park, c.scan(), c.webhook_secret],
         )
 
     def test_expiry_settles_accounts_reports_what_waits_and_applies_the_policy(self):

@@ -8,6 +8,7 @@ mod commit;
 mod error;
 mod index;
 mod item;
+mod processed;
 mod read;
 mod record;
 mod scan;

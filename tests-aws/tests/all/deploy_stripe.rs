@@ -116,3 +116,32 @@ async fn a_key_that_does_not_fit_asks_nothing_and_fails_the_function() {
     assert!(!stack.log("fetch").await.iter().any(shown));
     assert_eq!(api.targets(), [""; 0]);
 }
+
+#[tokio::test]
+async fn a_page_that_is_back_from_a_checkout_gets_what_was_paid_for() {
+    let api = stripe();
+    let stack = Stack::start_asking(&api, KEY).await;
+    let bought = subscribed("ada", 60)["data"]["object"].clone();
+    let at = bought["created"].clone();
+    api.put(json!({
+        "id": "cs_1", "object": "checkout.session", "mode": "subscription", "status": "complete",
+        "payment_status": "paid", "livemode": false, "created": at, "customer": "cus_ada",
+        "client_reference_id": "ada", "subscription": "sub_ada",
+    }));
+    api.put(bought);
+    let confirm = async |user: &str, checkout: &str| {
+        let token = stack.token(user, 0);
+        let body = json!({ "checkoutSessionId": checkout }).to_string();
+        let request = stack.session_request("POST", "/confirm", &token);
+        stack.send(request.body(body.as_bytes())).await
+    };
+    let mut tab = stack.socket("ada").await;
+    let answer = confirm("ada", "cs_1").await;
+    answer.assert(200, "");
+    // The worker of the emulator may be slower than a page waits.
+    assert_eq!(tab.hear().await["role"], "paid");
+    has_role(&stack, "ada", "paid").await;
+    confirm("eve", "cs_1").await.assert(403, "checkout.foreign");
+    confirm("ada", "cs_2").await.assert(404, "checkout.not_found");
+    assert_eq!(stack.session("eve").await["role"], "free");
+}
