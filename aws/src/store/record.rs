@@ -106,8 +106,10 @@ mod tests {
     fn a_reconciliation_is_stored_as_it_is() {
         let mut state = Reconciliation::new(Because::Reconcile, Timestamp::from_secs(9));
         for list in std::iter::successors(state.next.clone(), |place| {
-            (place.list.as_str() != "events")
-                .then(|| tierlift_core::reconciliation::Place { list: place.list.next(), after: None })
+            (place.list.as_str() != "events").then(|| tierlift_core::reconciliation::Place {
+                list: place.list.next(),
+                after: None,
+            })
         }) {
             state.next = Some(list);
             state.report.note_unmapped("price_1".to_owned());

@@ -9,7 +9,7 @@ use tierlift_core::{
 };
 use tierlift_testkit::{
     facts::customer_id,
-    harness::{eventually, now},
+    harness::{NEVER_STALE, eventually, now},
     stripe_api::StripeApi,
     webhook,
 };
@@ -130,7 +130,7 @@ async fn a_page_that_is_back_from_a_checkout_gets_what_was_paid_for() {
     }));
     api.put(bought);
     let confirm = async |user: &str, checkout: &str| {
-        let token = stack.token(user, 0);
+        let token = stack.token(user, NEVER_STALE);
         let body = json!({ "checkoutSessionId": checkout }).to_string();
         let request = stack.session_request("POST", "/confirm", &token);
         stack.send(request.body(body.as_bytes())).await

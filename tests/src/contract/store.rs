@@ -8,7 +8,8 @@ use tierlift_core::{
     ledger::{Act, Outcome, SystemEvent},
     observation::Because,
     ports::{
-        LoadKeys, PolicyRecord, PolicyState, Progress, ReconciliationRecord, Scan, Store, StoreError,
+        LoadKeys, PolicyRecord, PolicyState, Progress, ReconciliationRecord, Scan, Store,
+        StoreError,
     },
     reconciliation::{Listed, Place, Reconciliation, Webhook},
     stripe::event::Event,
