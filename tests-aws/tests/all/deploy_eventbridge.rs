@@ -1,7 +1,10 @@
 //! Events that Stripe sends by EventBridge, on the bus of its partner event source: they end where webhooks do.
 
 use serde_json::{Value, json};
-use tierlift_core::ports::{DeadLetters as _, Store as _};
+use tierlift_core::{
+    ports::{DeadLetters as _, Store as _},
+    time::Timestamp,
+};
 use tierlift_testkit::{
     facts::{customer_id, event_id, user_id},
     harness::{eventually, now},
@@ -27,8 +30,7 @@ impl Stack {
 }
 
 /// A life in three events: it begins, a renewal fails, and it is paid.
-fn life(user: &str) -> Vec<Value> {
-    let at = now().plus_secs(-600);
+fn life(user: &str, at: Timestamp) -> Vec<Value> {
     let event = |number: i64, status| {
         let id = format!("evt_{user}_{number}");
         webhook::subscription(&id, user, status, at.plus_secs(number))
@@ -44,11 +46,12 @@ fn life(user: &str) -> Vec<Value> {
 #[tokio::test]
 async fn equal_histories_end_in_equal_states_by_webhook_and_by_eventbridge() {
     let stack = start().await;
-    for event in life("webhook") {
+    let at = now().plus_secs(-600);
+    for event in life("webhook", at) {
         stack.accepts(&event).await;
     }
     // Twice each and the last one first; one of them by webhook, too.
-    let events = life("partner");
+    let events = life("partner", at);
     for event in events.iter().rev().chain(&events) {
         stack.sends(event).await;
     }
@@ -56,7 +59,7 @@ async fn equal_histories_end_in_equal_states_by_webhook_and_by_eventbridge() {
     let store = stack.store();
     let state = async |user: &str| {
         let mut rows = Vec::new();
-        for event in life(user) {
+        for event in life(user, at) {
             let id = event_id(event["id"].as_str().unwrap());
             rows.push(store.ledger(&id).await.unwrap()?);
         }
