@@ -1,4 +1,4 @@
-//! Batches of a queue whose messages are events of a partner as EventBridge brings them. Lambda keeps the messages
+//! Batches of a queue whose messages are events of a partner as `EventBridge` brings them. Lambda keeps the messages
 //! that are named in the response. A batch of which nothing was accepted fails, since Lambda counts only that.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{Error, Function, InvocationError, batch::response};
 
-/// EventBridge's envelope of an event
+/// `EventBridge`'s envelope of an event
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events.html>). What the partner sent is its
 /// `detail`, as it is.
 #[derive(Deserialize)]

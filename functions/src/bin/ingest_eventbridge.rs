@@ -1,4 +1,4 @@
-//! Ingest of the events that Stripe sends by Amazon EventBridge, as a Lambda function: what the event bus has put
+//! Ingest of the events that Stripe sends by Amazon `EventBridge`, as a Lambda function: what the event bus has put
 //! into a queue of its own is enqueued like a webhook. Who may write to that queue is the business of its policy.
 
 use tierlift_aws::{lambda::Function, queue::Producer};

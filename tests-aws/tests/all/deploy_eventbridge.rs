@@ -1,4 +1,4 @@
-//! Events that Stripe sends by EventBridge, on the bus of its partner event source: they end where webhooks do.
+//! Events that Stripe sends by `EventBridge`, on the bus of its partner event source: they end where webhooks do.
 
 use serde_json::{Value, json};
 use tierlift_core::{
