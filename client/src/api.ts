@@ -16,18 +16,11 @@ export type Profile =
   | { outcome: 'refused'; code: TierErrorCode; token: string }
   | { outcome: 'unreachable'; code: TierErrorCode };
 
-/** What came of asking for a checkout, and how long not to ask again: for ever if it is pointless. */
-export type Confirmation =
-  | { outcome: 'ok'; user: User; roles: readonly UserRole[] | null; retryMs: number }
-  | { outcome: 'none'; retryMs: number };
-
 export interface Api {
   /** Like `fetch` for paths of the server, with the token, which is renewed if it is refused. */
   fetch: (path: string, init?: RequestInit) => Promise<Response>;
   /** GET /session, with the greatest version seen if an answer was behind it. It never rejects. */
   profile: (seen: Version | null) => Promise<Profile>;
-  /** POST /session/confirm: the server looks the checkout up at Stripe. It never rejects. */
-  confirm: (checkoutSessionId: string) => Promise<Confirmation>;
   /** POST /session/refresh. Null when the server refuses, or has no key to sign a token with. */
   exchange: (stale: string) => Promise<{ accessToken: string; user: User | null } | null>;
 }
@@ -68,18 +61,14 @@ export function createApi({ baseUrl, env, userId, tokens }: ApiOptions): Api {
 
   /** The problem's code, or an empty text. */
   async function codeOf(response: Response): Promise<string> {
-    const code = (await bodyOf(response.clone()).catch(() => null))?.code;
+    const code = (await bodyOf(env, response.clone()).catch(() => null))?.code;
     return typeof code === 'string' ? code : '';
-  }
-
-  async function bodyOf(response: Response) {
-    return parseJson(await within(env, limits.REQUEST_MS_MAX, () => response.text()));
   }
 
   async function profile(seen: Version | null): Promise<Profile> {
     try {
       const { response, token } = await send(`/session${queryOf(seen)}`);
-      const body = await bodyOf(response);
+      const body = await bodyOf(env, response);
       const code = typeof body?.code === 'string' ? body.code : '';
       if (isRefusal(code)) return { outcome: 'refused', code, token };
       const user = response.ok ? parseUser(body) : null;
@@ -93,25 +82,10 @@ export function createApi({ baseUrl, env, userId, tokens }: ApiOptions): Api {
     }
   }
 
-  async function confirm(checkoutSessionId: string): Promise<Confirmation> {
-    const body = JSON.stringify({ checkoutSessionId });
-    const headers = { 'content-type': 'application/json' };
-    try {
-      const { response } = await send('/session/confirm', { method: 'POST', headers, body });
-      if (!response.ok) return { outcome: 'none', retryMs: retryMsOf(response) };
-      const answer = await bodyOf(response);
-      const user = parseUser(answer);
-      if (user?.userId !== userId) return { outcome: 'none', retryMs: Infinity };
-      return { outcome: 'ok', user, roles: parseRoles(answer?.roles), retryMs: 0 };
-    } catch {
-      return { outcome: 'none', retryMs: 0 };
-    }
-  }
-
   async function exchange(stale: string) {
     const response = await request(env, `${baseUrl}/session/refresh`, { method: 'POST' }, stale);
     if (response.status === 401 || response.status === 409) return null;
-    const body = response.ok ? await bodyOf(response) : null;
+    const body = response.ok ? await bodyOf(env, response) : null;
     if (typeof body?.accessToken !== 'string') throw new Error('token refresh failed');
     return { accessToken: body.accessToken, user: parseUser(body.user) };
   }
@@ -119,17 +93,13 @@ export function createApi({ baseUrl, env, userId, tokens }: ApiOptions): Api {
   return {
     fetch: async (path, init) => (await send(path, init)).response,
     profile,
-    confirm,
     exchange,
   };
 }
 
-/** Answers that may be another one later. Any other says that there is nothing to be had. */
-const PASSING = [401, 408, 409, 429, 500, 502, 503, 504];
-
-function retryMsOf({ status, headers }: Response): number {
-  if (!PASSING.includes(status)) return Infinity;
-  return Number(headers.get('retry-after')) * 1_000 || 0;
+/** The body as JSON, or null. */
+export async function bodyOf(env: Pick<Environment, 'setTimer'>, response: Response) {
+  return parseJson(await within(env, limits.REQUEST_MS_MAX, () => response.text()));
 }
 
 function queryOf(seen: Version | null): string {

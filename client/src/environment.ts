@@ -52,6 +52,8 @@ export interface Environment {
   /** Subscribes to a page event. The returned function unsubscribes. */
   listen: (type: PageEvent, handler: (event: Event) => void) => () => void;
   visible: () => boolean;
+  /** Loads code that not every page needs. It rejects where a policy forbids it, or the file is gone. */
+  load: <Code>(code: () => Promise<Code>) => Promise<Code>;
   /** Writes a line to the developer's console. */
   warn: (line: string) => void;
 }
@@ -103,6 +105,7 @@ export function browser(platform: Platform = globalThis): Environment {
       return () => attempt(() => platform.removeEventListener(type, handler, true), undefined);
     },
     visible: () => attempt(() => !platform.document.hidden, true),
+    load: (code) => code(),
     warn: (line) => console.warn(line),
   };
 }

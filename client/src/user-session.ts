@@ -3,7 +3,6 @@
 
 import { createApi } from './api.js';
 import type { Api, Profile } from './api.js';
-import { createConfirmer } from './confirmer.js';
 import { createConnection } from './connection.js';
 import type { Connection } from './connection.js';
 import { createElection } from './election.js';
@@ -19,8 +18,8 @@ import type { SessionMessage, Tabs } from './tabs.js';
 import { UserChanged, createTokens } from './tokens.js';
 import type { Tokens } from './tokens.js';
 import type { User } from './types.js';
-import { createUpgradeWatch } from './upgrade-watch.js';
-import type { UpgradeWatch } from './upgrade-watch.js';
+import { createUpgrade } from './upgrade.js';
+import type { Upgrade } from './upgrade.js';
 
 export interface UserSessionOptions {
   options: TierClientOptions;
@@ -40,7 +39,7 @@ export interface UserSessionOptions {
 
 export interface UserSession {
   readonly userId: string;
-  readonly upgrade: UpgradeWatch;
+  readonly upgrade: Upgrade;
   fetch: Api['fetch'];
   poll: () => Promise<Profile>;
   receive: (message: SessionMessage) => void;
@@ -79,9 +78,14 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
   });
   const { poll } = sync;
   const { connection, election } = createUplink(parts, post, tokens, sync);
-  const confirm = createConfirmer({ env, name: `${name}:confirm:${userId}`, ask: sync.confirm });
-  const key = `${name}:upgrade:${userId}`;
-  const upgrade = createUpgradeWatch({ ...shared, key, poll, confirm });
+  const upgrade = createUpgrade({
+    ...shared,
+    key: `${name}:upgrade:${userId}`,
+    lockName: `${name}:confirm:${userId}`,
+    fetch: api.fetch,
+    publish: sync.publish,
+    poll,
+  });
 
   function suspend(): void {
     election.leave();

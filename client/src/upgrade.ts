@@ -1,0 +1,134 @@
+// The watch for an upgrade, as every page has it. The code of a watch, upgrade-watch.ts, is loaded when
+// there is something to watch, and until then the watch is shown as pending. Where the code does not
+// come, as after its deployment was deleted, this page asks once and waits a minute for the role.
+
+import type { Environment } from './environment.js';
+import * as limits from './limits.js';
+import type { WatchOptions } from './options.js';
+import { reaches } from './roles.js';
+import { NO_UPGRADE } from './store.js';
+import type { UpgradeOutcome, UpgradeView, User } from './types.js';
+import type { UpgradeWatch, UpgradeWatchOptions } from './upgrade-watch.js';
+import { createWaiters } from './waiters.js';
+import { isDismissed, isOpen, readWatch, writeWatch } from './watch-storage.js';
+import { within } from './within.js';
+
+export interface UpgradeOptions extends UpgradeWatchOptions {
+  env: UpgradeWatchOptions['env'] & Pick<Environment, 'load'>;
+}
+
+export interface Upgrade {
+  /**
+   * Begins a watch, or joins a pending one for the same. What it does not name is that of the last
+   * watch. A checkout that was dismissed is not watched again.
+   */
+  start: (wanted: WatchOptions) => Promise<UpgradeOutcome>;
+  /** After a page load: continues the stored watch. */
+  load: () => void;
+  /** Another tab may have changed the stored watch: shows the same. */
+  follow: () => void;
+  observe: (user: User) => void;
+  /** Ends the watch in every tab, and remembers its checkout. */
+  dismiss: () => void;
+  /** Ends the watch and forgets that there was one. */
+  forget: () => void;
+  /** Stops the timers and leaves the stored watch to the next page. */
+  stop: () => void;
+}
+
+interface Wanted {
+  role?: string | null;
+  checkoutSessionId?: string | null;
+}
+
+type Call = (watch: UpgradeWatch) => unknown;
+
+export function createUpgrade(options: UpgradeOptions): Upgrade {
+  const { userId, env, store, poll } = options;
+  const waiters = createWaiters<UpgradeOutcome>();
+  let watch: UpgradeWatch | undefined;
+  /** What the code has to do when it comes. */
+  let calls: Call[] = [];
+  /** The role that the user had when this page began to do without the code. */
+  let before: string | undefined;
+  let cancelTimer: (() => void) | undefined;
+
+  const view = (): UpgradeView => store.getSnapshot().upgrade;
+  const show = (upgrade: UpgradeView): void => store.patch({ upgrade });
+
+  function end(status: 'idle' | 'upgraded' | 'timed_out'): void {
+    calls = [];
+    cancelTimer?.();
+    if (status !== 'timed_out') before = undefined;
+    show(status === 'idle' ? NO_UPGRADE : { ...view(), status });
+    waiters.resolve(status === 'idle' ? 'cancelled' : status);
+  }
+
+  /** Shows a watch as pending, and has its code do this as soon as it is there. */
+  function pend({ role = null, checkoutSessionId = null }: Wanted, call: Call): void {
+    before = undefined;
+    cancelTimer?.();
+    show({ ...NO_UPGRADE, status: 'pending', role, checkoutSessionId });
+    if (calls.push(call) > 1) return;
+    within(env, limits.REQUEST_MS_MAX, () => env.load(() => import('./upgrade-watch.js'))).then(
+      ({ createUpgradeWatch }) => {
+        if (calls.length > 0) watch = createUpgradeWatch(options);
+        for (const waiting of calls.splice(0)) if (watch) waiting(watch);
+      },
+      doWithout,
+    );
+  }
+
+  function doWithout(): void {
+    if (calls.length === 0) return;
+    calls = [];
+    before = store.getSnapshot().user?.role ?? '';
+    cancelTimer = env.setTimer(() => end('timed_out'), limits.WATCH_MS_MAX);
+    void poll();
+  }
+
+  /** The stored watch of this page's predecessor, or of another tab. */
+  function adopt(call: Call): void {
+    const stored = readWatch(options);
+    if (isOpen(stored) && view().status === 'idle') pend(stored, call);
+  }
+
+  function observe(user: User): void {
+    if (watch) return watch.observe(user);
+    if (before === undefined) return;
+    const { role } = view();
+    const { roles } = store.getSnapshot();
+    const isNews = role !== null || user.role !== before;
+    if (isNews && reaches(roles, user.role, role ?? before)) end('upgraded');
+  }
+
+  function stop(): void {
+    if (watch) watch.stop();
+    else end('idle');
+  }
+
+  return {
+    start: (wanted) => {
+      const begun = { snapshot: store.getSnapshot(), startedAt: env.now() };
+      if (watch) return watch.start(wanted, begun);
+      if (isDismissed(readWatch(options), wanted)) return Promise.resolve('cancelled');
+      pend(wanted, (code) => code.start(wanted, begun).then(waiters.resolve));
+      return waiters.wait();
+    },
+    load: () => adopt((code) => code.load()),
+    follow: () => (watch ? watch.follow() : adopt((code) => code.follow())),
+    observe,
+    dismiss: () => {
+      if (watch) return watch.dismiss();
+      if (view().status === 'idle') return;
+      const startedAt = env.now();
+      writeWatch(options, { ...view(), v: 2, userId, startedAt, status: 'dismissed', before: null });
+      end('idle');
+    },
+    forget: () => {
+      writeWatch(options, null);
+      stop();
+    },
+    stop,
+  };
+}
