@@ -21,8 +21,6 @@ export interface Api {
   fetch: (path: string, init?: RequestInit) => Promise<Response>;
   /** GET /session, with the greatest version seen if an answer was behind it. It never rejects. */
   profile: (seen: Version | null) => Promise<Profile>;
-  /** POST /session/refresh. Null when the server refuses, or has no key to sign a token with. */
-  exchange: (stale: string) => Promise<{ accessToken: string; user: User | null } | null>;
 }
 
 export interface ApiOptions {
@@ -82,18 +80,9 @@ export function createApi({ baseUrl, env, userId, tokens }: ApiOptions): Api {
     }
   }
 
-  async function exchange(stale: string) {
-    const response = await request(env, `${baseUrl}/session/refresh`, { method: 'POST' }, stale);
-    if (response.status === 401 || response.status === 409) return null;
-    const body = response.ok ? await bodyOf(env, response) : null;
-    if (typeof body?.accessToken !== 'string') throw new Error('token refresh failed');
-    return { accessToken: body.accessToken, user: parseUser(body.user) };
-  }
-
   return {
     fetch: async (path, init) => (await send(path, init)).response,
     profile,
-    exchange,
   };
 }
 

@@ -8,6 +8,7 @@ import type { Identified } from './identified.js';
 import { createReporter } from './errors.js';
 import { createLifecycle } from './lifecycle.js';
 import type { Lifecycle, LifecycleOptions } from './lifecycle.js';
+import { createLoad } from './load.js';
 import type { TierClientOptions, WatchOptions } from './options.js';
 import { placeOf } from './place.js';
 import { reaches } from './roles.js';
@@ -133,7 +134,8 @@ function launch(
   { resolve: onIdentified, fail: onFailed }: Identified<UserSession>,
 ): Lifecycle | null {
   const place = placeOf(parts.options, parts.env);
-  if (place) return createLifecycle({ ...parts, place, onIdentified, onFailed });
-  createReporter(parts)('base_url.invalid');
+  const load = createLoad(parts.env);
+  if (place) return createLifecycle({ ...parts, load, place, onIdentified, onFailed });
+  createReporter({ ...parts, load })('base_url.invalid');
   return null;
 }

@@ -5,7 +5,7 @@ import { bodyOf } from './api.js';
 import type { Api } from './api.js';
 import type { Environment } from './environment.js';
 import { parseRoles, parseUser } from './parse.js';
-import type { Sync } from './sync.js';
+import type { Update } from './store.js';
 import { underLock } from './under-lock.js';
 
 export interface ConfirmOptions {
@@ -15,7 +15,7 @@ export interface ConfirmOptions {
   lockName: string;
   fetch: Api['fetch'];
   /** Takes the state that comes with the answer. */
-  publish: Sync['publish'];
+  publish: (update: Update) => void;
 }
 
 /**

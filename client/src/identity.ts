@@ -9,6 +9,7 @@ import { createIdentification } from './identification.js';
 import type { Identification } from './identification.js';
 import * as limits from './limits.js';
 import type { TierClientOptions } from './options.js';
+import type { Load } from './load.js';
 import type { Place } from './place.js';
 import type { Store } from './store.js';
 import type { Tabs } from './tabs.js';
@@ -17,6 +18,7 @@ import { createUserSession } from './user-session.js';
 import type { UserSession, UserSessionOptions } from './user-session.js';
 
 export interface IdentityOptions {
+  load: Load;
   options: TierClientOptions;
   store: Store;
   env: Environment;

@@ -4,6 +4,7 @@
 import type { Environment } from './environment.js';
 import { createIdentity } from './identity.js';
 import type { TierClientOptions } from './options.js';
+import type { Load } from './load.js';
 import type { Place } from './place.js';
 import type { Store } from './store.js';
 import { createTabs } from './tabs.js';
@@ -11,6 +12,7 @@ import type { Envelope, TabMessage } from './tabs.js';
 import type { UserSession } from './user-session.js';
 
 export interface LifecycleOptions {
+  load: Load;
   options: TierClientOptions;
   store: Store;
   env: Environment;

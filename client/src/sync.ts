@@ -17,7 +17,7 @@ export interface SyncOptions {
   store: Store;
   post: (message: SessionMessage) => void;
   adopt: (from: string, to: string) => void;
-  api: Pick<Api, 'profile' | 'exchange'>;
+  api: Pick<Api, 'profile'>;
   report: Report;
   /** Called with each state that the store accepts. */
   observe: (user: User) => void;
@@ -34,14 +34,12 @@ export interface Sync {
   poll: () => Promise<Profile>;
   /** Applies the state that came with an answer. Returns false if it is older than what was seen. */
   publish: (update: Update) => boolean;
-  /** Exchanges a stale token, and applies the state that comes with the new one. */
-  exchange: (stale: string) => Promise<string | null>;
   /** Nothing is applied from now on. */
   close: () => void;
 }
 
 export function createSync(options: SyncOptions): Sync {
-  const { env, store, post, adopt, api, observe } = options;
+  const { env, store, post, adopt, observe } = options;
   const poller = createPoller({
     ...options,
     onUser: (user, roles) => {
@@ -100,11 +98,6 @@ export function createSync(options: SyncOptions): Sync {
     receive,
     poll: poller.poll,
     publish,
-    exchange: async (stale) => {
-      const renewal = await api.exchange(stale);
-      if (renewal?.user) publish({ user: renewal.user, via: 'poll' });
-      return renewal?.accessToken ?? null;
-    },
     close: () => {
       closed = true;
       poller.close();

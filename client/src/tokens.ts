@@ -3,7 +3,7 @@
 // It keeps a token no longer than the page lives and writes none to storage; the host may do so.
 
 import { callHost } from './callback.js';
-import { isIssuedHere, keepsClaims, subjectOf } from './claims.js';
+import { subjectOf } from './claims.js';
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
 import type { TokenHost, TokenReason } from './options.js';
@@ -53,8 +53,10 @@ export interface TokensOptions {
   env: Pick<Environment, 'locks' | 'setTimer'>;
   host: TokenHost;
   userId: string;
-  /** POST /session/refresh. Null when the server refuses, and rejects when it is unreachable. */
+  /** POST /session/refresh. Null when there is no exchange, and rejects when the server is unreachable. */
   exchange: (stale: string) => Promise<string | null>;
+  /** Whether the host may store `to` in place of `from`. It never rejects. */
+  mayStore: (from: string, to: string) => Promise<boolean>;
   /** The host's token is this one, of another user, of nobody, or unreadable. */
   onOtherUser: (token: string | null) => void;
   /** Hands a renewed token to the other tabs. */
@@ -62,7 +64,7 @@ export interface TokensOptions {
 }
 
 export function createTokens(options: TokensOptions): Tokens {
-  const { name, env, host, userId, exchange, onOtherUser, share } = options;
+  const { name, env, host, userId, exchange, mayStore, onOtherUser, share } = options;
   /** The last replacement, for a host that does not know the new token. */
   let replaced: { from: string; to: string } | null = null;
   let renewal: Promise<string | null> | null = null;
@@ -91,9 +93,11 @@ export function createTokens(options: TokensOptions): Tokens {
   function adopt(refused: string, to: string): void {
     if (closed || subjectOf(to) !== userId) return;
     const from = remember(refused, to);
-    // A host that stores what tierlift issued has no other way to a fresh one.
-    const isStored = host.refresh === 'tierlift' || isIssuedHere(from);
-    if (isStored && keepsClaims(from, to)) callHost(() => host.onToken?.(to));
+    if (host.onToken) void offer(from, to);
+  }
+
+  async function offer(from: string, to: string): Promise<void> {
+    if ((await mayStore(from, to)) && !closed) callHost(() => host.onToken?.(to));
   }
 
   /** The host's own answer, unless it is what was refused, or what that one had replaced. */

@@ -2,7 +2,7 @@
 // there is something to watch, and until then the watch is shown as pending. Where the code does not
 // come, as after its deployment was deleted, this page asks once and waits a minute for the role.
 
-import type { Environment } from './environment.js';
+import type { Load } from './load.js';
 import * as limits from './limits.js';
 import type { WatchOptions } from './options.js';
 import { reaches } from './roles.js';
@@ -11,10 +11,9 @@ import type { UpgradeOutcome, UpgradeView, User } from './types.js';
 import type { UpgradeWatch, UpgradeWatchOptions } from './upgrade-watch.js';
 import { createWaiters } from './waiters.js';
 import { isDismissed, isOpen, readWatch, writeWatch } from './watch-storage.js';
-import { within } from './within.js';
 
 export interface UpgradeOptions extends UpgradeWatchOptions {
-  env: UpgradeWatchOptions['env'] & Pick<Environment, 'load'>;
+  load: Load;
 }
 
 export interface Upgrade {
@@ -44,13 +43,14 @@ interface Wanted {
 type Call = (watch: UpgradeWatch) => unknown;
 
 export function createUpgrade(options: UpgradeOptions): Upgrade {
-  const { userId, env, store, poll } = options;
+  const { userId, env, store, poll, load } = options;
   const waiters = createWaiters<UpgradeOutcome>();
   let watch: UpgradeWatch | undefined;
   /** What the code has to do when it comes. */
   let calls: Call[] = [];
-  /** The role that the user had when this page began to do without the code. */
-  let before: string | undefined;
+  /** Whether this page does without the code, and the role that the user had when the watch began. */
+  let alone = false;
+  let before = '';
   let cancelTimer: (() => void) | undefined;
 
   const view = (): UpgradeView => store.getSnapshot().upgrade;
@@ -59,32 +59,32 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
   function end(status: 'idle' | 'upgraded' | 'timed_out'): void {
     calls = [];
     cancelTimer?.();
-    if (status !== 'timed_out') before = undefined;
+    alone &&= status === 'timed_out';
     show(status === 'idle' ? NO_UPGRADE : { ...view(), status });
     waiters.resolve(status === 'idle' ? 'cancelled' : status);
   }
 
   /** Shows a watch as pending, and has its code do this as soon as it is there. */
   function pend({ role = null, checkoutSessionId = null }: Wanted, call: Call): void {
-    before = undefined;
+    alone = false;
+    before = store.getSnapshot().user?.role ?? '';
     cancelTimer?.();
     show({ ...NO_UPGRADE, status: 'pending', role, checkoutSessionId });
     if (calls.push(call) > 1) return;
-    within(env, limits.REQUEST_MS_MAX, () => env.load(() => import('./upgrade-watch.js'))).then(
-      ({ createUpgradeWatch }) => {
-        if (calls.length > 0) watch = createUpgradeWatch(options);
-        for (const waiting of calls.splice(0)) if (watch) waiting(watch);
-      },
-      doWithout,
-    );
+    load().then(({ createUpgradeWatch }) => {
+      if (calls.length > 0) watch = createUpgradeWatch(options);
+      for (const waiting of calls.splice(0)) if (watch) waiting(watch);
+    }, doWithout);
   }
 
   function doWithout(): void {
     if (calls.length === 0) return;
     calls = [];
-    before = store.getSnapshot().user?.role ?? '';
+    alone = true;
     cancelTimer = env.setTimer(() => end('timed_out'), limits.WATCH_MS_MAX);
     void poll();
+    const { user, isStale } = store.getSnapshot();
+    if (user && !isStale) observe(user);
   }
 
   /** The stored watch of this page's predecessor, or of another tab. */
@@ -95,7 +95,7 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
 
   function observe(user: User): void {
     if (watch) return watch.observe(user);
-    if (before === undefined) return;
+    if (!alone) return;
     const { role } = view();
     const { roles } = store.getSnapshot();
     const isNews = role !== null || user.role !== before;
@@ -122,7 +122,14 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
       if (watch) return watch.dismiss();
       if (view().status === 'idle') return;
       const startedAt = env.now();
-      writeWatch(options, { ...view(), v: 2, userId, startedAt, status: 'dismissed', before: null });
+      writeWatch(options, {
+        ...view(),
+        v: 2,
+        userId,
+        startedAt,
+        status: 'dismissed',
+        before: null,
+      });
       end('idle');
     },
     forget: () => {

@@ -9,6 +9,7 @@ import { createElection } from './election.js';
 import type { Election } from './election.js';
 import type { Environment } from './environment.js';
 import type { Report } from './errors.js';
+import type { Load } from './load.js';
 import type { TierClientOptions } from './options.js';
 import type { Place } from './place.js';
 import type { Store } from './store.js';
@@ -22,6 +23,7 @@ import { createUpgrade } from './upgrade.js';
 import type { Upgrade } from './upgrade.js';
 
 export interface UserSessionOptions {
+  load: Load;
   options: TierClientOptions;
   store: Store;
   env: Environment;
@@ -52,7 +54,7 @@ export interface UserSession {
 }
 
 export function createUserSession(parts: UserSessionOptions): UserSession {
-  const { options, store, env, place, tabs, report, userId } = parts;
+  const { options, store, env, place, tabs, report, userId, load } = parts;
   const { baseUrl, name } = place;
   const shared = { store, env, userId };
   const post = (message: SessionMessage): void => tabs.post(userId, message);
@@ -62,7 +64,17 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
     ...shared,
     name: `${name}:refresh:${userId}`,
     host: options,
-    exchange: (stale) => sync.exchange(stale),
+    exchange: async (stale) => {
+      const code = await load().catch(() => null);
+      const renewal = await code?.exchange(env, baseUrl, stale);
+      if (renewal?.user) sync.publish({ user: renewal.user, via: 'poll' });
+      return renewal?.accessToken ?? null;
+    },
+    mayStore: (from, to) =>
+      load().then(
+        (code) => code.mayStore(options, from, to),
+        () => false,
+      ),
     onOtherUser: parts.onOtherUser,
     share: (from, to) => post({ type: 'TOKEN', from, to }),
   });
@@ -80,6 +92,7 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
   const { connection, election } = createUplink(parts, post, tokens, sync);
   const upgrade = createUpgrade({
     ...shared,
+    load,
     key: `${name}:upgrade:${userId}`,
     lockName: `${name}:confirm:${userId}`,
     fetch: api.fetch,

@@ -6,7 +6,7 @@ import { createTierClient } from '../src/index.js';
 import type { TierClient, TierClientOptions } from '../src/index.js';
 import { browser as environmentOf } from '../src/environment.js';
 import type { Channel, Environment, PageEvent, Platform } from '../src/environment.js';
-import * as upgradeWatch from '../src/upgrade-watch.js';
+import * as onDemand from '../src/on-demand.js';
 import { FakeLocks } from './fake-locks.js';
 import { FakeSocket, tokenFor } from './fake-server.js';
 import type { FakeServer } from './fake-server.js';
@@ -255,13 +255,13 @@ export class FakeTab {
     return performance.now() + this.aheadMs;
   }
 
-  /** The code of a watch is a file of the server that served the page. */
+  /** What not every page needs is a file of the server that served the page. */
   private load() {
-    return async (): Promise<typeof upgradeWatch> => {
+    return async (): Promise<typeof onDemand> => {
       const how = this.browser.denial('code');
       if (how === 'silent') return never;
       if (how) throw new TypeError('Failed to fetch dynamically imported module');
-      return upgradeWatch;
+      return onDemand;
     };
   }
 
