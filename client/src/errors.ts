@@ -25,14 +25,13 @@ export function createReporter({ options, env, store, load }: ReporterOptions): 
   function warn({ code, message }: TierError): void {
     if (warned.has(code) || (code === 'server.unreachable' && store.getSnapshot().user)) return;
     warned.add(code);
-    const say = (sentence: string): void =>
-      env.warn(`tierlift: ${sentence} (${message}, ${options.baseUrl ?? env.origin})`);
+    const warning = `(${message}, ${options.baseUrl ?? env.origin})`;
     load().then(
       ({ sentenceOf }) => {
         const sentence = sentenceOf(code);
-        if (sentence) say(sentence);
+        if (sentence) env.warn(`tierlift: ${sentence} ${warning}`);
       },
-      () => say('see the package’s README'),
+      () => env.warn(`tierlift: ${warning}`),
     );
   }
 

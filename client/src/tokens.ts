@@ -11,33 +11,26 @@ import { underLock } from './under-lock.js';
 import { within } from './within.js';
 
 /** The host's token is no longer that of the session's user. */
-export class UserChanged extends Error {
-  override name = 'UserChanged';
-  constructor() {
-    super('the signed-in user has changed');
-  }
-}
+export const userChanged = (): Error => new Error('the signed-in user has changed');
 
 /** The host did not provide its token. */
-export class TokenFailed extends Error {
-  override name = 'TokenFailed';
-}
+export class TokenFailed extends Error {}
 
 /** Asks the host for its token. What it throws, rejects with or never answers is `TokenFailed`. */
-export async function askHost(
+export function askHost(
   env: Pick<Environment, 'setTimer'>,
   host: TokenHost,
   reason: TokenReason,
 ): Promise<string | null> {
-  try {
-    return await within(env, limits.TOKEN_MS_MAX, () => host.getToken({ reason }));
-  } catch (error) {
-    throw new TokenFailed(String(error));
-  }
+  return within(env, limits.TOKEN_MS_MAX, () => host.getToken({ reason })).catch(
+    (error: unknown) => {
+      throw new TokenFailed(String(error));
+    },
+  );
 }
 
 export interface Tokens {
-  /** Rejects with `UserChanged` or `TokenFailed`. */
+  /** Rejects with `userChanged` or `TokenFailed`. */
   current: () => Promise<string>;
   /** Returns a token in place of one that was refused, or null if there is none yet. */
   renew: (refused: string, reason: 'expired' | 'stale') => Promise<string | null>;
@@ -72,10 +65,10 @@ export function createTokens(options: TokensOptions): Tokens {
 
   async function ask(reason: TokenReason): Promise<string> {
     const token = await askHost(env, host, reason);
-    if (closed) throw new UserChanged();
+    if (closed) throw userChanged();
     if (token !== null && subjectOf(token) === userId) return token;
     onOtherUser(token);
-    throw new UserChanged();
+    throw userChanged();
   }
 
   async function current(): Promise<string> {
@@ -111,7 +104,7 @@ export function createTokens(options: TokensOptions): Tokens {
 
   async function fromServer(refused: string): Promise<string | null> {
     const token = await exchange(refused);
-    if (closed) throw new UserChanged();
+    if (closed) throw userChanged();
     if (token !== null) adopt(refused, token);
     return token;
   }
@@ -120,17 +113,14 @@ export function createTokens(options: TokensOptions): Tokens {
     const token = await current();
     // Another tab was faster, and its renewal serves this one too.
     if (token !== refused) return token;
-    const sources = [() => fromHost(refused, reason)];
     // The server exchanges no token that has expired.
-    if (reason === 'stale') sources.push(() => fromServer(refused));
-    if (host.refresh === 'tierlift' && reason === 'stale') sources.reverse();
-    for (const source of sources) {
-      const renewed = await source();
-      if (renewed === null) continue;
-      share(refused, renewed);
-      return renewed;
-    }
-    return null;
+    const fromTierlift = async () => (reason === 'stale' ? fromServer(refused) : null);
+    const renewed =
+      host.refresh === 'tierlift'
+        ? ((await fromTierlift()) ?? (await fromHost(refused, reason)))
+        : ((await fromHost(refused, reason)) ?? (await fromTierlift()));
+    if (renewed !== null) share(refused, renewed);
+    return renewed;
   }
 
   function renew(refused: string, reason: 'expired' | 'stale'): Promise<string | null> {

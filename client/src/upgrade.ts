@@ -1,9 +1,9 @@
 // The watch for an upgrade, as every page has it. The code of a watch, upgrade-watch.ts, is loaded when
 // there is something to watch, and until then the watch is shown as pending. Where the code does not
-// come, as after its deployment was deleted, this page asks once and waits a minute for the role.
+// come, as after its deployment was deleted, the watch is late from the start: the page asks once, and
+// the role still appears when it arrives.
 
 import type { Load } from './load.js';
-import * as limits from './limits.js';
 import type { WatchOptions } from './options.js';
 import { reaches } from './roles.js';
 import { NO_UPGRADE } from './store.js';
@@ -43,33 +43,23 @@ interface Wanted {
 type Call = (watch: UpgradeWatch) => unknown;
 
 export function createUpgrade(options: UpgradeOptions): Upgrade {
-  const { userId, env, store, poll, load } = options;
+  const { env, store, poll, load } = options;
   const waiters = createWaiters<UpgradeOutcome>();
   let watch: UpgradeWatch | undefined;
   /** What the code has to do when it comes. */
   let calls: Call[] = [];
-  /** Whether this page does without the code, and the role that the user had when the watch began. */
-  let alone = false;
-  let before = '';
-  let cancelTimer: (() => void) | undefined;
 
   const view = (): UpgradeView => store.getSnapshot().upgrade;
-  const show = (upgrade: UpgradeView): void => store.patch({ upgrade });
 
-  function end(status: 'idle' | 'upgraded' | 'timed_out'): void {
+  function end(upgrade: UpgradeView, outcome: UpgradeOutcome): void {
     calls = [];
-    cancelTimer?.();
-    alone &&= status === 'timed_out';
-    show(status === 'idle' ? NO_UPGRADE : { ...view(), status });
-    waiters.resolve(status === 'idle' ? 'cancelled' : status);
+    store.patch({ upgrade });
+    waiters.resolve(outcome);
   }
 
   /** Shows a watch as pending, and has its code do this as soon as it is there. */
   function pend({ role = null, checkoutSessionId = null }: Wanted, call: Call): void {
-    alone = false;
-    before = store.getSnapshot().user?.role ?? '';
-    cancelTimer?.();
-    show({ ...NO_UPGRADE, status: 'pending', role, checkoutSessionId });
+    store.patch({ upgrade: { ...NO_UPGRADE, status: 'pending', role, checkoutSessionId } });
     if (calls.push(call) > 1) return;
     load().then(({ createUpgradeWatch }) => {
       if (calls.length > 0) watch = createUpgradeWatch(options);
@@ -79,9 +69,7 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
 
   function doWithout(): void {
     if (calls.length === 0) return;
-    calls = [];
-    alone = true;
-    cancelTimer = env.setTimer(() => end('timed_out'), limits.WATCH_MS_MAX);
+    end({ ...view(), status: 'timed_out' }, 'timed_out');
     void poll();
     const { user, isStale } = store.getSnapshot();
     if (user && !isStale) observe(user);
@@ -95,16 +83,21 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
 
   function observe(user: User): void {
     if (watch) return watch.observe(user);
-    if (!alone) return;
-    const { role } = view();
-    const { roles } = store.getSnapshot();
-    const isNews = role !== null || user.role !== before;
-    if (isNews && reaches(roles, user.role, role ?? before)) end('upgraded');
+    const { upgrade, roles } = store.getSnapshot();
+    const { status, role } = upgrade;
+    if (status === 'timed_out' && role !== null && reaches(roles, user.role, role)) {
+      store.patch({ upgrade: { ...upgrade, status: 'upgraded' } });
+    }
   }
 
   function stop(): void {
     if (watch) watch.stop();
-    else end('idle');
+    else end(NO_UPGRADE, 'cancelled');
+  }
+
+  function forget(): void {
+    writeWatch(options, null);
+    stop();
   }
 
   return {
@@ -119,23 +112,10 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
     follow: () => (watch ? watch.follow() : adopt((code) => code.follow())),
     observe,
     dismiss: () => {
-      if (watch) return watch.dismiss();
-      if (view().status === 'idle') return;
-      const startedAt = env.now();
-      writeWatch(options, {
-        ...view(),
-        v: 2,
-        userId,
-        startedAt,
-        status: 'dismissed',
-        before: null,
-      });
-      end('idle');
+      if (watch) watch.dismiss();
+      else if (view().status !== 'idle') forget();
     },
-    forget: () => {
-      writeWatch(options, null);
-      stop();
-    },
+    forget,
     stop,
   };
 }

@@ -16,8 +16,8 @@ import type { Store } from './store.js';
 import { createSync } from './sync.js';
 import type { Sync } from './sync.js';
 import type { SessionMessage, Tabs } from './tabs.js';
-import { UserChanged, createTokens } from './tokens.js';
-import type { Tokens } from './tokens.js';
+import { createTokens, userChanged } from './tokens.js';
+import type { Tokens, TokensOptions } from './tokens.js';
 import type { User } from './types.js';
 import { createUpgrade } from './upgrade.js';
 import type { Upgrade } from './upgrade.js';
@@ -39,6 +39,9 @@ export interface UserSessionOptions {
   onRevoked: (token: string, code: string) => void;
 }
 
+/** Null: nobody is signed in. Undefined: that is not known for the time being. */
+export type Identified = UserSession | null | undefined;
+
 export interface UserSession {
   readonly userId: string;
   readonly upgrade: Upgrade;
@@ -54,7 +57,7 @@ export interface UserSession {
 }
 
 export function createUserSession(parts: UserSessionOptions): UserSession {
-  const { options, store, env, place, tabs, report, userId, load } = parts;
+  const { options, store, env, place, tabs, report, userId } = parts;
   const { baseUrl, name } = place;
   const shared = { store, env, userId };
   const post = (message: SessionMessage): void => tabs.post(userId, message);
@@ -64,17 +67,7 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
     ...shared,
     name: `${name}:refresh:${userId}`,
     host: options,
-    exchange: async (stale) => {
-      const code = await load().catch(() => null);
-      const renewal = await code?.exchange(env, baseUrl, stale);
-      if (renewal?.user) sync.publish({ user: renewal.user, via: 'poll' });
-      return renewal?.accessToken ?? null;
-    },
-    mayStore: (from, to) =>
-      load().then(
-        (code) => code.mayStore(options, from, to),
-        () => false,
-      ),
+    ...createExchange(parts, (update) => sync.publish(update)),
     onOtherUser: parts.onOtherUser,
     share: (from, to) => post({ type: 'TOKEN', from, to }),
   });
@@ -91,13 +84,9 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
   const { poll } = sync;
   const { connection, election } = createUplink(parts, post, tokens, sync);
   const upgrade = createUpgrade({
-    ...shared,
-    load,
+    ...{ store, env, userId, poll, load: parts.load, fetch: api.fetch, publish: sync.publish },
     key: `${name}:upgrade:${userId}`,
     lockName: `${name}:confirm:${userId}`,
-    fetch: api.fetch,
-    publish: sync.publish,
-    poll,
   });
 
   function suspend(): void {
@@ -108,7 +97,7 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
   async function fetch(path: string, init?: RequestInit): Promise<Response> {
     const response = await api.fetch(path, init);
     // What was asked for as one user is not handed to a page of another.
-    if (closed) throw new UserChanged();
+    if (closed) throw userChanged();
     // Finds out whether this sign-in is over.
     if (response.status === 401) void poll();
     return response;
@@ -140,6 +129,22 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
       upgrade.stop();
       suspend();
     },
+  };
+}
+
+/** The exchange of stale tokens, which publishes the state that comes with a new one. */
+function createExchange(
+  { load, env, place, options }: UserSessionOptions,
+  publish: Sync['publish'],
+): Pick<TokensOptions, 'exchange' | 'mayStore'> {
+  const code = () => load().catch(() => null);
+  return {
+    exchange: async (stale) => {
+      const renewal = await (await code())?.exchange(env, place.baseUrl, stale);
+      if (renewal?.user) publish({ user: renewal.user, via: 'poll' });
+      return renewal?.accessToken ?? null;
+    },
+    mayStore: async (from, to) => (await code())?.mayStore(options, from, to) ?? false,
   };
 }
 

@@ -49,9 +49,5 @@ export function isOpen(watch: Watch | null): watch is Watch {
 
 /** Whether the wanted checkout is the one that was dismissed. */
 export function isDismissed(last: Watch | null, { checkoutSessionId }: WatchOptions): boolean {
-  return (
-    last?.status === 'dismissed' &&
-    checkoutSessionId !== undefined &&
-    last.checkoutSessionId === checkoutSessionId
-  );
+  return last?.status === 'dismissed' && last.checkoutSessionId === checkoutSessionId;
 }
