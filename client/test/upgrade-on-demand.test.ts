@@ -22,7 +22,7 @@ function slowly(tab: FakeTab, ms: number) {
 
 function refuse(tab: FakeTab) {
   const load = vi.fn(() => Promise.reject(new TypeError('Failed to fetch')));
-  tab.env.load = load as never;
+  tab.env.load = load;
   return load;
 }
 
