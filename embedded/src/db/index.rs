@@ -204,8 +204,9 @@ impl Index {
         self.waiters.push_back(waiter);
     }
 
-    /// Removes the first receiver if there is a message for it.
+    /// Removes the first receiver if there is a message for it. Receivers that no longer wait are forgotten.
     pub(super) fn next_waiter(&mut self, now: Timestamp) -> Option<Waiter> {
+        self.waiters.retain(|waiter| !waiter.reply.is_closed());
         if self.waiters.is_empty() || self.pause.contains(&now) {
             return None;
         }

@@ -54,7 +54,7 @@ pub(super) fn enqueue(
 }
 
 /// The number of a receipt's delivery; 0, which no delivery has, for a receipt of another queue.
-fn delivery_number(receipt: &Receipt) -> u64 {
+pub(super) fn delivery_number(receipt: &Receipt) -> u64 {
     receipt.0.parse().unwrap_or(0)
 }
 
