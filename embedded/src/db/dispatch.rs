@@ -13,9 +13,8 @@ use tierlift_core::{
 
 use super::{
     error::Error,
-    index::{Entry, InFlightMessage, Index},
+    index::{Entry, InFlightMessage, Index, delivery_number},
     message_rows::{message, park_row},
-    queue::delivery_number,
     tables::Tables,
     transaction::alone,
 };
