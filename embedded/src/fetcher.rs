@@ -32,8 +32,8 @@ async fn round<A: Stripe>(
     db: &Db,
     clock: &Clock,
 ) -> Result<(), Error> {
-    fetcher.fetch_due(stripe, db, clock).await?;
-    fetcher.fetch_payments(stripe, db, clock).await?;
+    fetcher.fetch_due(stripe, db, db, clock).await?;
+    fetcher.fetch_payments(stripe, db, db, clock).await?;
     Ok(())
 }
 

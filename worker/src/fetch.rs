@@ -54,20 +54,22 @@ struct PaidInvoice {
 impl Fetcher {
     /// One round: asks about those who are due, at most [`FETCHES_PER_ROUND_MAX`], once for each customer.
     /// Returns how many were asked about.
-    pub async fn fetch_due<A, B>(
+    pub async fn fetch_due<A, S, Q>(
         &mut self,
         stripe: &A,
-        backend: &B,
+        store: &S,
+        queue: &Q,
         clock: &Clock,
     ) -> Result<usize, Error>
     where
         A: Stripe,
-        B: FetchList + Store + Enqueue,
+        S: FetchList + Store,
+        Q: Enqueue,
     {
         let now = clock.now();
         // Those who were asked about and are still due do not hide the others.
         let max = FETCHES_PER_ROUND_MAX + self.asked.len();
-        let due = backend.due(now, max).await?;
+        let due = store.due(now, max).await?;
         self.forget_settled(&due);
         let mut count = 0;
         for Due { customer, .. } in due {
@@ -75,10 +77,10 @@ impl Fetcher {
             if is_early || count >= FETCHES_PER_ROUND_MAX {
                 continue;
             }
-            let Some(known) = backend.customer(&customer).await? else { continue };
+            let Some(known) = store.customer(&customer).await? else { continue };
             let answers = settled(customer.as_str(), ask(stripe, &known).await)?;
             for answer in &answers {
-                enqueue(backend, answer, now).await?;
+                enqueue(queue, answer, now).await?;
             }
             count += 1;
             self.note(customer, now);
@@ -90,19 +92,16 @@ impl Fetcher {
     /// One round: asks what the payments paid for that are given back and of which nobody knows it. What a shop
     /// sells without tierlift is among them and stays there, so each is asked about once a day. Returns how
     /// many were asked about.
-    pub async fn fetch_payments<A, B>(
+    pub async fn fetch_payments<A: Stripe, S: WaitingList, Q: Enqueue>(
         &mut self,
         stripe: &A,
-        backend: &B,
+        store: &S,
+        queue: &Q,
         clock: &Clock,
-    ) -> Result<usize, Error>
-    where
-        A: Stripe,
-        B: WaitingList + Enqueue,
-    {
+    ) -> Result<usize, Error> {
         let now = clock.now();
         self.payments.retain(|_, again_at| now < *again_at);
-        let waiting = backend.waiting(FETCHES_REMEMBERED_MAX).await?;
+        let waiting = store.waiting(FETCHES_REMEMBERED_MAX).await?;
         let unlinked = waiting.into_iter().filter(|it| it.cause == Code::PaymentUnlinked);
         let mut count = 0;
         for Waiting { id, .. } in unlinked {
@@ -113,7 +112,7 @@ impl Fetcher {
             let Ok(payment) = PaymentId::new(&id) else { continue };
             let answers = settled(&id, ask_for_payment(stripe, payment).await)?;
             for answer in &answers {
-                enqueue(backend, answer, now).await?;
+                enqueue(queue, answer, now).await?;
             }
             count += 1;
             self.payments.insert(id, now.plus_secs(FETCH_AGAIN_SECS_MAX));
@@ -248,11 +247,11 @@ fn sole_payment(customer: &Customer) -> Option<PaymentId> {
     }
 }
 
-async fn enqueue<B: Enqueue>(backend: &B, answer: &Answer, now: Timestamp) -> Result<(), Error> {
+async fn enqueue<Q: Enqueue>(queue: &Q, answer: &Answer, now: Timestamp) -> Result<(), Error> {
     let observed = Observed { window: answer.window, because: Because::Fetch };
     match observation::message(&answer.object, observed, answer.livemode, now) {
         Ok(message) => {
-            backend.enqueue(message).await?;
+            queue.enqueue(message).await?;
         }
         Err(error) => tracing::warn!(%error, "answer left out"),
     }

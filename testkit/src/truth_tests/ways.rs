@@ -13,7 +13,7 @@ use super::observed::{Arrival, is_the_only_witness};
 use super::*;
 use crate::world::Rng;
 
-/// Of so many histories one is learned in every way, which takes several times as long as in one.
+/// One of this number of histories is learned in every way: that takes several times as long as one way.
 const EVERY: usize = 5;
 
 /// Rounds of asking about what is unclear: one settles everything, and shows that there is no second.

@@ -79,7 +79,7 @@ impl Shop {
     /// One round, whose answers are applied.
     async fn fetch(&mut self) -> Result<usize, Error> {
         let (clock, db) = (self.clock.clock(), self.offline.db());
-        let count = self.fetcher.fetch_due(&self.client, db, &clock).await;
+        let count = self.fetcher.fetch_due(&self.client, db, db, &clock).await;
         let left = self.offline.drain().await.unwrap();
         assert_eq!((left, db.depth().await.unwrap().dead), (0, 0));
         count
@@ -243,7 +243,7 @@ async fn what_a_refunded_payment_paid_for_is_asked_for_once() {
         shop.clock.advance(Duration::from_secs(3));
         for asked in [1, 0] {
             let (clock, db) = (shop.clock.clock(), shop.offline.db());
-            let count = shop.fetcher.fetch_payments(&shop.client, db, &clock).await.unwrap();
+            let count = shop.fetcher.fetch_payments(&shop.client, db, db, &clock).await.unwrap();
             assert_eq!(count, asked, "{what}");
             assert_eq!(shop.offline.drain().await.unwrap(), 0, "{what}");
         }
