@@ -58,7 +58,7 @@ CHAOS_ACK_P99_MS ?= 50
   test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-infrastructure test-seeds \
   chaos test-release \
   check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
-  bench bench-lambda package tools
+  bench bench-browser bench-lambda package tools
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -213,8 +213,12 @@ bench: demo ## Measure tierlift beside a stock peer and print the tables.
 	cargo build --release --package tierlift-bench --bin tierlift-bench
 	cd bench/server/peer && npm ci --no-audit --no-fund --loglevel=error
 	$(TARGET)/release/tierlift-bench
-	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
+	$(MAKE) bench-browser
 	$(MAKE) bench-lambda
+
+bench-browser: demo ## Measure the time from webhook to paint, in leader and follower.
+	cargo build --release --package tierlift-cli --bin tierlift
+	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
 
 bench-lambda: $(PEER_VENV)/.ready ## Measure the functions for AWS beside the same jobs in Python.
 	$(MAKE) package PACKAGE=$(TARGET)/bench-package ARCHITECTURE=$(HOST_ARCHITECTURE)
