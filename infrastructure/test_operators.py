@@ -34,7 +34,6 @@ OPERATOR_ACTIONS = {
 class Operators(Template):
     def test_an_operator_who_looks_writes_nothing_and_one_who_acts_reads_no_more(self):
         policies = self.of_type("AWS::IAM::ManagedPolicy")
-        self.assertEqual(set(policies), set(OPERATOR_ACTIONS))
         for name, allowed in OPERATOR_ACTIONS.items():
             actions = {action for _, it in self.statements(name) for action in listed(it["Action"])}
             self.assertEqual({it for it in actions if not it.startswith("kms:")}, allowed, name)

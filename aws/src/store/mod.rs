@@ -15,7 +15,9 @@ mod ledger_scan;
 #[cfg(feature = "operations")]
 mod listed;
 mod listed_as;
+mod processed;
 mod read;
+mod record;
 mod scan;
 mod size;
 
