@@ -5,9 +5,11 @@
 //! stands beside the code that writes the format.
 
 mod embedded;
+mod operations;
 mod stripe_api;
 
 pub use embedded::*;
+pub use operations::*;
 pub use stripe_api::*;
 
 // ---- Webhooks ----------------------------------------------------------------------------------
@@ -209,10 +211,6 @@ pub const AWS_CONNECT_TIMEOUT_MS: u64 = 1_000;
 pub const AWS_ATTEMPT_TIMEOUT_MS: u64 = 2_000;
 /// Time that a call to AWS may take with all its attempts, in milliseconds.
 pub const AWS_CALL_TIMEOUT_MS: u64 = 5_000;
-/// Time that one attempt of an operator's call to AWS may take, in milliseconds.
-pub const AWS_PERSON_ATTEMPT_TIMEOUT_MS: u64 = 10_000;
-/// Time that an operator's call to AWS may take with all its attempts, in milliseconds.
-pub const AWS_PERSON_CALL_TIMEOUT_MS: u64 = 30_000;
 /// Attempts of one call to AWS, the first included.
 pub const AWS_ATTEMPTS_MAX: u32 = 3;
 /// Delay before a call to AWS is first retried, in milliseconds. It doubles with each attempt.
@@ -235,22 +233,8 @@ pub const SQS_ATTRIBUTES_MAX: usize = 10;
 pub const DEAD_LETTERS_WAIT_SECS: u64 = 1;
 /// Time for which an interrupted scan, or a redrive, hides dead letters from other scans, in seconds.
 pub const DEAD_LETTERS_HIDDEN_SECS: u64 = 120;
-/// Time before that at which what a redrive holds is received again, in seconds.
-pub const DEAD_LETTERS_HELD_MARGIN_SECS: u64 = 20;
 /// Dead letters that one scan reads.
 pub const DEAD_LETTERS_PER_SCAN_MAX: usize = 10_000;
-/// Bytes of dead letters' bodies that one scan reads: they are in memory together.
-pub const DEAD_LETTERS_BYTES_PER_SCAN_MAX: usize = 256 * 1024 * 1024;
-/// Receives of dead letters at the same time.
-pub const DEAD_LETTERS_RECEIVES_AT_ONCE_MAX: usize = 8;
-/// Notes on groups of dead letters that are read on AWS.
-pub const NOTES_MAX: usize = 1_000;
-/// Notes on one page of the index on AWS.
-pub const NOTES_PAGE_MAX: usize = 100;
-/// Rows of the ledger on AWS that one scan of the table keeps in memory. For older ones the table is scanned again.
-pub const LEDGER_ROWS_PER_SCAN_MAX: usize = 50_000;
-/// Parts of the table that are scanned at the same time for rows of the ledger.
-pub const LEDGER_SCAN_SEGMENTS: i32 = 8;
 /// Age of a secret that a function caches, in seconds. A rotated one is seen after this time.
 pub const SECRET_AGE_SECS_MAX: u64 = 300;
 /// Shortest time between two refreshes of a secret, in seconds, however many forgeries arrive.

@@ -1,0 +1,20 @@
+//! Limits of operators' commands on AWS.
+
+/// Time that one attempt of an operator's call to AWS may take, in milliseconds.
+pub const AWS_PERSON_ATTEMPT_TIMEOUT_MS: u64 = 10_000;
+/// Time that an operator's call to AWS may take with all its attempts, in milliseconds.
+pub const AWS_PERSON_CALL_TIMEOUT_MS: u64 = 30_000;
+/// Time before the end of [`DEAD_LETTERS_HIDDEN_SECS`](super::DEAD_LETTERS_HIDDEN_SECS) at which what a redrive holds is received again, in seconds.
+pub const DEAD_LETTERS_HELD_MARGIN_SECS: u64 = 20;
+/// Bytes of dead letters' bodies that one scan reads: they are in memory together.
+pub const DEAD_LETTERS_BYTES_PER_SCAN_MAX: usize = 256 * 1024 * 1024;
+/// Receives of dead letters at the same time.
+pub const DEAD_LETTERS_RECEIVES_AT_ONCE_MAX: usize = 8;
+/// Notes on groups of dead letters that are read on AWS.
+pub const NOTES_MAX: usize = 1_000;
+/// Notes on one page of the index on AWS.
+pub const NOTES_PAGE_MAX: usize = 100;
+/// Rows of the ledger on AWS that one scan of the table keeps in memory. For older ones the table is scanned again.
+pub const LEDGER_ROWS_PER_SCAN_MAX: usize = 50_000;
+/// Parts of the table that are scanned at the same time for rows of the ledger.
+pub const LEDGER_SCAN_SEGMENTS: i32 = 8;
