@@ -175,6 +175,18 @@ def allow_batches(iam_actions):
     iam_actions.extract_iam_action = single_action_of
 
 
+def number_mappings(lambda_service):
+    """Answers the numbers of event source mappings as numbers: CloudFormation gives them as text."""
+    respond = lambda_service._esm_response
+
+    def responding(mapping):
+        scaling = mapping.get("ScalingConfig") or {}
+        numbers = {name: int(value) for name, value in scaling.items()}
+        return respond({**mapping, "ScalingConfig": numbers} if numbers else mapping)
+
+    lambda_service._esm_response = responding
+
+
 def retry_failed_records(lambda_service):
     """Makes a stream batch fail whose response reports a failed record."""
     execute = lambda_service._execute_function
@@ -242,6 +254,7 @@ def main():
     add_leading_keys(iam_actions)
     allow_batches(iam_actions)
     retry_failed_records(lambda_svc)
+    number_mappings(lambda_svc)
 
     for task, arguments in ((announce, (port,)), (end_with_input, ())):
         threading.Thread(target=task, args=arguments, daemon=True).start()
