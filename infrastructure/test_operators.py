@@ -25,7 +25,6 @@ OPERATOR_ACTIONS = {
         "sqs:DeleteMessage",
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
-        "dynamodb:DeleteItem",
         "lambda:UpdateEventSourceMapping",
     },
 }

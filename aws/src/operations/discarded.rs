@@ -132,7 +132,7 @@ impl Deployment {
         event: &EventId,
         entry: LedgerEntry,
     ) -> Result<bool, StoreError> {
-        let Some(item) = self.store.get(key(event)).await? else { return Ok(false) };
+        let Some(item) = self.store.get_uncleared(key(event)).await? else { return Ok(false) };
         let discarded = Discarded::from(Row::from_item(item)?);
         if discarded.expires_at <= entry.processed_at {
             return Ok(false);
@@ -140,7 +140,7 @@ impl Deployment {
         let id = format!("undiscard:{}:{event}", discarded.discarded_at.as_micros());
         let brought = self.queue.bring_back(&discarded.dead_letter, &id);
         brought.await.map_err(of_queue)?;
-        self.store.act(&entry, Write::Delete(key(event))).await?;
+        self.store.act(&entry, Write::Clear(key(event))).await?;
         Ok(true)
     }
 

@@ -60,7 +60,7 @@ impl Deployment {
     }
 
     pub(super) async fn pause_note(&self) -> Result<Option<Note>, StoreError> {
-        self.store.get(PAUSE_KEY.to_owned()).await?.map(parse_note).transpose()
+        self.store.get_uncleared(PAUSE_KEY.to_owned()).await?.map(parse_note).transpose()
     }
 
     pub(super) async fn write_pause_note(
@@ -71,7 +71,7 @@ impl Deployment {
         let write = if is_paused {
             Write::Put(note_item(PAUSE_KEY.to_owned(), entry)?)
         } else {
-            Write::Delete(PAUSE_KEY.to_owned())
+            Write::Clear(PAUSE_KEY.to_owned())
         };
         self.store.act(entry, write).await
     }

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, Delete, Put, TransactWriteItem},
+    types::{AttributeValue, Put, TransactWriteItem},
 };
 use tierlift_core::{ledger::LedgerEntry, limits::ITEM_BYTES_MAX, ports::StoreError};
 
@@ -14,13 +14,17 @@ use super::{
     size,
 };
 
+/// The attribute of an item that was cleared.
+const CLEARED: &str = "cleared";
+
 /// What an act writes beside its row of the ledger.
 #[derive(Clone, Debug)]
 pub(crate) enum Write {
     /// Puts an item in the place of what is there.
     Put(Item),
-    /// Deletes the item with that key, if there is one.
-    Delete(String),
+    /// Clears the item with that key: nothing but the key is left of it, until DynamoDB deletes it. So nobody who acts
+    /// needs the right to delete anything.
+    Clear(String),
 }
 
 impl Store {
@@ -37,7 +41,7 @@ impl Store {
             .client
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().put(row).build())
-            .transact_items(self.transact(write)?);
+            .transact_items(self.transact(write, entry)?);
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) if is_conflict(&error) => Err(StoreError::Conflict),
@@ -45,24 +49,29 @@ impl Store {
         }
     }
 
-    fn transact(&self, write: Write) -> Result<TransactWriteItem, StoreError> {
-        let transact = TransactWriteItem::builder();
-        let transact = match write {
-            Write::Put(item) => {
-                if size::bytes(&item) > ITEM_BYTES_MAX {
-                    let message = "it is larger than an item of the table can be";
-                    return Err(StoreError::Unavailable(message.into()));
-                }
-                let put = Put::builder().table_name(&self.table).set_item(Some(item)).build();
-                transact.put(put.map_err(|error| unavailable(&error))?)
-            }
-            Write::Delete(key) => {
-                let key = AttributeValue::S(key);
-                let delete = Delete::builder().table_name(&self.table).key(item::PK, key);
-                transact.delete(delete.build().map_err(|error| unavailable(&error))?)
-            }
+    /// The item with that key, unless it was cleared.
+    pub(crate) async fn get_uncleared(&self, key: String) -> Result<Option<Item>, StoreError> {
+        Ok(self.get(key).await?.filter(|item| !item.contains_key(CLEARED)))
+    }
+
+    fn transact(&self, write: Write, by: &LedgerEntry) -> Result<TransactWriteItem, StoreError> {
+        let item = match write {
+            Write::Put(item) => item,
+            Write::Clear(key) => item::new_item(
+                key,
+                Item::from([
+                    (CLEARED.to_owned(), AttributeValue::Bool(true)),
+                    (item::TTL.to_owned(), item::number(by.processed_at.as_secs())),
+                ]),
+            ),
         };
-        Ok(transact.build())
+        if size::bytes(&item) > ITEM_BYTES_MAX {
+            let message = "it is larger than an item of the table can be";
+            return Err(StoreError::Unavailable(message.into()));
+        }
+        let put = Put::builder().table_name(&self.table).set_item(Some(item)).build();
+        let put = put.map_err(|error| unavailable(&error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 }
 
