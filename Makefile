@@ -25,13 +25,14 @@ VENV := $(call venv,testkit/requirements.txt)
 PACKAGE_VENV := $(call venv,infrastructure/requirements.txt)
 PEER_VENV := $(call venv,bench/lambda/peer/requirements.txt)
 EVENTS_VENV := $(call venv,scripts/requirements.txt)
+CHECKOV_VENV := $(call venv,infrastructure/checkov-requirements.txt)
 # Tests find their tools here, beside what they were built into: testkit/src/harness/tools.rs.
 TEST_TOOLS := $(TARGET)/tools/$(notdir $(VENV))-$(notdir $(DYNOXIDE))
 
 # The functions for AWS: where they are put, and what they are built for.
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
-FUNCTIONS := ingest worker expiry notifier-stream notifier-gateway session
+FUNCTIONS := ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway session
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
 
 # What a change of one machine's backend can break: no Amazon SDK is compiled or linked.
@@ -57,7 +58,7 @@ CHAOS_ACK_P99_MS ?= 50
   test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-infrastructure test-seeds \
   chaos test-release \
   check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
-  bench bench-lambda package tools
+  bench bench-browser bench-lambda package tools
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -147,9 +148,10 @@ test-chromium: demo build $(CLIENT_READY) ## Run the browser client in Debian's 
 	cd client && CHROMIUM_BIN=$$program npx vitest run --config vitest.debian.config.ts chromium
 
 # The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
-test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.
+test-infrastructure: $(VENV)/.ready $(CHECKOV_VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.
 	$(VENV)/bin/cfn-lint infrastructure/template.yaml
-	$(VENV)/bin/python -B infrastructure/test_policy.py
+	$(CHECKOV_VENV)/bin/checkov --config-file infrastructure/checkov.yaml --file infrastructure/template.yaml
+	$(VENV)/bin/python -B -m unittest discover --start-directory infrastructure
 	$(VENV)/bin/python -B -m unittest discover --start-directory tests-aws/ministack
 	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
 
@@ -213,8 +215,12 @@ bench: demo ## Measure tierlift beside a stock peer and print the tables.
 	cd bench/server/peer && npm ci --no-audit --no-fund --loglevel=error
 	$(TARGET)/release/tierlift-bench
 	$(TARGET)/release/tierlift-bench-redrive
-	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
+	$(MAKE) bench-browser
 	$(MAKE) bench-lambda
+
+bench-browser: demo ## Measure the time from webhook to paint, in leader and follower.
+	cargo build --release --package tierlift-cli --bin tierlift
+	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
 
 bench-lambda: $(PEER_VENV)/.ready ## Measure the functions for AWS beside the same jobs in Python.
 	$(MAKE) package PACKAGE=$(TARGET)/bench-package ARCHITECTURE=$(HOST_ARCHITECTURE)
@@ -278,6 +284,9 @@ $(PACKAGE_VENV)/.ready: infrastructure/requirements.txt
 	$(install-venv)
 
 $(EVENTS_VENV)/.ready: scripts/requirements.txt
+	$(install-venv)
+
+$(CHECKOV_VENV)/.ready: infrastructure/checkov-requirements.txt
 	$(install-venv)
 
 $(PEER_VENV)/.ready: bench/lambda/peer/requirements.txt
