@@ -9,7 +9,9 @@ from cfnlint.decode import cfn_yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = HERE / "template.yaml"
-FUNCTIONS = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
+# Those that traffic, the stream or the clock call, and the one that checks a deployment before.
+SERVING = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
+FUNCTIONS = ("Check", *SERVING)
 LIMITS = HERE.parent / "core/src/limits.rs"
 
 

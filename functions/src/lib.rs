@@ -4,6 +4,7 @@
 //! It refuses to hold rules: a function's stage decides what it does, and AWS is reached by
 //! `tierlift_aws`.
 
+pub mod deployment;
 pub mod gateway;
 pub mod maintenance;
 pub mod rotating_access;

@@ -144,6 +144,18 @@ impl Environment {
         policy::policy(self)
     }
 
+    /// The policy of a function that decides nothing about events, and only looks at accounts. It needs no plan, so
+    /// a fault in one keeps nobody from their session.
+    pub fn policy_of_accounts(&self) -> Result<Policy, Error> {
+        self.policy().or_else(|error| {
+            let mut without_plans = self.clone();
+            without_plans.0.remove(variable(&Key::Plans));
+            let policy = without_plans.policy()?;
+            tracing::error!(%error, "plans unusable");
+            Ok(policy)
+        })
+    }
+
     /// The parts of the value of a key that is a list; `None` if its variable is not set.
     fn list(&self, key: &Key) -> Option<Vec<String>> {
         Some(list(self.get(variable(key))?).map(str::to_owned).collect())

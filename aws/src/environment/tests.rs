@@ -187,3 +187,17 @@ fn all_faults_are_reported_at_once() {
         ]
     );
 }
+
+/// A worker without its plans must not guess; a session needs none of them.
+#[test]
+fn a_bad_plan_map_takes_no_session_down() {
+    let bad_plans = [("TIERLIFT_ROLES", "free,paid,pro"), ("TIERLIFT_PLANS", "price_1=gold")];
+    let environment = Environment::from(bad_plans);
+    assert!(environment.policy().is_err());
+    let policy = environment.policy_of_accounts().unwrap();
+    assert!(policy.role("pro").is_some());
+    let bad_roles = Environment::from([("TIERLIFT_ROLES", "a,a"), ("TIERLIFT_PLANS", "price_1=a")]);
+    assert!(bad_roles.policy_of_accounts().is_err());
+    let good = Environment::from([("TIERLIFT_PLANS", "price_1=paid")]);
+    assert!(good.policy_of_accounts().is_ok());
+}

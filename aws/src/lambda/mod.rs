@@ -7,6 +7,7 @@
 //! an event means: the caller's closure does.
 
 mod batch;
+mod deployment;
 #[cfg(test)]
 mod events;
 mod http;
@@ -14,6 +15,7 @@ mod response;
 mod schedule;
 mod socket;
 mod stream;
+mod trace;
 
 use std::{io, time::Duration};
 
