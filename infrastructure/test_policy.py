@@ -13,10 +13,12 @@ CODES = HERE.parent / "core/src/codes.rs"
 SESSION_ROUTES = [f"GET {path}" for path in ("/session", "/authorize", "/openapi.json", "/v1/users/{id}")]
 SESSION_ROUTES += [f"POST {path}" for path in ("/session/confirm", "/session/refresh", "/v1/users:batch", "/v1/tokens")]
 
-# The policy of the deployment, which four functions use.
+# The policy of the deployment, which five functions use.
 POLICY = {
     "ROLES",
     "PLANS",
+    "POLICY_ARN",
+    "POLICY_VERSION",
     "FEATURES",
     "USER_ID_KEYS",
     "LIVEMODE",
@@ -85,7 +87,8 @@ ALLOWED_ACTIONS = {
         "dynamodb:PutItem",
     },
 }
-READS_SECRETS = {"Check", "Ingest", "NotifierGateway", "Session"}
+# Secrets, or a policy document, which may be one.
+READS_SECRETS = {"Check", "Ingest", "Worker", "NotifierGateway", "Session", "Expiry"}
 
 # The resources with a wildcard, by policy and statement, each with its reason.
 WILDCARD_RESOURCES = {

@@ -107,6 +107,19 @@ impl CachedSecret<ServiceTokens> {
     }
 }
 
+/// Reads a version of the text at an ARN, such as a policy document.
+pub(crate) async fn read_version(
+    sdk: &Sdk,
+    arn: &str,
+    version: &str,
+) -> Result<String, SecretsError> {
+    let text = Source::read_version(sdk, arn, version).await;
+    text.map_err(|source| {
+        let secret = format!("version {version} of {arn}");
+        SecretsError(Error::Unreadable { secret, source }.into())
+    })
+}
+
 impl<T> CachedSecret<T> {
     fn new(source: Source, parse: fn(&str) -> Result<T, String>, clock: &Clock) -> Self {
         Self { source, parse, clock: clock.clone(), cached: Mutex::default() }

@@ -13,7 +13,7 @@ use tierlift_session::jwks;
 /// Checks what the function's environment describes. All that is wrong is named, one per line.
 pub async fn check(function: &Function) -> Result<(), String> {
     let wrong: Vec<String> = [
-        configuration(function).map_err(|error| error.to_string()),
+        configuration(function).await.map_err(|error| error.to_string()),
         signing_secrets(function).await.map_err(|error| error.to_string()),
         token_secret(function).await.map_err(|error| error.to_string()),
         service_tokens(function).await.map_err(|error| error.to_string()),
@@ -25,8 +25,8 @@ pub async fn check(function: &Function) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-fn configuration(function: &Function) -> anyhow::Result<()> {
-    let environment = &function.environment;
+async fn configuration(function: &Function) -> anyhow::Result<()> {
+    let environment = function.clone().with_policy_document().await?.environment;
     environment.policy()?;
     environment.connected_accounts()?;
     environment.allowed_origins()?;

@@ -4,6 +4,7 @@
 //! The stack's template sets all of them. Secrets are not among them: see [`crate::secrets`]. The
 //! rules of each value are core's; this only maps variables to keys.
 
+mod document;
 mod policy;
 mod variable;
 
@@ -15,6 +16,7 @@ use tierlift_core::{
     token::TokenConfig,
 };
 
+pub use document::DocumentError;
 use variable::variable;
 
 /// The reason why a function cannot start.
@@ -38,6 +40,9 @@ pub enum Error {
         /// The values that are allowed.
         allowed: &'static str,
     },
+    /// The policy document has a line that cannot be read.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// Values that their keys do not allow: each line names its variable.
     #[error("{}", .0.iter().map(in_variable).collect::<Vec<_>>().join("\n"))]
     Values(Vec<Fault>),
@@ -142,6 +147,20 @@ impl Environment {
     /// The policy: what is not set has its default.
     pub fn policy(&self) -> Result<Policy, Error> {
         policy::policy(self)
+    }
+
+    /// Where the policy document is, and which version of it, if there is one. A version never changes, so it is
+    /// read once.
+    pub fn policy_document(&self) -> Result<Option<(&str, &str)>, Error> {
+        let Some(place) = self.get("TIERLIFT_POLICY_ARN") else { return Ok(None) };
+        let meaning = "the version of the document at TIERLIFT_POLICY_ARN";
+        Ok(Some((place, self.need("TIERLIFT_POLICY_VERSION", meaning)?)))
+    }
+
+    /// The environment with what a policy document sets.
+    pub fn with_policy_document(mut self, text: &str) -> Result<Self, Error> {
+        self.0.extend(document::parse(text)?);
+        Ok(self)
     }
 
     /// The policy of a function that decides nothing about events, and only looks at accounts. It needs no plan, so

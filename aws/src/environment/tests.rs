@@ -201,3 +201,34 @@ fn a_bad_plan_map_takes_no_session_down() {
     let good = Environment::from([("TIERLIFT_PLANS", "price_1=paid")]);
     assert!(good.policy_of_accounts().is_ok());
 }
+
+#[test]
+fn a_policy_document_sets_the_policy_and_nothing_else() {
+    let environment = Environment::from([
+        ("TIERLIFT_ROLES", "free,paid"),
+        ("TIERLIFT_PLANS", "price_old=paid"),
+        ("TIERLIFT_GRACE_DAYS", "5"),
+    ]);
+    let text = "# two plans\nRoles = free,pro\n\nPlans=price_1=pro\r\nPlans=price_2=pro\n";
+    let policy = environment.clone().with_policy_document(text).unwrap();
+    assert_eq!(policy.get("TIERLIFT_PLANS"), Some("price_1=pro,price_2=pro"));
+    assert_eq!(policy.get("TIERLIFT_GRACE_DAYS"), Some("5"));
+    assert!(policy.policy().unwrap().role("pro").is_some());
+    for (text, line) in [
+        ("Livemode=true", "line 1 "),
+        ("Plans=price_1=pro\nTIERLIFT_JWKS_URL=https://eve.example", "line 2 "),
+        ("\nPlans", "line 2 "),
+    ] {
+        let error = environment.clone().with_policy_document(text).unwrap_err().to_string();
+        assert!(error.starts_with(line), "{error}");
+    }
+}
+
+#[test]
+fn a_policy_document_has_a_version() {
+    let arn = ("TIERLIFT_POLICY_ARN", "arn:aws:ssm:eu-central-1:1:parameter/tierlift");
+    assert_eq!(Environment::default().policy_document().unwrap(), None);
+    assert!(Environment::from([arn]).policy_document().is_err());
+    let environment = Environment::from([arn, ("TIERLIFT_POLICY_VERSION", "7")]);
+    assert_eq!(environment.policy_document().unwrap(), Some((arn.1, "7")));
+}

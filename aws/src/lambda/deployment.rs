@@ -1,4 +1,4 @@
-//! A custom resource of CloudFormation: a function that is called when a stack is created, updated or deleted,
+//! A custom resource of `CloudFormation`: a function that is called when a stack is created, updated or deleted,
 //! before other resources follow, and whose answer may stop that
 //! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref.html>).
 //!
@@ -19,14 +19,14 @@ use super::{Error, Function, InvocationError};
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Length of the fingerprint, in bytes.
 const FINGERPRINT_BYTES: usize = 8;
-/// Length of a reason, in characters. CloudFormation takes answers of up to 4 KB.
+/// Length of a reason, in characters. `CloudFormation` takes answers of up to 4 KB.
 const REASON_CHARS_MAX: usize = 800;
 /// The name of the only resource that there is.
 const RESOURCE: &str = "tierlift-check";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Request {
+struct Deployment {
     request_type: RequestType,
     #[serde(rename = "ResponseURL")]
     response_url: String,
@@ -70,7 +70,7 @@ impl Function {
         C: AsyncFn() -> Result<(), String>,
     {
         let check = &check;
-        lambda_runtime::run(service_fn(async move |event: LambdaEvent<Request>| {
+        lambda_runtime::run(service_fn(async move |event: LambdaEvent<Deployment>| {
             let request = event.payload;
             let checked = match request.request_type {
                 RequestType::Delete => Ok(()),
@@ -90,7 +90,7 @@ impl Function {
     }
 }
 
-fn answer(request: Request, checked: Result<(), String>) -> Answer {
+fn answer(request: Deployment, checked: Result<(), String>) -> Answer {
     Answer {
         status: if checked.is_ok() { "SUCCESS" } else { "FAILED" },
         reason: checked.err().unwrap_or_default().chars().take(REASON_CHARS_MAX).collect(),
@@ -136,7 +136,7 @@ mod tests {
                     "TIERLIFT_PLANS: no role pro",
                 ),
             ] {
-                let request: Request = serde_json::from_str(&text).unwrap();
+                let request: Deployment = serde_json::from_str(&text).unwrap();
                 let answer = serde_json::to_value(answer(request, checked)).unwrap();
                 assert_eq!(
                     (&answer["Status"], &answer["Reason"]),
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_longest_reason_fits_into_an_answer() {
-        let request: Request = serde_json::from_str(REQUEST).unwrap();
+        let request: Deployment = serde_json::from_str(REQUEST).unwrap();
         let long = "…\n".repeat(5_000);
         assert!(serde_json::to_vec(&answer(request, Err(long))).unwrap().len() < 4_096);
     }

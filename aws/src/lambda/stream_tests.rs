@@ -16,7 +16,7 @@ async fn hand_over(event: &str, results: &[bool]) -> (Value, Vec<u64>) {
         seen.borrow_mut().extend(records.iter().map(|record| record.change.revocation_id.0));
         results.to_vec()
     };
-    let response = push_batch(batch, Duration::from_secs(60), &push).await;
+    let response = push_batch(batch, Duration::from_mins(1), &push).await;
     (serde_json::to_value(response).unwrap(), seen.into_inner())
 }
 
