@@ -23,7 +23,7 @@ use super::{
 /// Attributes that differ from write to write.
 const MOVING: [&str; 3] = [item::VERSION, item::TTL, "change"];
 /// Events of the history that is recorded.
-const EVENTS: usize = 300;
+const EVENTS: usize = 80;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/store/recorded")

@@ -8,6 +8,7 @@ mod deploy_chain;
 mod deploy_events;
 mod deploy_maintenance;
 mod deploy_sockets;
+mod deploy_update;
 mod deploy_webhooks;
 mod dynoxide;
 mod emulator;
