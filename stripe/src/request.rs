@@ -58,6 +58,7 @@ pub(crate) fn retrieve(id: &StripeId) -> Request {
         StripeId::Refund(_) => ("/v1/refunds", &["charge"]),
         StripeId::Dispute(_) => ("/v1/disputes", &["charge"]),
         StripeId::Invoice(_) => ("/v1/invoices", &["payments"]),
+        StripeId::InvoicePayment(_) => ("/v1/invoice_payments", &[]),
         StripeId::PaymentIntent(_) => ("/v1/payment_intents", &["latest_charge"]),
         StripeId::Event(_) => ("/v1/events", &[]),
     };

@@ -69,3 +69,9 @@ pub const CONFIRMS_AT_ONCE_MAX: usize = 256;
 pub const CONFIRMS_PER_USER_MAX: u32 = 5;
 /// Time after which the user can have it asked once more, in seconds.
 pub const CONFIRM_INTERVAL_SECS: u64 = 10;
+/// Thin events whose objects are retrieved at one time, by one process.
+pub const THINS_AT_ONCE_MAX: usize = 16;
+/// Thin events that wait for their turn in a process; the others wait in the queue.
+pub const THINS_READY_MAX: usize = 64;
+/// Objects whose latest answer is kept for other thin events about them.
+pub const THIN_ANSWERS_MAX: usize = 128;

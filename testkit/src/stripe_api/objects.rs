@@ -20,6 +20,11 @@ const COLLECTIONS: &[(&str, &str, &[&str])] = &[
     ("/v1/disputes", "dispute", &["charge"]),
     ("/v1/charges", "charge", &["customer"]),
     ("/v1/invoices", "invoice", &["customer", "status", "subscription"]),
+    (
+        "/v1/invoice_payments",
+        "invoice_payment",
+        &["invoice", "payment[type]", "payment[payment_intent]"],
+    ),
     ("/v1/payment_intents", "payment_intent", &["customer"]),
     ("/v1/prices", "price", &["active", "product"]),
     ("/v1/products", "product", &["active"]),
