@@ -36,9 +36,9 @@ async fn a_bad_plan_map_is_refused_before_anything_changes() {
 #[tokio::test]
 async fn a_secret_that_cannot_be_used_is_refused() {
     let stack = Stack::start().await;
-    let input = json!({ "Name": "/short", "Type": "SecureString", "Value": "short" });
-    stack.call("AmazonSSM.PutParameter", &input).await;
-    let arn = "arn:aws:ssm:us-east-1:000000000000:parameter/short";
+    let input = json!({ "Name": "short", "SecretString": "short" });
+    let secret = stack.call("secretsmanager.CreateSecret", &input).await;
+    let arn = secret["ARN"].as_str().unwrap();
     let events = stack.fails_to_update(&[&format!("JwtSecretArn={arn}")]);
     assert!(events.contains("is not usable"), "{events}");
     assert_eq!(stack.session("ada").await["role"], "free");
@@ -62,20 +62,27 @@ async fn an_update_has_versions_of_its_own_and_leads_back() {
 #[tokio::test]
 async fn a_policy_document_is_deployed_by_its_version() {
     let stack = Stack::start().await;
-    let arn = "PolicyArn=arn:aws:ssm:us-east-1:000000000000:parameter/policy";
-    for (version, role, user) in [("1", "team", "ada"), ("2", "paid", "bob")] {
-        let value = format!("# plans\nPlans=price_other=paid\nPlans=price_pro={role}\n");
-        let input =
-            json!({ "Name": "/policy", "Type": "String", "Overwrite": true, "Value": value });
-        let put: Value = stack.call("AmazonSSM.PutParameter", &input).await;
-        assert_eq!(put["Version"].to_string(), version);
-        stack.update(&[arn, &format!("PolicyVersion={version}")]);
-        stack.accepts(&subscribed(&format!("evt_{version}"), user)).await;
+    let plans = |role| format!("# plans\nPlans=price_other=paid\nPlans=price_pro={role}\n");
+    let input = json!({ "Name": "policy", "SecretString": plans("team") });
+    let mut version = stack.call("secretsmanager.CreateSecret", &input).await;
+    let arn = version["ARN"].as_str().unwrap().to_owned();
+    let put = async |text: &str| {
+        let input = json!({ "SecretId": arn, "SecretString": text });
+        stack.call("secretsmanager.PutSecretValue", &input).await
+    };
+    let parameters = |version: &Value| {
+        let id = version["VersionId"].as_str().unwrap();
+        [format!("PolicyArn={arn}"), format!("PolicyVersion={id}")]
+    };
+    for (role, user) in [("team", "ada"), ("paid", "bob")] {
+        let [place, version_of] = parameters(&version);
+        stack.update(&[&place, &version_of]);
+        // A later version of the document changes nothing before it is deployed.
+        version = put(&plans("paid")).await;
+        stack.accepts(&subscribed(&format!("evt_{user}"), user)).await;
         becomes(&stack, user, role).await;
     }
-    let wrong =
-        json!({ "Name": "/policy", "Type": "String", "Overwrite": true, "Value": "Plan=a" });
-    stack.call("AmazonSSM.PutParameter", &wrong).await;
-    let events = stack.fails_to_update(&[arn, "PolicyVersion=3"]);
+    let [place, version_of] = parameters(&put("Plan=a").await);
+    let events = stack.fails_to_update(&[&place, &version_of]);
     assert!(events.contains("line 1 of the policy document"), "{events}");
 }
