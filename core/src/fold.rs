@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::UserId,
     limits::{EVENTS_OF_ONE_SECOND_MAX, EVENTS_REMEMBERED_MAX},
-    subscription::{Item, Node},
+    subscription::{Item, Node, Status},
 };
 
 /// The subscription before an event.
@@ -67,6 +67,16 @@ impl Edge {
     /// Its nodes.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.shared_nodes().map(|node| &**node)
+    }
+
+    /// Whether the subscription was in another status before it, or did not exist, and is active after it.
+    pub(crate) fn becomes_active(&self) -> bool {
+        let was_active = match &self.before {
+            Before::Created => false,
+            Before::Node(node) => node.status == Status::Active,
+            Before::Unknown => true,
+        };
+        !was_active && self.to.status == Status::Active
     }
 
     fn shared_nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
