@@ -32,7 +32,7 @@ TEST_TOOLS := $(TARGET)/tools/$(notdir $(VENV))-$(notdir $(DYNOXIDE))
 # The functions for AWS: where they are put, and what they are built for.
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
-FUNCTIONS := check ingest worker expiry notifier-stream notifier-gateway session
+FUNCTIONS := check ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway session
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
 
 # What a change of one machine's backend can break: no Amazon SDK is compiled or linked.

@@ -26,7 +26,8 @@ MONTH_HOURS = 730
 # durations are assumed: most of each is waiting for AWS, which no emulator can show.
 FUNCTIONS = {
     **{"ingest": (512, 15), "worker": (512, 30), "notifier-stream": (512, 25)},
-    **{"notifier-gateway": (256, 10), "session": (256, 10), "expiry": (256, 100)},
+    **{"notifier-gateway": (256, 10), "session": (256, 10), "expiry": (256, 100), "fetch": (256, 100)},
+    **{"ingest-eventbridge": (256, 15)},
 }
 
 # Bytes as the bench of the functions measures them, rounded up; a customer with a history.
@@ -213,6 +214,32 @@ BUSY = [
     Line("CloudWatch", "metrics", 23, "metric", "4 from the access log, 2 from the worker's; about 17 from the functions' logs"),
 ]
 
+# With a key of Stripe's API, and nothing that is unclear. A reconciliation reads a page and compares 100 objects in
+# some seconds, and each object is a few reads.
+COMPARED_UNITS, COMPARED_MS = 3, 30
+ASKING = [
+    Line("EventBridge", "schedule of fetch", MINUTES, "schedule", "every minute; an upper bound, rules may be free"),
+    *invocations("fetch", MINUTES, "every minute"),
+    Line("DynamoDB", "queries of what is unclear", 16 * MINUTES * 0.5, "read", "16 shards"),
+    Line("DynamoDB", "GetItem of the reconciliation", MINUTES, "read", "strongly consistent"),
+    Line("Secrets Manager", "secret", 1, "secret", "the key; a parameter of SSM costs nothing"),
+    Line("Secrets Manager", "reads", KEY_CACHED, "secret_read", "every 5 minutes; one instance"),
+    Line("KMS", "requests", 3 * KEY_CACHED, "key_use", "queue, table and secret, each cached for 5 minutes"),
+    Line("CloudWatch", "metrics", 4, "metric", "requests by endpoint and status, fetches, what a reconciliation changed; 1 to 10"),
+    Line("CloudWatch", "alarms", 2, "alarm", "infrastructure/template.yaml"),
+]
+COMPARED = [
+    Line("Lambda", "fetch: time", FUNCTIONS["fetch"][0] / 1024 * COMPARED_MS / 1000, "lambda_gb_s", f"256 MB; {COMPARED_MS} ms, assumed"),
+    Line("DynamoDB", "BatchGetItem", COMPARED_UNITS, "read", "ledger, customer, account, strongly consistent"),
+]
+# What an event costs by EventBridge instead of the HTTP API and its ingest.
+PARTNER_EVENT = [
+    Line("EventBridge", "event of a partner", 1, "partner_event", "an upper bound: the page's example has the application pay that sends them"),
+    Line("SQS", "SendMessage, ReceiveMessage, DeleteMessage", 3, "queue_standard", "the queue of partner events; batches of one"),
+    *invocations("ingest-eventbridge", 1, "batches of one"),
+    Line("SQS", "SendMessage", queue_requests(WEBHOOK_BYTES), "queue", "one request of ingest-eventbridge"),
+]
+
 DISK_GB = 50
 MACHINE = [
     Line("EC2", "m7g.large", MONTH_HOURS, "machine", "two cores, as in the README's figures"),
@@ -320,6 +347,9 @@ TABLES = {
     "looked": lambda: bill(LOOKED_AT_HOUR, "per hour", 1000, "per 1,000 hours looked at"),
     "month": lambda: bill(MONTH, "per month", 1, "per month"),
     "busy": lambda: bill(BUSY, "per month", 1, "per month"),
+    "asking": lambda: bill(ASKING, "per month", 1, "per month"),
+    "compared": lambda: bill(COMPARED, "per object", MILLION, "per million objects"),
+    "partner": lambda: bill(PARTNER_EVENT, "per event", MILLION, "per million events"),
     "machine": lambda: bill(MACHINE, "per month", 1, "per month"),
     "examples": examples_table,
     "evens": evens_table,

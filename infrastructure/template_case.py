@@ -9,9 +9,11 @@ from cfnlint.decode import cfn_yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = HERE / "template.yaml"
-# Those that traffic, the stream or the clock call, and the one that checks a deployment before.
+# Those that traffic, the stream or the clock call, and reach by an alias; those that some stacks have beside them; and
+# the one that checks a deployment before.
 SERVING = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
-FUNCTIONS = ("Check", *SERVING)
+OPTIONAL = ("IngestEventBridge", "Fetch")
+FUNCTIONS = ("Check", *SERVING, *OPTIONAL)
 LIMITS = HERE.parent / "core/src/limits.rs"
 
 

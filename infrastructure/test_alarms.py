@@ -4,7 +4,7 @@ import json
 import re
 import unittest
 
-from template_case import HERE, SERVING, Template, limit
+from template_case import HERE, OPTIONAL, SERVING, Template, limit
 
 PROTOCOL = HERE.parent / "docs/protocol.md"
 COST = HERE.parent / "docs/cost.py"
@@ -12,6 +12,10 @@ COST = HERE.parent / "docs/cost.py"
 
 # What else has an alarm when one of these fails: a 5xx or an integration error of its API, or the age of the stream.
 COVERED = {"Ingest": "WebhooksFailed", "NotifierGateway": "IntegrationError", "NotifierStream": "IteratorAge"}
+
+
+# The conditions of alarms that a stack has only with a parameter.
+OFF_BY_DEFAULT = {"HasNoEventsAlarm", "HasStripeKey", "HasEventSource"}
 
 
 def watched(alarm):
@@ -36,6 +40,9 @@ class Alarms(Template):
             ("ApproximateNumberOfMessagesVisible", queue("DeadLetterQueue")),
             ("ApproximateNumberOfMessagesVisible", queue("NotifierFailureQueue")),
             ("ApproximateAgeOfOldestMessage", queue("EventQueue")),
+            ("ApproximateNumberOfMessagesVisible", queue("PartnerDeadLetterQueue")),
+            ("ApproximateAgeOfOldestMessage", queue("PartnerEventQueue")),
+            ("tierlift_reconcile_fixed", dimension("function", {"Ref": "Fetch"})),
             ("tierlift_waiting_oldest_age_seconds", dimension("function", {"Ref": "Expiry"})),
             ("IteratorAge", dimension("FunctionName", {"Ref": "NotifierStream"})),
             *((f"Webhooks{what}", "[]") for what in ("Accepted", "Refused", "Throttled", "Failed")),
@@ -56,14 +63,15 @@ class Alarms(Template):
         api = [{"Name": "ApiId", "Value": {"Ref": "WebSocketApi"}}, {"Name": "Stage", "Value": {"Ref": "StageName"}}]
         expected.add(("IntegrationError", json.dumps(api, sort_keys=True)))
         self.assertLessEqual(set(COVERED.values()), {name for name, _ in expected})
-        for function in set(SERVING) - set(COVERED):
+        for function in set((*SERVING, *OPTIONAL)) - set(COVERED):
             expected.add(("Errors", dimension("FunctionName", {"Ref": function})))
         self.assertEqual(alarms, expected)
 
     def test_the_cost_model_counts_the_metrics_of_the_alarms(self):
-        # AWS charges an alarm for each metric that it looks at. NoEventsAlarm is off by default.
-        alarms = {name: it["Properties"] for name, it in self.of_type("AWS::CloudWatch::Alarm").items()}
-        metrics = sum(len(list(watched(alarm))) for name, alarm in alarms.items() if name != "NoEventsAlarm")
+        # AWS charges an alarm for each metric that it looks at.
+        alarms = self.of_type("AWS::CloudWatch::Alarm").values()
+        present = (it["Properties"] for it in alarms if it.get("Condition") not in OFF_BY_DEFAULT)
+        metrics = sum(len(list(watched(alarm))) for alarm in present)
         (counted,) = re.findall(r"^ALARM_METRICS = (\d+)$", COST.read_text(), re.MULTILINE)
         self.assertEqual(int(counted), metrics)
 

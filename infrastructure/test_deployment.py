@@ -2,7 +2,7 @@
 
 import unittest
 
-from template_case import SERVING, Template
+from template_case import OPTIONAL, SERVING, Template
 
 FINGERPRINT = {"Fn::GetAtt": ["Checked", "Fingerprint"]}
 
@@ -13,18 +13,20 @@ class Deployments(Template):
         self.assertEqual(sorted(given), sorted(set(self.template["Parameters"]) - {"EmulatorEndpoint"}))
 
     def test_nothing_that_serves_changes_before_the_check(self):
-        for function in SERVING:
+        for function in (*SERVING, *OPTIONAL):
             self.assertIn("Checked", self.needed(function), function)
-        self.assertEqual(self.needed("Checked") & set(SERVING), set())
+        self.assertEqual(self.needed("Checked") & {*SERVING, *OPTIONAL}, set())
         self.assertNotIn("Table", self.needed("Checked"))
 
     def test_the_check_has_what_the_functions_have(self):
         checked = self.properties("Check")["Environment"]["Variables"]
         places = {"TIERLIFT_TABLE", "TIERLIFT_QUEUE_URL", "TIERLIFT_DEAD_LETTER_QUEUE_URL", "TIERLIFT_CONNECTIONS_ENDPOINT"}
-        for function in SERVING:
+        for function in (*SERVING, *OPTIONAL):
             for name, value in self.properties(function)["Environment"]["Variables"].items():
-                if name not in places | {"TIERLIFT_DEPLOYMENT"}:
+                # Without a key there is no fetch, so it needs no condition there.
+                if name not in places | {"TIERLIFT_DEPLOYMENT", "STRIPE_API_KEY_ARN"}:
                     self.assertEqual(checked.get(name), value, (function, name))
+        self.assertIn("STRIPE_API_KEY_ARN", checked)
 
     def test_cloudformation_waits_longer_than_the_check_takes(self):
         self.assertGreater(self.properties("Checked")["ServiceTimeout"], self.properties("Check")["Timeout"])

@@ -43,7 +43,10 @@ class Storage(Template):
             self.assertEqual(statement["Principal"], "*")
             self.assertTrue(self.properties(name)[covered])
         queues = {it["Ref"] for it in self.properties("QueuesOverTls")["Queues"]}
-        self.assertEqual(queues, set(self.of_type("AWS::SQS::Queue")))
+        # A queue has one policy.
+        partner = {it["Ref"] for it in self.properties("PartnerEventQueuePolicy")["Queues"]}
+        self.assertIn("PartnerEventQueuePolicy", statements)
+        self.assertEqual(queues | partner, set(self.of_type("AWS::SQS::Queue")))
 
     def test_resources_that_cannot_be_recreated_outlive_the_stack(self):
         for name in ("Key", "WebhookSecret", "JwtSecret", "EventQueue", "DeadLetterQueue"):

@@ -13,7 +13,7 @@ pub(crate) async fn run<A: Stripe>(stripe: A, db: Db, clock: Clock) {
     let mut fetcher = Fetcher::default();
     let mut rounds_failed: u32 = 0;
     loop {
-        match fetcher.fetch_due(&stripe, &db, &clock).await {
+        match fetcher.fetch_due(&stripe, &db, &db, &clock).await {
             Ok(_) => rounds_failed = 0,
             Err(error) => {
                 rounds_failed = rounds_failed.saturating_add(1);

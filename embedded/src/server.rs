@@ -243,7 +243,8 @@ impl Server {
     pub fn with_confirmer(mut self, stripe: impl Stripe + Clone + 'static) -> Self {
         let (db, policy, clock) =
             (self.db.clone(), self.access.policy.clone(), self.access.clock.clone());
-        let confirmer = Confirmer::new(stripe, db, policy, clock).with_wait(self.timeouts.confirm);
+        let confirmer =
+            Confirmer::new(stripe, db.clone(), db, policy, clock).with_wait(self.timeouts.confirm);
         self.confirm = confirm::router(Arc::clone(&self.access), confirmer);
         self
     }

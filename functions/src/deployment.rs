@@ -10,6 +10,8 @@ use tierlift_core::{
 };
 use tierlift_session::jwks;
 
+use crate::rotating_client::RotatingClient;
+
 /// Checks what the function's environment describes. All that is wrong is named, one per line.
 pub async fn check(function: &Function) -> Result<(), String> {
     let wrong: Vec<String> = [
@@ -18,6 +20,7 @@ pub async fn check(function: &Function) -> Result<(), String> {
         token_secret(function).await.map_err(|error| error.to_string()),
         service_tokens(function).await.map_err(|error| error.to_string()),
         key_set(function).await.map_err(|error| error.to_string()),
+        stripe_key(function).await.map_err(|error| error.to_string()),
     ]
     .into_iter()
     .filter_map(Result::err)
@@ -27,6 +30,7 @@ pub async fn check(function: &Function) -> Result<(), String> {
 
 async fn configuration(function: &Function) -> anyhow::Result<()> {
     let environment = function.clone().with_policy_document().await?.environment;
+    environment.stripe()?;
     environment.policy()?;
     environment.connected_accounts()?;
     environment.allowed_origins()?;
@@ -60,5 +64,16 @@ async fn key_set(function: &Function) -> anyhow::Result<()> {
     let Some(url) = function.environment.tokens()?.jwks_url else { return Ok(()) };
     let document = jwks::fetch(url)().await.map_err(|error| anyhow::anyhow!("{error}"))?;
     TokenKeys::default().with_jwks(&document.json)?;
+    Ok(())
+}
+
+/// Whether a key is for this mode, too.
+async fn stripe_key(function: &Function) -> anyhow::Result<()> {
+    let Function { environment, sdk, clock, .. } = function;
+    // What is wrong with the mode is said of the configuration.
+    let livemode = environment.policy_of_accounts().is_ok_and(|policy| policy.livemode);
+    if let Some(client) = RotatingClient::open(environment, sdk, clock, livemode)? {
+        client.current().await?;
+    }
     Ok(())
 }

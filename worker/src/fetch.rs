@@ -42,20 +42,22 @@ struct Id {
 impl Fetcher {
     /// One round: asks about those who are due, at most [`FETCHES_PER_ROUND_MAX`], once for each customer.
     /// Returns how many were asked about.
-    pub async fn fetch_due<A, B>(
+    pub async fn fetch_due<A, S, Q>(
         &mut self,
         stripe: &A,
-        backend: &B,
+        store: &S,
+        queue: &Q,
         clock: &Clock,
     ) -> Result<usize, Error>
     where
         A: Stripe,
-        B: FetchList + Store + Enqueue,
+        S: FetchList + Store,
+        Q: Enqueue,
     {
         let now = clock.now();
         // Those who were asked about and are still due do not hide the others.
         let max = FETCHES_PER_ROUND_MAX + self.asked.len();
-        let due = backend.due(now, max).await?;
+        let due = store.due(now, max).await?;
         self.forget_settled(&due);
         let mut count = 0;
         for Due { customer, .. } in due {
@@ -63,7 +65,7 @@ impl Fetcher {
             if is_early || count >= FETCHES_PER_ROUND_MAX {
                 continue;
             }
-            let Some(known) = backend.customer(&customer).await? else { continue };
+            let Some(known) = store.customer(&customer).await? else { continue };
             let answers = match ask(stripe, &known).await {
                 Ok(answers) => answers,
                 // These are about one object; everything else is about Stripe or the key.
@@ -75,7 +77,7 @@ impl Fetcher {
                 Err(error) => return Err(error.into()),
             };
             for answer in &answers {
-                enqueue(backend, answer, now).await?;
+                enqueue(queue, answer, now).await?;
             }
             count += 1;
             self.note(customer, now);
@@ -160,11 +162,11 @@ fn sole_payment(customer: &Customer) -> Option<PaymentId> {
     }
 }
 
-async fn enqueue<B: Enqueue>(backend: &B, answer: &Answer, now: Timestamp) -> Result<(), Error> {
+async fn enqueue<Q: Enqueue>(queue: &Q, answer: &Answer, now: Timestamp) -> Result<(), Error> {
     let observed = Observed { window: answer.window, because: Because::Fetch };
     match observation::message(&answer.object, observed, answer.livemode, now) {
         Ok(message) => {
-            backend.enqueue(message).await?;
+            queue.enqueue(message).await?;
         }
         Err(error) => tracing::warn!(%error, "answer left out"),
     }

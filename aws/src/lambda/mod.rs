@@ -11,6 +11,7 @@ mod deployment;
 #[cfg(test)]
 mod events;
 mod http;
+mod partner;
 mod response;
 mod schedule;
 mod socket;

@@ -69,7 +69,7 @@ impl Shop {
     /// One round, whose answers are applied.
     async fn fetch(&mut self) -> Result<usize, Error> {
         let (clock, db) = (self.clock.clock(), self.offline.db());
-        let count = self.fetcher.fetch_due(&self.client, db, &clock).await;
+        let count = self.fetcher.fetch_due(&self.client, db, db, &clock).await;
         let left = self.offline.drain().await.unwrap();
         assert_eq!((left, db.depth().await.unwrap().dead), (0, 0));
         count
