@@ -4,10 +4,7 @@
 //! It changes nothing, and asks nobody but the secrets' stores and the issuer of tokens.
 
 use tierlift_aws::{lambda::Function, secrets::CachedSecret};
-use tierlift_core::{
-    ports::{SigningSecrets as _, TokenSecrets as _},
-    token::TokenKeys,
-};
+use tierlift_core::token::TokenKeys;
 use tierlift_session::jwks;
 
 use crate::rotating_client::RotatingClient;
@@ -70,7 +67,7 @@ async fn key_set(function: &Function) -> anyhow::Result<()> {
 /// Whether a key is for this mode, too.
 async fn stripe_key(function: &Function) -> anyhow::Result<()> {
     let Function { environment, sdk, clock, .. } = function;
-    // What is wrong with the mode is said of the configuration.
+    // What is wrong with the mode is a fault of the configuration, and reported there.
     let livemode = environment.policy_of_accounts().is_ok_and(|policy| policy.livemode);
     if let Some(client) = RotatingClient::open(environment, sdk, clock, livemode)? {
         client.current().await?;
