@@ -66,16 +66,17 @@ help: ## List the targets.
 run: demo ## Start tierlift with its demo on http://127.0.0.1:8787/demo; LISTEN and DATA change that.
 	cargo run --package tierlift-cli --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
 
-# The demo application is built into the program. Without Node the plain demo page is served.
+# The demo application and the console are built into the program. Without Node the plain demo page is served, and no
+# console.
 demo:
 ifeq ($(NODE),)
 	@echo "make: Node.js is not installed: the server, its tests in Rust and the plain demo page work;"
-	@echo "make: the demo application, the browser client and their tests need Node.js 20 or later."
+	@echo "make: the demo application, the console, the browser client and their tests need Node.js 20 or later."
 else
 demo: client/demo/dist/index.html
 endif
 
-client/demo/dist/index.html: $(CLIENT_READY) $(shell find client/src client/demo -type f -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null)
+client/demo/dist/index.html: $(CLIENT_READY) $(shell find client/src client/demo client/console client/parts -type f -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null)
 	cd client && npm run --silent demo:build
 	@touch $@
 
@@ -210,9 +211,10 @@ fmt: $(CLIENT_READY) ## Format everything.
 
 bench: demo ## Measure tierlift beside a stock peer and print the tables.
 	cargo build --release --package tierlift-cli --bin tierlift
-	cargo build --release --package tierlift-bench --bin tierlift-bench
+	cargo build --release --package tierlift-bench --bin tierlift-bench --bin tierlift-bench-redrive
 	cd bench/server/peer && npm ci --no-audit --no-fund --loglevel=error
 	$(TARGET)/release/tierlift-bench
+	$(TARGET)/release/tierlift-bench-redrive
 	$(MAKE) bench-browser
 	$(MAKE) bench-lambda
 
