@@ -58,7 +58,7 @@ CHAOS_ACK_P99_MS ?= 50
   test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-infrastructure test-seeds \
   chaos test-release \
   check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
-  bench bench-lambda package tools
+  bench bench-browser bench-lambda package tools
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,16 +66,17 @@ help: ## List the targets.
 run: demo ## Start tierlift with its demo on http://127.0.0.1:8787/demo; LISTEN and DATA change that.
 	cargo run --package tierlift-cli --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
 
-# The demo application is built into the program. Without Node the plain demo page is served.
+# The demo application and the console are built into the program. Without Node the plain demo page is served, and no
+# console.
 demo:
 ifeq ($(NODE),)
 	@echo "make: Node.js is not installed: the server, its tests in Rust and the plain demo page work;"
-	@echo "make: the demo application, the browser client and their tests need Node.js 20 or later."
+	@echo "make: the demo application, the console, the browser client and their tests need Node.js 20 or later."
 else
 demo: client/demo/dist/index.html
 endif
 
-client/demo/dist/index.html: $(CLIENT_READY) $(shell find client/src client/demo -type f -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null)
+client/demo/dist/index.html: $(CLIENT_READY) $(shell find client/src client/demo client/console client/parts -type f -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null)
 	cd client && npm run --silent demo:build
 	@touch $@
 
@@ -212,11 +213,16 @@ fmt: $(CLIENT_READY) ## Format everything.
 
 bench: demo ## Measure tierlift beside a stock peer and print the tables.
 	cargo build --release --package tierlift-cli --bin tierlift
-	cargo build --release --package tierlift-bench --bin tierlift-bench
+	cargo build --release --package tierlift-bench --bin tierlift-bench --bin tierlift-bench-redrive
 	cd bench/server/peer && npm ci --no-audit --no-fund --loglevel=error
 	$(TARGET)/release/tierlift-bench
-	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
+	$(TARGET)/release/tierlift-bench-redrive
+	$(MAKE) bench-browser
 	$(MAKE) bench-lambda
+
+bench-browser: demo ## Measure the time from webhook to paint, in leader and follower.
+	cargo build --release --package tierlift-cli --bin tierlift
+	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
 
 bench-lambda: $(PEER_VENV)/.ready ## Measure the functions for AWS beside the same jobs in Python.
 	$(MAKE) package PACKAGE=$(TARGET)/bench-package ARCHITECTURE=$(HOST_ARCHITECTURE)

@@ -156,18 +156,30 @@ pub const DECISION_LOADS_MAX: u32 = 16;
 pub const VISIBILITY_TIMEOUT_SECS: i64 = 60;
 /// Length of the error message in a failure record, in bytes.
 pub const ERROR_TEXT_BYTES_MAX: usize = 512;
-/// Dead letters that an operator's request reads at once, lists, or redrives in one step.
+/// Dead letters that an operator's request reads at once, or lists.
 pub const DEAD_LETTERS_PAGE_MAX: usize = 200;
 /// Customers, and users, that are counted in a group of dead letters.
 pub const GROUP_MEMBERS_MAX: usize = 10_000;
 /// Rows of the ledger that one request of an operator lists.
 pub const LEDGER_PAGE_MAX: usize = 500;
+/// Dead letters that one step redrives.
+pub const REDRIVE_STEP_MAX: usize = 1_000;
 /// Time that one step of a redrive waits for the worker, in seconds.
 pub const REDRIVE_WAIT_SECS: u64 = 10;
 /// Time between two looks at what became of redriven messages, in milliseconds.
 pub const REDRIVE_POLL_MS: u64 = 20;
 /// Connections of operators at one time.
-pub const OPERATIONS_CONNECTIONS_MAX: usize = 16;
+pub const OPERATIONS_CONNECTIONS_MAX: u32 = 16;
+/// Bytes of requests on the operators' listener that are not answered.
+pub const OPERATIONS_INFLIGHT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Size of a request with dead letters or events from a file, in bytes.
+pub const TRANSFER_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Size from which on a command sends what it has read from a file, in bytes.
+pub const TRANSFER_BATCH_BYTES: usize = 1024 * 1024;
+/// Time between two samples for the console's charts, in seconds.
+pub const HISTORY_INTERVAL_SECS: u64 = 5;
+/// Samples for the console's charts: half an hour of them.
+pub const HISTORY_SAMPLES_MAX: usize = 360;
 /// Size of the answer to an operator, in bytes.
 pub const OPERATIONS_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Dead letters that are redriven without asking first.

@@ -7,8 +7,9 @@
 mod claims;
 mod config;
 mod keys;
+mod named;
+mod operator;
 mod secret;
-mod service;
 
 use serde_json::{Map, Value};
 
@@ -23,8 +24,11 @@ use crate::{
 
 pub use config::{Rules, TokenConfig};
 pub use keys::TokenKeys;
+/// The tokens of a host's services.
+pub use named::NamedTokens as ServiceTokens;
+pub use named::{NamedTokens, NamedTokensError};
+pub use operator::{OperatorTokens, Right};
 pub use secret::{Issued, Secret, SignIn};
-pub use service::{ServiceTokens, ServiceTokensError};
 
 /// Why a token is refused. Each has a stable [`Error::code`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod items;
 mod localstripe;
 mod manners;
 mod observation;
+mod operators;
 mod ownership;
 mod pipeline;
 mod policy_change;
