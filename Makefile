@@ -32,7 +32,7 @@ TEST_TOOLS := $(TARGET)/tools/$(notdir $(VENV))-$(notdir $(DYNOXIDE))
 # The functions for AWS: where they are put, and what they are built for.
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
-FUNCTIONS := ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway session
+FUNCTIONS := check ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway session
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
 
 # What a change of one machine's backend can break: no Amazon SDK is compiled or linked.
@@ -150,7 +150,9 @@ test-chromium: demo build $(CLIENT_READY) ## Run the browser client in Debian's 
 # The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
 test-infrastructure: $(VENV)/.ready $(CHECKOV_VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.
 	$(VENV)/bin/cfn-lint infrastructure/template.yaml
-	$(CHECKOV_VENV)/bin/checkov --config-file infrastructure/checkov.yaml --file infrastructure/template.yaml
+	$(VENV)/bin/cfn-lint --regions us-east-1 -- infrastructure/edge.yaml
+	$(CHECKOV_VENV)/bin/checkov --config-file infrastructure/checkov.yaml \
+	  --file infrastructure/template.yaml infrastructure/edge.yaml
 	$(VENV)/bin/python -B -m unittest discover --start-directory infrastructure
 	$(VENV)/bin/python -B -m unittest discover --start-directory tests-aws/ministack
 	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
@@ -237,7 +239,7 @@ package: $(PACKAGE_VENV)/.ready ## Build the functions for AWS and zip them with
 	  --output-format zip --lambda-dir $(PACKAGE)/build --$(subst _,-,$(ARCHITECTURE))
 	@$(foreach name,$(FUNCTIONS),mv $(PACKAGE)/build/$(name)/bootstrap.zip $(PACKAGE)/$(name).zip;)
 	@rm -r $(PACKAGE)/build
-	@cp infrastructure/template.yaml $(PACKAGE)/template.yaml
+	@cp infrastructure/template.yaml infrastructure/edge.yaml $(PACKAGE)/
 	@ls -l $(PACKAGE)
 
 # ---- Tools

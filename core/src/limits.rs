@@ -121,6 +121,8 @@ pub const POLICY_PAGE_ROWS_MAX: usize = 500;
 pub const POLICY_RETRY_SECS: u64 = 5;
 /// Commits that are on their way at the same time when a changed policy is applied.
 pub const POLICY_COMMITS_AT_ONCE_MAX: usize = 32;
+/// Accounts that are settled at the same time in a round of expiry.
+pub const EXPIRIES_AT_ONCE_MAX: usize = 16;
 /// Accounts that one round of expiry settles; the others wait for the next round.
 pub const EXPIRIES_PER_ROUND_MAX: usize = 1_000;
 /// Pages of one shard of an index on AWS that one query reads, to get past entries that it does not
@@ -211,6 +213,13 @@ pub const AWS_CONNECT_TIMEOUT_MS: u64 = 1_000;
 pub const AWS_ATTEMPT_TIMEOUT_MS: u64 = 2_000;
 /// Time that a call to AWS may take with all its attempts, in milliseconds.
 pub const AWS_CALL_TIMEOUT_MS: u64 = 5_000;
+/// Time after which DynamoDB finishes a transaction that is in progress when its request is repeated, in
+/// milliseconds: five seconds, and a margin
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+pub const TRANSACTION_RECOVERED_AFTER_MS: u64 = 5_100;
+/// Age up to which a row of a connection is kept although API Gateway does not know the socket, in seconds: its
+/// handshake may not have ended.
+pub const CONNECTION_OPENING_SECS: i64 = 10;
 /// Attempts of one call to AWS, the first included.
 pub const AWS_ATTEMPTS_MAX: u32 = 3;
 /// Delay before a call to AWS is first retried, in milliseconds. It doubles with each attempt.

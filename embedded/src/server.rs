@@ -90,9 +90,8 @@ use crate::{
 /// ```
 pub struct Server {
     db: Db,
-    /// The operators' socket, until it is served.
+    /// The operators' socket and their listener, until they are served.
     operators: Option<operations::Socket>,
-    /// Their listener, until it is served.
     operators_listener: Option<OperatorsListener>,
     access: Arc<Access<Db>>,
     sockets: Registry,

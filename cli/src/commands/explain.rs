@@ -34,10 +34,8 @@ fn lines(it: &Value) -> Vec<String> {
         value("revocationId")
     ));
     if !it["manualRole"].is_null() {
-        let until = match &it["manualUntil"] {
-            Value::Null => String::new(),
-            until => format!(" until {}", text(until)),
-        };
+        let until = it["manualUntil"].as_str();
+        let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
         lines.push(format!("granted by hand: {}{until}", value("manualRole")));
     }
     if !it["next"].is_null() {

@@ -1,5 +1,4 @@
 //! `tierlift replay`: events from a file, enqueued as if Stripe had just sent them.
-#![expect(clippy::indexing_slicing, reason = "a key that a JSON value lacks is null")]
 
 use std::path::PathBuf;
 

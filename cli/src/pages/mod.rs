@@ -25,13 +25,11 @@ const ASSETS: &str = "assets/";
 
 /// A file of a build, or a refusal.
 pub(crate) fn file<B: Embed>(path: &str, policy: Rest) -> Response {
-    match B::get(path) {
-        Some(file) => respond(path, file, policy),
-        None => {
-            let detail = "the page has no such file";
-            problem::response(StatusCode::NOT_FOUND, Code::RouteNotFound, detail).into_response()
-        }
+    if let Some(file) = B::get(path) {
+        return respond(path, file, policy);
     }
+    let detail = "the page has no such file";
+    problem::response(StatusCode::NOT_FOUND, Code::RouteNotFound, detail).into_response()
 }
 
 fn respond(path: &str, file: EmbeddedFile, policy: Rest) -> Response {

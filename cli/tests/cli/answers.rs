@@ -1,7 +1,7 @@
 //! What operators' commands print: JSON as `docs/reference/operations.schema.json` describes it, and tables as people read
 //! them.
 
-use std::fs;
+use std::{fmt::Write as _, fs};
 
 use regex_lite::Regex;
 use serde_json::Value;
@@ -111,7 +111,7 @@ fn tables_are_as_they_were() {
     let mut printed = String::new();
     let mut run = |lines: &[&str]| {
         for line in lines {
-            printed.push_str(&format!("$ tierlift {line}\n{}\n", deployment.run(line, 0)));
+            writeln!(printed, "$ tierlift {line}\n{}", deployment.run(line, 0)).unwrap();
         }
     };
     run(&[

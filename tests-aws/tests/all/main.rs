@@ -11,6 +11,7 @@ mod deploy_maintenance;
 mod deploy_operators;
 mod deploy_sockets;
 mod deploy_stripe;
+mod deploy_update;
 mod deploy_webhooks;
 mod dynoxide;
 mod emulator;

@@ -193,7 +193,8 @@ async fn whoever_may_only_read_sees_what_a_redrive_would_do() {
     let groups = deployment.get("/operations/dead-letters/groups?by=error", BOARD).await.json();
     let key = groups["groups"][0]["key"].as_str().unwrap();
     assert!(error.contains(key) || key.contains(&error), "{error} {key}");
-    let encoded: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let encode = |text: String, byte: u8| text + &format!("%{byte:02X}");
+    let encoded = key.bytes().fold(String::new(), encode);
     let same = deployment.get(&format!("/operations/dead-letters?error={encoded}"), BOARD).await;
     let count = groups["groups"][0]["count"].as_u64().unwrap();
     assert_eq!(same.json().as_array().unwrap().len() as u64, count);

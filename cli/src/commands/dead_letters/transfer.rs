@@ -1,5 +1,4 @@
 //! `tierlift dead-letters export` and `import`: dead letters as JSON lines.
-#![expect(clippy::indexing_slicing, reason = "a key that a JSON value lacks is null")]
 
 use std::path::PathBuf;
 
