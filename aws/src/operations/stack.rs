@@ -7,7 +7,9 @@ use aws_sdk_lambda::{
 use tierlift_core::policy::Policy;
 
 use super::{Deployment, worker::EventSource};
-use crate::{Environment, Sdk, environment, queue::Queue, sdk::with_sources, store::Store};
+use crate::{
+    Environment, Sdk, environment, queue::Queue, sdk::with_sources, secrets, store::Store,
+};
 
 /// Why the deployment of a stack was not found.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +38,12 @@ impl Deployment {
             _ => StackError::Unavailable(with_sources(&error)),
         })?;
         let variables = found.environment.and_then(|environment| environment.variables);
-        let environment: Environment = variables.unwrap_or_default().into();
+        let mut environment: Environment = variables.unwrap_or_default().into();
+        if let Some((arn, version)) = environment.policy_document()? {
+            let text = secrets::read_version(sdk, arn, version).await;
+            let text = text.map_err(|error| StackError::Unavailable(error.into()))?;
+            environment = environment.with_policy_document(&text)?;
+        }
         let table = environment.table()?;
         let (queue, dead) = (environment.queue_url()?, environment.dead_letter_queue_url()?);
         let (queue, store) = (Queue::new(sdk, queue, dead, table), Store::new(sdk, table));
