@@ -2,6 +2,7 @@
 // requests. It sends the token to no other server, and repeats nothing but what a refused token made
 // fail, with another token.
 
+import { reportedHolder } from './claims.js';
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
 import { parseJson, parseRoles, parseUser } from './parse.js';
@@ -83,7 +84,9 @@ export function createApi({ baseUrl, env, userId, tokens }: ApiOptions): Api {
       const code = typeof body?.code === 'string' ? body.code : '';
       if (isRefusal(code)) return { outcome: 'refused', code, token };
       const user = response.ok ? parseUser(body) : null;
-      if (user?.userId === userId) return { outcome: 'ok', user, roles: parseRoles(body?.roles) };
+      if (user && reportedHolder(user) === userId) {
+        return { outcome: 'ok', user, roles: parseRoles(body?.roles) };
+      }
       if (user) return { outcome: 'unreachable', code: 'user.mismatch' };
       const away = response.status >= 500 || response.status === 429;
       return { outcome: 'unreachable', code: away ? 'server.unreachable' : 'server.unexpected' };
@@ -101,7 +104,7 @@ export function createApi({ baseUrl, env, userId, tokens }: ApiOptions): Api {
       if (!response.ok) return { outcome: 'none', retryMs: retryMsOf(response) };
       const answer = await bodyOf(response);
       const user = parseUser(answer);
-      if (user?.userId !== userId) return { outcome: 'none', retryMs: Infinity };
+      if (!user || reportedHolder(user) !== userId) return { outcome: 'none', retryMs: Infinity };
       return { outcome: 'ok', user, roles: parseRoles(answer?.roles), retryMs: 0 };
     } catch {
       return { outcome: 'none', retryMs: 0 };

@@ -3,6 +3,7 @@
 // storage, never delivers a tab its own message, and drops what it does not understand.
 
 import type { Channel, Environment } from './environment.js';
+import { reportedHolder } from './claims.js';
 import { isChange, isFields, parseJson, parseUser } from './parse.js';
 import type { ChangeType, RoleChange, TierError, User } from './types.js';
 
@@ -101,5 +102,7 @@ function parseMessage(data: unknown): (TabMessage & Envelope) | null {
   if (type !== 'REFRESH' && !isChange(type)) return null;
   // A page that was loaded before the client was updated sends fewer fields.
   const user = parseUser(data.user);
-  return user?.userId === data.userId ? ({ ...message, user } as typeof message) : null;
+  return user && reportedHolder(user) === data.userId
+    ? ({ ...message, user } as typeof message)
+    : null;
 }

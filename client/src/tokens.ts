@@ -3,7 +3,7 @@
 // It keeps a token no longer than the page lives and writes none to storage; the host may do so.
 
 import { callHost } from './callback.js';
-import { isIssuedHere, keepsClaims, subjectOf } from './claims.js';
+import { holderOf, isIssuedHere, keepsClaims } from './claims.js';
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
 import type { TokenHost, TokenReason } from './options.js';
@@ -71,7 +71,7 @@ export function createTokens(options: TokensOptions): Tokens {
   async function ask(reason: TokenReason): Promise<string> {
     const token = await askHost(env, host, reason);
     if (closed) throw new UserChanged();
-    if (token !== null && subjectOf(token) === userId) return token;
+    if (token !== null && holderOf(token, host.accountClaims) === userId) return token;
     onOtherUser(token);
     throw new UserChanged();
   }
@@ -89,7 +89,7 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   function adopt(refused: string, to: string): void {
-    if (closed || subjectOf(to) !== userId) return;
+    if (closed || holderOf(to, host.accountClaims) !== userId) return;
     const from = remember(refused, to);
     // A host that stores what tierlift issued has no other way to a fresh one.
     const isStored = host.refresh === 'tierlift' || isIssuedHere(from);

@@ -18,6 +18,7 @@ mod items;
 mod localstripe;
 mod manners;
 mod observation;
+mod organisations;
 mod ownership;
 mod pipeline;
 mod policy_change;
