@@ -174,6 +174,14 @@ codes! {
     FeatureRequired = "feature.required", Problem;
     /// The policy has no such role.
     RoleUnknown = "role.unknown", Problem;
+    /// Stripe knows no such Checkout Session.
+    CheckoutNotFound = "checkout.not_found", Problem;
+    /// The Checkout Session is not this user's.
+    CheckoutForeign = "checkout.foreign", Problem;
+    /// The Checkout Session is not paid.
+    CheckoutUnpaid = "checkout.unpaid", Problem;
+    /// The user asks about checkouts too often.
+    CheckoutRateLimited = "checkout.rate_limited", Problem;
     /// What followed a cursor is not kept any more.
     CursorExpired = "cursor.expired", Problem;
     /// The query is not one that the route has.

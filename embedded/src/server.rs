@@ -17,7 +17,11 @@ use tierlift_core::{
 };
 use tierlift_ingest::{Ingest, Refusals};
 use tierlift_notifier::Origins;
-use tierlift_session::{Access, Keyring, RequireRole, UnknownRole, authorize, jwks, service};
+use tierlift_session::{
+    Access, Keyring, RequireRole, UnknownRole, authorize,
+    confirm::{self, Confirmer, NoKey},
+    jwks, service,
+};
 use tierlift_worker::policy_change::note_first;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
@@ -94,6 +98,8 @@ pub struct Server {
     hosts: Hosts,
     /// What asks Stripe.
     asking: Vec<reconciler::Task>,
+    /// The route that confirms checkouts.
+    confirm: Router,
 }
 
 impl Server {
@@ -128,6 +134,7 @@ impl Server {
         }
         let reload = Reload::new(policy.clone(), connected_accounts);
         let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
+        let confirm = confirm::router(Arc::clone(&access), NoKey);
         Ok(Self {
             db,
             operators,
@@ -142,6 +149,7 @@ impl Server {
             host: Router::new(),
             hosts: Hosts::default(),
             asking: Vec::new(),
+            confirm,
         })
     }
 
@@ -206,6 +214,16 @@ impl Server {
             self.db.clone(),
             self.access.clock.clone(),
         )));
+        self
+    }
+
+    /// Asks Stripe about a checkout when its page is back from it.
+    #[must_use]
+    pub fn with_confirmer(mut self, stripe: impl Stripe + Clone + 'static) -> Self {
+        let (db, policy, clock) =
+            (self.db.clone(), self.access.policy.clone(), self.access.clock.clone());
+        let confirmer = Confirmer::new(stripe, db, policy, clock).with_wait(self.timeouts.confirm);
+        self.confirm = confirm::router(Arc::clone(&self.access), confirmer);
         self
     }
 
@@ -303,7 +321,7 @@ impl Server {
     }
 
     fn into_router(self, sockets: &Registry, connections: &Connections) -> Router {
-        let Self { db, access, reload, secrets, origins, timeouts, host, .. } = self;
+        let Self { db, access, reload, secrets, origins, timeouts, host, confirm, .. } = self;
         let tokens = Shared::new(self.service_tokens);
         let changes = service::changes::router(Arc::new(db.clone()), tokens.clone());
         let services = service::router(Arc::clone(&access), tokens);
@@ -331,6 +349,7 @@ impl Server {
                 origins,
             }),
             access,
+            confirm,
             doors: services.merge(changes).merge(authorize),
             operations: Arc::new(Operations {
                 queue: db,

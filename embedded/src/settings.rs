@@ -5,8 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use tierlift_core::{
     config::{CookieName, JwksUrl},
     limits::{
-        REQUEST_BODY_TIMEOUT_SECS, REQUEST_HEAD_TIMEOUT_SECS, SHUTDOWN_TIMEOUT_SECS,
-        SOCKET_CLOSE_TIMEOUT_SECS, SOCKET_PING_INTERVAL_SECS,
+        CONFIRM_WAIT_MS_MAX, REQUEST_BODY_TIMEOUT_SECS, REQUEST_HEAD_TIMEOUT_SECS,
+        SHUTDOWN_TIMEOUT_SECS, SOCKET_CLOSE_TIMEOUT_SECS, SOCKET_PING_INTERVAL_SECS,
     },
     policy::Policy,
     shared::Shared,
@@ -56,6 +56,8 @@ pub struct Timeouts {
     pub socket_ping: Duration,
     /// Time that the closing handshake of a socket may take.
     pub socket_close: Duration,
+    /// Time that a page which is back from a checkout waits for Stripe and the worker.
+    pub confirm: Duration,
     /// Time that a shutdown may take.
     pub shutdown: Duration,
 }
@@ -67,6 +69,7 @@ impl Default for Timeouts {
             request_body: Duration::from_secs(REQUEST_BODY_TIMEOUT_SECS),
             socket_ping: Duration::from_secs(SOCKET_PING_INTERVAL_SECS),
             socket_close: Duration::from_secs(SOCKET_CLOSE_TIMEOUT_SECS),
+            confirm: Duration::from_millis(CONFIRM_WAIT_MS_MAX),
             shutdown: Duration::from_secs(SHUTDOWN_TIMEOUT_SECS),
         }
     }

@@ -1,5 +1,5 @@
-//! Who is asking, and what they may do: `GET /session`, `POST /session/refresh`, and the guard for a
-//! host application's own routes. For hosts that are other programs, the [service] routes and what a proxy asks.
+//! Who is asking, and what they may do: `GET /session`, `POST /session/refresh`, `POST /session/confirm`, and the
+//! guard for a host application's own routes. For hosts that are other programs, the [service] routes and what a proxy asks.
 //! Beside them the pages of the codes, which anyone may read.
 //!
 //! It refuses to trust a token longer than its account allows: every request looks at the account, so
@@ -9,6 +9,7 @@ mod access;
 pub mod authorize;
 mod bearer;
 pub mod codes;
+pub mod confirm;
 pub mod epoch;
 mod error;
 mod guard;

@@ -1,4 +1,4 @@
-//! `GET /session`, `POST /session/confirm` and `POST /session/refresh`.
+//! `GET /session` and `POST /session/refresh`.
 
 use std::sync::Arc;
 
@@ -24,9 +24,9 @@ pub struct Refreshed {
 }
 
 /// A response that no cache may keep: it depends on the token and on the time.
-type Uncached<T> = ([(HeaderName, &'static str); 1], Json<T>);
+pub(crate) type Uncached<T> = ([(HeaderName, &'static str); 1], Json<T>);
 
-const fn uncached<T>(body: T) -> Uncached<T> {
+pub(crate) const fn uncached<T>(body: T) -> Uncached<T> {
     ([(CACHE_CONTROL, "no-store")], Json(body))
 }
 
@@ -34,7 +34,6 @@ const fn uncached<T>(body: T) -> Uncached<T> {
 pub fn router<S: Store + 'static>(access: Arc<Access<S>>) -> Router {
     Router::new()
         .route("/session", get(session::<S>))
-        .route("/session/confirm", post(confirm::<S>))
         .route("/session/refresh", post(refresh::<S>))
         .with_state(access)
 }
@@ -47,14 +46,6 @@ async fn session<S: Store>(
     // What a client has seen is optional, and so is that it can be read.
     let seen = seen.map(|Query(seen)| seen).unwrap_or_default();
     access.session(bearer(&headers), seen).await.map(uncached)
-}
-
-/// The page is back from a checkout: it wants the session as it is now, whatever it has seen.
-async fn confirm<S: Store>(
-    State(access): State<Arc<Access<S>>>,
-    headers: HeaderMap,
-) -> Result<Uncached<Session>, Error> {
-    access.session(bearer(&headers), Seen::default()).await.map(uncached)
 }
 
 async fn refresh<S: Store>(

@@ -51,7 +51,9 @@ pub(crate) fn retrieve(id: &StripeId) -> Request {
     let (endpoint, expand): (_, &[&str]) = match id {
         StripeId::Subscription(_) => ("/v1/subscriptions", &[]),
         StripeId::Customer(_) => ("/v1/customers", &[]),
-        StripeId::CheckoutSession(_) => ("/v1/checkout/sessions", &["line_items"]),
+        StripeId::CheckoutSession(_) => {
+            ("/v1/checkout/sessions", &["line_items", "subscription", "customer"])
+        }
         StripeId::Charge(_) => ("/v1/charges", &[]),
         StripeId::Refund(_) => ("/v1/refunds", &["charge"]),
         StripeId::Dispute(_) => ("/v1/disputes", &["charge"]),
@@ -131,7 +133,11 @@ mod tests {
         for (id, target) in [
             ("sub_1", "/v1/subscriptions/sub_1"),
             ("cus_a/b?c", "/v1/customers/cus_a%2Fb%3Fc"),
-            ("cs_test_1", "/v1/checkout/sessions/cs_test_1?expand%5B%5D=line_items"),
+            (
+                "cs_test_1",
+                "/v1/checkout/sessions/cs_test_1?expand%5B%5D=line_items\
+                 &expand%5B%5D=subscription&expand%5B%5D=customer",
+            ),
             ("re_1", "/v1/refunds/re_1?expand%5B%5D=charge"),
             ("in_1", "/v1/invoices/in_1?expand%5B%5D=payments"),
         ] {

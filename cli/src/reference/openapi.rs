@@ -83,6 +83,17 @@ const SOCKET: Refusals = &[
         ],
     ),
 ];
+const CONFIRM: Refusals = &[
+    (400, &[Code::BodyIncomplete, Code::BodyInvalid]),
+    (401, TOKEN_REFUSED),
+    (403, &[Code::CheckoutForeign]),
+    (404, &[Code::CheckoutNotFound]),
+    (408, &[Code::RequestTimeout]),
+    (409, &[Code::CheckoutUnpaid]),
+    (413, &[Code::BodyTooLarge]),
+    (429, &[Code::CheckoutRateLimited]),
+    (503, TOKEN_UNCHECKED),
+];
 const QUEUE: Refusals = &[(503, &[Code::QueueUnavailable])];
 const READY: Refusals =
     &[(503, &[Code::DataMoved, Code::QueueUnavailable, Code::DiskFull, Code::QueueStalled])];
@@ -199,7 +210,16 @@ fn session() -> Value {
 fn confirm() -> Value {
     let success = response("The session", "application/json", &reference("Session"));
     let summary = "Get the session on the page that a checkout returns to";
-    bearer(operation("confirmCheckout", summary, (200, success), TOKEN))
+    let body = json!({
+        "required": true,
+        "content": { "application/json": { "schema": {
+            "type": "object",
+            "required": ["checkoutSessionId"],
+            "properties": { "checkoutSessionId": { "type": "string", "pattern": "^cs_[A-Za-z0-9_]+$" } },
+        } } },
+    });
+    let operation = bearer(operation("confirmCheckout", summary, (200, success), CONFIRM));
+    with(operation, "requestBody", body)
 }
 
 fn refresh() -> Value {

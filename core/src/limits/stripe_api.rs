@@ -55,3 +55,17 @@ pub const FETCHES_REMEMBERED_MAX: usize = 1_000;
 pub const FETCH_AGAIN_SECS_MIN: i64 = 30;
 /// Longest time before it is asked again, in seconds.
 pub const FETCH_AGAIN_SECS_MAX: i64 = 86_400;
+
+/// Time that a page which is back from a checkout waits for Stripe and the worker, in milliseconds. It is
+/// answered with what is committed then, and what comes later is pushed.
+pub const CONFIRM_WAIT_MS_MAX: u64 = 3_000;
+/// Time after which asking about a checkout ends, in seconds.
+pub const CONFIRM_SECS_MAX: u64 = 30;
+/// Time for which what came of it is kept for other tabs, in seconds.
+pub const CONFIRMED_KEPT_SECS: u64 = 2;
+/// Checkouts that are asked about at one time, by one process. Beyond it a page gets what is committed.
+pub const CONFIRMS_AT_ONCE_MAX: usize = 256;
+/// Times that one user can have Stripe asked about checkouts at once.
+pub const CONFIRMS_PER_USER_MAX: u32 = 5;
+/// Time after which the user can have it asked once more, in seconds.
+pub const CONFIRM_INTERVAL_SECS: u64 = 10;

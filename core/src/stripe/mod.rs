@@ -16,7 +16,9 @@ mod kind;
 mod metadata;
 pub mod observation;
 mod observed;
+mod returned;
 pub mod signature;
 mod subscription;
 
 pub use error::Error;
+pub use returned::Returned;

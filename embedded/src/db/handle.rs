@@ -13,6 +13,7 @@ use tierlift_core::time::{Clock, Timestamp};
 use tokio::sync::{oneshot, watch};
 
 use super::{
+    awaited::Awaited,
     change_rows,
     checkpoint::Checkpoints,
     dispatch::load_index,
@@ -42,6 +43,7 @@ struct Inner {
     clock: Clock,
     /// The position of the latest change that is committed.
     latest_position: watch::Sender<u64>,
+    awaited: Awaited,
     /// Locked for as long as any clone lives, and closed after all connections.
     file: Arc<DataFile>,
 }
@@ -119,7 +121,15 @@ impl Db {
             .map_err(io)?;
         let writer = Some((jobs, thread));
         Ok(Self {
-            inner: Arc::new(Inner { writer, readers, health, clock, latest_position, file }),
+            inner: Arc::new(Inner {
+                writer,
+                readers,
+                health,
+                clock,
+                latest_position,
+                awaited: Awaited::default(),
+                file,
+            }),
         })
     }
 
@@ -220,6 +230,11 @@ impl Db {
     /// Ends the wait of everybody who waits for a change.
     pub(crate) fn end_waits(&self) {
         self.inner.latest_position.send_replace(u64::MAX);
+    }
+
+    /// Who waits for an event.
+    pub(super) fn awaited(&self) -> &Awaited {
+        &self.inner.awaited
     }
 
     pub(super) fn now(&self) -> Timestamp {

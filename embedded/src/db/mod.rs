@@ -19,6 +19,7 @@ mod message_rows;
 mod pause_row;
 mod rows;
 
+mod awaited;
 mod cache;
 mod index;
 mod tables;
@@ -36,6 +37,7 @@ mod change_log;
 mod check;
 mod dead_letters;
 mod operations;
+mod processed;
 mod queue;
 mod scan;
 mod store;

@@ -150,7 +150,9 @@ impl Queue for Db {
 
     async fn park(&self, delivery: &Delivery, failure: Failure) -> Result<(), QueueError> {
         let (now, receipt) = (self.now(), delivery.receipt.clone());
-        Ok(self.write(move |tables| park(tables, &receipt, &failure, now)).await?)
+        self.write(move |tables| park(tables, &receipt, &failure, now)).await?;
+        self.awaited().processed(&delivery.message.event);
+        Ok(())
     }
 }
 

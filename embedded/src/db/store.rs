@@ -119,7 +119,10 @@ impl Store for Db {
     }
 
     async fn commit(&self, decision: Commit) -> Result<(), StoreError> {
-        self.write(move |tables| commit(tables, &decision)).await?
+        let event = decision.ledger.event.clone();
+        self.write(move |tables| commit(tables, &decision)).await??;
+        self.awaited().processed(&event);
+        Ok(())
     }
 
     async fn account(&self, user: &UserId) -> Result<Option<Account>, StoreError> {

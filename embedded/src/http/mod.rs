@@ -39,6 +39,8 @@ pub(crate) use traffic::Hosts;
 pub(crate) struct RouterState<Q, S> {
     pub(crate) ingest: Arc<Ingest<Q, Arc<Secrets>>>,
     pub(crate) access: Arc<Access<S>>,
+    /// The route that confirms checkouts.
+    pub(crate) confirm: Router,
     pub(crate) web_socket: Arc<WebSocketState<S>>,
     pub(crate) operations: Arc<Operations>,
     /// The routes for hosts that are other programs, and for proxies.
@@ -59,7 +61,12 @@ pub(crate) fn router<Q: Enqueue + 'static, S: Store + 'static>(state: RouterStat
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .layer(from_fn(within_request_timeout));
     // Set before the layer is added, so that a preflight request reaches the layer and not this fallback.
+    let confirm = state
+        .confirm
+        .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
+        .layer(from_fn(within_request_timeout));
     let session = tierlift_session::router(state.access)
+        .merge(confirm)
         .method_not_allowed_fallback(async || problem::method_not_allowed());
     tierlift_ingest::router(state.ingest)
         .merge(session.layer(cors))

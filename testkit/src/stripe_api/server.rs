@@ -5,7 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Condvar, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -37,6 +37,7 @@ struct Shared {
     key: String,
     is_over: AtomicBool,
     state: Mutex<State>,
+    released: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +47,8 @@ struct State {
     /// A fault of every request, until it is lifted.
     outage: Option<Fault>,
     requests: Vec<Message>,
+    /// Whether answers wait.
+    is_held: bool,
     per_sec_max: Option<u32>,
     second: Option<(Instant, u32)>,
 }
@@ -57,7 +60,8 @@ impl StripeApi {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (is_over, state) = (AtomicBool::new(false), Mutex::default());
-        let shared = Arc::new(Shared { clock, key: key.to_owned(), is_over, state });
+        let (key, released) = (key.to_owned(), Condvar::new());
+        let shared = Arc::new(Shared { clock, key, is_over, state, released });
         let of_thread = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -108,6 +112,17 @@ impl StripeApi {
     /// What all requests meet from now on.
     pub fn fail_all(&self, fault: Option<Fault>) {
         self.shared.state().outage = fault;
+    }
+
+    /// Lets every answer wait until [`StripeApi::release`].
+    pub fn hold(&self) {
+        self.shared.state().is_held = true;
+    }
+
+    /// Sends the answers that wait.
+    pub fn release(&self) {
+        self.shared.state().is_held = false;
+        self.shared.released.notify_all();
     }
 
     /// Answers 429 to more requests than that in a second.
@@ -161,6 +176,8 @@ impl Shared {
         let (fault, mut reply) = {
             let mut state = self.state();
             state.requests.push(request);
+            let mut state =
+                self.released.wait_while(state, |state| state.is_held).expect("no thread panics");
             let fault = state.faults.pop_front().or_else(|| state.outage.clone());
             let limited = state.is_over_limit().then(|| limited(None));
             (fault, refused.or(limited).unwrap_or_else(|| state.reply(&target)))

@@ -4,6 +4,7 @@
 mod bad_input;
 mod chaos;
 mod clock;
+mod confirm;
 mod contract;
 mod crash;
 mod data_file;

@@ -37,17 +37,6 @@ async fn settled(server: &TestServer, user: &str, rev: u64) {
 }
 
 #[tokio::test]
-async fn a_page_that_is_back_from_a_checkout_gets_the_session_that_is_committed() {
-    let server = TestServer::start().await;
-    let token = server.token("ada", 0);
-    let confirm = Request::new("POST", "/session/confirm").bearer(&token);
-    let answer = server.send(confirm.body(br#"{"checkoutSessionId":"cs_test_1"}"#)).await;
-    answer.assert(200, "");
-    assert_eq!(answer.json(), server.get("/session", &token).await.json());
-    server.send(Request::new("POST", "/session/confirm")).await.assert(401, "token.missing");
-}
-
-#[tokio::test]
 async fn a_session_says_who_one_is_and_until_when() {
     let server = TestServer::start().await;
     let answer = server.get("/session", &server.token("ada", 0)).await;

@@ -126,6 +126,10 @@ async fn serve(
         (Some(stripe), Reconcile::Daily) => server.with_reconciler(Arc::clone(stripe)),
         (Some(_), Reconcile::Never) | (None, _) => server,
     };
+    let server = match &stripe {
+        Some(stripe) => server.with_confirmer(Arc::clone(stripe)),
+        None => server,
+    };
     let server = match (stripe, fetch) {
         (Some(stripe), Fetch::WhenNeeded) => server.with_fetcher(stripe),
         (Some(_), Fetch::Never) | (None, _) => server,

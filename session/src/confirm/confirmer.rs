@@ -1,0 +1,222 @@
+//! Asks Stripe about a checkout, enqueues what it answers, and waits until that is applied.
+
+use std::{
+    future::Future,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tierlift_core::{
+    customer::Customer,
+    id::{EventId, UserId},
+    limits::{CONFIRM_SECS_MAX, CONFIRM_WAIT_MS_MAX},
+    observation::{Because, Observed},
+    owners::Owners,
+    policy::Policy,
+    ports::{
+        Answer, Enqueue, Processed, QueueError, Store, StoreError, Stripe, StripeError, StripeId,
+    },
+    shared::Shared,
+    stripe::{Returned, observation},
+    time::Clock,
+};
+use tokio::time::timeout;
+
+use super::{
+    CheckoutSessionId, Refusal,
+    flights::{Confirmed, Flights},
+};
+
+/// Confirms checkouts.
+pub trait Confirm: Send + Sync {
+    /// Applies what a user's checkout paid for, as far as that is possible while a page waits.
+    fn confirm(
+        &self,
+        user: &UserId,
+        checkout: &CheckoutSessionId,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+}
+
+/// There is no key: the webhook alone applies a checkout.
+#[derive(Clone, Copy, Debug)]
+pub struct NoKey;
+
+impl Confirm for NoKey {
+    async fn confirm(&self, _: &UserId, _: &CheckoutSessionId) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+/// Asks Stripe: once for all tabs of a user, and each user no more often than is sensible.
+#[derive(Debug)]
+pub struct Confirmer<A, B> {
+    asking: Asking<A, B>,
+    /// Time that a page waits.
+    wait: Duration,
+    flights: Mutex<Flights>,
+}
+
+/// What it takes to ask.
+#[derive(Clone, Debug)]
+struct Asking<A, B> {
+    stripe: A,
+    backend: B,
+    policy: Shared<Policy>,
+    clock: Clock,
+}
+
+/// Why an answer could not be had or applied. It is about no user.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Stripe(#[from] StripeError),
+    #[error("the answer cannot be read: {0}")]
+    Answer(#[from] tierlift_core::stripe::Error),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<A, B> Confirmer<A, B> {
+    /// Asks by `stripe`; what it answers goes into the queue of `backend`.
+    pub fn new(stripe: A, backend: B, policy: Shared<Policy>, clock: Clock) -> Self {
+        let asking = Asking { stripe, backend, policy, clock };
+        let wait = Duration::from_millis(CONFIRM_WAIT_MS_MAX);
+        Self { asking, wait, flights: Mutex::default() }
+    }
+
+    /// Lets a page wait for that time.
+    #[must_use]
+    pub fn with_wait(self, wait: Duration) -> Self {
+        Self { wait, ..self }
+    }
+}
+
+impl<A, B> Confirm for Confirmer<A, B>
+where
+    A: Stripe + Clone + 'static,
+    B: Store + Enqueue + Processed + Clone + 'static,
+{
+    /// When the page has waited for long enough, the question goes on without it.
+    async fn confirm(&self, user: &UserId, checkout: &CheckoutSessionId) -> Result<(), Refusal> {
+        let result = self.confirmed(user, checkout).await;
+        let name = match result {
+            Ok(Confirmed::Applied) => "applied",
+            Ok(Confirmed::NotYet) => "not_yet",
+            Err(Refusal::NotFound) => "not_found",
+            Err(Refusal::Foreign) => "foreign",
+            Err(Refusal::Unpaid) => "unpaid",
+            Err(Refusal::RateLimited { .. }) => "rate_limited",
+        };
+        metrics::counter!("tierlift_confirms_total", "result" => name).increment(1);
+        result.map(drop)
+    }
+}
+
+impl<A, B> Confirmer<A, B>
+where
+    A: Stripe + Clone + 'static,
+    B: Store + Enqueue + Processed + Clone + 'static,
+{
+    async fn confirmed(
+        &self,
+        user: &UserId,
+        checkout: &CheckoutSessionId,
+    ) -> Result<Confirmed, Refusal> {
+        let Some(mut outcome) = self.join(user, checkout)? else { return Ok(Confirmed::NotYet) };
+        let known = timeout(self.wait, outcome.wait_for(Option::is_some)).await;
+        let known = known.ok().and_then(Result::ok).and_then(|known| *known);
+        known.map_or(Ok(Confirmed::NotYet), |(result, _)| result)
+    }
+
+    fn join(
+        &self,
+        user: &UserId,
+        checkout: &CheckoutSessionId,
+    ) -> Result<Option<tokio::sync::watch::Receiver<super::flights::Outcome>>, Refusal> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.join(user, checkout, || {
+            let (asking, user, checkout) = (self.asking.clone(), user.clone(), checkout.clone());
+            async move {
+                let bound = Duration::from_secs(CONFIRM_SECS_MAX);
+                let asked = timeout(bound, asking.ask(&user, &checkout)).await;
+                asked.unwrap_or(Ok(Confirmed::NotYet))
+            }
+        })
+    }
+}
+
+impl<A: Stripe, B: Store + Enqueue + Processed> Asking<A, B> {
+    async fn ask(&self, user: &UserId, checkout: &CheckoutSessionId) -> Result<Confirmed, Refusal> {
+        match self.attempt(user, checkout).await {
+            Ok(result) => result,
+            Err(Failed::Stripe(StripeError::NotFound(_))) => Err(Refusal::NotFound),
+            Err(error) => {
+                let checkout = checkout.as_str();
+                tracing::warn!(checkout, %error, "checkout not confirmed, its webhook applies it");
+                Ok(Confirmed::NotYet)
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        user: &UserId,
+        checkout: &CheckoutSessionId,
+    ) -> Result<Result<Confirmed, Refusal>, Failed> {
+        let id = StripeId::CheckoutSession(checkout.as_str().to_owned());
+        let answer = self.stripe.retrieve(&id).await?;
+        let policy = self.policy.current();
+        let returned = Returned::read(&answer.object, &policy.user_id_keys)?;
+        if !self.is_of(user, &returned, &policy).await? {
+            return Ok(Err(Refusal::Foreign));
+        }
+        if !returned.is_paid {
+            return Ok(Err(Refusal::Unpaid));
+        }
+        for event in self.enqueue(&answer, &returned).await? {
+            self.backend.processed(&event).await?;
+        }
+        Ok(Ok(Confirmed::Applied))
+    }
+
+    /// Whether something in the answer names the user, or the customer is known to be theirs.
+    async fn is_of(
+        &self,
+        user: &UserId,
+        returned: &Returned<'_>,
+        policy: &Policy,
+    ) -> Result<bool, StoreError> {
+        if returned.users.contains(user) {
+            return Ok(true);
+        }
+        let Some(customer) = &returned.customer else { return Ok(false) };
+        let known = self.backend.customer(customer).await?;
+        Ok(known.is_some_and(|known| is_owned(&known, user, policy)))
+    }
+
+    /// Enqueues what the answer shows; returns the ids of the messages.
+    async fn enqueue(
+        &self,
+        answer: &Answer,
+        returned: &Returned<'_>,
+    ) -> Result<Vec<EventId>, Failed> {
+        let observed = Observed { window: answer.window, because: Because::Confirm };
+        let mut events = Vec::new();
+        for object in &returned.objects {
+            let message =
+                observation::message(object, observed, answer.livemode, self.clock.now())?;
+            events.push(message.event.clone());
+            self.backend.enqueue(message).await?;
+        }
+        Ok(events)
+    }
+}
+
+/// Whether a customer is linked to a user, or something that the customer has is theirs.
+fn is_owned(customer: &Customer, user: &UserId, policy: &Policy) -> bool {
+    let owners = Owners::new(customer, policy);
+    let linked = customer.links.manual.as_ref().or_else(|| customer.user_by_metadata());
+    linked == Some(user) || owners.all().contains(user)
+}
