@@ -23,7 +23,7 @@ pub trait Sockets: Send + Sync {
     /// Names one socket.
     type Id: Clone + Send + Sync + fmt::Debug;
 
-    /// The live sockets that hear of an account: its user's, and those whose token speaks for it.
+    /// The live sockets that follow an account: its user's, and those whose token speaks for it.
     fn for_user(
         &self,
         user: &UserId,
@@ -36,7 +36,7 @@ pub trait Sockets: Send + Sync {
         text: &str,
     ) -> impl Future<Output = Result<Pushed, SocketsError>> + Send;
 
-    /// Pushes a change to a socket that hears of its account. `text` is the notice of that account alone; a
+    /// Pushes a change to a socket that follows its account. `text` is the notice of that account alone; a
     /// socket whose token speaks for several gets one about all of them, as they are then.
     fn push_change(
         &self,

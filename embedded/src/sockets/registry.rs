@@ -53,12 +53,12 @@ pub(super) struct Socket {
     user_frames: Arc<Allowance>,
 }
 
-/// The sockets of some users, and those that hear of some accounts beside their user's own.
+/// The sockets of some users, and those that follow some accounts beside their user's own.
 #[derive(Default)]
 struct Shard {
     users: HashMap<UserId, Vec<Arc<Socket>>>,
     /// An organisation may have as many sockets as there are.
-    hearers: HashMap<UserId, HashMap<u64, Arc<Socket>>>,
+    followers: HashMap<UserId, HashMap<u64, Arc<Socket>>>,
 }
 
 /// All live sockets of this process. Clones share them.
@@ -172,7 +172,7 @@ impl Registry {
         drop(shard);
         for other in &socket.others {
             let mut shard = self.shard(other);
-            shard.hearers.entry(other.clone()).or_default().insert(id, Arc::clone(&socket));
+            shard.followers.entry(other.clone()).or_default().insert(id, Arc::clone(&socket));
         }
         Ok(guard)
     }
@@ -238,10 +238,10 @@ impl Registry {
         drop(shard);
         for other in &socket.others {
             let mut shard = self.shard(other);
-            let Some(hearers) = shard.hearers.get_mut(other) else { continue };
-            hearers.remove(&socket.id);
-            if hearers.is_empty() {
-                shard.hearers.remove(other);
+            let Some(followers) = shard.followers.get_mut(other) else { continue };
+            followers.remove(&socket.id);
+            if followers.is_empty() {
+                shard.followers.remove(other);
             }
         }
     }
@@ -283,8 +283,8 @@ impl Sockets for Registry {
     async fn for_user(&self, user: &UserId) -> Result<Vec<Handle>, SocketsError> {
         let shard = self.shard(user);
         let own = shard.users.get(user).into_iter().flatten();
-        let hearers = shard.hearers.get(user).into_iter().flat_map(HashMap::values);
-        Ok(own.chain(hearers).cloned().map(Handle).collect())
+        let followers = shard.followers.get(user).into_iter().flat_map(HashMap::values);
+        Ok(own.chain(followers).cloned().map(Handle).collect())
     }
 
     async fn push(&self, socket: &Handle, text: &str) -> Result<Pushed, SocketsError> {

@@ -64,7 +64,7 @@ async fn what_an_organisation_pays_for_reaches_every_member_at_once() {
         assert_eq!(frame["accounts"], json!([user, "org"]));
         assert_eq!(frame["revocationId"], 1);
     }
-    // Nobody else hears of it: the next frame is the answer to a question.
+    // Nobody else is notified: the next frame is the answer to a question.
     assert_eq!(role(&foreign.sync().await), ("free", "eve"));
     // A token that knew less is behind on the organisation's account, and a fresh one is not.
     server.get("/session", &ada).await.assert(401, "token.stale");
