@@ -6,7 +6,7 @@
     python3 docs/cost.py --check docs/cost.md    fails if the page has other tables
     python3 -m doctest docs/cost.py              tests the arithmetic
 
-Free tiers and volume discounts are left out. Prices are not fetched: when one changes, change it here.
+Free tiers and volume discounts are left out. The prices are in cost_prices.py.
 """
 
 import argparse
@@ -18,52 +18,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-MONTH_HOURS, MILLION = 730, 1_000_000
-AWS = "https://aws.amazon.com"
+from cost_prices import MILLION, PRICES
 
-
-@dataclass(frozen=True)
-class Price:
-    """The price of a number of units, as on the page."""
-
-    dollars: float
-    per: int
-    of: str
-    page: str
-
-
-PRICES = {
-    "lambda_request": Price(0.20, MILLION, "invocations", f"{AWS}/lambda/pricing/"),
-    "lambda_gb_s": Price(0.0000133334, 1, "GB-second on arm64, starts included", f"{AWS}/lambda/pricing/"),
-    "http": Price(1.00, MILLION, "HTTP API requests of up to 512 KB", f"{AWS}/api-gateway/pricing/"),
-    "frame": Price(1.00, MILLION, "WebSocket messages of up to 32 KB, either way", f"{AWS}/api-gateway/pricing/"),
-    "socket_minute": Price(0.25, MILLION, "minutes of an open WebSocket", f"{AWS}/api-gateway/pricing/"),
-    "queue": Price(0.50, MILLION, "SQS FIFO requests of up to 64 KB", f"{AWS}/sqs/pricing/"),
-    "write": Price(0.625, MILLION, "DynamoDB write request units", f"{AWS}/dynamodb/pricing/on-demand/"),
-    "read": Price(0.125, MILLION, "DynamoDB read request units", f"{AWS}/dynamodb/pricing/on-demand/"),
-    "stored": Price(0.25, 1, "GB of a table for a month", f"{AWS}/dynamodb/pricing/on-demand/"),
-    "restorable": Price(0.20, 1, "GB of a table with point-in-time recovery for a month", f"{AWS}/dynamodb/pricing/on-demand/"),
-    "logged": Price(0.50, 1, "GB of logs ingested", f"{AWS}/cloudwatch/pricing/"),
-    "log_kept": Price(0.03, 1, "GB of logs kept for a month", f"{AWS}/cloudwatch/pricing/"),
-    "metric": Price(0.30, 1, "custom metric for a month", f"{AWS}/cloudwatch/pricing/"),
-    "alarm": Price(0.10, 1, "alarm for a month", f"{AWS}/cloudwatch/pricing/"),
-    "dashboard": Price(3.00, 1, "dashboard for a month", f"{AWS}/cloudwatch/pricing/"),
-    "secret": Price(0.40, 1, "secret for a month", f"{AWS}/secrets-manager/pricing/"),
-    "secret_read": Price(0.05, 10_000, "reads of a secret", f"{AWS}/secrets-manager/pricing/"),
-    "key": Price(1.00, 1, "KMS key for a month", f"{AWS}/kms/pricing/"),
-    "key_use": Price(0.03, 10_000, "requests to KMS", f"{AWS}/kms/pricing/"),
-    "schedule": Price(1.00, MILLION, "scheduled events", f"{AWS}/eventbridge/pricing/"),
-    "sent": Price(0.09, 1, "GB sent to the internet", f"{AWS}/ec2/pricing/on-demand/"),
-    "machine": Price(0.0816, 1, "hour of an m7g.large (2 cores, 8 GB)", f"{AWS}/ec2/pricing/on-demand/"),
-    "disk": Price(0.08, 1, "GB of gp3 disk for a month", f"{AWS}/ebs/pricing/"),
-    "address": Price(0.005, 1, "hour of a public IPv4 address", f"{AWS}/vpc/pricing/"),
-}
+MONTH_HOURS = 730
 
 # For each function its memory in MB, as in the template, and the duration of an invocation in ms. The
 # durations are assumed: most of each is waiting for AWS, which no emulator can show.
 FUNCTIONS = {
     **{"ingest": (512, 15), "worker": (512, 30), "notifier-stream": (512, 25)},
-    **{"notifier-gateway": (256, 10), "session": (256, 10), "expiry": (256, 100)},
+    **{"notifier-gateway": (256, 10), "session": (256, 10), "expiry": (256, 100), "fetch": (256, 100)},
+    **{"ingest-eventbridge": (256, 15)},
 }
 
 # Bytes as the bench of the functions measures them, rounded up; a customer with a history.
@@ -224,24 +188,56 @@ LOOKED_AT_HOUR = [
 ]
 
 MINUTES = MONTH_HOURS * 60
-SECRET_READS = 3 * 4 * MONTH_HOURS * 3600 / SECRET_SECONDS
 KEY_CACHED = MONTH_HOURS * 12
+ALARM_METRICS = 20
 MONTH = [
     Line("KMS", "key", 1, "key", "one for everything (infrastructure/template.yaml)"),
-    Line("KMS", "requests of SQS", 3 * KEY_CACHED, "key_use", "a data key is reused for 5 minutes; AWS's formula for one producer and one consumer"),
-    Line("KMS", "requests of DynamoDB", 6 * KEY_CACHED, "key_use", "six callers, each with a cache of 5 minutes"),
-    Line("KMS", "requests of Secrets Manager", SECRET_READS, "key_use", "one per read below"),
+    Line("KMS", "requests of DynamoDB", KEY_CACHED, "key_use", "one caller, expiry, with a cache of 5 minutes"),
     Line("Secrets Manager", "secrets", 2, "secret", "webhook signing and tokens"),
-    Line("Secrets Manager", "reads", SECRET_READS, "secret_read", "every 5 minutes per instance; 3 functions, 4 instances each"),
     Line("SQS", "polling an empty queue", 5 * MINUTES * 3, "queue", "5 pollers of 20 s, as for a standard queue; AWS gives no number for FIFO"),
     Line("EventBridge", "schedule of expiry", MINUTES, "schedule", "every minute; an upper bound, rules may be free"),
     *invocations("expiry", MINUTES, "every minute"),
     Line("DynamoDB", "queries of expiry", 16 * MINUTES * 0.5, "read", "16 shards"),
     Line("DynamoDB", "queries of what waits", 16 * MINUTES * 0.5, "read", "16 shards; one more for each in which something waits"),
     Line("DynamoDB", "GetItem of the policy", MINUTES, "read", "strongly consistent"),
-    Line("CloudWatch", "metrics", 22, "metric", "3 from the access log; about 19 from the functions' logs"),
-    Line("CloudWatch", "alarms", 19, "alarm", "infrastructure/template.yaml"),
-    Line("CloudWatch", "dashboard", 1, "dashboard", "infrastructure/template.yaml"),
+    Line("CloudWatch", "metrics", 2, "metric", "what waits, and for how long: all that an idle stack writes"),
+    Line("CloudWatch", "metrics of alarms", ALARM_METRICS, "alarm", "18 alarms, two of them with two metrics"),
+]
+
+# What else a stack costs once it has traffic, however much. A metric is charged for the hours in which it is written.
+SECRET_READS = 3 * 4 * MONTH_HOURS * 3600 / SECRET_SECONDS
+BUSY = [
+    Line("KMS", "requests of SQS", 3 * KEY_CACHED, "key_use", "a data key is reused for 5 minutes; AWS's formula for one producer and one consumer"),
+    Line("KMS", "requests of DynamoDB", 5 * KEY_CACHED, "key_use", "five more callers, each with a cache of 5 minutes"),
+    Line("KMS", "requests of Secrets Manager", SECRET_READS, "key_use", "one per read below"),
+    Line("Secrets Manager", "reads", SECRET_READS, "secret_read", "every 5 minutes per instance; 3 functions, 4 instances each"),
+    Line("CloudWatch", "metrics", 23, "metric", "4 from the access log, 2 from the worker's; about 17 from the functions' logs"),
+]
+
+# With a key of Stripe's API, and nothing that is unclear. A reconciliation reads a page and compares 100 objects in
+# some seconds, and each object is a few reads.
+COMPARED_UNITS, COMPARED_MS = 3, 30
+ASKING = [
+    Line("EventBridge", "schedule of fetch", MINUTES, "schedule", "every minute; an upper bound, rules may be free"),
+    *invocations("fetch", MINUTES, "every minute"),
+    Line("DynamoDB", "queries of what is unclear", 16 * MINUTES * 0.5, "read", "16 shards"),
+    Line("DynamoDB", "GetItem of the reconciliation", MINUTES, "read", "strongly consistent"),
+    Line("Secrets Manager", "secret", 1, "secret", "the key; a parameter of SSM costs nothing"),
+    Line("Secrets Manager", "reads", KEY_CACHED, "secret_read", "every 5 minutes; one instance"),
+    Line("KMS", "requests", 3 * KEY_CACHED, "key_use", "queue, table and secret, each cached for 5 minutes"),
+    Line("CloudWatch", "metrics", 4, "metric", "requests by endpoint and status, fetches, what a reconciliation changed; 1 to 10"),
+    Line("CloudWatch", "alarms", 2, "alarm", "infrastructure/template.yaml"),
+]
+COMPARED = [
+    Line("Lambda", "fetch: time", FUNCTIONS["fetch"][0] / 1024 * COMPARED_MS / 1000, "lambda_gb_s", f"256 MB; {COMPARED_MS} ms, assumed"),
+    Line("DynamoDB", "BatchGetItem", COMPARED_UNITS, "read", "ledger, customer, account, strongly consistent"),
+]
+# What an event costs by EventBridge instead of the HTTP API and its ingest.
+PARTNER_EVENT = [
+    Line("EventBridge", "event of a partner", 1, "partner_event", "an upper bound: the page's example has the application pay that sends them"),
+    Line("SQS", "SendMessage, ReceiveMessage, DeleteMessage", 3, "queue_standard", "the queue of partner events; batches of one"),
+    *invocations("ingest-eventbridge", 1, "batches of one"),
+    Line("SQS", "SendMessage", queue_requests(WEBHOOK_BYTES), "queue", "one request of ingest-eventbridge"),
 ]
 
 DISK_GB = 50
@@ -263,14 +259,14 @@ def total(lines):
 def example_dollars(events, sockets):
     """The monthly cost of each part of an example.
 
-    >>> example_dollars(0, 0) == [0, 0, 0, total(MONTH)]
+    >>> example_dollars(0, 0) == [0, 0, 0, total(MONTH) + total(BUSY)]
     True
     >>> of_events, _, of_sockets, _ = example_dollars(1_000_000, 1)
     >>> math.isclose(of_events, MILLION * total(EVENT)), math.isclose(of_sockets, 730 * total(SOCKET_HOUR))
     (True, True)
     """
     of_sockets = sockets * MONTH_HOURS * total(SOCKET_HOUR)
-    return [events * total(EVENT), events * total(REFRESH), of_sockets, total(MONTH)]
+    return [events * total(EVENT), events * total(REFRESH), of_sockets, total(MONTH) + total(BUSY)]
 
 
 def money(dollars):
@@ -333,7 +329,7 @@ def examples_table():
 
 
 def evens_table():
-    left = total(MACHINE) - total(MONTH)
+    left = total(MACHINE) - total(MONTH) - total(BUSY)
     events = left / (total(EVENT) + total(REFRESH))
     sockets = left / (MONTH_HOURS * total(SOCKET_HOUR))
     rows = [
@@ -350,6 +346,10 @@ TABLES = {
     "socket": lambda: bill(SOCKET_HOUR, "per hour", 1000 * MONTH_HOURS, "per 1,000 sockets and month"),
     "looked": lambda: bill(LOOKED_AT_HOUR, "per hour", 1000, "per 1,000 hours looked at"),
     "month": lambda: bill(MONTH, "per month", 1, "per month"),
+    "busy": lambda: bill(BUSY, "per month", 1, "per month"),
+    "asking": lambda: bill(ASKING, "per month", 1, "per month"),
+    "compared": lambda: bill(COMPARED, "per object", MILLION, "per million objects"),
+    "partner": lambda: bill(PARTNER_EVENT, "per event", MILLION, "per million events"),
     "machine": lambda: bill(MACHINE, "per month", 1, "per month"),
     "examples": examples_table,
     "evens": evens_table,

@@ -1,4 +1,4 @@
-"""The template, as the tests in test_policy.py read it."""
+"""The template, as the tests beside this file read it."""
 
 import math
 import pathlib
@@ -9,6 +9,7 @@ from cfnlint.decode import cfn_yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = HERE / "template.yaml"
+FUNCTIONS = ("Ingest", "IngestEventBridge", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry", "Fetch")
 LIMITS = HERE.parent / "core/src/limits.rs"
 
 
@@ -21,6 +22,21 @@ def branches(value):
     if isinstance(value, dict) and "Fn::If" in value:
         return [leaf for branch in value["Fn::If"][1:] for leaf in branches(branch)]
     return [] if value == {"Ref": "AWS::NoValue"} else [value]
+
+
+def references(value):
+    """The names that a value refers to."""
+    if isinstance(value, list):
+        return {name for item in value for name in references(item)}
+    if not isinstance(value, dict):
+        return set()
+    names = {value["Ref"]} if "Ref" in value else set()
+    if "Fn::GetAtt" in value:
+        return names | {value["Fn::GetAtt"][0]}
+    if "Fn::Sub" in value:
+        text = value["Fn::Sub"] if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"][0]
+        names |= {name.partition(".")[0] for name in re.findall(r"\$\{([\w:.]+)\}", text)}
+    return names | {name for item in value.values() for name in references(item)}
 
 
 def limit(name):
@@ -42,6 +58,17 @@ class Template(unittest.TestCase):
 
     def properties(self, name):
         return self.resources[name]["Properties"]
+
+    def needed(self, name):
+        """All resources that exist before this one: those that it refers to or depends on, and theirs."""
+        names, waiting = set(), [name]
+        while waiting:
+            resource = self.resources[waiting.pop()]
+            found = set(listed(resource.get("DependsOn", []))) | references(resource.get("Properties", {}))
+            new = (found & set(self.resources)) - names
+            names |= new
+            waiting += new
+        return names
 
     def policies(self):
         """Every policy document with the name of its resource."""

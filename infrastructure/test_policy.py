@@ -1,21 +1,19 @@
-"""Checks of the template for what every deployment needs and an emulator ignores.
+"""Who may do what, and what the functions are given: checks of the template for what an emulator ignores.
 
-Run by `python -m unittest discover -s infrastructure`.
+Run by `python -m unittest discover -s infrastructure`, like the other files here.
 """
 
 import json
 import re
 import unittest
 
-from template_case import HERE, Template, branches, limit, listed
+from template_case import FUNCTIONS, HERE, Template, limit, listed
 
-README = HERE / "README.md"
 CODES = HERE.parent / "core/src/codes.rs"
 SESSION_ROUTES = [f"GET {path}" for path in ("/session", "/authorize", "/openapi.json", "/v1/users/{id}")]
 SESSION_ROUTES += [f"POST {path}" for path in ("/session/confirm", "/session/refresh", "/v1/users:batch", "/v1/tokens")]
-FUNCTIONS = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
 
-# The policy of the deployment, which four functions use.
+# The policy of the deployment, which five functions use.
 POLICY = {
     "ROLES",
     "PLANS",
@@ -33,19 +31,26 @@ POLICY = {
     "PURCHASE_DISPUTE",
     "PURCHASE_STACK",
 }
+STRIPE = {f"STRIPE_{name}" for name in ("API_BASE", "FETCH", "RECONCILE", "SHARE_PERCENT")}
 TOKENS = {"JWT_SECRET_ARN", "JWKS_URL", "ISSUER", "AUDIENCE", "SESSION_MAX_AGE_DAYS"}
 VARIABLES = {
     "Ingest": {"QUEUE_URL", "CONNECTED_ACCOUNTS"},
+    "IngestEventBridge": {"QUEUE_URL", "CONNECTED_ACCOUNTS"},
     "Worker": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | POLICY,
     "NotifierStream": {"TABLE", "CONNECTIONS_ENDPOINT"},
     "NotifierGateway": {"TABLE", "CONNECTIONS_ENDPOINT", "ALLOWED_ORIGINS"} | TOKENS | POLICY,
-    "Session": {"TABLE", "SERVICE_TOKENS_ARN", "AUTHORIZE_COOKIE"} | TOKENS | POLICY,
+    "Session": {"TABLE", "QUEUE_URL", "SERVICE_TOKENS_ARN", "AUTHORIZE_COOKIE", "STRIPE_API_BASE", "STRIPE_SHARE_PERCENT"} | TOKENS | POLICY,
     "Expiry": {"TABLE"} | POLICY,
+    "Fetch": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | STRIPE | POLICY,
 }
+# Variables that are not tierlift's own.
+API_KEY = {"STRIPE_API_KEY_ARN"}
+FOREIGN_VARIABLES = {"Ingest": {"STRIPE_WEBHOOK_SECRET_ARN"}, "Fetch": API_KEY, "Session": API_KEY}
 
 # All actions that a function's role allows.
 ALLOWED_ACTIONS = {
     "Ingest": {"sqs:SendMessage"},
+    "IngestEventBridge": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"},
     "Worker": {
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",
@@ -76,7 +81,7 @@ ALLOWED_ACTIONS = {
         "execute-api:ManageConnections",
     },
     # A client that has seen more than a restored table begins a new epoch: an account and a ledger row.
-    "Session": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"},
+    "Session": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "sqs:SendMessage"},
     "Expiry": {
         "dynamodb:Query",
         "dynamodb:Scan",
@@ -84,20 +89,39 @@ ALLOWED_ACTIONS = {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
     },
+    "Fetch": {
+        "dynamodb:Query",
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "sqs:SendMessage",
+        "sqs:ReceiveMessage",
+        "sqs:ChangeMessageVisibility",
+    },
 }
-READS_SECRETS = {"Ingest", "NotifierGateway", "Session"}
+READS_SECRETS = {"Ingest", "NotifierGateway", "Session", "Fetch"}
+# The items of which a table has one each.
+RECORDS = {"POLICY", "RECONCILIATION"}
 
 # The resources with a wildcard, by policy and statement, each with its reason.
 WILDCARD_RESOURCES = {
     ("Key", "Account"): "the resource of a key policy is always its key",
     ("Key", "Logs"): "the same",
     ("Key", "Alarms"): "the same",
+    ("Key", "EventBridge"): "the same",
     ("NotifierStreamRole", "Streams"): "ListStreams takes no narrower resource and only lists names",
     ("NotifierStreamRole", "Push"): "connection ids are created when a socket opens",
     ("NotifierGatewayRole", "Push"): "the same",
+    ("NetworkPolicy", "Network"): "the network interfaces of a function in a VPC have no names before it has them",
 }
 # The actions with a wildcard.
-WILDCARD_ACTIONS = {("Key", "Account"): "without this statement a key could become unmanageable"}
+WILDCARD_ACTIONS = {
+    ("Key", "Account"): "without this statement a key could become unmanageable",
+    ("QueuesOverTls", "OnlyTls"): "whatever it is, it is denied",
+    ("PartnerEventQueuePolicy", "OnlyTls"): "the same",
+}
+DENIALS = {(policy, "OnlyTls") for policy in ("QueuesOverTls", "TopicOverTls", "PartnerEventQueuePolicy")}
+
 
 class Permissions(Template):
     def test_an_action_has_no_wildcard(self):
@@ -118,7 +142,8 @@ class Permissions(Template):
 
     def test_a_policy_only_allows_named_actions_and_resources(self):
         for name, statement in self.statements():
-            self.assertEqual(statement["Effect"], "Allow", name)
+            denies = (name, statement["Sid"]) in DENIALS
+            self.assertEqual(statement["Effect"], "Deny" if denies else "Allow", name)
             self.assertFalse({"NotAction", "NotResource", "NotPrincipal"} & set(statement), name)
 
     def test_each_function_has_a_role_of_its_own(self):
@@ -126,9 +151,24 @@ class Permissions(Template):
         for function in FUNCTIONS:
             self.assertEqual(self.properties(function)["Role"], {"Fn::GetAtt": [f"{function}Role", "Arn"]})
             role = self.properties(f"{function}Role")
-            self.assertNotIn("ManagedPolicyArns", role)
+            network = {"Fn::If": ["InNetwork", [{"Ref": "NetworkPolicy"}], {"Ref": "AWS::NoValue"}]}
+            self.assertEqual(role["ManagedPolicyArns"], network)
             trust = role["AssumeRolePolicyDocument"]["Statement"]
             self.assertEqual([it["Principal"] for it in trust], [{"Service": "lambda.amazonaws.com"}])
+
+    def test_a_role_has_the_boundary_and_the_path_of_the_organization(self):
+        boundary = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
+        for function in FUNCTIONS:
+            role = self.properties(f"{function}Role")
+            self.assertEqual((role["Path"], role["PermissionsBoundary"]), ({"Ref": "RolePath"}, boundary), function)
+
+    def test_a_service_acts_for_this_account_only(self):
+        for name, statement in self.statements():
+            principal = statement.get("Principal")
+            if name != "Key" or statement["Sid"] == "Account" or not isinstance(principal, dict):
+                continue
+            condition = json.dumps(statement["Condition"])
+            self.assertIn("AWS::AccountId", condition, statement["Sid"])
 
     def test_a_role_allows_what_its_function_needs_and_no_more(self):
         common = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -149,7 +189,7 @@ class Permissions(Template):
             if items & {action.partition(":")[2] for action in listed(statement["Action"])}:
                 keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
                 for key in keys:
-                    self.assertTrue(key == "POLICY" or re.fullmatch(r"[A-Z]+#\*", key), (name, key))
+                    self.assertTrue(key in RECORDS or re.fullmatch(r"[A-Z]+#\*", key), (name, key))
 
     def test_only_expiry_reads_whole_tables(self):
         scanning = {name for name, it in self.statements() if "dynamodb:Scan" in listed(it["Action"])}
@@ -166,6 +206,7 @@ class Permissions(Template):
         expected = {
             ("NotifierGateway", gateway + "${WebSocketApi}/${StageName}/*"),
             ("Expiry", "ExpirySchedule.Arn"),
+            ("Fetch", "FetchSchedule.Arn"),
         }
         for route in self.of_type("AWS::ApiGatewayV2::Route").values():
             if route["Properties"]["ApiId"] == {"Ref": "HttpApi"}:
@@ -195,8 +236,7 @@ class Functions(Template):
     def test_the_environment_has_the_variables_that_the_functions_read(self):
         for function in FUNCTIONS:
             names = {f"TIERLIFT_{name}" for name in VARIABLES[function]} | {"AWS_ENDPOINT_URL"}
-            if function == "Ingest":
-                names.add("STRIPE_WEBHOOK_SECRET_ARN")
+            names |= FOREIGN_VARIABLES.get(function, set())
             self.assertEqual(set(self.properties(function)["Environment"]["Variables"]), names, function)
 
     def test_no_secret_is_in_an_environment(self):
@@ -204,6 +244,14 @@ class Functions(Template):
             for name, value in self.properties(function)["Environment"]["Variables"].items():
                 self.assertNotIn("resolve:", json.dumps(value))
                 self.assertTrue("SECRET" not in name or name.endswith("_ARN"), name)
+
+    def test_every_function_can_be_in_a_network(self):
+        lists = ({"Fn::Split": [",", {"Ref": name}]} for name in ("SubnetIds", "SecurityGroupIds"))
+        subnets, groups = lists
+        network = {"SubnetIds": subnets, "SecurityGroupIds": groups}
+        for function in FUNCTIONS:
+            given = self.properties(function)["VpcConfig"]
+            self.assertEqual(given, {"Fn::If": ["InNetwork", network, {"Ref": "AWS::NoValue"}]}, function)
 
     def test_no_emulator_is_configured_on_aws(self):
         for function in FUNCTIONS:
@@ -233,9 +281,13 @@ class Functions(Template):
             self.assertGreater(wait_ms, 1000 * self.properties(function)["Timeout"])
             self.assertLess(wait_ms, 29_000)
 
-    def test_expiry_times_out_before_its_next_run(self):
-        self.assertEqual(self.properties("ExpirySchedule")["ScheduleExpression"], "rate(1 minute)")
-        self.assertLess(self.properties("Expiry")["Timeout"], 60)
+    def test_what_runs_every_minute_times_out_before_its_next_run(self):
+        for function in ("Expiry", "Fetch"):
+            schedule = self.properties(f"{function}Schedule")
+            self.assertEqual(schedule["ScheduleExpression"], "rate(1 minute)")
+            self.assertLess(self.properties(function)["Timeout"], 60)
+            self.assertEqual(self.properties(f"{function}Once")["MaximumRetryAttempts"], 0)
+            self.assertEqual(schedule["Targets"][0]["RetryPolicy"]["MaximumRetryAttempts"], 0)
 
     def test_event_sources_report_single_failures_and_have_a_failure_destination(self):
         for name, source in self.of_type("AWS::Lambda::EventSourceMapping").items():
@@ -246,6 +298,11 @@ class Functions(Template):
         self.assertGreater(stream["MaximumRecordAgeInSeconds"], 0)
         failures = {"Fn::GetAtt": ["NotifierFailureQueue", "Arn"]}
         self.assertEqual(stream["DestinationConfig"]["OnFailure"]["Destination"], failures)
+
+    def test_an_event_source_counts_its_events_and_the_worker_can_be_paused(self):
+        for name in self.of_type("AWS::Lambda::EventSourceMapping"):
+            self.assertEqual(self.properties(name)["MetricsConfig"], {"Metrics": ["EventCount"]}, name)
+        self.assertEqual(self.properties("WorkerEvents")["Enabled"], {"Ref": "WorkerEnabled"})
 
     def test_a_changed_policy_is_applied_after_the_worker_follows_it(self):
         self.assertEqual(self.resources["Expiry"]["DependsOn"], "Worker")
@@ -261,132 +318,6 @@ class Functions(Template):
         self.assertEqual({it["Properties"]["RouteId"]["Ref"] for it in responses}, answering)
         for route in answering:
             self.assertEqual(self.properties(route)["RouteResponseSelectionExpression"], "$default")
-
-class Storage(Template):
-    def test_the_table_is_protected_restorable_and_has_a_ttl(self):
-        table = self.resources["Table"]
-        self.assertEqual((table["DeletionPolicy"], table["UpdateReplacePolicy"]), ("Retain", "Retain"))
-        properties = table["Properties"]
-        self.assertIs(properties["DeletionProtectionEnabled"], True)
-        self.assertIs(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], True)
-        self.assertEqual(properties["TimeToLiveSpecification"], {"Enabled": True, "AttributeName": "ttl"})
-        self.assertEqual(properties["SSESpecification"]["SSEType"], "KMS")
-        self.assertEqual(properties["StreamSpecification"], {"StreamViewType": "NEW_IMAGE"})
-
-    def test_each_mode_has_its_own_table(self):
-        name, values = self.properties("Table")["TableName"]["Fn::Sub"]
-        self.assertIn("${Mode}", name)
-        self.assertEqual(values["Mode"], {"Fn::If": ["Live", "live", "test"]})
-
-    def test_resources_that_cannot_be_recreated_outlive_the_stack(self):
-        for name in ("Key", "WebhookSecret", "JwtSecret"):
-            policies = (self.resources[name]["DeletionPolicy"], self.resources[name]["UpdateReplacePolicy"])
-            self.assertEqual(policies, ("RetainExceptOnCreate", "Retain"), name)
-
-    def test_everything_at_rest_is_encrypted_with_the_stacks_key(self):
-        key = {"Fn::GetAtt": ["Key", "Arn"]}
-        self.assertIs(self.properties("Key")["EnableKeyRotation"], True)
-        self.assertEqual(self.properties("Table")["SSESpecification"]["KMSMasterKeyId"], key)
-        for kind, name_of_key in {
-            "AWS::SQS::Queue": "KmsMasterKeyId",
-            "AWS::SNS::Topic": "KmsMasterKeyId",
-            "AWS::Logs::LogGroup": "KmsKeyId",
-            "AWS::SecretsManager::Secret": "KmsKeyId",
-        }.items():
-            for name, resource in self.of_type(kind).items():
-                self.assertEqual(resource["Properties"].get(name_of_key), key, name)
-
-    def test_a_generated_secret_is_random(self):
-        for name, secret in self.of_type("AWS::SecretsManager::Secret").items():
-            self.assertNotIn("SecretString", secret["Properties"], name)
-            self.assertGreaterEqual(secret["Properties"]["GenerateSecretString"]["PasswordLength"], 32)
-
-    def test_dead_letters_come_only_from_the_queue(self):
-        allowed = self.properties("DeadLetterQueue")["RedriveAllowPolicy"]
-        self.assertEqual(allowed["redrivePermission"], "byQueue")
-        (source,) = allowed["sourceQueueArns"]
-        self.assertTrue(source["Fn::Sub"].endswith(":" + self.properties("EventQueue")["QueueName"]["Fn::Sub"]))
-        for queue in ("EventQueue", "DeadLetterQueue", "NotifierFailureQueue"):
-            self.assertEqual(self.properties(queue)["MessageRetentionPeriod"], 14 * 24 * 3600, queue)
-
-    def test_logs_have_a_retention(self):
-        groups = self.of_type("AWS::Logs::LogGroup")
-        for name, group in groups.items():
-            self.assertEqual(group["Properties"]["RetentionInDays"], {"Ref": "LogRetentionDays"}, name)
-        for function in FUNCTIONS:
-            logging = self.properties(function)["LoggingConfig"]
-            self.assertEqual((logging["LogFormat"], logging["LogGroup"]), ("JSON", {"Ref": f"{function}Log"}))
-
-class Alarms(Template):
-    def test_every_alarm_is_there(self):
-        alarms = {
-            (it["Properties"]["MetricName"], json.dumps(it["Properties"].get("Dimensions", []), sort_keys=True))
-            for it in self.of_type("AWS::CloudWatch::Alarm").values()
-        }
-
-        def dimension(name, value):
-            return json.dumps([{"Name": name, "Value": value}], sort_keys=True)
-
-        def queue(name):
-            return dimension("QueueName", {"Fn::GetAtt": [name, "QueueName"]})
-
-        expected = {
-            ("ApproximateNumberOfMessagesVisible", queue("DeadLetterQueue")),
-            ("ApproximateNumberOfMessagesVisible", queue("NotifierFailureQueue")),
-            ("ApproximateAgeOfOldestMessage", queue("EventQueue")),
-            ("tierlift_waiting_oldest_age_seconds", dimension("function", {"Ref": "Expiry"})),
-            ("IteratorAge", dimension("FunctionName", {"Ref": "NotifierStream"})),
-            *((f"Webhooks{what}", "[]") for what in ("Accepted", "Refused", "Failed")),
-        }
-        for function in FUNCTIONS:
-            of = dimension("FunctionName", {"Ref": function})
-            expected |= {("Errors", of), ("Throttles", of)}
-        self.assertEqual(alarms, expected)
-
-    def test_an_alarm_notifies_the_topic_and_has_a_description(self):
-        for name, alarm in self.of_type("AWS::CloudWatch::Alarm").items():
-            self.assertEqual(alarm["Properties"]["AlarmActions"], [{"Ref": "AlarmTopic"}], name)
-            self.assertGreater(len(alarm["Properties"]["AlarmDescription"]), 20, name)
-
-    def test_what_waits_alarms_when_it_is_logged(self):
-        alarm = self.properties("WaitingAlarm")
-        self.assertEqual((alarm["Namespace"], alarm["Threshold"]), ("tierlift", limit("WAITING_LOGGED_AFTER_SECS")))
-
-    def test_webhooks_are_counted_in_the_access_log(self):
-        log = self.properties("HttpStage")["AccessLogSettings"]["Format"]
-        # API Gateway inserts a number for the status and text for the rest.
-        entry = json.loads(log.replace("$context.status", "200"))
-        self.assertEqual((entry["status"], entry["route"]), (200, "$context.routeKey"))
-        for name, counted in self.of_type("AWS::Logs::MetricFilter").items():
-            self.assertEqual(counted["Properties"]["LogGroupName"], {"Ref": "HttpLog"}, name)
-            self.assertIn('$.route = "POST /webhooks/stripe"', counted["Properties"]["FilterPattern"], name)
-
-    def test_the_dashboard_is_json(self):
-        body, names = self.properties("Dashboard")["DashboardBody"]["Fn::Sub"]
-        widgets = json.loads(body.replace("${Search}", names["Search"]))["widgets"]
-        self.assertGreater(len(widgets), 8)
-
-class Parameters(Template):
-    def test_the_readme_lists_them_with_their_defaults(self):
-        rows = re.findall(r"^\| `(\w+)` \| (.*?) \| ", README.read_text(), re.MULTILINE)
-        defaults = {
-            name: f"`{it['Default']}`" if it.get("Default", "") != "" else "needed" if "Default" not in it else "none"
-            for name, it in self.template["Parameters"].items()
-            if name != "EmulatorEndpoint"
-        }
-        self.assertEqual(dict(rows), defaults)
-
-    def test_each_is_described_limited_and_grouped(self):
-        groups = self.template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-        grouped = [name for group in groups for name in group["Parameters"]]
-        self.assertEqual(sorted(grouped), sorted(self.template["Parameters"]))
-        for name, parameter in self.template["Parameters"].items():
-            self.assertIn("Description", parameter, name)
-            self.assertTrue({"AllowedValues", "AllowedPattern", "MinValue"} & set(parameter), name)
-
-    def test_limits_are_those_of_core(self):
-        for name, value in (("GraceDays", "GRACE_DAYS_MAX"), ("SessionMaxAgeDays", "SESSION_DAYS_MAX")):
-            self.assertEqual(self.template["Parameters"][name]["MaxValue"], limit(value))
 
 if __name__ == "__main__":
     unittest.main()

@@ -21,6 +21,9 @@ use tokio::sync::Mutex;
 use self::source::Source;
 use crate::{Environment, Sdk, environment};
 
+/// The variables of the key of Stripe's API: one that names a secret, and one that has the key itself.
+pub const STRIPE_KEY: [&str; 2] = ["STRIPE_API_KEY_ARN", "STRIPE_API_KEY"];
+
 /// Why a secret is unavailable.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -100,14 +103,25 @@ impl CachedSecret<ServiceTokens> {
         let source = Source::from_environment(environment, sdk, NAMES)?;
         Ok(source.map(|source| Self::new(source, parse, clock)))
     }
-
-    /// The current tokens.
-    pub async fn current(&self) -> Result<Arc<ServiceTokens>, SecretsError> {
-        self.get().await.map_err(|error| SecretsError(error.into()))
-    }
 }
 
 impl<T> CachedSecret<T> {
+    /// The key of Stripe's API that the environment names; `None` if it names none.
+    pub fn stripe_key(
+        environment: &Environment,
+        sdk: &Sdk,
+        clock: &Clock,
+        parse: fn(&str) -> Result<T, String>,
+    ) -> Result<Option<Self>, environment::Error> {
+        let source = Source::from_environment(environment, sdk, STRIPE_KEY)?;
+        Ok(source.map(|source| Self::new(source, parse, clock)))
+    }
+
+    /// The current secret.
+    pub async fn current(&self) -> Result<Arc<T>, SecretsError> {
+        self.get().await.map_err(|error| SecretsError(error.into()))
+    }
+
     fn new(source: Source, parse: fn(&str) -> Result<T, String>, clock: &Clock) -> Self {
         Self { source, parse, clock: clock.clone(), cached: Mutex::default() }
     }

@@ -17,20 +17,11 @@ export type Profile =
   | { outcome: 'refused'; code: TierErrorCode; token: string }
   | { outcome: 'unreachable'; code: TierErrorCode };
 
-/** What came of asking for a checkout, and how long not to ask again: for ever if it is pointless. */
-export type Confirmation =
-  | { outcome: 'ok'; user: User; roles: readonly UserRole[] | null; retryMs: number }
-  | { outcome: 'none'; retryMs: number };
-
 export interface Api {
   /** Like `fetch` for paths of the server, with the token, which is renewed if it is refused. */
   fetch: (path: string, init?: RequestInit) => Promise<Response>;
   /** GET /session, with the greatest version seen if an answer was behind it. It never rejects. */
   profile: (seen: Version | null) => Promise<Profile>;
-  /** POST /session/confirm: the server looks the checkout up at Stripe. It never rejects. */
-  confirm: (checkoutSessionId: string) => Promise<Confirmation>;
-  /** POST /session/refresh. Null when the server refuses, or has no key to sign a token with. */
-  exchange: (stale: string) => Promise<{ accessToken: string; user: User | null } | null>;
 }
 
 export interface ApiOptions {
@@ -40,16 +31,14 @@ export interface ApiOptions {
   tokens: Pick<Tokens, 'current' | 'renew'>;
 }
 
-/** Refusals that another token may end, and why the host is asked for it. */
-const RENEWABLE: Record<string, 'expired' | 'stale'> = {
-  'token.stale': 'stale',
-  'token.expired': 'expired',
-  'token.invalid': 'expired',
-  'token.missing': 'expired',
-};
+/** Why the host is asked for another token, where that may end a refusal. */
+function reasonOf(code: string): 'expired' | 'stale' | null {
+  if (code === 'token.stale') return 'stale';
+  return /^token\.(expired|invalid|missing)$/.test(code) ? 'expired' : null;
+}
 
 /** Refusals that say something about the user or the page, not about the server's health. */
-const isRefusal = (code: string): boolean => code.startsWith('token.') || code === 'origin.refused';
+const isRefusal = (code: string): boolean => /^(token\.|origin\.refused$)/.test(code);
 
 export function createApi({ baseUrl, env, userId, tokens }: ApiOptions): Api {
   async function send(path: string, init: RequestInit = {}) {
@@ -58,96 +47,50 @@ export function createApi({ baseUrl, env, userId, tokens }: ApiOptions): Api {
     let token = await tokens.current();
     // A token may have expired, and the next one be stale.
     for (let renewals = 0; ; renewals += 1) {
-      const response = await request(env, baseUrl + path, init, token);
-      const code = response.status === 401 ? await codeOf(response) : '';
-      const reason = RENEWABLE[code];
+      const headers = new Headers(init.headers);
+      headers.set('authorization', `Bearer ${token}`);
+      const response = await env.fetch(baseUrl + path, { cache: 'no-store', ...init, headers });
+      const refused = response.status === 401;
+      const problem = refused ? bodyOf(env, response.clone()).catch(() => null) : null;
+      const code = codeOf(await problem);
+      const reason = reasonOf(code);
       const renewed = reason && renewals < 2 ? await tokens.renew(token, reason) : null;
       if (renewed === null || renewed === token) return { response, token };
       token = renewed;
     }
   }
 
-  /** The problem's code, or an empty text. */
-  async function codeOf(response: Response): Promise<string> {
-    const code = (await bodyOf(response.clone()).catch(() => null))?.code;
-    return typeof code === 'string' ? code : '';
-  }
-
-  async function bodyOf(response: Response) {
-    return parseJson(await within(env, limits.REQUEST_MS_MAX, () => response.text()));
-  }
-
   async function profile(seen: Version | null): Promise<Profile> {
+    const failed = (code: TierErrorCode): Profile => ({ outcome: 'unreachable', code });
     try {
-      const { response, token } = await send(`/session${queryOf(seen)}`);
-      const body = await bodyOf(response);
-      const code = typeof body?.code === 'string' ? body.code : '';
+      const query = seen ? `?${new URLSearchParams(seen as object as Record<string, string>)}` : '';
+      const { response, token } = await send(`/session${query}`);
+      const { ok, status } = response;
+      const body = await bodyOf(env, response);
+      const code = codeOf(body);
       if (isRefusal(code)) return { outcome: 'refused', code, token };
-      const user = response.ok ? parseUser(body) : null;
+      const user = ok ? parseUser(body) : null;
       if (user && reportedHolder(user) === userId) {
         return { outcome: 'ok', user, roles: parseRoles(body?.roles) };
       }
-      if (user) return { outcome: 'unreachable', code: 'user.mismatch' };
-      const away = response.status >= 500 || response.status === 429;
-      return { outcome: 'unreachable', code: away ? 'server.unreachable' : 'server.unexpected' };
+      if (user) return failed('user.mismatch');
+      return failed(status >= 500 || status === 429 ? 'server.unreachable' : 'server.unexpected');
     } catch (error) {
-      const code = error instanceof TokenFailed ? 'token.failed' : 'server.unreachable';
-      return { outcome: 'unreachable', code };
+      return failed(error instanceof TokenFailed ? 'token.failed' : 'server.unreachable');
     }
-  }
-
-  async function confirm(checkoutSessionId: string): Promise<Confirmation> {
-    const body = JSON.stringify({ checkoutSessionId });
-    const headers = { 'content-type': 'application/json' };
-    try {
-      const { response } = await send('/session/confirm', { method: 'POST', headers, body });
-      if (!response.ok) return { outcome: 'none', retryMs: retryMsOf(response) };
-      const answer = await bodyOf(response);
-      const user = parseUser(answer);
-      if (!user || reportedHolder(user) !== userId) return { outcome: 'none', retryMs: Infinity };
-      return { outcome: 'ok', user, roles: parseRoles(answer?.roles), retryMs: 0 };
-    } catch {
-      return { outcome: 'none', retryMs: 0 };
-    }
-  }
-
-  async function exchange(stale: string) {
-    const response = await request(env, `${baseUrl}/session/refresh`, { method: 'POST' }, stale);
-    if (response.status === 401 || response.status === 409) return null;
-    const body = response.ok ? await bodyOf(response) : null;
-    if (typeof body?.accessToken !== 'string') throw new Error('token refresh failed');
-    return { accessToken: body.accessToken, user: parseUser(body.user) };
   }
 
   return {
     fetch: async (path, init) => (await send(path, init)).response,
     profile,
-    confirm,
-    exchange,
   };
 }
 
-/** Answers that may be another one later. Any other says that there is nothing to be had. */
-const PASSING = [401, 408, 409, 429, 500, 502, 503, 504];
-
-function retryMsOf({ status, headers }: Response): number {
-  if (!PASSING.includes(status)) return Infinity;
-  return Number(headers.get('retry-after')) * 1_000 || 0;
+/** The body as JSON, or null. */
+export async function bodyOf(env: Pick<Environment, 'setTimer'>, response: Response) {
+  return parseJson(await within(env, limits.REQUEST_MS_MAX, () => response.text()));
 }
 
-function queryOf(seen: Version | null): string {
-  if (!seen) return '';
-  const { epoch, revocationId, accountVersion } = seen;
-  return `?epoch=${epoch}&revocationId=${revocationId}&accountVersion=${accountVersion}`;
-}
-
-async function request(
-  env: Pick<Environment, 'fetch'>,
-  url: string,
-  init: RequestInit,
-  token: string,
-): Promise<Response> {
-  const headers = new Headers(init.headers);
-  headers.set('authorization', `Bearer ${token}`);
-  return env.fetch(url, { cache: 'no-store', ...init, headers });
-}
+/** The problem's code, or an empty text. */
+const codeOf = (problem: { code?: unknown } | null): string =>
+  typeof problem?.code === 'string' ? problem.code : '';

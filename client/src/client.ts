@@ -3,17 +3,17 @@
 
 import { browser } from './environment.js';
 import type { Environment } from './environment.js';
-import { createIdentified } from './identified.js';
-import type { Identified } from './identified.js';
 import { createReporter } from './errors.js';
 import { createLifecycle } from './lifecycle.js';
 import type { Lifecycle, LifecycleOptions } from './lifecycle.js';
+import { createLoad } from './load.js';
 import type { TierClientOptions, WatchOptions } from './options.js';
 import { placeOf } from './place.js';
 import { reaches } from './roles.js';
 import { createStore } from './store.js';
 import type { TierSnapshot, UpgradeOutcome, User, UserRole } from './types.js';
-import type { UserSession } from './user-session.js';
+import type { Identified, UserSession } from './user-session.js';
+import { createWaiters } from './waiters.js';
 
 /** `Role` names the roles of the server's policy, for hosts that want them checked. */
 export interface TierClient<Role extends string = UserRole> {
@@ -59,7 +59,9 @@ export function createTierClient(
 ): TierClient {
   const store = createStore(options.initialUser);
   const starts = new Set<() => void>();
-  const identified = createIdentified<UserSession>();
+  // Calls are made before the user is known, or even before the start: React runs a child's effects
+  // before its provider's. They wait until the token has been read.
+  const identified = createWaiters<Identified>();
   let lifecycle: Lifecycle | null = null;
   let destroyed = false;
 
@@ -69,7 +71,8 @@ export function createTierClient(
     };
     starts.add(stop);
     if (!destroyed && !lifecycle) {
-      lifecycle = launch({ options, store, env: environment ?? browser() }, identified);
+      const env = environment ?? browser();
+      lifecycle = launch({ options, store, env, onIdentified: identified.resolve });
       if (!lifecycle) destroy();
     }
     return stop;
@@ -87,17 +90,19 @@ export function createTierClient(
   }
 
   /** Undefined while it is not known who is signed in. */
-  const session = (): UserSession | null | undefined => (destroyed ? null : lifecycle?.session);
+  const session = (): Identified => (destroyed ? null : lifecycle?.session());
 
   async function patiently(): Promise<UserSession | null> {
-    const known = session();
-    return known === undefined ? identified.wait() : known;
+    let known = session();
+    while (known === undefined) known = await identified.wait();
+    return known;
   }
 
+  /** Null as soon as it cannot be found out for the time being who is signed in. */
   async function now(): Promise<UserSession | null> {
     const known = session();
-    if (known !== undefined) return known;
-    return store.getSnapshot().status === 'error' ? null : identified.tryNow();
+    const waits = known === undefined && store.getSnapshot().status !== 'error';
+    return (waits ? await identified.wait() : known) ?? null;
   }
 
   return {
@@ -128,12 +133,10 @@ export function createTierClient(
 }
 
 /** Null if the options make no client, which is reported. */
-function launch(
-  parts: Pick<LifecycleOptions, 'options' | 'store' | 'env'>,
-  { resolve: onIdentified, fail: onFailed }: Identified<UserSession>,
-): Lifecycle | null {
+function launch(parts: Omit<LifecycleOptions, 'load' | 'place'>): Lifecycle | null {
   const place = placeOf(parts.options, parts.env);
-  if (place) return createLifecycle({ ...parts, place, onIdentified, onFailed });
-  createReporter(parts)('base_url.invalid');
+  const load = createLoad(parts.env);
+  if (place) return createLifecycle({ ...parts, load, place });
+  createReporter({ ...parts, load })('base_url.invalid');
   return null;
 }

@@ -38,8 +38,8 @@ export type TimerName = 'retry' | 'deadline' | 'tick' | 'expire';
 
 export type ConnectionEvent =
   | { type: 'start' | 'stop' | 'frame' | 'wake' | 'retry' | 'deadline' | 'expire' }
-  /** Time for another look. `due`: the socket has been silent for too long to be trusted. */
-  | { type: 'tick'; due: boolean }
+  /** A timer. `due`: the socket has been silent for too long to be trusted without another look. */
+  | { type: TimerName; due: boolean }
   | { type: 'token'; token: string }
   /** The host failed to provide its token. */
   | { type: 'failed' }

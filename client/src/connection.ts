@@ -10,6 +10,8 @@ import * as limits from './limits.js';
 import { parseFrame } from './parse.js';
 import type { Frame } from './parse.js';
 import type { Store } from './store.js';
+import { createTimer } from './timer.js';
+import type { Timer } from './timer.js';
 import type { Tokens } from './tokens.js';
 import type { ClientFrame } from './types.js';
 
@@ -37,25 +39,23 @@ export interface Connection {
 
 export function createConnection(options: ConnectionOptions): Connection {
   const { env, store, tokens } = options;
-  const timers = createTimers(env, (type) => {
-    // A hidden page pings only to keep the socket; one that is looked at must find out soon.
-    const due = env.visible() || silence.lasts(HIDDEN_SILENCE_MS);
-    dispatch(type === 'tick' ? { type, due } : { type });
-  });
+  const timers = createTimers(env);
   let state: ConnectionState = { name: 'idle' };
   /** Counts the states entered, so that a late reply is recognized as late. */
   let entered = 0;
   let socket: FrameSocket | null = null;
-  const silence = createSilence(env);
+  /** When the server was last heard, and when it was last asked to speak. */
+  let heardAt = 0;
+  let askedAt = 0;
 
   function dispatch(event: ConnectionEvent): void {
-    if (event.type === 'frame' || event.type === 'opened') silence.heard();
+    if (event.type === 'frame' || event.type === 'opened') heardAt = env.elapsed();
     const [next, ...effects] = transition(state, event, env.random);
     const changed = next.name !== state.name;
     state = next;
     if (changed) {
       entered += 1;
-      timers.clearAll();
+      for (const timer of Object.values(timers)) timer.clear();
     }
     for (const effect of effects) perform(effect);
     if (changed) store.patch({ connection: next.name });
@@ -64,9 +64,9 @@ export function createConnection(options: ConnectionOptions): Connection {
   function perform(effect: Effect): void {
     switch (effect[0]) {
       case 'authorize':
-        return settle(tokens.current().then((token) => ({ type: 'token', token })));
+        return settle(tokens.current().then(toToken));
       case 'renew':
-        return settle(renewed(options, effect[1]).then((token) => ({ type: 'token', token })));
+        return settle(renewed(options, effect[1]).then(toToken));
       case 'ask':
         return settle(ask(options, effect[1]));
       case 'dial':
@@ -81,11 +81,15 @@ export function createConnection(options: ConnectionOptions): Connection {
         socket = null;
         return;
       case 'clear':
-        return timers.clear(effect[1]);
+        return timers[effect[1]].clear();
       case 'timer':
-        return timers.set(effect[1], effect[2]);
+        return timers[effect[1]].set(() => onTimer(effect[1]), effect[2]);
     }
   }
+
+  // A hidden page pings only to keep the socket; one that is looked at must find out soon.
+  const onTimer = (type: TimerName): void =>
+    dispatch({ type, due: env.visible() || env.elapsed() - heardAt >= HIDDEN_SILENCE_MS });
 
   /** Dispatches the reply to a request, unless the state that made it has been left. */
   function settle(reply: Promise<ConnectionEvent>): void {
@@ -97,7 +101,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function send(frame: ClientFrame): void {
-    silence.asked();
+    askedAt = env.elapsed();
     socket?.send(frame);
   }
 
@@ -106,30 +110,28 @@ export function createConnection(options: ConnectionOptions): Connection {
     stop: () => dispatch({ type: 'stop' }),
     wake: () => dispatch({ type: 'wake' }),
     watched: () => {
+      const due = askedAt <= heardAt;
+      const now = env.elapsed();
       // A hidden page's timers may be a minute late, so an overdue one is made up for.
-      if (silence.isOverdue()) dispatch({ type: 'deadline' });
-      else if (silence.lasts(limits.WATCHED_SILENCE_MS_MAX)) {
-        dispatch({ type: 'tick', due: !silence.isAsked() });
-      }
+      if (!due && now - askedAt > limits.REPLY_MS_MAX) dispatch({ type: 'deadline', due });
+      else if (now - heardAt >= limits.WATCHED_SILENCE_MS_MAX) dispatch({ type: 'tick', due });
     },
   };
 }
 
-/** For how long the server was silent, and whether it was asked to speak, by the monotonic clock. */
-function createSilence({ elapsed }: Pick<Environment, 'elapsed'>) {
-  let heardAt = 0;
-  let askedAt = 0;
-  const isAsked = (): boolean => askedAt > heardAt;
+function createTimers(env: Pick<Environment, 'setTimer'>): Record<TimerName, Timer> {
   return {
-    heard: () => void (heardAt = elapsed()),
-    asked: () => void (askedAt = elapsed()),
-    isAsked,
-    isOverdue: () => isAsked() && elapsed() - askedAt > limits.REPLY_MS_MAX,
-    lasts: (ms: number) => elapsed() - heardAt >= ms,
+    retry: createTimer(env),
+    deadline: createTimer(env),
+    tick: createTimer(env),
+    expire: createTimer(env),
   };
 }
 
+/** A hidden page only keeps its socket from being closed as idle. */
 const HIDDEN_SILENCE_MS = limits.PING_HIDDEN_MS - limits.PING_INTERVAL_MS;
+
+const toToken = (token: string): ConnectionEvent => ({ type: 'token', token });
 
 async function renewed({ tokens }: ConnectionOptions, refused: string): Promise<string> {
   return (await tokens.renew(refused, 'expired')) ?? refused;
@@ -196,21 +198,5 @@ function openSocket(
       live = false;
       attempt(() => socket?.close(1000));
     },
-  };
-}
-
-function createTimers(env: Pick<Environment, 'setTimer'>, onExpired: (name: TimerName) => void) {
-  const cancels = new Map<TimerName, () => void>();
-  const clear = (name: TimerName): void => cancels.get(name)?.();
-  return {
-    set: (name: TimerName, ms: number): void => {
-      clear(name);
-      cancels.set(
-        name,
-        env.setTimer(() => onExpired(name), ms),
-      );
-    },
-    clear,
-    clearAll: (): void => cancels.forEach((cancel) => cancel()),
   };
 }

@@ -8,6 +8,7 @@ import type { Environment } from './environment.js';
 import * as limits from './limits.js';
 import { createLock } from './lock.js';
 import type { ElectionMessage } from './tabs.js';
+import { createTimer } from './timer.js';
 import type { TabPosition } from './types.js';
 
 export interface ElectionOptions {
@@ -37,16 +38,16 @@ export function createElection(options: ElectionOptions): Election {
   let position: TabPosition | null = null;
   /** How often this tab lost the lock. */
   let losses = 0;
-  let cancelNext: (() => void) | undefined;
+  const next = createTimer(env);
 
-  function take(next: TabPosition): void {
-    position = next;
-    onPosition(next);
+  function take(taken: TabPosition): void {
+    position = taken;
+    onPosition(taken);
   }
 
   function drop(): void {
     probe.answered();
-    cancelNext?.();
+    next.clear();
     lock.drop();
   }
 
@@ -63,14 +64,14 @@ export function createElection(options: ElectionOptions): Election {
   function steal(): void {
     queue({ steal: true });
     // A theft is granted at once. A platform that does not answer it never grants anything.
-    cancelNext = env.setTimer(() => {
+    next.set(() => {
       if (position === 'follower') solo();
     }, limits.STEAL_MS_MAX);
   }
 
   function onHeld(): void {
     probe.answered();
-    cancelNext?.();
+    next.clear();
     take('leader');
     post({ type: 'ALIVE' });
   }
@@ -80,7 +81,7 @@ export function createElection(options: ElectionOptions): Election {
     // Tabs that steal from each other do not hear each other.
     if (!stolen || losses > limits.LOCK_LOSSES_MAX) return solo();
     take('follower');
-    cancelNext = env.setTimer(queue, limits.LOCK_RETRY_DELAY_MS);
+    next.set(queue, limits.LOCK_RETRY_DELAY_MS);
   }
 
   return {
@@ -91,7 +92,7 @@ export function createElection(options: ElectionOptions): Election {
       take('follower');
       queue();
       // Reveals locks that never answer. A leader that is merely busy has the time to reply.
-      cancelNext = env.setTimer(() => probe.send(false, limits.JOIN_REPLY_MS_MAX), limits.JOIN_MS);
+      next.set(() => probe.send(false, limits.JOIN_REPLY_MS_MAX), limits.JOIN_MS);
       probe.start();
     },
     leave: () => {
@@ -115,18 +116,18 @@ function createProbe(
   isFollower: () => boolean,
   onSilence: () => void,
 ) {
-  let cancelWait: (() => void) | null = null;
-  let cancelInterval: (() => void) | undefined;
+  const wait = createTimer(env);
+  const interval = createTimer(env);
 
   function send(wake: boolean, patienceMs = limits.PROBE_REPLY_MS_MIN): void {
     if (!isFollower()) return;
     const ms = patienceMs + env.random() * limits.PROBE_REPLY_MS_JITTER;
-    cancelWait ??= env.setTimer(onSilence, ms);
+    if (!wait.isSet()) wait.set(onSilence, ms);
     post({ type: 'PROBE', wake });
   }
 
   function start(): void {
-    cancelInterval = env.setTimer(() => {
+    interval.set(() => {
       start();
       if (env.visible()) send(false);
     }, limits.PROBE_INTERVAL_MS);
@@ -135,10 +136,7 @@ function createProbe(
   return {
     send,
     start,
-    stop: () => cancelInterval?.(),
-    answered: () => {
-      cancelWait?.();
-      cancelWait = null;
-    },
+    stop: interval.clear,
+    answered: wait.clear,
   };
 }

@@ -5,6 +5,7 @@
 // A page may be denied any of them, and then they are absent, throw, reject or never answer. Here they
 // become null or a rejection; what the client does then is a row of the table in SPEC.md.
 
+import { attempt } from './attempt.js';
 import * as limits from './limits.js';
 import { within } from './within.js';
 
@@ -52,6 +53,8 @@ export interface Environment {
   /** Subscribes to a page event. The returned function unsubscribes. */
   listen: (type: PageEvent, handler: (event: Event) => void) => () => void;
   visible: () => boolean;
+  /** Loads code that not every page needs. It rejects where a policy forbids it, or the file is gone. */
+  load: <Code>(code: () => Promise<Code>) => Promise<Code>;
   /** Writes a line to the developer's console. */
   warn: (line: string) => void;
 }
@@ -74,10 +77,13 @@ export type Platform = Pick<
 >;
 
 export function browser(platform: Platform = globalThis): Environment {
-  const setTimer = timers(platform);
   const now = (): number => Date.now();
   const abortable = (): AbortController | null =>
     attempt<AbortController | null>(() => new platform.AbortController(), null);
+  const setTimer: Environment['setTimer'] = (callback, ms) => {
+    const timer = attempt(() => platform.setTimeout(callback, ms));
+    return () => attempt(() => platform.clearTimeout(timer));
+  };
   return {
     origin: attempt(() => new URL('/', platform.document.baseURI).href, ''),
     now,
@@ -87,7 +93,7 @@ export function browser(platform: Platform = globalThis): Environment {
     fetch: (url, init) => {
       if (init.signal) return platform.fetch(url, init);
       const abort = abortable();
-      const signed = abort ? { ...init, signal: abort.signal } : init;
+      const signed = { ...init, signal: abort?.signal ?? null };
       const head = within({ setTimer }, limits.REQUEST_MS_MAX, () => platform.fetch(url, signed));
       head.catch(() => abort?.abort());
       return head;
@@ -96,13 +102,23 @@ export function browser(platform: Platform = globalThis): Environment {
     channel: (name) => attempt<Channel | null>(() => new platform.BroadcastChannel(name), null),
     locks: attempt(() => (platform.navigator as Partial<Navigator>).locks ?? null, null),
     abortable,
-    storage: keyValue(platform),
+    storage: {
+      // A page with blocked cookies throws as soon as it reads the `localStorage` property.
+      read: (key) => attempt(() => platform.localStorage.getItem(key), null),
+      write: (key, value) => {
+        attempt(() => {
+          if (value === null) platform.localStorage.removeItem(key);
+          else platform.localStorage.setItem(key, value);
+        });
+      },
+    },
     listen: (type, handler) => {
       // In the capture phase, the window also receives the document's events.
-      attempt(() => platform.addEventListener(type, handler, true), undefined);
-      return () => attempt(() => platform.removeEventListener(type, handler, true), undefined);
+      attempt(() => platform.addEventListener(type, handler, true));
+      return () => attempt(() => platform.removeEventListener(type, handler, true));
     },
     visible: () => attempt(() => !platform.document.hidden, true),
+    load: (code) => code(),
     warn: (line) => console.warn(line),
   };
 }
@@ -110,35 +126,4 @@ export function browser(platform: Platform = globalThis): Environment {
 /** A time of the server, in ms since the Unix epoch. NaN for anything else. */
 export function timeOf(text: string | null): number {
   return Date.parse(text ?? '');
-}
-
-function attempt<T>(work: () => T, otherwise: T): T {
-  try {
-    return work();
-  } catch {
-    return otherwise;
-  }
-}
-
-function timers(platform: Platform): Environment['setTimer'] {
-  return (callback, ms) =>
-    attempt<() => void>(
-      () => {
-        const timer = platform.setTimeout(callback, ms);
-        return () => platform.clearTimeout(timer);
-      },
-      () => undefined,
-    );
-}
-
-// A page with blocked cookies throws as soon as it reads the `localStorage` property.
-function keyValue(platform: Platform): KeyValue {
-  return {
-    read: (key) => attempt(() => platform.localStorage.getItem(key), null),
-    write: (key, value) =>
-      attempt(() => {
-        if (value === null) platform.localStorage.removeItem(key);
-        else platform.localStorage.setItem(key, value);
-      }, undefined),
-  };
 }

@@ -7,18 +7,6 @@ import type { TierClientOptions } from './options.js';
 import type { Store } from './store.js';
 import type { TierError, TierErrorCode } from './types.js';
 
-const MESSAGES: Record<string, string> = {
-  'token.failed': 'getToken failed',
-  'token.unreadable': 'getToken returned no JWT with a “sub”',
-  'token.invalid': 'the server does not accept the token: compare its secret or issuer',
-  'token.missing': 'the server received no token',
-  'user.mismatch': 'the server reported another user than the “sub” of the token',
-  'server.unreachable': 'no answer: check baseUrl, and that allowed_origins lists this page',
-  'server.unexpected': 'the answer is not that of a tierlift server: check baseUrl',
-  'base_url.invalid': 'baseUrl is no http or https address',
-  'origin.refused': 'allowed_origins does not list this page',
-};
-
 /** Reports an error unless it is the one already known. It returns the error. */
 export type Report = (code: TierErrorCode, detail?: string) => TierError;
 
@@ -26,23 +14,29 @@ export interface ReporterOptions {
   options: Pick<TierClientOptions, 'onError' | 'baseUrl'>;
   env: Pick<Environment, 'warn' | 'origin'>;
   store: Pick<Store, 'fail' | 'getSnapshot'>;
+  /** Loads what an error means. */
+  load: () => Promise<{ sentenceOf: (code: string) => string }>;
 }
 
-export function createReporter({ options, env, store }: ReporterOptions): Report {
+export function createReporter({ options, env, store, load }: ReporterOptions): Report {
   const warned = new Set<TierErrorCode>();
 
   /** One line per kind. What was fine before is the network's fault, not the developer's. */
   function warn({ code, message }: TierError): void {
-    const known = MESSAGES[code];
-    const away = code === 'server.unreachable' && store.getSnapshot().user !== null;
-    if (!known || away || warned.has(code)) return;
+    if (warned.has(code) || (code === 'server.unreachable' && store.getSnapshot().user)) return;
     warned.add(code);
-    env.warn(`tierlift: ${message} (${code}, ${options.baseUrl ?? env.origin})`);
+    const warning = `(${message}, ${options.baseUrl ?? env.origin})`;
+    load().then(
+      ({ sentenceOf }) => {
+        const sentence = sentenceOf(code);
+        if (sentence) env.warn(`tierlift: ${sentence} ${warning}`);
+      },
+      () => env.warn(`tierlift: ${warning}`),
+    );
   }
 
   return (code, detail) => {
-    const message = [MESSAGES[code] ?? code, detail].filter(Boolean).join(': ');
-    const error = { code, message };
+    const error = { code, message: detail ? `${code}: ${detail}` : code };
     const news = store.getSnapshot().error?.code !== code;
     if (news) warn(error);
     store.fail(error);

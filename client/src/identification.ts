@@ -5,6 +5,7 @@ import type { Environment } from './environment.js';
 import type { Report } from './errors.js';
 import * as limits from './limits.js';
 import type { TierClientOptions, TokenReason } from './options.js';
+import { createTimer } from './timer.js';
 import { askHost } from './tokens.js';
 
 export interface IdentificationOptions {
@@ -30,16 +31,16 @@ export function createIdentification(parts: IdentificationOptions): Identificati
   /** Counts the reads, so that a slow one cannot undo a later one. */
   let round = 0;
   let askedAt = -Infinity;
-  let cancelTimer: (() => void) | undefined;
+  const timer = createTimer(env);
 
   function cancel(): void {
     round += 1;
-    cancelTimer?.();
+    timer.clear();
   }
 
   function later(ms: number): void {
     cancel();
-    cancelTimer = env.setTimer(() => start('identify'), ms);
+    timer.set(() => start('identify'), ms);
   }
 
   function start(reason: TokenReason): void {
@@ -53,7 +54,7 @@ export function createIdentification(parts: IdentificationOptions): Identificati
       (error: unknown) => {
         // A host that fails to provide its token has not signed out.
         if (current !== round) return;
-        report('token.failed', error instanceof Error ? error.message : undefined);
+        report('token.failed', (error as Error).message);
         later(limits.IDENTIFY_RETRY_DELAY_MS);
         onFailed();
       },

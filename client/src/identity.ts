@@ -9,14 +9,16 @@ import { createIdentification } from './identification.js';
 import type { Identification } from './identification.js';
 import * as limits from './limits.js';
 import type { TierClientOptions } from './options.js';
+import type { Load } from './load.js';
 import type { Place } from './place.js';
 import type { Store } from './store.js';
 import type { Tabs } from './tabs.js';
 import { askHost } from './tokens.js';
 import { createUserSession } from './user-session.js';
-import type { UserSession, UserSessionOptions } from './user-session.js';
+import type { Identified, UserSessionOptions } from './user-session.js';
 
 export interface IdentityOptions {
+  load: Load;
   options: TierClientOptions;
   store: Store;
   env: Environment;
@@ -24,15 +26,12 @@ export interface IdentityOptions {
   tabs: Tabs;
   /** Whether the page is frozen, so that a session must not begin to work. */
   isSuspended: () => boolean;
-  /** The token has been read: this user is signed in, or nobody is. */
-  onIdentified: (session: UserSession | null) => void;
-  /** It cannot be found out for the time being who is signed in. */
-  onFailed: () => void;
+  /** The token has been read, or could not be. */
+  onIdentified: (session: Identified) => void;
 }
 
 export interface Identity {
-  /** Null if nobody is signed in, undefined while that is not known. */
-  readonly session: UserSession | null | undefined;
+  session: () => Identified;
   identification: Identification;
   /** The user signs out in this tab. */
   signOut: () => void;
@@ -42,9 +41,9 @@ export interface Identity {
 }
 
 export function createIdentity(parts: IdentityOptions): Identity {
-  const { options, store, env, tabs, onIdentified, onFailed } = parts;
+  const { options, store, env, tabs, onIdentified } = parts;
   const report = createReporter(parts);
-  const identification = createIdentification({ ...parts, report, onToken: accept });
+  const identification = createIdentification({ ...parts, report, onToken: accept, onFailed });
   const events = { onOtherUser: accept, onForeignFrame: identification.soon, onRevoked };
   const allowed = createBrake(env);
   const current = createCurrent(parts, { report, ...events });
@@ -55,6 +54,10 @@ export function createIdentity(parts: IdentityOptions): Identity {
   const userOf = (token: string | null): string | null | undefined =>
     token === null ? null : (holderOf(token, options.accountClaims) ?? undefined);
   const forgetToken = (): void => callHost(() => options.onSignOut?.());
+
+  function onFailed(): void {
+    onIdentified(undefined);
+  }
 
   /** The host's token is this one. */
   function accept(read: string | null): void {
@@ -73,7 +76,7 @@ export function createIdentity(parts: IdentityOptions): Identity {
       current.enter(userId);
       tabs.post(userId, { type: 'IDENTITY' });
     }
-    onIdentified(current.session ?? null);
+    onIdentified(current.session);
   }
 
   /** Whoever was shown is not known to be signed in any more. */
@@ -108,9 +111,7 @@ export function createIdentity(parts: IdentityOptions): Identity {
   }
 
   return {
-    get session() {
-      return current.session;
-    },
+    session: () => current.session,
     identification,
     signOut: () => {
       if (current.userId) tabs.post(current.userId, { type: 'SIGN_OUT' });
@@ -129,7 +130,7 @@ export function createIdentity(parts: IdentityOptions): Identity {
 function createCurrent(parts: IdentityOptions, rest: Pick<UserSessionOptions, 'report' | Events>) {
   const { store } = parts;
   const current = {
-    session: undefined as UserSession | null | undefined,
+    session: undefined as Identified,
     /** Null if nobody is signed in, undefined while that is not known. */
     userId: undefined as string | null | undefined,
     /** Ends the session, and begins that of this user. */

@@ -56,5 +56,7 @@ export const LOCK_LOSSES_MAX = 3;
 export const WATCH_AGE_MS_MAX = 3_600_000;
 /** A role that is younger than this when a watch begins may be the one that it waits for. */
 export const ROLE_AGE_MS_MAX = 600_000;
+/** How long a watch lasts. */
+export const WATCH_MS_MAX = 60_000;
 /** When a watch polls, counted from its start: at once, then after 1, 2, 4, 8, 16 and 29 s. */
-export const WATCH_POLL_AT_MS = [0, 1_000, 3_000, 7_000, 15_000, 31_000, 60_000] as const;
+export const WATCH_POLL_AT_MS = [0, 1_000, 3_000, 7_000, 15_000, 31_000, WATCH_MS_MAX] as const;

@@ -1,18 +1,14 @@
 // Parses what arrives from outside into the client's types, once and at the edge, or into null.
 // It never throws and never repairs: a frame that is half right is not a frame.
 
+import { attempt } from './attempt.js';
 import type { ChangeType, User, UserRole } from './types.js';
 
 type Fields = Record<string, unknown>;
 
 export function parseJson(text: unknown): Fields | null {
-  if (typeof text !== 'string') return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isFields(value) ? value : null;
-  } catch {
-    return null;
-  }
+  const value = attempt<unknown>(() => JSON.parse(text as string), null);
+  return typeof text === 'string' && isFields(value) ? value : null;
 }
 
 export function isFields(value: unknown): value is Fields {

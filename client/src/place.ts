@@ -1,5 +1,6 @@
 // Where the server is, from the host's options.
 
+import { attempt } from './attempt.js';
 import type { Environment } from './environment.js';
 import type { TierClientOptions } from './options.js';
 
@@ -22,9 +23,5 @@ export function placeOf(
 }
 
 function addressOf(url: string, origin: string): string {
-  try {
-    return new URL(url, origin || undefined).href.replace(/\/$/, '');
-  } catch {
-    return '';
-  }
+  return attempt(() => new URL(url, origin || undefined).href.replace(/\/$/, ''), '');
 }

@@ -7,6 +7,7 @@ import type { Environment } from './environment.js';
 import type { Report } from './errors.js';
 import { compare } from './store.js';
 import type { Store } from './store.js';
+import { createTimer } from './timer.js';
 import type { TierError, User, UserRole } from './types.js';
 
 export interface PollerOptions {
@@ -34,33 +35,25 @@ export interface Poller {
 }
 
 /** Refusals that only another sign-in ends. */
-const SIGNED_OUT_CODES: string[] = ['token.revoked', 'token.session_expired'];
+const isSignedOut = (code: string): boolean => /^token\.(revoked|session_expired)$/.test(code);
 
 export function createPoller(options: PollerOptions): Poller {
   const { env, store, api, report, onUser, onFailed, onRevoked } = options;
   let polling: Promise<Profile> | null = null;
   let closed = false;
   let attempt = 0;
-  let cancelRetry: (() => void) | null = null;
+  const timer = createTimer(env);
 
   function confirm(): void {
     attempt = 0;
-    cancelRetry?.();
-    cancelRetry = null;
+    timer.clear();
   }
 
-  function retry(ms: number): void {
-    cancelRetry?.();
-    cancelRetry = env.setTimer(() => {
-      cancelRetry = null;
-      void poll();
-    }, ms);
+  function retry(attempts: number): void {
+    timer.set(() => void poll(), backoffMs(attempts, env.random));
   }
 
-  function retryLater(): void {
-    attempt += 1;
-    retry(backoffMs(attempt, env.random));
-  }
+  const retryLater = (): void => retry((attempt += 1));
 
   function poll(): Promise<Profile> {
     polling ??= ask().finally(() => {
@@ -82,7 +75,7 @@ export function createPoller(options: PollerOptions): Poller {
   function apply(profile: Profile): void {
     if (profile.outcome === 'ok') {
       if (!onUser(profile.user, profile.roles)) retryLater();
-    } else if (profile.outcome === 'refused' && SIGNED_OUT_CODES.includes(profile.code)) {
+    } else if (profile.outcome === 'refused' && isSignedOut(profile.code)) {
       onRevoked(profile.token, profile.code);
     } else {
       onFailed(report(profile.code));
@@ -94,7 +87,7 @@ export function createPoller(options: PollerOptions): Poller {
     poll,
     confirm,
     doubt: () => {
-      if (!cancelRetry) retry(backoffMs(Infinity, env.random));
+      if (!timer.isSet()) retry(Infinity);
     },
     close: () => {
       closed = true;

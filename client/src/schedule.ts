@@ -2,6 +2,7 @@
 
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
+import { createTimer } from './timer.js';
 
 export interface Schedule {
   /** Starts over, as if the watch had begun this long ago. */
@@ -19,7 +20,7 @@ export function createSchedule(
   let attempt = 0;
   /** Counts starts and stops, so that an attempt that was overtaken ends nothing. */
   let round = 0;
-  let cancelTimer: (() => void) | undefined;
+  const timer = createTimer(env);
 
   async function tick(startedAt: number, current: number): Promise<void> {
     const elapsedMs = env.elapsed() - startedAt;
@@ -28,7 +29,7 @@ export function createSchedule(
     attempt = Math.min(Math.max(attempt + 1, due), times.length);
     const next = times[attempt];
     if (next !== undefined) {
-      cancelTimer = env.setTimer(() => void tick(startedAt, current), next - elapsedMs);
+      timer.set(() => void tick(startedAt, current), next - elapsedMs);
     }
     await onAttempt(attempt);
     if (next === undefined && current === round) onEnd();
@@ -36,7 +37,7 @@ export function createSchedule(
 
   function stop(): void {
     round += 1;
-    cancelTimer?.();
+    timer.clear();
   }
 
   return {

@@ -102,8 +102,9 @@ export function createStore(initialUser?: InitialUser | null): Store {
       newest = OLDEST;
     }
     confirmed &&= kept !== null;
-    const part = kept ? ({ user: kept, isStale, status: 'ready' } as const) : {};
-    patch({ ...INITIAL, roles, ...part, ...(next === null && { status: 'signed_out' }) });
+    const unknown = next === null ? 'signed_out' : 'loading';
+    const status = kept ? 'ready' : unknown;
+    patch({ ...INITIAL, roles, user: kept, isStale: kept !== null && isStale, status });
   }
 
   function fail(error: TierError): void {

@@ -1,7 +1,7 @@
 // How a user's state travels: it arrives by socket, poll or tab, passes through the store's rule,
 // and goes on to the other tabs if it came from outside the browser.
 
-import type { Api, Confirmation, Profile } from './api.js';
+import type { Api, Profile } from './api.js';
 import type { Environment } from './environment.js';
 import type { Report } from './errors.js';
 import * as limits from './limits.js';
@@ -17,7 +17,7 @@ export interface SyncOptions {
   store: Store;
   post: (message: SessionMessage) => void;
   adopt: (from: string, to: string) => void;
-  api: Pick<Api, 'profile' | 'confirm' | 'exchange'>;
+  api: Pick<Api, 'profile'>;
   report: Report;
   /** Called with each state that the store accepts. */
   observe: (user: User) => void;
@@ -32,16 +32,14 @@ export interface Sync {
   receive: (message: UpdateMessage) => void;
   /** Applies GET /session; concurrent calls share one request. */
   poll: () => Promise<Profile>;
-  /** Has a checkout confirmed, and applies the state that comes with the answer. It never rejects. */
-  confirm: (checkoutSessionId: string) => Promise<Confirmation>;
-  /** Exchanges a stale token, and applies the state that comes with the new one. */
-  exchange: (stale: string) => Promise<string | null>;
+  /** Applies the state that came with an answer. Returns false if it is older than what was seen. */
+  publish: (update: Update) => boolean;
   /** Nothing is applied from now on. */
   close: () => void;
 }
 
 export function createSync(options: SyncOptions): Sync {
-  const { env, store, post, adopt, api, observe } = options;
+  const { env, store, post, adopt, observe } = options;
   const poller = createPoller({
     ...options,
     onUser: (user, roles) => {
@@ -57,7 +55,6 @@ export function createSync(options: SyncOptions): Sync {
   let renewedFor: Version | null = null;
   let closed = false;
 
-  /** Returns false if the update is older than what was seen. */
   function publish(update: Update): boolean {
     if (closed) return false;
     const { user, via } = update;
@@ -100,16 +97,7 @@ export function createSync(options: SyncOptions): Sync {
     },
     receive,
     poll: poller.poll,
-    confirm: async (checkoutSessionId) => {
-      const confirmation = await api.confirm(checkoutSessionId);
-      if (confirmation.outcome === 'ok') publish({ ...confirmation, via: 'poll' });
-      return confirmation;
-    },
-    exchange: async (stale) => {
-      const renewal = await api.exchange(stale);
-      if (renewal?.user) publish({ user: renewal.user, via: 'poll' });
-      return renewal?.accessToken ?? null;
-    },
+    publish,
     close: () => {
       closed = true;
       poller.close();

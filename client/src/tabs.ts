@@ -2,6 +2,7 @@
 // It prefers BroadcastChannel and falls back to localStorage events. It never writes a token to
 // storage, never delivers a tab its own message, and drops what it does not understand.
 
+import { attempt } from './attempt.js';
 import type { Channel, Environment } from './environment.js';
 import { reportedHolder } from './claims.js';
 import { isChange, isFields, parseJson, parseUser } from './parse.js';
@@ -73,12 +74,10 @@ export function createTabs({ name, env, onMessage }: TabsOptions): Tabs {
 }
 
 function posted(channel: Channel | null, message: object): boolean {
-  try {
+  return attempt(() => {
     channel?.postMessage(message);
     return channel !== null;
-  } catch {
-    return false;
-  }
+  }, false);
 }
 
 /** Writing is sending: the value is removed at once, and a token is never written. */
@@ -88,7 +87,7 @@ function write(env: TabsOptions['env'], name: string, message: object & { type?:
   env.storage.write(name, null);
 }
 
-const PLAIN: unknown[] = ['SIGN_OUT', 'IDENTITY', 'PROBE', 'ALIVE'];
+const PLAIN: unknown[] = ['SIGN_OUT', 'IDENTITY', 'PROBE', 'ALIVE', 'TOKEN'];
 
 function parseMessage(data: unknown): (TabMessage & Envelope) | null {
   if (!isFields(data) || data.v !== 1) return null;
@@ -96,9 +95,6 @@ function parseMessage(data: unknown): (TabMessage & Envelope) | null {
   const message = data as unknown as TabMessage & Envelope;
   if (PLAIN.includes(type)) return message;
   if (type === 'STALE') return isFields(error) ? message : null;
-  if (type === 'TOKEN') {
-    return typeof data.from === 'string' && typeof data.to === 'string' ? message : null;
-  }
   if (type !== 'REFRESH' && !isChange(type)) return null;
   // A page that was loaded before the client was updated sends fewer fields.
   const user = parseUser(data.user);

@@ -3,7 +3,7 @@
 // It keeps a token no longer than the page lives and writes none to storage; the host may do so.
 
 import { callHost } from './callback.js';
-import { holderOf, isIssuedHere, keepsClaims } from './claims.js';
+import { holderOf } from './claims.js';
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
 import type { TokenHost, TokenReason } from './options.js';
@@ -11,33 +11,26 @@ import { underLock } from './under-lock.js';
 import { within } from './within.js';
 
 /** The host's token is no longer that of the session's user. */
-export class UserChanged extends Error {
-  override name = 'UserChanged';
-  constructor() {
-    super('the signed-in user has changed');
-  }
-}
+export const userChanged = (): Error => new Error('the signed-in user has changed');
 
 /** The host did not provide its token. */
-export class TokenFailed extends Error {
-  override name = 'TokenFailed';
-}
+export class TokenFailed extends Error {}
 
 /** Asks the host for its token. What it throws, rejects with or never answers is `TokenFailed`. */
-export async function askHost(
+export function askHost(
   env: Pick<Environment, 'setTimer'>,
   host: TokenHost,
   reason: TokenReason,
 ): Promise<string | null> {
-  try {
-    return await within(env, limits.TOKEN_MS_MAX, () => host.getToken({ reason }));
-  } catch (error) {
-    throw new TokenFailed(String(error));
-  }
+  return within(env, limits.TOKEN_MS_MAX, () => host.getToken({ reason })).catch(
+    (error: unknown) => {
+      throw new TokenFailed(String(error));
+    },
+  );
 }
 
 export interface Tokens {
-  /** Rejects with `UserChanged` or `TokenFailed`. */
+  /** Rejects with `userChanged` or `TokenFailed`. */
   current: () => Promise<string>;
   /** Returns a token in place of one that was refused, or null if there is none yet. */
   renew: (refused: string, reason: 'expired' | 'stale') => Promise<string | null>;
@@ -53,8 +46,10 @@ export interface TokensOptions {
   env: Pick<Environment, 'locks' | 'setTimer'>;
   host: TokenHost;
   userId: string;
-  /** POST /session/refresh. Null when the server refuses, and rejects when it is unreachable. */
+  /** POST /session/refresh. Null when there is no exchange, and rejects when the server is unreachable. */
   exchange: (stale: string) => Promise<string | null>;
+  /** Whether the host may store `to` in place of `from`. It never rejects. */
+  mayStore: (from: string, to: string) => Promise<boolean>;
   /** The host's token is this one, of another user, of nobody, or unreadable. */
   onOtherUser: (token: string | null) => void;
   /** Hands a renewed token to the other tabs. */
@@ -62,7 +57,7 @@ export interface TokensOptions {
 }
 
 export function createTokens(options: TokensOptions): Tokens {
-  const { name, env, host, userId, exchange, onOtherUser, share } = options;
+  const { name, env, host, userId, exchange, mayStore, onOtherUser, share } = options;
   /** The last replacement, for a host that does not know the new token. */
   let replaced: { from: string; to: string } | null = null;
   let renewal: Promise<string | null> | null = null;
@@ -70,10 +65,10 @@ export function createTokens(options: TokensOptions): Tokens {
 
   async function ask(reason: TokenReason): Promise<string> {
     const token = await askHost(env, host, reason);
-    if (closed) throw new UserChanged();
+    if (closed) throw userChanged();
     if (token !== null && holderOf(token, host.accountClaims) === userId) return token;
     onOtherUser(token);
-    throw new UserChanged();
+    throw userChanged();
   }
 
   async function current(): Promise<string> {
@@ -91,9 +86,11 @@ export function createTokens(options: TokensOptions): Tokens {
   function adopt(refused: string, to: string): void {
     if (closed || holderOf(to, host.accountClaims) !== userId) return;
     const from = remember(refused, to);
-    // A host that stores what tierlift issued has no other way to a fresh one.
-    const isStored = host.refresh === 'tierlift' || isIssuedHere(from);
-    if (isStored && keepsClaims(from, to)) callHost(() => host.onToken?.(to));
+    if (host.onToken) void offer(from, to);
+  }
+
+  async function offer(from: string, to: string): Promise<void> {
+    if ((await mayStore(from, to)) && !closed) callHost(() => host.onToken?.(to));
   }
 
   /** The host's own answer, unless it is what was refused, or what that one had replaced. */
@@ -107,7 +104,7 @@ export function createTokens(options: TokensOptions): Tokens {
 
   async function fromServer(refused: string): Promise<string | null> {
     const token = await exchange(refused);
-    if (closed) throw new UserChanged();
+    if (closed) throw userChanged();
     if (token !== null) adopt(refused, token);
     return token;
   }
@@ -116,17 +113,14 @@ export function createTokens(options: TokensOptions): Tokens {
     const token = await current();
     // Another tab was faster, and its renewal serves this one too.
     if (token !== refused) return token;
-    const sources = [() => fromHost(refused, reason)];
     // The server exchanges no token that has expired.
-    if (reason === 'stale') sources.push(() => fromServer(refused));
-    if (host.refresh === 'tierlift' && reason === 'stale') sources.reverse();
-    for (const source of sources) {
-      const renewed = await source();
-      if (renewed === null) continue;
-      share(refused, renewed);
-      return renewed;
-    }
-    return null;
+    const fromTierlift = async () => (reason === 'stale' ? fromServer(refused) : null);
+    const renewed =
+      host.refresh === 'tierlift'
+        ? ((await fromTierlift()) ?? (await fromHost(refused, reason)))
+        : ((await fromHost(refused, reason)) ?? (await fromTierlift()));
+    if (renewed !== null) share(refused, renewed);
+    return renewed;
   }
 
   function renew(refused: string, reason: 'expired' | 'stale'): Promise<string | null> {

@@ -159,7 +159,7 @@ export type TierErrorCode =
 
 export interface TierError {
   code: TierErrorCode;
-  /** For developers, in English. */
+  /** The code, and what `getToken` threw. The console has a sentence in English. */
   message: string;
 }
 

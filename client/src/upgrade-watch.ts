@@ -13,36 +13,31 @@
 //       └─────────────────────────────│ timed_out │────────────────────────────┘
 //                                     └───────────┘
 
-import type { Confirm } from './confirmer.js';
+import { createConfirm } from './confirm.js';
+import type { ConfirmOptions } from './confirm.js';
 import type { Environment } from './environment.js';
 import type { WatchOptions } from './options.js';
 import { createSchedule } from './schedule.js';
 import type { Store } from './store.js';
-import type { UpgradeOutcome, User } from './types.js';
+import type { TierSnapshot, UpgradeOutcome, User } from './types.js';
 import { createWaiters } from './waiters.js';
-import {
-  isDismissed,
-  isOpen,
-  isReached,
-  isSame,
-  nextWatch,
-  observed,
-  stateOf,
-  viewOf,
-} from './watch.js';
-import type { Watch } from './watch.js';
-import { readWatch, writeWatch } from './watch-storage.js';
+import { isReached, isSame, nextWatch, observed, stateOf, viewOf } from './watch.js';
+import { isDismissed, isOpen, readWatch, writeWatch } from './watch-storage.js';
+import type { Watch } from './watch-storage.js';
 
-export interface UpgradeWatchOptions {
+export interface UpgradeWatchOptions extends ConfirmOptions {
   /** Key of the stored watch, which names the user. */
   key: string;
-  userId: string;
-  env: Pick<Environment, 'storage' | 'now' | 'elapsed' | 'setTimer'>;
+  env: Pick<Environment, 'storage' | 'now' | 'elapsed' | 'setTimer' | 'locks'>;
   /** GET /session; the user it returns arrives through `observe`. It never rejects. */
   poll: () => Promise<unknown>;
-  /** Has the server look the checkout up at Stripe. It never rejects. */
-  confirm: Confirm;
   store: Pick<Store, 'patch' | 'getSnapshot'>;
+}
+
+/** When a watch was asked for, and what was known then. */
+export interface Begun {
+  snapshot: TierSnapshot;
+  startedAt: number;
 }
 
 export interface UpgradeWatch {
@@ -50,7 +45,7 @@ export interface UpgradeWatch {
    * Begins a watch, or joins a pending one for the same. What it does not name is that of the last
    * watch. A checkout that was dismissed is not watched again.
    */
-  start: (options: WatchOptions) => Promise<UpgradeOutcome>;
+  start: (wanted: WatchOptions, begun: Begun) => Promise<UpgradeOutcome>;
   /** After a page load: continues the stored watch and polls at once. */
   load: () => void;
   /** Another tab changed the stored watch: shows the same, and leaves the polling to that tab. */
@@ -58,8 +53,6 @@ export interface UpgradeWatch {
   observe: (user: User) => void;
   /** Ends the watch in every tab, and remembers its checkout. */
   dismiss: () => void;
-  /** Ends the watch and forgets that there was one. */
-  forget: () => void;
   /** Stops the timers and leaves the stored watch to the next page. */
   stop: () => void;
 }
@@ -68,11 +61,13 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
   const { userId, env, poll, store } = options;
   const run = createRun(options);
 
-  function start(wanted: WatchOptions): Promise<UpgradeOutcome> {
+  function start(wanted: WatchOptions, { snapshot, startedAt }: Begun): Promise<UpgradeOutcome> {
     const last = run.watch ?? readWatch(options);
-    if (isDismissed(last, wanted)) return Promise.resolve('cancelled');
-    const begun = { userId, startedAt: env.now(), before: stateOf(store.getSnapshot()) };
-    const next = nextWatch(last, wanted, begun);
+    if (isDismissed(last, wanted)) {
+      run.show();
+      return Promise.resolve('cancelled');
+    }
+    const next = nextWatch(last, wanted, { userId, startedAt, before: stateOf(snapshot) });
     const joins = run.watch?.status === 'pending' && isSame(run.watch, next);
     if (joins && !run.polls) void poll();
     run.polls = true;
@@ -125,17 +120,14 @@ export function createUpgradeWatch(options: UpgradeWatchOptions): UpgradeWatch {
       run.save({ ...run.watch, status: 'dismissed' });
       run.end(run.watch);
     },
-    forget: () => {
-      writeWatch(options, null);
-      run.end(null);
-    },
     stop: () => run.end(null),
   };
 }
 
 /** The watch that this tab runs: what it is, its schedule, and who waits for its outcome. */
 function createRun(options: UpgradeWatchOptions) {
-  const { env, poll, confirm, store } = options;
+  const { env, poll, store } = options;
+  const confirm = createConfirm(options);
   const waiters = createWaiters<UpgradeOutcome>();
   const schedule = createSchedule(env, onAttempt, () => run.finish('timed_out'));
   const run = {

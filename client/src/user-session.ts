@@ -3,26 +3,27 @@
 
 import { createApi } from './api.js';
 import type { Api, Profile } from './api.js';
-import { createConfirmer } from './confirmer.js';
 import { createConnection } from './connection.js';
 import type { Connection } from './connection.js';
 import { createElection } from './election.js';
 import type { Election } from './election.js';
 import type { Environment } from './environment.js';
 import type { Report } from './errors.js';
+import type { Load } from './load.js';
 import type { TierClientOptions } from './options.js';
 import type { Place } from './place.js';
 import type { Store } from './store.js';
 import { createSync } from './sync.js';
 import type { Sync } from './sync.js';
 import type { SessionMessage, Tabs } from './tabs.js';
-import { UserChanged, createTokens } from './tokens.js';
-import type { Tokens } from './tokens.js';
+import { createTokens, userChanged } from './tokens.js';
+import type { Tokens, TokensOptions } from './tokens.js';
 import type { User } from './types.js';
-import { createUpgradeWatch } from './upgrade-watch.js';
-import type { UpgradeWatch } from './upgrade-watch.js';
+import { createUpgrade } from './upgrade.js';
+import type { Upgrade } from './upgrade.js';
 
 export interface UserSessionOptions {
+  load: Load;
   options: TierClientOptions;
   store: Store;
   env: Environment;
@@ -38,9 +39,12 @@ export interface UserSessionOptions {
   onRevoked: (token: string, code: string) => void;
 }
 
+/** Null: nobody is signed in. Undefined: that is not known for the time being. */
+export type Identified = UserSession | null | undefined;
+
 export interface UserSession {
   readonly userId: string;
-  readonly upgrade: UpgradeWatch;
+  readonly upgrade: Upgrade;
   fetch: Api['fetch'];
   poll: () => Promise<Profile>;
   receive: (message: SessionMessage) => void;
@@ -63,7 +67,7 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
     ...shared,
     name: `${name}:refresh:${userId}`,
     host: options,
-    exchange: (stale) => sync.exchange(stale),
+    ...createExchange(parts, (update) => sync.publish(update)),
     onOtherUser: parts.onOtherUser,
     share: (from, to) => post({ type: 'TOKEN', from, to }),
   });
@@ -79,9 +83,11 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
   });
   const { poll } = sync;
   const { connection, election } = createUplink(parts, post, tokens, sync);
-  const confirm = createConfirmer({ env, name: `${name}:confirm:${userId}`, ask: sync.confirm });
-  const key = `${name}:upgrade:${userId}`;
-  const upgrade = createUpgradeWatch({ ...shared, key, poll, confirm });
+  const upgrade = createUpgrade({
+    ...{ store, env, userId, poll, load: parts.load, fetch: api.fetch, publish: sync.publish },
+    key: `${name}:upgrade:${userId}`,
+    lockName: `${name}:confirm:${userId}`,
+  });
 
   function suspend(): void {
     election.leave();
@@ -91,7 +97,7 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
   async function fetch(path: string, init?: RequestInit): Promise<Response> {
     const response = await api.fetch(path, init);
     // What was asked for as one user is not handed to a page of another.
-    if (closed) throw new UserChanged();
+    if (closed) throw userChanged();
     // Finds out whether this sign-in is over.
     if (response.status === 401) void poll();
     return response;
@@ -123,6 +129,22 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
       upgrade.stop();
       suspend();
     },
+  };
+}
+
+/** The exchange of stale tokens, which publishes the state that comes with a new one. */
+function createExchange(
+  { load, env, place, options }: UserSessionOptions,
+  publish: Sync['publish'],
+): Pick<TokensOptions, 'exchange' | 'mayStore'> {
+  const code = () => load().catch(() => null);
+  return {
+    exchange: async (stale) => {
+      const renewal = await (await code())?.exchange(env, place.baseUrl, stale);
+      if (renewal?.user) publish({ user: renewal.user, via: 'poll' });
+      return renewal?.accessToken ?? null;
+    },
+    mayStore: async (from, to) => (await code())?.mayStore(options, from, to) ?? false,
   };
 }
 

@@ -2,8 +2,26 @@
 
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
+import type { WatchOptions } from './options.js';
 import { parseJson } from './parse.js';
-import type { Watch } from './watch.js';
+import type { User, UserRole } from './types.js';
+
+export interface Watch {
+  v: 2;
+  userId: string;
+  /** The role that was paid for. Null: any role above the one before. */
+  role: UserRole | null;
+  checkoutSessionId: string | null;
+  startedAt: number;
+  status: 'pending' | 'upgraded' | 'timed_out' | 'dismissed';
+  paymentKnown: boolean;
+  /** Whether the server has looked its checkout up at Stripe. */
+  confirmed?: boolean;
+  /** The state when it began, or null until the server has reported one. */
+  before: Before | null;
+}
+
+export type Before = Pick<User, 'role' | 'subscriptionActive' | 'status'>;
 
 export interface WatchStorage {
   key: string;
@@ -22,4 +40,14 @@ export function readWatch({ env, key, userId }: WatchStorage): Watch | null {
 
 export function writeWatch({ env, key }: WatchStorage, watch: Watch | null): void {
   env.storage.write(key, watch && JSON.stringify(watch));
+}
+
+/** Whether somebody may still wait for it. */
+export function isOpen(watch: Watch | null): watch is Watch {
+  return watch?.status === 'pending' || watch?.status === 'timed_out';
+}
+
+/** Whether the wanted checkout is the one that was dismissed. */
+export function isDismissed(last: Watch | null, { checkoutSessionId }: WatchOptions): boolean {
+  return last?.status === 'dismissed' && last.checkoutSessionId === checkoutSessionId;
 }

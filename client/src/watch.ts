@@ -6,39 +6,10 @@ import type { WatchOptions } from './options.js';
 import { rankOf, reaches } from './roles.js';
 import { NO_UPGRADE } from './store.js';
 import type { TierSnapshot, UpgradeView, User, UserRole } from './types.js';
-
-export interface Watch {
-  v: 2;
-  userId: string;
-  /** The role that was paid for. Null: any role above the one before. */
-  role: UserRole | null;
-  checkoutSessionId: string | null;
-  startedAt: number;
-  status: 'pending' | 'upgraded' | 'timed_out' | 'dismissed';
-  paymentKnown: boolean;
-  /** Whether the server has looked its checkout up at Stripe. */
-  confirmed?: boolean;
-  /** The state when it began, or null until the server has reported one. */
-  before: Before | null;
-}
-
-export type Before = Pick<User, 'role' | 'subscriptionActive' | 'status'>;
+import { isOpen } from './watch-storage.js';
+import type { Before, Watch } from './watch-storage.js';
 
 type Roles = readonly UserRole[];
-
-/** Whether somebody may still wait for it. */
-export function isOpen(watch: Watch | null): watch is Watch {
-  return watch?.status === 'pending' || watch?.status === 'timed_out';
-}
-
-/** Whether the wanted checkout is the one that was dismissed. */
-export function isDismissed(last: Watch | null, { checkoutSessionId }: WatchOptions): boolean {
-  return (
-    last?.status === 'dismissed' &&
-    checkoutSessionId !== undefined &&
-    last.checkoutSessionId === checkoutSessionId
-  );
-}
 
 /** What a page shows of it. */
 export function viewOf(watch: Watch | null, attempt: number): UpgradeView {

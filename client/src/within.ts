@@ -8,13 +8,8 @@ interface Timers {
 /** Settles as `work` does, or rejects after `ms`. What `work` throws becomes a rejection. */
 export function within<T>(env: Timers, ms: number, work: () => T | PromiseLike<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const cancel = env.setTimer(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-    const settle = <V>(how: (value: V) => void) => {
-      return (value: V): void => {
-        cancel();
-        how(value);
-      };
-    };
-    new Promise<T>((start) => start(work())).then(settle(resolve), settle(reject));
+    const cancel = env.setTimer(() => reject(new Error(`no answer in ${ms} ms`)), ms);
+    const settled = async (): Promise<T> => work();
+    settled().finally(cancel).then(resolve, reject);
   });
 }

@@ -6,6 +6,7 @@ import { createTierClient } from '../src/index.js';
 import type { TierClient, TierClientOptions } from '../src/index.js';
 import { browser as environmentOf } from '../src/environment.js';
 import type { Channel, Environment, PageEvent, Platform } from '../src/environment.js';
+import * as onDemand from '../src/on-demand.js';
 import { FakeLocks } from './fake-locks.js';
 import { FakeSocket, tokenFor } from './fake-server.js';
 import type { FakeServer } from './fake-server.js';
@@ -15,10 +16,10 @@ export const DENIALS = ['absent', 'throws', 'rejects', 'silent'] as const;
 export type Denial = (typeof DENIALS)[number];
 
 export const FACILITIES = [
-  ...['locks', 'channel', 'storage', 'socket', 'fetch', 'abort', 'clock', 'timers'],
+  ...['locks', 'channel', 'storage', 'socket', 'fetch', 'abort', 'clock', 'timers', 'code'],
 ] as const;
 export type Facility =
-  'locks' | 'channel' | 'storage' | 'socket' | 'fetch' | 'abort' | 'clock' | 'timers';
+  'locks' | 'channel' | 'storage' | 'socket' | 'fetch' | 'abort' | 'clock' | 'timers' | 'code';
 
 /** What a browser denies to its pages; `true` is `absent`. */
 export type Missing = Partial<Record<Facility, Denial | boolean>>;
@@ -142,6 +143,7 @@ export class FakeTab {
     this.env = environmentOf(this.platform());
     this.env.warn = (line) => this.warnings.push(line);
     this.env.random = () => browser.random();
+    this.env.load = this.load() as Environment['load'];
     const defaults: TierClientOptions = {
       baseUrl: 'https://tier.test',
       getToken: () => this.token,
@@ -251,6 +253,16 @@ export class FakeTab {
   private elapsed(): number {
     if (this.browser.denial('clock')) denied();
     return performance.now() + this.aheadMs;
+  }
+
+  /** What not every page needs is a file of the server that served the page. */
+  private load() {
+    return async (): Promise<typeof onDemand> => {
+      const how = this.browser.denial('code');
+      if (how === 'silent') return never;
+      if (how) throw new TypeError('Failed to fetch dynamically imported module');
+      return onDemand;
+    };
   }
 
   private setTimeout() {

@@ -71,6 +71,8 @@ describe.each([
   ['busy', 3],
   ['unpaid', 7],
   ['away', 7],
+  ['mistaken', 1],
+  ['garbled', 1],
 ] as const)('a server whose answer is %s', (checkout, times) => {
   it('is asked no more often than is worth it, and the watch goes on', async () => {
     harness.server.checkout = checkout;
@@ -119,6 +121,16 @@ it('an answer that comes after a sign-out is shown to nobody', async () => {
   await harness.advance(10 * SECOND_MS);
   expect(tab.snapshot).toMatchObject({ status: 'signed_out', user: null });
   expect(watchStatus(tab)).toBe('idle');
+});
+
+it('an answer that comes too late is not waited for, and the socket tells', async () => {
+  harness.server.checkout = 'hangs';
+  const tab = await harness.openTab();
+  comeBack(tab);
+  await harness.advance();
+  expect(watchStatus(tab)).toBe('upgraded');
+  await harness.advance(MINUTE_MS);
+  expect(tab.snapshot).toMatchObject({ status: 'ready', isStale: false, error: null });
 });
 
 it('an answer about another user is not shown', async () => {

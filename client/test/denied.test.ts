@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import * as limits from '../src/limits.js';
 import { DENIALS, FACILITIES } from './browser-model.js';
 import type { Denial, Facility, Missing } from './browser-model.js';
-import { createHarness, position, role } from './harness.js';
+import { createHarness, position, role, watchStatus } from './harness.js';
 
 const harness = createHarness();
 
@@ -49,7 +49,8 @@ describe.each(ways)('%s: %s', (facility, denial) => {
     await harness.advance(SECOND_MS);
     harness.server.setRole('u1', 'paid');
     await harness.advance(limits.RECONNECT_DELAY_MS_MAX + limits.REPLY_MS_MAX);
-    expect(outcome).toHaveBeenCalledWith('upgraded');
+    expect(watchStatus(tab!)).toBe('upgraded');
+    expect(outcome).toHaveBeenCalledWith(facility === 'code' ? 'timed_out' : 'upgraded');
   });
 
   it('runs in no loop', async () => {

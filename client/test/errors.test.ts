@@ -89,7 +89,7 @@ describe.each(['https://', 'http://[', 'localhost:8787', 'ftp://tier.test'])(
       expect(onError).toHaveBeenCalledTimes(1);
       expect(await outcome).toBe('cancelled');
       expect(await tab.client.refreshUserProfile()).toBeNull();
-      await expect(tab.client.fetch('/guarded')).rejects.toThrow('baseUrl');
+      await expect(tab.client.fetch('/guarded')).rejects.toThrow('base_url.invalid');
       expect(tab.dialed).toEqual([]);
     });
   },

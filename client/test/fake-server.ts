@@ -73,6 +73,9 @@ const CHECKOUTS = {
   away: [503, 'stripe.unavailable'],
 } as const;
 
+/** Longer than any page waits for an answer. */
+const LATE_MS = 25_000;
+
 export class FakeServer {
   readonly accounts = new Map<string, User>();
   readonly requests: string[] = [];
@@ -90,8 +93,12 @@ export class FakeServer {
   renews = true;
   /** The roles that were reported, to whom and when. */
   readonly given: { userId: string; role: string; at: number }[] = [];
-  /** What the server says about a checkout; null where it has no key of Stripe's, and does not look. */
-  checkout: keyof typeof CHECKOUTS | 'paid' | null = null;
+  /**
+   * What the server says about a checkout; null where it has no key of Stripe's, and does not look.
+   * `hangs`: it pays, and its answer comes long after anybody waits for it. `mistaken`: the answer is
+   * about another user. `garbled`: it is no answer of tierlift's.
+   */
+  checkout: keyof typeof CHECKOUTS | 'paid' | 'hangs' | 'mistaken' | 'garbled' | null = null;
   delay: () => number = () => 1;
   private events = 0;
 
@@ -168,7 +175,8 @@ export class FakeServer {
     if (!this.up) throw new TypeError('fetch failed');
     const token = new Headers(init.headers).get('authorization')?.replace('Bearer ', '');
     const response = this.respond(path, claimsOf(token));
-    await sleep(this.delay());
+    const late = path === '/session/confirm' && this.checkout === 'hangs';
+    await sleep(late ? LATE_MS : this.delay());
     return response;
   }
 
@@ -191,7 +199,9 @@ export class FakeServer {
   private confirm(userId: string): Response {
     const { checkout } = this;
     if (checkout === null) return problem(404, 'route.unknown');
-    if (checkout !== 'paid') {
+    if (checkout === 'garbled') return new Response('<!doctype html>');
+    if (checkout === 'mistaken') return Response.json(this.session(this.account('u3')));
+    if (checkout !== 'paid' && checkout !== 'hangs') {
       const [status, code] = CHECKOUTS[checkout];
       return problem(status, code, checkout === 'busy' ? { 'retry-after': '20' } : {});
     }

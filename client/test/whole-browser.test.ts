@@ -1,7 +1,7 @@
 // The whole browser under everything at once: several tabs, two users, tokens that expire, denied
 // facilities, frozen and killed tabs, slow, silent and cut sockets, and a host that signs in and out.
 // An oracle keeps its own record of what the server gave whom and when. TIERLIFT_HISTORIES says how many
-// histories are tried.
+// histories are tried, and TIERLIFT_SEED which.
 
 import { afterEach, expect, it, vi } from 'vitest';
 import fc from 'fast-check';
@@ -35,7 +35,7 @@ const ofServer: fc.Arbitrary<Step>[] = [
     .map((on) => step(`sockets blocked: ${on}`, (h) => void (h.server.socketsBlocked = on))),
   fc.boolean().map((on) => step(`sockets muted: ${on}`, (h) => h.mute(on))),
   fc
-    .constantFrom('paid', 'unpaid', 'foreign', 'busy', 'away', null)
+    .constantFrom('paid', 'unpaid', 'foreign', 'busy', 'away', 'hangs', 'mistaken', 'garbled', null)
     .map((what) => step(`a checkout is ${what}`, (h) => void (h.server.checkout = what))),
   fc.constant(step('sockets are cut', (h) => h.server.dropSockets())),
   user.map((who) => step(`${who} is signed out by the server`, (h) => h.revoke(who))),
@@ -95,6 +95,7 @@ const scenario = fc.record({
     fetch: fc.option(fc.constantFrom(...DENIALS), { nil: false as const, freq: 9 }),
     abort: denial,
     clock: denial,
+    code: denial,
   }),
 });
 
@@ -117,6 +118,9 @@ it('no tab shows a role that was not given to the user it names, and each is rig
         vi.clearAllTimers();
       }
     }),
-    { numRuns: Number(process.env.TIERLIFT_HISTORIES ?? 300) },
+    {
+      numRuns: Number(process.env.TIERLIFT_HISTORIES ?? 300),
+      ...(process.env.TIERLIFT_SEED && { seed: Number(process.env.TIERLIFT_SEED) }),
+    },
   );
 }, 36_000_000);

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::UserId,
     limits::{EVENTS_OF_ONE_SECOND_MAX, EVENTS_REMEMBERED_MAX},
-    subscription::{Item, Node},
+    subscription::{Item, Node, Status},
 };
 
 /// The subscription before an event.
@@ -67,6 +67,16 @@ impl Edge {
     /// Its nodes.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.shared_nodes().map(|node| &**node)
+    }
+
+    /// Whether the subscription was in another status before it, or did not exist, and is active after it.
+    pub(crate) fn becomes_active(&self) -> bool {
+        let was_active = match &self.before {
+            Before::Created => false,
+            Before::Node(node) => node.status == Status::Active,
+            Before::Unknown => true,
+        };
+        !was_active && self.to.status == Status::Active
     }
 
     fn shared_nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
@@ -257,6 +267,14 @@ impl Record {
         let remembered = self.edges.last().map(|last| last.at_secs).max(self.observed_secs());
         let settled = self.settled.as_ref().map(|settled| settled.at_secs);
         ended.or(remembered).or(settled)
+    }
+
+    /// Whether no observation is later than every known event.
+    #[must_use]
+    pub fn is_unobserved(&self) -> bool {
+        let observed = self.observed.as_ref().map(|observed| observed.window.from_secs);
+        let latest = self.edges.last().map(|latest| latest.at_secs);
+        self.ended.is_none() && (observed.is_none() || observed <= latest)
     }
 
     /// The last second of the observation's window.

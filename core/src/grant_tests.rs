@@ -51,9 +51,16 @@ fn subscription(text: &str) -> Subscription {
 
 fn of(to: Node) -> Subscription {
     let first_period_ends_at_secs = to.period_ends_at_secs();
+    let is_active = to.status == Status::Active;
+    let active_period_ends_at_secs = first_period_ends_at_secs.filter(|_| is_active);
     let mut record = Record::default();
     record.insert(Edge { at_secs: SINCE, before: Before::Created, to: to.into() });
-    Subscription { record, first_period_ends_at_secs, ..Subscription::default() }
+    Subscription {
+        record,
+        first_period_ends_at_secs,
+        active_period_ends_at_secs,
+        ..Subscription::default()
+    }
 }
 
 fn ada() -> UserId {

@@ -13,7 +13,8 @@ use crate::{
     time::Timestamp,
 };
 
-/// What is listed, in this order: a subscription finds its customer known, and a refund what it is of.
+/// What is listed, in this order: a subscription finds its customer known, and a refund what it is of. Events are
+/// listed at the end, and only to find out why something had to be fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Listed {
@@ -27,18 +28,24 @@ pub enum Listed {
     Refunds,
     /// Disputes.
     Disputes,
+    /// Events of the relevant types, in parts, since Stripe lists events of a few types at a time.
+    Events {
+        /// The part.
+        part: usize,
+    },
 }
 
 impl Listed {
-    /// The next list.
+    /// The next list; after the last part of the events there is another one, without types.
     #[must_use]
-    pub const fn next(self) -> Option<Self> {
+    pub const fn next(self) -> Self {
         match self {
-            Self::Customers => Some(Self::Subscriptions),
-            Self::Subscriptions => Some(Self::CheckoutSessions),
-            Self::CheckoutSessions => Some(Self::Refunds),
-            Self::Refunds => Some(Self::Disputes),
-            Self::Disputes => None,
+            Self::Customers => Self::Subscriptions,
+            Self::Subscriptions => Self::CheckoutSessions,
+            Self::CheckoutSessions => Self::Refunds,
+            Self::Refunds => Self::Disputes,
+            Self::Disputes => Self::Events { part: 0 },
+            Self::Events { part } => Self::Events { part: part + 1 },
         }
     }
 
@@ -51,6 +58,7 @@ impl Listed {
             Self::CheckoutSessions => "checkout sessions",
             Self::Refunds => "refunds",
             Self::Disputes => "disputes",
+            Self::Events { .. } => "events",
         }
     }
 }
@@ -127,6 +135,22 @@ pub struct Report {
     pub never_came: u64,
     /// Of these, those for whom a webhook came and is a dead letter.
     pub came_and_failed: u64,
+    /// What became of the webhooks of these, as far as it is known.
+    #[serde(default)]
+    pub webhooks: BTreeMap<CustomerId, Webhook>,
+    /// Pages of events that were read to find that out.
+    #[serde(default)]
+    pub event_pages: u64,
+}
+
+/// What became of a webhook that should have changed what had to be fixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Webhook {
+    /// It never came.
+    NeverCame,
+    /// It came and is a dead letter.
+    Failed,
 }
 
 impl Report {
@@ -136,6 +160,26 @@ impl Report {
         if self.customers.len() < RECONCILED_LISTED_MAX {
             self.customers.extend(customer);
         }
+    }
+
+    /// Notes what became of a webhook of a customer of what is fixed. One that failed says more than one that
+    /// never came.
+    pub fn note_webhook(&mut self, customer: CustomerId, found: Webhook) {
+        let known = self.webhooks.entry(customer).or_insert(found);
+        *known = found.max(*known);
+        let count = |wanted| {
+            let count = self.webhooks.values().filter(|found| **found == wanted).count();
+            u64::try_from(count).unwrap_or(u64::MAX)
+        };
+        (self.never_came, self.came_and_failed) =
+            (count(Webhook::NeverCame), count(Webhook::Failed));
+    }
+
+    /// Leaves out which customers and prices it is about: all that may be large. The counts stay.
+    pub fn forget_names(&mut self) {
+        self.customers.clear();
+        self.webhooks.clear();
+        self.unmapped.clear();
     }
 
     /// Notes a price that no plan names.
@@ -163,5 +207,36 @@ mod tests {
         assert_eq!(Reconciliation::due(Some(first.clone()), at(RECONCILE_INTERVAL_SECS - 1)), None);
         let next = Reconciliation::due(Some(first), at(RECONCILE_INTERVAL_SECS)).unwrap();
         assert_eq!((next.because, next.report.checked), (Because::Reconcile, 0));
+    }
+
+    #[test]
+    fn a_place_among_the_events_is_kept_and_older_records_are_read() {
+        let mut state = Reconciliation::new(Because::Reconcile, Timestamp::from_secs(0));
+        state.next = Some(Place { list: Listed::Disputes.next().next(), after: None });
+        state.report.note_webhook(CustomerId::new("cus_1").unwrap(), Webhook::NeverCame);
+        let mut json = serde_json::to_value(&state).unwrap();
+        assert_eq!(json["next"]["list"], serde_json::json!({ "events": { "part": 1 } }));
+        assert_eq!(serde_json::from_value::<Reconciliation>(json.clone()).unwrap(), state);
+        let report = json["report"].as_object_mut().unwrap();
+        report.retain(|name, _| name != "webhooks" && name != "event_pages");
+        state.report.webhooks.clear();
+        assert_eq!(serde_json::from_value::<Reconciliation>(json).unwrap(), state);
+    }
+
+    #[test]
+    fn a_webhook_that_failed_says_more_than_one_that_never_came() {
+        let mut report = Report::default();
+        let [ada, bob] = ["cus_ada", "cus_bob"].map(|id| CustomerId::new(id).unwrap());
+        for (customer, found) in [
+            (&ada, Webhook::NeverCame),
+            (&bob, Webhook::NeverCame),
+            (&ada, Webhook::Failed),
+            (&ada, Webhook::NeverCame),
+        ] {
+            report.note_webhook(customer.clone(), found);
+        }
+        assert_eq!((report.never_came, report.came_and_failed), (1, 1));
+        report.forget_names();
+        assert_eq!((report.never_came, report.came_and_failed, report.webhooks.len()), (1, 1, 0));
     }
 }

@@ -10,32 +10,31 @@ use tierlift_core::{
     policy::Policy,
     ports::{Delivery, Queue, Receipt},
     shared::Shared,
+    stripe::event::Type,
     time::{Clock, Timestamp},
 };
 use tierlift_notifier::notify;
-use tierlift_worker::{Committed, Done, Settled, attempt, settle};
-use tokio::sync::watch;
+use tierlift_worker::{Committed, Done, Settled, Verdict, attempt, retry_delay_ms, settle};
+use tokio::sync::{
+    mpsc::{Sender, error::TrySendError},
+    watch,
+};
 
 use crate::{db::Db, sockets::Registry, stop::stopped};
 
 /// What a consumer needs.
 #[derive(Clone)]
-struct Consumer {
-    db: Db,
-    sockets: Registry,
-    policy: Shared<Policy>,
-    clock: Clock,
+pub(crate) struct Consumer {
+    pub(crate) db: Db,
+    pub(crate) sockets: Registry,
+    pub(crate) policy: Shared<Policy>,
+    pub(crate) clock: Clock,
+    /// Where thin events go, if Stripe may be asked.
+    pub(crate) thin: Option<Sender<Delivery>>,
 }
 
 /// Runs until `stop` is true and the current batches are committed and pushed.
-pub async fn run(
-    db: Db,
-    sockets: Registry,
-    policy: Shared<Policy>,
-    clock: Clock,
-    stop: watch::Receiver<bool>,
-) {
-    let consumer = Consumer { db, sockets, policy, clock };
+pub(crate) async fn run(consumer: Consumer, stop: watch::Receiver<bool>) {
     let consumers = (0..CONSUMERS).map(|_| tokio::spawn(consumer.clone().run(stop.clone())));
     for ended in join_all(consumers).await {
         if let Err(error) = ended {
@@ -72,7 +71,27 @@ impl Consumer {
 
     /// Applies one message; returns its receipt if the queue can delete it.
     async fn delivery(&self, delivery: Delivery) -> Option<Receipt> {
+        if let (Type::Thin, Some(thin)) = (delivery.message.kind, &self.thin) {
+            self.hand_over(thin, delivery).await;
+            return None;
+        }
         let verdict = attempt(&self.db, &self.policy.current(), &delivery, &self.clock).await;
+        self.settle(delivery, verdict).await
+    }
+
+    /// Leaves a thin event to those who ask Stripe, or to the queue while they are busy.
+    async fn hand_over(&self, thin: &Sender<Delivery>, delivery: Delivery) {
+        if let Err(TrySendError::Full(delivery) | TrySendError::Closed(delivery)) =
+            thin.try_send(delivery)
+        {
+            let event = delivery.message.event.as_str();
+            let delay_ms = retry_delay_ms(event, delivery.deliveries);
+            settle(&self.db, &delivery, Verdict::Wait { delay_ms }).await;
+        }
+    }
+
+    /// Settles a delivery and pushes what it changed; returns its receipt if the queue can delete it.
+    pub(crate) async fn settle(&self, delivery: Delivery, verdict: Verdict) -> Option<Receipt> {
         match settle(&self.db, &delivery, verdict).await {
             Settled::Done(done) => {
                 self.notify(done, delivery.message.received_at).await;

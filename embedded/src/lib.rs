@@ -7,7 +7,7 @@ pub mod db;
 
 mod sockets;
 
-pub mod consumer;
+mod consumer;
 mod fetcher;
 pub mod maintenance;
 mod policy_change;
@@ -20,6 +20,7 @@ mod operations;
 mod clock;
 mod metrics;
 mod stop;
+mod thin;
 
 mod error;
 mod offline;

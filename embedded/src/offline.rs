@@ -15,7 +15,13 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{OpenError, consumer, db::Db, sockets::Registry};
+use crate::{
+    OpenError,
+    consumer::{self, Consumer},
+    db::Db,
+    sockets::Registry,
+    thin,
+};
 
 /// An open data file and its consumers. They end with it.
 #[derive(Debug)]
@@ -34,7 +40,11 @@ impl Offline {
         }
         note_first(&db, &policy).await?;
         let (stop, stopping) = watch::channel(false);
-        let run = consumer::run(db.clone(), Registry::default(), policy.into(), clock, stopping);
+        // Nobody takes thin events here, so they stay queued for the server.
+        let (thin, _) = thin::channel();
+        let (sockets, policy) = (Registry::default(), policy.into());
+        let consumer = Consumer { db: db.clone(), sockets, policy, clock, thin: Some(thin) };
+        let run = consumer::run(consumer, stopping);
         let consumers = tokio::spawn(async move {
             run.await;
             drop(stop);

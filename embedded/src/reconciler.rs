@@ -6,11 +6,11 @@ use tierlift_core::{
     limits::RECONCILE_CHECK_SECS,
     policy::Policy,
     ports::{ReconciliationRecord, Stripe},
-    reconciliation::{Reconciliation, Report},
+    reconciliation::Reconciliation,
     shared::Shared,
     time::Clock,
 };
-use tierlift_worker::reconcile::{Error, Pass};
+use tierlift_worker::reconcile::{Error, Pass, report};
 
 use crate::db::Db;
 
@@ -21,7 +21,7 @@ pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) async fn run<A: Stripe>(stripe: A, db: Db, policy: Shared<Policy>, clock: Clock) {
     loop {
         match reconcile_due(&stripe, &db, &policy.current(), &clock).await {
-            Ok(Some(done)) => report(&done.report),
+            Ok(Some(done)) => report(&done),
             Ok(None) => {}
             Err(error) => {
                 tracing::warn!(%error, code = %error.code(), "reconciliation goes on later");
@@ -45,26 +45,6 @@ async fn reconcile_due<A: Stripe>(
         pages = due.report.pages,
         "reconciliation begins"
     );
-    let pass = Pass { stripe, backend: db, policy, clock, is_dry_run: false };
+    let pass = Pass { stripe, store: db, queue: db, policy, clock, is_dry_run: false };
     Ok(Some(pass.run(due, |_| {}).await?))
-}
-
-fn report(report: &Report) {
-    let Report { checked, right, fixed, unowned, parked, never_came, came_and_failed, .. } = report;
-    tracing::info!(
-        checked,
-        right,
-        fixed,
-        unowned,
-        parked,
-        never_came,
-        came_and_failed,
-        "reconciled"
-    );
-    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-    metrics::gauge!("tierlift_reconcile_fixed").set(*fixed as f64);
-    if !report.unmapped.is_empty() {
-        let prices: Vec<_> = report.unmapped.keys().map(String::as_str).collect();
-        tracing::warn!(prices = prices.join(", "), "prices without a plan");
-    }
 }

@@ -10,7 +10,7 @@ use axum::Router;
 use tierlift_core::{
     config::{CookieName, JwksUrl},
     limits::{CONNECTIONS_MAX, INFLIGHT_BYTES_MAX},
-    ports::Stripe,
+    ports::{Delivery, Stripe},
     shared::Shared,
     stripe::signature::Secrets,
     token::{ServiceTokens, TokenKeys},
@@ -23,10 +23,15 @@ use tierlift_session::{
     jwks, service,
 };
 use tierlift_worker::policy_change::note_first;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc::Sender, watch},
+    task::JoinSet,
+    time::timeout,
+};
 
 use crate::{
-    consumer,
+    consumer::{self, Consumer},
     db::Db,
     error::{OpenError, RunError},
     fetcher,
@@ -37,6 +42,7 @@ use crate::{
     reconciler,
     settings::{Settings, Timeouts},
     sockets::{Registry, SocketContext},
+    thin,
 };
 
 /// A server that is ready to run.
@@ -98,6 +104,8 @@ pub struct Server {
     hosts: Hosts,
     /// What asks Stripe.
     asking: Vec<reconciler::Task>,
+    /// Where thin events go, if Stripe may be asked.
+    thin: Option<Sender<Delivery>>,
     /// The route that confirms checkouts.
     confirm: Router,
 }
@@ -149,6 +157,7 @@ impl Server {
             host: Router::new(),
             hosts: Hosts::default(),
             asking: Vec::new(),
+            thin: None,
             confirm,
         })
     }
@@ -206,15 +215,27 @@ impl Server {
         self
     }
 
-    /// Asks Stripe about the customers about whom the events leave something open.
+    /// Asks Stripe about the customers about whom the events leave something open, and for the objects that
+    /// thin events name.
     #[must_use]
     pub fn with_fetcher(mut self, stripe: impl Stripe + 'static) -> Self {
-        self.asking.push(Box::pin(fetcher::run(
-            stripe,
-            self.db.clone(),
-            self.access.clock.clone(),
-        )));
+        let stripe = Arc::new(stripe);
+        let (db, clock) = (self.db.clone(), self.access.clock.clone());
+        self.asking.push(Box::pin(fetcher::run(Arc::clone(&stripe), db, clock)));
+        let (sender, ready) = thin::channel();
+        self.asking.push(Box::pin(thin::run(stripe, self.consumer(), ready)));
+        self.thin = Some(sender);
         self
+    }
+
+    fn consumer(&self) -> Consumer {
+        Consumer {
+            db: self.db.clone(),
+            sockets: self.sockets.clone(),
+            policy: self.access.policy.clone(),
+            clock: self.access.clock.clone(),
+            thin: self.thin.clone(),
+        }
     }
 
     /// Asks Stripe about a checkout when its page is back from it.
@@ -222,7 +243,8 @@ impl Server {
     pub fn with_confirmer(mut self, stripe: impl Stripe + Clone + 'static) -> Self {
         let (db, policy, clock) =
             (self.db.clone(), self.access.policy.clone(), self.access.clock.clone());
-        let confirmer = Confirmer::new(stripe, db, policy, clock).with_wait(self.timeouts.confirm);
+        let confirmer =
+            Confirmer::new(stripe, db.clone(), db, policy, clock).with_wait(self.timeouts.confirm);
         self.confirm = confirm::router(Arc::clone(&self.access), confirmer);
         self
     }
@@ -239,7 +261,9 @@ impl Server {
             asking.spawn(task);
         }
         let (stop, stopping) = watch::channel(false);
-        let mut consumers = self.spawn_consumers(&sockets, &stopping);
+        let mut consumers = JoinSet::new();
+        // Without them the server stops.
+        consumers.spawn(consumer::run(self.consumer(), stopping.clone()));
         let mut background_tasks = self.spawn_background_tasks(&sockets, &stopping);
         let connections = Connections::new(Room {
             connections: CONNECTIONS_MAX,
@@ -277,15 +301,6 @@ impl Server {
             }
         });
         outcome.and(ended.await.map_err(|_| RunError::ShutdownTimeout))
-    }
-
-    /// The tasks without which the server stops.
-    fn spawn_consumers(&self, sockets: &Registry, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
-        let (db, policy) = (self.db.clone(), self.access.policy.clone());
-        let clock = self.access.clock.clone();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(consumer::run(db, sockets.clone(), policy, clock, stopping.clone()));
-        tasks
     }
 
     /// The tasks that run by the clock.

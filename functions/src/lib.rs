@@ -4,9 +4,12 @@
 //! It refuses to hold rules: a function's stage decides what it does, and AWS is reached by
 //! `tierlift_aws`.
 
+pub mod confirming;
 pub mod gateway;
+pub mod inquiry;
 pub mod maintenance;
 pub mod rotating_access;
+pub mod rotating_client;
 pub mod rotating_services;
 
 use axum::Router;

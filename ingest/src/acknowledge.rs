@@ -47,6 +47,17 @@ pub async fn verify_and_enqueue<Q: Enqueue>(
     clock: &Clock,
 ) -> Result<Acknowledged, Error> {
     verify(secrets, signature.unwrap_or_default(), &body, clock)?;
+    enqueue(queue, connected_accounts, body, trace, clock).await
+}
+
+/// Enqueues an event that is known to be Stripe's.
+pub(crate) async fn enqueue<Q: Enqueue>(
+    queue: &Q,
+    connected_accounts: &[String],
+    body: Bytes,
+    trace: Option<String>,
+    clock: &Clock,
+) -> Result<Acknowledged, Error> {
     let (id, kind, customer) = match Head::parse(&body, connected_accounts)? {
         Head::Wanted { id, kind, customer } => (id, kind, customer),
         Head::Ignored { reason } => return Ok(Acknowledged::Ignored(reason)),

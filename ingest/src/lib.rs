@@ -5,11 +5,14 @@
 //! applied.
 
 mod acknowledge;
+mod count;
 mod error;
 mod refusals;
 mod route;
+mod trusted;
 
 pub use acknowledge::{Acknowledged, verify_and_enqueue};
 pub use error::Error;
 pub use refusals::Refusals;
 pub use route::{Ingest, PATH, router};
+pub use trusted::accept_trusted;

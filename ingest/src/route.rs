@@ -26,6 +26,7 @@ use tierlift_core::{
 
 use crate::{
     acknowledge::{Acknowledged, verify_and_enqueue},
+    count::count,
     error::Error,
     refusals::Refusals,
 };
@@ -65,22 +66,16 @@ async fn webhook<Q: Enqueue, S: SigningSecrets>(
 ) -> Response {
     let started = Instant::now();
     let result = receive(&ingest, request).await;
-    let (label, code) = match &result {
-        Ok(acknowledged) => (acknowledged.as_str(), "ok"),
-        Err(error) => ("rejected", error.code().as_str()),
-    };
-    metrics::counter!("tierlift_webhooks_total", "result" => label, "code" => code).increment(1);
+    count(&result);
     match result {
         Ok(acknowledged) => {
-            if let Acknowledged::Ignored(reason) = acknowledged {
-                metrics::counter!("tierlift_ignored_total", "reason" => reason).increment(1);
-            }
             metrics::histogram!("tierlift_ack_seconds").record(started.elapsed());
             acknowledged.into_response()
         }
         Err(error) => {
-            if let Some(suppressed) = ingest.refusals.count(error.code(), ingest.clock.now()) {
-                tracing::warn!(code, %error, suppressed, "webhook refused");
+            let code = error.code();
+            if let Some(suppressed) = ingest.refusals.count(code, ingest.clock.now()) {
+                tracing::warn!(code = code.as_str(), %error, suppressed, "webhook refused");
             }
             error.into_response()
         }

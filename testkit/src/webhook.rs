@@ -49,3 +49,24 @@ pub fn updated(mut event: Value, previous: Option<Value>) -> Value {
     }
     event
 }
+
+/// The thin form of an event: it names the object, and perhaps the event itself as its snapshot twin
+/// (<https://docs.stripe.com/api/v2/core/events>).
+#[must_use]
+pub fn thin(event: &Value, twin: Option<&str>) -> Value {
+    let object = &event["data"]["object"];
+    let created = Timestamp::from_secs(event["created"].as_i64().unwrap_or_default());
+    let kind = event["type"].as_str().unwrap_or_default();
+    json!({
+        "id": event["id"],
+        "object": "v2.core.event",
+        "type": format!("v1.{kind}"),
+        "created": created.to_string(),
+        "livemode": event["livemode"],
+        "context": null,
+        "changes": null,
+        "reason": null,
+        "related_object": { "id": object["id"], "type": object["object"], "url": null },
+        "snapshot_event": twin,
+    })
+}

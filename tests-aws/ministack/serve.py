@@ -5,7 +5,7 @@ to the functions that it runs. This program listens on 127.0.0.1, prints its por
 enforces the policies of roles (AUTH), removes its files, and ends when its standard input is closed, so
 that it never outlives the test that started it.
 
-It adds seven behaviours of AWS that ministack 1.5.33 lacks and that the template, the functions and the
+It adds eight behaviours of AWS that ministack 1.5.33 lacks and that the template, the functions and the
 client rely on. They are added in memory:
 
 - the subprotocol in the response of `$connect` is used in the handshake;
@@ -15,6 +15,7 @@ client rely on. They are added in memory:
 - a socket that sends a binary frame is closed with 1003, and no function is called;
 - policies know `dynamodb:LeadingKeys`, so that a condition on it can fail;
 - a batch operation of SQS is allowed by the action of its single operation;
+- events of a partner reach the bus of their source;
 - stream records that a function reports as failed are retried. AWS retries from the first failed record
   on, this program retries the whole batch.
 
@@ -194,6 +195,16 @@ def failures(body):
     return answer.get("batchItemFailures") if isinstance(answer, dict) else None
 
 
+def deliver_partner_events(eventbridge):
+    """Puts the events of a partner on the bus that has the name of their source."""
+
+    def putting(data):
+        entries = [{**entry, "EventBusName": entry["Source"]} for entry in data["Entries"]]
+        return eventbridge._put_events({"Entries": entries}, allow_aws_source=True)
+
+    eventbridge._put_partner_events = putting
+
+
 def announce(port):
     """Prints the port as soon as the emulator answers there."""
     while True:
@@ -233,7 +244,7 @@ def main():
     # ministack reads the environment when it is imported.
     from ministack import app
     from ministack.core import iam_actions
-    from ministack.services import apigateway, lambda_svc
+    from ministack.services import apigateway, eventbridge, lambda_svc
     from ministack.services.cloudformation import provisioners
 
     patch_sockets(apigateway)
@@ -242,6 +253,7 @@ def main():
     add_leading_keys(iam_actions)
     allow_batches(iam_actions)
     retry_failed_records(lambda_svc)
+    deliver_partner_events(eventbridge)
 
     for task, arguments in ((announce, (port,)), (end_with_input, ())):
         threading.Thread(target=task, args=arguments, daemon=True).start()

@@ -18,7 +18,8 @@ from deploy import client
 
 HERE = pathlib.Path(__file__).parent
 TEMPLATE = HERE.parents[1] / "infrastructure" / "template.yaml"
-FUNCTIONS = ("ingest", "worker", "notifier-stream", "notifier-gateway", "session", "expiry")
+FUNCTIONS = ("ingest", "ingest-eventbridge", "worker", "notifier-stream", "notifier-gateway", "session", "expiry", "fetch")
+EVENT_SOURCE = "aws.partner/stripe.com/ed_test_1234567"
 
 # A function that makes the calls in its event and returns the outcome of each. It uses the Lambda
 # runtime API, as a compiled function does: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
@@ -62,7 +63,8 @@ def key(pk):
 class Calls:
     """The calls that functions are sent."""
 
-    def __init__(self, outputs):
+    def __init__(self, outputs, stripe_key_arn):
+        self.stripe_key = self.secret(stripe_key_arn)
         self.table = outputs["TableName"]
         self.webhook_secret = self.secret(outputs["WebhookSecretArn"])
         self.jwt_secret = self.secret(outputs["JwtSecretArn"])
@@ -74,6 +76,10 @@ class Calls:
             self.batch(outputs["QueueUrl"], "delete_message_batch"),
             self.batch(outputs["QueueUrl"], "change_message_visibility_batch", VisibilityTimeout=1),
         ]
+        dead, partner = outputs["DeadLetterQueueUrl"], outputs["QueueUrl"].replace("events.fifo", "partner-events")
+        self.look_at_dead = [self.receive(dead), self.batch(dead, "change_message_visibility_batch", VisibilityTimeout=1)]
+        self.take_partner = [self.receive(partner), self.batch(partner, "delete_message_batch")]
+        self.forge_partner = ("sqs", "send_message", {"QueueUrl": partner, "MessageBody": "{}"})
 
     def secret(self, arn):
         return ("secretsmanager", "get_secret_value", {"SecretId": arn})
@@ -81,6 +87,9 @@ class Calls:
     def queue(self, url):
         message = {"MessageBody": "{}", "MessageGroupId": "group", "MessageDeduplicationId": "one"}
         return ("sqs", "send_message", {"QueueUrl": url, **message})
+
+    def receive(self, url):
+        return ("sqs", "receive_message", {"QueueUrl": url})
 
     def batch(self, url, operation, **arguments):
         entries = [{"Id": "0", "ReceiptHandle": "none", **arguments}]
@@ -119,6 +128,9 @@ class Calls:
     def due(self):
         return self.query("expiry", "expiry_shard", {"N": "0"})
 
+    def unclear(self):
+        return self.query("fetch", "fetch_shard", {"N": "0"})
+
     def waiting(self):
         return self.query("waiting", "waiting_shard", {"N": "0"})
 
@@ -148,14 +160,17 @@ class Roles(unittest.TestCase):
                 archive.writestr("bootstrap", BOOTSTRAP)
         port = cls.emulator()
         endpoint = f"http://127.0.0.1:{port}"
+        secrets = client("secretsmanager", endpoint)
+        stripe_key_arn = secrets.create_secret(Name="stripe-key", SecretString="rk_test_1")["ARN"]
+        parameters = ["Plans=price_pro=paid", f"StripeKeyArn={stripe_key_arn}", f"StripeEventSource={EVENT_SOURCE}"]
         made = subprocess.run(
-            [sys.executable, HERE / "deploy.py", endpoint, package.name, TEMPLATE, "Plans=price_pro=paid"],
+            [sys.executable, HERE / "deploy.py", endpoint, package.name, TEMPLATE, *parameters],
             capture_output=True,
             text=True,
         )
         if made.returncode != 0:
             raise AssertionError(made.stderr)
-        cls.functions, cls.calls = client("lambda", endpoint), Calls(json.loads(made.stdout))
+        cls.functions, cls.calls = client("lambda", endpoint), Calls(json.loads(made.stdout), stripe_key_arn)
 
     @classmethod
     def emulator(cls):
@@ -181,7 +196,15 @@ class Roles(unittest.TestCase):
         self.check(
             "ingest",
             allowed=[c.send, c.webhook_secret],
-            denied=[c.park, c.hide, *c.settle, c.jwt_secret, c.get("USER#a"), c.put("EVENT#a")],
+            denied=[c.park, c.hide, *c.settle, c.jwt_secret, c.stripe_key, c.get("USER#a"), c.put("EVENT#a")],
+        )
+
+    def test_ingest_eventbridge_takes_what_the_bus_brings_and_reads_no_secret(self):
+        c = self.calls
+        self.check(
+            "ingest-eventbridge",
+            allowed=[c.send, *c.take_partner],
+            denied=[c.forge_partner, c.park, *c.settle, c.webhook_secret, c.stripe_key, c.get("USER#a"), c.put("EVENT#a")],
         )
 
     def test_the_worker_commits_and_parks(self):
@@ -209,6 +232,39 @@ class Roles(unittest.TestCase):
                 c.get("POLICY"),
                 c.put("POLICY"),
                 c.send,
+                c.forge_partner,
+                c.webhook_secret,
+                c.jwt_secret,
+                c.stripe_key,
+            ],
+        )
+
+    def test_fetch_asks_stripe_and_commits_nothing(self):
+        c = self.calls
+        self.check(
+            "fetch",
+            allowed=[
+                c.unclear(),
+                c.get("CUSTOMER#a"),
+                c.load("EVENT#a", "CUSTOMER#a", "PAYMENT#a", "INVOICE#a", "USER#a"),
+                c.load("FAILURE#a"),
+                c.get("RECONCILIATION"),
+                c.put("RECONCILIATION"),
+                c.send,
+                *c.look_at_dead,
+                c.stripe_key,
+            ],
+            denied=[
+                c.put("USER#a"),
+                c.put("CUSTOMER#a"),
+                c.put("EVENT#a"),
+                c.put("POLICY"),
+                c.delete("CUSTOMER#a"),
+                c.scan(),
+                c.due(),
+                c.park,
+                c.hide,
+                *c.settle,
                 c.webhook_secret,
                 c.jwt_secret,
             ],
@@ -252,8 +308,17 @@ class Roles(unittest.TestCase):
         c = self.calls
         self.check(
             "session",
-            allowed=[c.get("USER#a"), c.commit("EVENT#f", "USER#a"), c.jwt_secret],
-            denied=[c.get("CONN#a"), c.get("CUSTOMER#a"), c.put("CUSTOMER#a"), c.scan(), c.webhook_secret],
+            allowed=[
+                c.get("USER#a"),
+                c.commit("EVENT#f", "USER#a"),
+                c.jwt_secret,
+                # A page is back from a checkout: Stripe is asked, and its answer enqueued.
+                c.get("CUSTOMER#a"),
+                c.get("EVENT#a"),
+                c.send,
+                c.stripe_key,
+            ],
+            denied=[c.get("CONN#a"), c.put("CUSTOMER#a"), c.put("RECONCILIATION"), c.park, c.scan(), c.webhook_secret],
         )
 
     def test_expiry_settles_accounts_reports_what_waits_and_applies_the_policy(self):

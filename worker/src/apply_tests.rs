@@ -55,7 +55,10 @@ async fn a_conflict_is_decided_again_until_there_are_too_many() {
             Verdict::Release { failure, .. } => {
                 assert_eq!((failure.cause, is_committed), (Code::StoreConflict, false));
             }
-            other @ (Verdict::Done(_) | Verdict::Retry { .. } | Verdict::Park(_)) => {
+            other @ (Verdict::Done(_)
+            | Verdict::Retry { .. }
+            | Verdict::Wait { .. }
+            | Verdict::Park(_)) => {
                 panic!("{other:?}")
             }
         }
@@ -81,7 +84,10 @@ async fn a_live_event_from_the_future_is_parked_and_a_test_clocks_is_not() {
         let verdict = apply(&store, &policy, &delivery(message), &clock).await;
         let cause = match verdict {
             Verdict::Park(failure) => Some(failure.cause),
-            Verdict::Done(_) | Verdict::Retry { .. } | Verdict::Release { .. } => None,
+            Verdict::Done(_)
+            | Verdict::Retry { .. }
+            | Verdict::Release { .. }
+            | Verdict::Wait { .. } => None,
         };
         assert_eq!(cause, is_parked.then_some(Code::EventFuture), "{livemode} {created}");
     }
@@ -101,6 +107,7 @@ async fn what_the_store_refuses_has_its_verdict() {
             Verdict::Done(Done::Duplicate) => "duplicate".to_owned(),
             Verdict::Retry { failure, .. } => format!("retry {}", failure.cause),
             Verdict::Release { failure, .. } => format!("release {}", failure.cause),
+            Verdict::Wait { .. } => "wait".to_owned(),
             Verdict::Park(failure) => format!("park {}", failure.cause),
         };
         assert_eq!(verdict, expected);

@@ -13,6 +13,7 @@ pub mod policy_change;
 pub mod reconcile;
 mod settle;
 mod telemetry;
+pub mod thin;
 mod verdict;
 mod waiting;
 

@@ -28,7 +28,9 @@ pub async fn settle<Q: Queue>(queue: &Q, delivery: &Delivery, verdict: Verdict) 
             log_error(queue.retry(delivery, delay_ms, failure).await);
             Settled::Retained { delay_ms }
         }
-        Verdict::Release { delay_ms, .. } => released(queue, delivery, delay_ms).await,
+        Verdict::Release { delay_ms, .. } | Verdict::Wait { delay_ms } => {
+            released(queue, delivery, delay_ms).await
+        }
         Verdict::Park(failure) => match queue.park(delivery, failure).await {
             Ok(()) => Settled::Parked,
             // It stays, to be parked the next time.

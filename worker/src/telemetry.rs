@@ -11,6 +11,7 @@ pub fn record(message: &Message, verdict: &Verdict, now: Timestamp) {
         Verdict::Done(Done::Duplicate) => record_duplicate(message),
         Verdict::Retry { delay_ms, failure } => record_retry(message, *delay_ms, failure),
         Verdict::Release { delay_ms, failure } => record_released(message, *delay_ms, failure),
+        Verdict::Wait { delay_ms } => record_waits(message, *delay_ms),
         Verdict::Park(failure) => record_parked(message, failure),
     }
 }
@@ -53,6 +54,11 @@ fn record_released(message: &Message, delay_ms: u64, failure: &Failure) {
     let (cause, error, trace) = (failure.cause.as_str(), &failure.error, &message.trace);
     tracing::warn!(event, customer, cause, error, delay_ms, trace, "event not applied yet");
     count_event("released");
+}
+
+fn record_waits(message: &Message, delay_ms: u64) {
+    tracing::debug!(event = message.event.as_str(), delay_ms, trace = message.trace, "event waits");
+    count_event("waits");
 }
 
 fn record_parked(message: &Message, failure: &Failure) {

@@ -27,6 +27,11 @@ pub enum Verdict {
         /// The failure.
         failure: Failure,
     },
+    /// Nothing failed, and it is too early: redeliver its message after the delay.
+    Wait {
+        /// In milliseconds.
+        delay_ms: u64,
+    },
     /// Retrying does not help: move the message to the dead letters.
     Park(Failure),
 }

@@ -10,7 +10,10 @@ mod variable;
 use std::{collections::HashMap, str::FromStr};
 
 use tierlift_core::{
-    config::{CookieName, Fault, Key, Origin, ValueError, parse_session_max_age_days},
+    config::{
+        CookieName, Fault, Key, Origin, StripeConfig, ValueError, parse_session_max_age_days,
+        parse_share_percent,
+    },
     policy::Policy,
     token::TokenConfig,
 };
@@ -142,6 +145,19 @@ impl Environment {
     /// The policy: what is not set has its default.
     pub fn policy(&self) -> Result<Policy, Error> {
         policy::policy(self)
+    }
+
+    /// How Stripe is asked: what is not set has its default.
+    pub fn stripe(&self) -> Result<StripeConfig, Error> {
+        let mut stripe = StripeConfig::default();
+        let faults = [
+            self.set(Key::ApiBase, &mut stripe.api_base, str::parse),
+            self.set(Key::SharePercent, &mut stripe.share_percent, parse_share_percent),
+            self.set(Key::Reconcile, &mut stripe.reconcile, str::parse),
+            self.set(Key::Fetch, &mut stripe.fetch, str::parse),
+        ];
+        let faults: Vec<_> = faults.into_iter().flatten().collect();
+        if faults.is_empty() { Ok(stripe) } else { Err(Error::Values(faults)) }
     }
 
     /// The parts of the value of a key that is a list; `None` if its variable is not set.

@@ -1,4 +1,5 @@
 use tierlift_core::{
+    config::{Fetch, Reconcile},
     policy::{
         Access, OnDispute, OnReversal, PastDue, PauseCollection, Policy, PolicyConfig, Role, Stack,
         UnmappedPrice,
@@ -186,4 +187,25 @@ fn all_faults_are_reported_at_once() {
             "TIERLIFT_ROLES",
         ]
     );
+}
+
+#[test]
+fn stripe_is_asked_as_the_variables_say() {
+    let environment = Environment::from([
+        ("TIERLIFT_STRIPE_API_BASE", "http://127.0.0.1:8420"),
+        ("TIERLIFT_STRIPE_SHARE_PERCENT", "50"),
+        ("TIERLIFT_STRIPE_RECONCILE", "never"),
+        ("TIERLIFT_STRIPE_FETCH", "never"),
+    ]);
+    let stripe = environment.stripe().unwrap();
+    assert_eq!((stripe.api_base.as_str(), stripe.share_percent), ("http://127.0.0.1:8420", 50));
+    assert_eq!((stripe.reconcile, stripe.fetch), (Reconcile::Never, Fetch::Never));
+    assert_eq!(Environment::default().stripe().unwrap(), StripeConfig::default());
+    let environment = Environment::from([
+        ("TIERLIFT_STRIPE_API_BASE", "http://api.stripe.com"),
+        ("TIERLIFT_STRIPE_SHARE_PERCENT", "0"),
+    ]);
+    let error = environment.stripe().unwrap_err().to_string();
+    let variables: Vec<_> = error.lines().filter_map(|line| line.split(':').next()).collect();
+    assert_eq!(variables, ["TIERLIFT_STRIPE_API_BASE", "TIERLIFT_STRIPE_SHARE_PERCENT"]);
 }

@@ -40,7 +40,8 @@ impl Function {
     }
 }
 
-fn response(retained: Vec<String>) -> SqsBatchResponse {
+/// The response that names the messages that stay in the queue.
+pub(super) fn response(retained: Vec<String>) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for item_identifier in retained {
         let mut failure = BatchItemFailure::default();

@@ -10,6 +10,7 @@ mod batch;
 #[cfg(test)]
 mod events;
 mod http;
+mod partner;
 mod response;
 mod schedule;
 mod socket;

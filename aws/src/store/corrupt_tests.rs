@@ -11,7 +11,7 @@ use tierlift_core::{
 };
 
 use super::{
-    item::{self, Item},
+    item::{self, Item, POLICY_KEY},
     tests::{AT, refund, upgrade},
 };
 
@@ -169,11 +169,11 @@ fn the_policy_of_the_table_is_read_back() {
             fingerprint: "f00d".to_owned(),
             progress,
         };
-        let item = item::policy_item(&state).unwrap();
+        let item = item::record_item(POLICY_KEY, &state).unwrap();
         assert_eq!(item::text(&item, "pk"), Some("POLICY"));
-        assert_eq!(item::parse_policy(item.clone()).unwrap(), state);
+        assert_eq!(item::parse_record::<PolicyState>(item.clone(), POLICY_KEY).unwrap(), state);
         let later = altered(&item, "shape", Some(number(2)));
-        let error = item::parse_policy(later).unwrap_err().to_string();
+        let error = item::parse_record::<PolicyState>(later, POLICY_KEY).unwrap_err().to_string();
         assert!(error.contains("POLICY has shape 2"), "{error}");
     }
 }

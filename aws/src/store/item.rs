@@ -18,7 +18,7 @@ use tierlift_core::{
     ledger::LedgerEntry,
     limits::PAYMENT_KEPT_DAYS,
     payment::Payment,
-    ports::{PolicyState, StoreError},
+    ports::StoreError,
     time::Timestamp,
 };
 
@@ -73,6 +73,8 @@ pub(super) const SHARDS: u8 = 16;
 
 /// The key of the item that says which policy everything is under.
 pub(super) const POLICY_KEY: &str = "POLICY";
+/// The key of the item that says how far the latest reconciliation has come.
+pub(super) const RECONCILIATION_KEY: &str = "RECONCILIATION";
 
 /// Version of the item layout. It increases when an older program would misread an item.
 pub(super) const SHAPE: u64 = 1;
@@ -253,10 +255,10 @@ pub(super) fn ledger_item(entry: &LedgerEntry) -> Result<Item, Error> {
     Ok(item)
 }
 
-/// The item of the policy that everything is under.
-pub(super) fn policy_item(state: &PolicyState) -> Result<Item, Error> {
-    let key = POLICY_KEY.to_owned();
-    match serde_dynamo::to_item(state) {
+/// The item of a record of which there is one, under its key.
+pub(super) fn record_item<T: Serialize>(key: &str, record: &T) -> Result<Item, Error> {
+    let key = key.to_owned();
+    match serde_dynamo::to_item(record) {
         Ok(fields) => Ok(new_item(key, fields)),
         Err(error) => Err(Error::Malformed { key, error }),
     }
@@ -307,11 +309,10 @@ pub(super) fn parse_found<T: Aggregate>(item: Item) -> Result<T, Error> {
     parse_aggregate(item, &id)
 }
 
-/// Parses the policy that everything is under.
-pub(super) fn parse_policy(item: Item) -> Result<PolicyState, Error> {
-    check_item(&item, POLICY_KEY)?;
-    serde_dynamo::from_item(item)
-        .map_err(|error| Error::Malformed { key: POLICY_KEY.to_owned(), error })
+/// Parses a record of which there is one.
+pub(super) fn parse_record<T: DeserializeOwned>(item: Item, key: &str) -> Result<T, Error> {
+    check_item(&item, key)?;
+    serde_dynamo::from_item(item).map_err(|error| Error::Malformed { key: key.to_owned(), error })
 }
 
 /// Parses a ledger row.

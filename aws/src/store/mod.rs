@@ -8,7 +8,9 @@ mod commit;
 mod error;
 mod index;
 mod item;
+mod processed;
 mod read;
+mod record;
 mod scan;
 mod size;
 

@@ -1,21 +1,21 @@
-//! All customers and accounts, page by page, and the policy that they are under.
+//! All customers and accounts, page by page.
 //!
 //! There is no index of all customers or accounts: a scan reads the whole table, once for each kind, and
 //! a table is scanned when the policy changes. So most of what a page reads is of other kinds.
 
-use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::types::AttributeValue;
 use tierlift_core::{
     account::Account,
     customer::Customer,
     id::UserId,
     limits::SCAN_PAGES_MAX,
-    ports::{Page, PolicyRecord, PolicyState, Scan, StoreError},
+    ports::{Page, Scan, StoreError},
 };
 
 use super::{
     Store,
     error::unavailable,
-    item::{self, Aggregate, Item, number},
+    item::{self, Aggregate, Item},
 };
 
 impl Store {
@@ -84,34 +84,5 @@ impl Scan for Store {
     async fn accounts_of(&self, users: Vec<UserId>) -> Result<Vec<Account>, StoreError> {
         let found = self.get_all(&users.iter().map(item::account_key).collect()).await?;
         Ok(found.into_values().map(item::parse_found).collect::<Result<_, _>>()?)
-    }
-}
-
-impl PolicyRecord for Store {
-    async fn policy_state(&self) -> Result<Option<PolicyState>, StoreError> {
-        let item = self.get(item::POLICY_KEY.to_owned()).await?;
-        Ok(item.map(item::parse_policy).transpose()?)
-    }
-
-    /// An item of a later version of tierlift stays as it is.
-    async fn set_policy_state(&self, state: PolicyState) -> Result<(), StoreError> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item::policy_item(&state)?))
-            .condition_expression("attribute_not_exists(#pk) OR #shape <= :shape")
-            .expression_attribute_names("#pk", item::PK)
-            .expression_attribute_names("#shape", item::SHAPE_ATTRIBUTE)
-            .expression_attribute_values(":shape", number(item::SHAPE));
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => {
-                    self.policy_state().await.and(Err(StoreError::Conflict))
-                }
-                _ => Err(unavailable(&error)),
-            },
-        }
     }
 }

@@ -101,6 +101,7 @@ purchases = { refund = "keep", dispute = "keep", stack = "longest" }
         subscription_reversal: reversal(Access::Revoke, OnDispute::RevokeWhenLost),
         purchase_reversal: reversal(Access::Keep, OnDispute::Keep),
         stack: Stack::Longest,
+        ..PolicyConfig::default()
     };
     assert_eq!(config.policy, expected);
     assert_eq!(config.allowed_origins.len(), 2);

@@ -39,6 +39,12 @@ pub fn parse_grace_days(text: &str) -> Result<u32, ValueError> {
     days.ok_or_else(|| ValueError::GraceDays(text.to_owned()))
 }
 
+/// Parses `share_percent`: a decimal number from 1 to 100.
+pub fn parse_share_percent(text: &str) -> Result<u32, ValueError> {
+    let percent = text.parse().ok().filter(|percent| (1..=100).contains(percent));
+    percent.ok_or_else(|| ValueError::SharePercent(text.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +56,9 @@ mod tests {
         }
         for (text, days) in [("1", Some(1)), ("366", Some(366)), ("0", None), ("367", None)] {
             assert_eq!(parse_session_max_age_days(text).ok(), days, "{text}");
+        }
+        for (text, share) in [("1", Some(1)), ("100", Some(100)), ("0", None), ("101", None)] {
+            assert_eq!(parse_share_percent(text).ok(), share, "{text}");
         }
         for (text, flag) in [("true", Some(true)), ("false", Some(false)), ("yes", None)] {
             assert_eq!(parse_livemode(text).ok(), flag, "{text}");

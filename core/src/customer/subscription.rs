@@ -37,6 +37,12 @@ pub struct Subscription {
     /// End of its first period, in seconds since the epoch.
     #[serde(rename = "first_ends", skip_serializing_if = "Option::is_none", default)]
     pub first_period_ends_at_secs: Option<i64>,
+    /// Latest end of a period in which it was active, in seconds since the epoch.
+    #[serde(rename = "active_ends", skip_serializing_if = "Option::is_none", default)]
+    pub active_period_ends_at_secs: Option<i64>,
+    /// Time at which it last became active from another status, in seconds since the epoch.
+    #[serde(rename = "became_active", skip_serializing_if = "Option::is_none", default)]
+    pub became_active_secs: Option<i64>,
     /// The lookup keys that each price had. A key that moved to a newer price still counts here.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub lookup_keys: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
@@ -67,14 +73,15 @@ impl Subscription {
         }
     }
 
-    /// Whether something was paid after that second: an invoice was, or the subscription became active or
-    /// began another period.
+    /// Whether something was paid after that second: an invoice was, or the subscription became active, or it
+    /// was active in another period than its first. A period that began while nothing was paid proves nothing:
+    /// Stripe begins it all the same, with `past_due`. What was proven stays so when a later payment fails.
     fn is_paid_since(&self, at_secs: i64, state: &State<'_>) -> bool {
-        let is_later_invoice = self.paid_secs.is_some_and(|paid_secs| paid_secs > at_secs);
-        let is_later_standing = state.since_secs > at_secs;
-        let is_later_period = state.node.period_ends_at_secs() > self.first_period_ends_at_secs;
-        is_later_invoice
-            || state.node.status == Status::Active && (is_later_standing || is_later_period)
+        let is_later_invoice = self.paid_secs > Some(at_secs);
+        let is_later_standing = self.became_active_secs > Some(at_secs)
+            || state.node.status == Status::Active && state.since_secs > at_secs;
+        let is_later_period = self.active_period_ends_at_secs > self.first_period_ends_at_secs;
+        is_later_invoice || is_later_standing || is_later_period
     }
 
     /// Whether its first payment was never made, and nothing but its own events knows of it.
@@ -140,16 +147,30 @@ impl Subscription {
 
     /// Records what outlives the record, of both nodes of an event.
     pub(crate) fn note_all(&mut self, edge: &Edge) -> Arrival {
-        edge.nodes().fold(Arrival::Stale, |arrival, node| arrival.or(self.note(node)))
+        let mut arrival = Arrival::Stale;
+        for node in edge.nodes() {
+            arrival = self.note(node).or(arrival);
+        }
+        if edge.becomes_active() && self.became_active_secs < Some(edge.at_secs) {
+            self.became_active_secs = Some(edge.at_secs);
+            arrival = Arrival::Remembered;
+        }
+        arrival
     }
 
-    /// Records what outlives the record: the first period and the lookup keys.
+    /// Records what outlives the record: the first period, the latest that was active, and the lookup keys.
     pub(crate) fn note(&mut self, node: &Node) -> Arrival {
         let mut arrival = Arrival::Stale;
         if let Some(ends) = node.period_ends_at_secs()
             && self.first_period_ends_at_secs.is_none_or(|first| ends < first)
         {
             self.first_period_ends_at_secs = Some(ends);
+            arrival = Arrival::Remembered;
+        }
+        if node.status == Status::Active
+            && self.active_period_ends_at_secs < node.period_ends_at_secs()
+        {
+            self.active_period_ends_at_secs = node.period_ends_at_secs();
             arrival = Arrival::Remembered;
         }
         for item in &node.items {

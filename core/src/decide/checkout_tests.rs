@@ -55,6 +55,21 @@ fn a_checkout_gives_nothing_before_it_is_paid() {
     );
 }
 
+fn mended(stripe: &mut Stripe) {
+    stripe.update("sub_1", |sub| sub.status = "past_due");
+    stripe.later(10);
+    stripe.update("sub_1", |sub| sub.status = "active");
+}
+
+fn renewed(stripe: &mut Stripe) {
+    stripe.update("sub_1", |sub| sub.ends += 30 * DAY);
+}
+
+fn late(stripe: &mut Stripe) {
+    stripe.later(10);
+    stripe.update("sub_1", |sub| sub.status = "past_due");
+}
+
 #[test]
 fn what_is_paid_for_later_proves_that_the_first_payment_was_made_up_for() {
     let start = |stripe: &mut Stripe, reported: &str| {
@@ -63,12 +78,12 @@ fn what_is_paid_for_later_proves_that_the_first_payment_was_made_up_for() {
         stripe.checkout(reported, "cus_1", "sub_1", Some("ada"), "unpaid");
         stripe.later(10);
     };
-    let mended = |stripe: &mut Stripe| {
-        stripe.update("sub_1", |sub| sub.status = "past_due");
-        stripe.later(10);
-        stripe.update("sub_1", |sub| sub.status = "active");
+    let renewed_late = |stripe: &mut Stripe| {
+        stripe.update("sub_1", |sub| {
+            sub.ends += 30 * DAY;
+            sub.status = "past_due";
+        });
     };
-    let renewed = |stripe: &mut Stripe| stripe.update("sub_1", |sub| sub.ends += 30 * DAY);
     let invoiced = |stripe: &mut Stripe| stripe.invoice("in_1", json!({"subscription": "sub_1"}));
     let for_nothing = |stripe: &mut Stripe| {
         stripe.invoice("in_1", json!({"subscription": "sub_1", "amount_paid": 0}));
@@ -81,6 +96,23 @@ fn what_is_paid_for_later_proves_that_the_first_payment_was_made_up_for() {
         ("an invoice of nothing", for_nothing, "free"),
         ("a good standing that began later", mended, "paid"),
         ("a later period", renewed, "paid"),
+        ("a later period that nothing was paid for", renewed_late, "free"),
+        (
+            "a good standing, and a late payment after it",
+            |stripe| {
+                mended(stripe);
+                late(stripe);
+            },
+            "paid",
+        ),
+        (
+            "a later period, and a late payment after it",
+            |stripe| {
+                renewed(stripe);
+                late(stripe);
+            },
+            "paid",
+        ),
         ("an invoice", invoiced, "paid"),
     ] {
         for reported in ["completed", "async_payment_failed"] {

@@ -60,9 +60,10 @@ impl Truth<'_> {
         let is_unpaid = match known.payment {
             None | Some((_, _, PaymentState::Paid)) => false,
             Some((_, at, PaymentState::Pending | PaymentState::Failed)) => {
-                let later_standing = since > at || sub.ends > FIRST_ENDS;
+                let later_standing = known.became_active_at > Some(at);
+                let later_period = known.active_ends > Some(FIRST_ENDS);
                 let later_invoice = known.invoices.iter().any(|(created, _)| *created > at);
-                !(later_invoice || sub.status == "active" && later_standing)
+                !(later_invoice || later_standing || later_period)
             }
         };
         let given_back = known.invoices.last().map(|(_, payments)| payments.as_slice());

@@ -39,6 +39,10 @@ struct Known {
     checkout: Option<&'static str>,
     events: usize,
     ended_at: Option<i64>,
+    /// The time at which it last became active.
+    became_active_at: Option<i64>,
+    /// The latest end of a period in which it was active.
+    active_ends: Option<i64>,
     /// The creation times and payments of its invoices.
     invoices: Vec<(i64, Vec<&'static str>)>,
 }
@@ -160,9 +164,16 @@ impl<'p> Truth<'p> {
     }
 
     fn heard(&mut self, id: &'static str) {
+        let (at, sub) = (self.stripe.at, &self.stripe.subs[id]);
         let known = self.known.entry(id).or_default();
         known.events += 1;
-        known.statuses.insert(self.stripe.at, self.stripe.subs[id].status);
+        if sub.status == "active" {
+            let was = known.statuses.values().next_back();
+            known.became_active_at =
+                if was == Some(&"active") { known.became_active_at } else { Some(at) };
+            known.active_ends = known.active_ends.max(Some(sub.ends));
+        }
+        known.statuses.insert(at, sub.status);
     }
 
     fn link(&mut self, customer: &'static str, user: Option<&'static str>) {

@@ -43,6 +43,8 @@ pub const RECONCILE_WAIT_MS: u64 = 15_000;
 pub const RECONCILED_LISTED_MAX: usize = 1_000;
 /// Pages of events that are read to find out why something had to be fixed.
 pub const RECONCILE_EVENT_PAGES_MAX: u64 = 100;
+/// Dead letters that are read for it.
+pub const RECONCILE_DEAD_LETTERS_MAX: usize = 1_000;
 /// Types that a list of events can be asked for (<https://docs.stripe.com/api/events/list>).
 pub const STRIPE_EVENT_TYPES_MAX: usize = 20;
 /// Time between two rounds of asking about what is unclear, in seconds.
@@ -69,3 +71,11 @@ pub const CONFIRMS_AT_ONCE_MAX: usize = 256;
 pub const CONFIRMS_PER_USER_MAX: u32 = 5;
 /// Time after which the user can have it asked once more, in seconds.
 pub const CONFIRM_INTERVAL_SECS: u64 = 10;
+/// Time between two looks of a function at the ledger, whether what it has enqueued is processed, in milliseconds.
+pub const PROCESSED_POLL_MS: u64 = 100;
+/// Thin events whose objects are retrieved at one time, by one process.
+pub const THINS_AT_ONCE_MAX: usize = 16;
+/// Thin events that wait for their turn in a process; the others wait in the queue.
+pub const THINS_READY_MAX: usize = 64;
+/// Objects whose latest answer is kept for other thin events about them.
+pub const THIN_ANSWERS_MAX: usize = 128;

@@ -30,6 +30,8 @@ pub enum StripeId {
     Dispute(String),
     /// `in_…`
     Invoice(InvoiceId),
+    /// `inpay_…`
+    InvoicePayment(String),
     /// `pi_…`
     PaymentIntent(PaymentId),
     /// `evt_…`
@@ -48,6 +50,7 @@ impl StripeId {
             "ch" | "py" => Some(Self::Charge(id.to_owned())),
             "re" | "pyr" => Some(Self::Refund(id.to_owned())),
             "dp" | "du" => Some(Self::Dispute(id.to_owned())),
+            "inpay" => Some(Self::InvoicePayment(id.to_owned())),
             "in" => InvoiceId::new(id).ok().map(Self::Invoice),
             "pi" => PaymentId::new(id).ok().map(Self::PaymentIntent),
             "evt" => EventId::new(id).ok().map(Self::Event),
@@ -61,9 +64,11 @@ impl StripeId {
         match self {
             Self::Subscription(id) => id.as_str(),
             Self::Customer(id) => id.as_str(),
-            Self::CheckoutSession(id) | Self::Charge(id) | Self::Refund(id) | Self::Dispute(id) => {
-                id
-            }
+            Self::CheckoutSession(id)
+            | Self::Charge(id)
+            | Self::Refund(id)
+            | Self::Dispute(id)
+            | Self::InvoicePayment(id) => id,
             Self::Invoice(id) => id.as_str(),
             Self::PaymentIntent(id) => id.as_str(),
             Self::Event(id) => id.as_str(),
@@ -103,6 +108,11 @@ pub enum ListOf {
         /// The customer.
         customer: Option<CustomerId>,
     },
+    /// The invoices that a payment paid.
+    InvoicePayments {
+        /// The payment.
+        payment: PaymentId,
+    },
     /// Events of the last 30 days, which is as long as Stripe lists them.
     Events {
         /// Those of these types; of all types if there are none. Stripe takes at most 20.
@@ -129,6 +139,7 @@ impl ListOf {
             Self::Customers
             | Self::Refunds
             | Self::Disputes
+            | Self::InvoicePayments { .. }
             | Self::Events { .. }
             | Self::Prices
             | Self::WebhookEndpoints => None,
@@ -246,7 +257,18 @@ mod tests {
 
     #[test]
     fn an_id_tells_what_it_is_of() {
-        for id in ["sub_1", "cus_1", "cs_test_1", "ch_1", "py_1", "re_1", "dp_1", "du_1", "in_1"] {
+        for id in [
+            "sub_1",
+            "cus_1",
+            "cs_test_1",
+            "ch_1",
+            "py_1",
+            "re_1",
+            "dp_1",
+            "du_1",
+            "in_1",
+            "inpay_1",
+        ] {
             assert_eq!(StripeId::parse(id).unwrap().as_str(), id);
         }
         assert!(matches!(StripeId::parse("pi_1"), Some(StripeId::PaymentIntent(_))));

@@ -19,6 +19,8 @@ mod observed;
 mod returned;
 pub mod signature;
 mod subscription;
+mod thin;
 
 pub use error::Error;
 pub use returned::Returned;
+pub use thin::ThinEvent;

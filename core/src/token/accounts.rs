@@ -24,18 +24,18 @@ pub(super) fn others(
     names: &[String],
     user: &UserId,
 ) -> Result<Vec<UserId>, Error> {
-    let (mut named, mut others) = (BTreeSet::from([user.clone()]), Vec::new());
+    let (mut distinct, mut others) = (BTreeSet::from([user.clone()]), Vec::new());
     for value in names.iter().filter(|name| *name != SUBJECT).filter_map(|name| find(claims, name))
     {
         for text in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
             let id = text.as_str().and_then(|text| UserId::new(text).ok());
             let id = id.ok_or(Error::AccountClaim)?;
-            if named.insert(id.clone()) {
+            if distinct.insert(id.clone()) {
                 others.push(id);
             }
         }
     }
-    if named.len() > ACCOUNTS_PER_TOKEN_MAX { Err(Error::AccountClaim) } else { Ok(others) }
+    if distinct.len() > ACCOUNTS_PER_TOKEN_MAX { Err(Error::AccountClaim) } else { Ok(others) }
 }
 
 /// A claim by its name, or else by the path that the name is; `null` is as good as none.
@@ -121,7 +121,7 @@ impl Claims {
 mod tests {
     use super::*;
 
-    fn map(value: Value) -> Map<String, Value> {
+    fn map(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
@@ -147,7 +147,7 @@ mod tests {
         ] {
             let expected = found.map(|ids| ids.into_iter().map(|id| UserId::new(id).unwrap()));
             let expected = expected.map(Iterator::collect).ok_or(Error::AccountClaim);
-            assert_eq!(others(&map(claims.clone()), &names, &ada), expected, "{claims}");
+            assert_eq!(others(&map(&claims), &names, &ada), expected, "{claims}");
         }
     }
 

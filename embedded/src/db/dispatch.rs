@@ -13,7 +13,7 @@ use tierlift_core::{
 
 use super::{
     error::Error,
-    index::{Entry, InFlightMessage, Index},
+    index::{Entry, InFlightMessage, Index, delivery_number},
     message_rows::{message, park_row},
     tables::Tables,
     transaction::alone,
@@ -88,8 +88,10 @@ pub(super) fn serve_waiting(tables: &mut Tables, now: Timestamp) {
             tables.index.add_waiter(waiter);
             continue;
         }
-        // If the receiver has gone, its messages are redelivered after the visibility timeout.
-        let _ = waiter.reply.send(deliveries);
+        // A receiver that has gone since leaves its messages to the next.
+        for unsent in waiter.reply.send(deliveries).err().into_iter().flatten() {
+            tables.index.release(delivery_number(&unsent.receipt), Timestamp::default());
+        }
     }
 }
 

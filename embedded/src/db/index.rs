@@ -21,7 +21,7 @@ use tierlift_core::{
     limits::{
         QUEUED_BODIES_BYTES_MAX, RETRY_DELAY_MS_MAX, RETRY_DELAY_MS_MIN, VISIBILITY_TIMEOUT_SECS,
     },
-    ports::{Delivery, Group, Message},
+    ports::{Delivery, Group, Message, Receipt},
     time::Timestamp,
 };
 use tokio::sync::oneshot;
@@ -83,6 +83,11 @@ struct GroupQueue {
 struct InFlight {
     delivery: u64,
     timeout_at: Timestamp,
+}
+
+/// The number of a receipt's delivery; 0, which no delivery has, for a receipt of another queue.
+pub(super) fn delivery_number(receipt: &Receipt) -> u64 {
+    receipt.0.parse().unwrap_or(0)
 }
 
 /// The index of all queued messages.
@@ -204,8 +209,9 @@ impl Index {
         self.waiters.push_back(waiter);
     }
 
-    /// Removes the first receiver if there is a message for it.
+    /// Removes the first receiver if there is a message for it. Receivers that no longer wait are forgotten.
     pub(super) fn next_waiter(&mut self, now: Timestamp) -> Option<Waiter> {
+        self.waiters.retain(|waiter| !waiter.reply.is_closed());
         if self.waiters.is_empty() || self.pause.contains(&now) {
             return None;
         }

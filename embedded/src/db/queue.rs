@@ -17,7 +17,7 @@ use super::{
     engine::Job,
     error::Error,
     handle::Db,
-    index::{Entry, IndexChange, Waiter},
+    index::{Entry, IndexChange, Waiter, delivery_number},
     message_rows::{failure_after, park_row, remove},
     tables::Tables,
 };
@@ -51,11 +51,6 @@ pub(super) fn enqueue(
     let entry = Entry { seq, message: Some(Arc::clone(message)), ..Entry::default() };
     tables.change_index(IndexChange::Pushed(message.group.clone(), entry));
     Ok(Ok(Enqueued::Queued))
-}
-
-/// The number of a receipt's delivery; 0, which no delivery has, for a receipt of another queue.
-fn delivery_number(receipt: &Receipt) -> u64 {
-    receipt.0.parse().unwrap_or(0)
 }
 
 fn delete(tables: &mut Tables, receipts: &[Receipt]) -> Result<(), Error> {

@@ -51,6 +51,19 @@ async fn what_was_acknowledged_is_there_at_the_next_start() {
     assert_eq!(db.receive(1).await.unwrap()[0].message, message("evt_1"));
 }
 
+#[tokio::test]
+async fn a_receiver_that_gave_up_takes_no_message() {
+    let (_folder, path) = folder();
+    let db = open(&path).unwrap();
+    tokio::select! {
+        biased;
+        _ = db.receive(1) => panic!("there is nothing to receive"),
+        () = std::future::ready(()) => {}
+    }
+    db.enqueue(message("evt_1")).await.unwrap();
+    assert_eq!(db.receive(1).await.unwrap()[0].message, message("evt_1"));
+}
+
 #[test]
 fn one_process_has_the_file() {
     let (_folder, path) = folder();

@@ -5,15 +5,12 @@ use std::sync::Arc;
 use axum::middleware::from_fn_with_state;
 use tierlift_aws::lambda::Function;
 use tierlift_functions::{
+    confirming,
     rotating_access::{self, rotate_first},
     rotating_services::{RotatingServices, look_up_first},
     serve,
 };
-use tierlift_session::{
-    authorize, codes,
-    confirm::{self, NoKey},
-    openapi, router, service,
-};
+use tierlift_session::{authorize, codes, openapi, router, service};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -24,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
     let service_routes = service::router(Arc::clone(access.access()), services.tokens())
         .route_layer(from_fn_with_state(services, look_up_first));
     let routes = router(Arc::clone(access.access()))
-        .merge(confirm::router(Arc::clone(access.access()), NoKey))
+        .merge(confirming::open(&function, &access)?)
         .merge(authorize::router(Arc::clone(access.access()), cookie))
         .merge(service_routes)
         .route_layer(from_fn_with_state(access, rotate_first))

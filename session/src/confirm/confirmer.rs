@@ -64,18 +64,21 @@ impl Confirm for NoKey {
 
 /// Asks Stripe: once for all tabs of a user, and each user no more often than is sensible.
 #[derive(Debug)]
-pub struct Confirmer<A, B> {
-    asking: Asking<A, B>,
+pub struct Confirmer<A, S, Q> {
+    asking: Asking<A, S, Q>,
     /// Time that a page waits.
     wait: Duration,
+    /// Time after which a question ends.
+    bound: Duration,
     flights: Mutex<Flights>,
 }
 
 /// What it takes to ask.
 #[derive(Clone, Debug)]
-struct Asking<A, B> {
+struct Asking<A, S, Q> {
     stripe: A,
-    backend: B,
+    store: S,
+    queue: Q,
     policy: Shared<Policy>,
     clock: Clock,
 }
@@ -93,12 +96,13 @@ enum Failed {
     Store(#[from] StoreError),
 }
 
-impl<A, B> Confirmer<A, B> {
-    /// Asks by `stripe`; what it answers goes into the queue of `backend`.
-    pub fn new(stripe: A, backend: B, policy: Shared<Policy>, clock: Clock) -> Self {
-        let asking = Asking { stripe, backend, policy, clock };
+impl<A, S, Q> Confirmer<A, S, Q> {
+    /// Asks by `stripe`; what it answers goes into the queue, and from there into the store.
+    pub fn new(stripe: A, store: S, queue: Q, policy: Shared<Policy>, clock: Clock) -> Self {
+        let asking = Asking { stripe, store, queue, policy, clock };
         let wait = Duration::from_millis(CONFIRM_WAIT_MS_MAX);
-        Self { asking, wait, flights: Mutex::default() }
+        let bound = Duration::from_secs(CONFIRM_SECS_MAX);
+        Self { asking, wait, bound, flights: Mutex::default() }
     }
 
     /// Lets a page wait for that time.
@@ -106,12 +110,19 @@ impl<A, B> Confirmer<A, B> {
     pub fn with_wait(self, wait: Duration) -> Self {
         Self { wait, ..self }
     }
+
+    /// Ends a question before its page stops waiting, where nothing goes on after a response.
+    #[must_use]
+    pub fn ending_with_the_page(self) -> Self {
+        Self { bound: self.wait, wait: self.wait + Duration::from_secs(1), ..self }
+    }
 }
 
-impl<A, B> Confirm for Confirmer<A, B>
+impl<A, S, Q> Confirm for Confirmer<A, S, Q>
 where
     A: Stripe + Clone + 'static,
-    B: Store + Enqueue + Processed + Clone + 'static,
+    S: Store + Processed + Clone + 'static,
+    Q: Enqueue + Clone + 'static,
 {
     /// When the page has waited for long enough, the question goes on without it.
     async fn confirm(&self, buyer: &Buyer, checkout: &CheckoutSessionId) -> Result<(), Refusal> {
@@ -129,10 +140,11 @@ where
     }
 }
 
-impl<A, B> Confirmer<A, B>
+impl<A, S, Q> Confirmer<A, S, Q>
 where
     A: Stripe + Clone + 'static,
-    B: Store + Enqueue + Processed + Clone + 'static,
+    S: Store + Processed + Clone + 'static,
+    Q: Enqueue + Clone + 'static,
 {
     async fn confirmed(
         &self,
@@ -151,20 +163,34 @@ where
         checkout: &CheckoutSessionId,
     ) -> Result<Option<tokio::sync::watch::Receiver<super::flights::Outcome>>, Refusal> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+<<<<<<< HEAD
         flights.join(&buyer.user, checkout, || {
             let (asking, buyer, checkout) = (self.asking.clone(), buyer.clone(), checkout.clone());
             async move {
                 let bound = Duration::from_secs(CONFIRM_SECS_MAX);
                 let asked = timeout(bound, asking.ask(&buyer, &checkout)).await;
+=======
+        flights.join(user, checkout, || {
+            let (asking, user, checkout) = (self.asking.clone(), user.clone(), checkout.clone());
+            let bound = self.bound;
+            async move {
+                let asked = timeout(bound, asking.ask(&user, &checkout)).await;
+>>>>>>> main
                 asked.unwrap_or(Ok(Confirmed::NotYet))
             }
         })
     }
 }
 
+<<<<<<< HEAD
 impl<A: Stripe, B: Store + Enqueue + Processed> Asking<A, B> {
     async fn ask(&self, buyer: &Buyer, checkout: &CheckoutSessionId) -> Result<Confirmed, Refusal> {
         match self.attempt(buyer, checkout).await {
+=======
+impl<A: Stripe, S: Store + Processed, Q: Enqueue> Asking<A, S, Q> {
+    async fn ask(&self, user: &UserId, checkout: &CheckoutSessionId) -> Result<Confirmed, Refusal> {
+        match self.attempt(user, checkout).await {
+>>>>>>> main
             Ok(result) => result,
             Err(Failed::Stripe(StripeError::NotFound(_))) => Err(Refusal::NotFound),
             Err(error) => {
@@ -191,7 +217,7 @@ impl<A: Stripe, B: Store + Enqueue + Processed> Asking<A, B> {
             return Ok(Err(Refusal::Unpaid));
         }
         for event in self.enqueue(&answer, &returned).await? {
-            self.backend.processed(&event).await?;
+            self.store.processed(&event).await?;
         }
         Ok(Ok(Confirmed::Applied))
     }
@@ -207,9 +233,14 @@ impl<A: Stripe, B: Store + Enqueue + Processed> Asking<A, B> {
             return Ok(true);
         }
         let Some(customer) = &returned.customer else { return Ok(false) };
+<<<<<<< HEAD
         let known = self.backend.customer(customer).await?;
         Ok(known
             .is_some_and(|known| buyer.accounts().any(|account| is_owned(&known, account, policy))))
+=======
+        let known = self.store.customer(customer).await?;
+        Ok(known.is_some_and(|known| is_owned(&known, user, policy)))
+>>>>>>> main
     }
 
     /// Enqueues what the answer shows; returns the ids of the messages.
@@ -224,7 +255,7 @@ impl<A: Stripe, B: Store + Enqueue + Processed> Asking<A, B> {
             let message =
                 observation::message(object, observed, answer.livemode, self.clock.now())?;
             events.push(message.event.clone());
-            self.backend.enqueue(message).await?;
+            self.queue.enqueue(message).await?;
         }
         Ok(events)
     }

@@ -19,6 +19,7 @@ use tierlift_testkit::{
         socket::{Socket, protocols},
         tools,
     },
+    stripe_api::StripeApi,
     webhook,
 };
 use tokio::net::TcpStream;
@@ -31,6 +32,8 @@ const PARAMETERS: [&str; 3] =
     ["Roles=free,paid,team", "Plans=price_pro=paid,prod_team=team", "GraceDays=0"];
 pub(super) const FUNCTIONS: [&str; 6] =
     ["ingest", "worker", "notifier-stream", "notifier-gateway", "session", "expiry"];
+/// The functions of some stacks.
+const OPTIONAL_FUNCTIONS: [&str; 2] = ["ingest-eventbridge", "fetch"];
 
 /// A deployed stack.
 pub(super) struct Stack {
@@ -61,7 +64,20 @@ impl Stack {
 
     /// Deploys a template with additional parameters.
     pub(super) async fn start_from(template: &Path, more: &[&str]) -> Self {
+        Self::start_on(Emulator::with_policies(), template, more).await
+    }
+
+    /// Deploys the packaged template with a key of Stripe's API, which a stand-in answers.
+    pub(super) async fn start_asking(api: &StripeApi, key: &str) -> Self {
         let emulator = Emulator::with_policies();
+        let input = json!({ "Name": "stripe-key", "SecretString": key });
+        let secret = emulator.call("secretsmanager.CreateSecret", &input).await;
+        let arn = format!("StripeKeyArn={}", secret["ARN"].as_str().unwrap());
+        let base = format!("StripeApiBase={}", api.base());
+        Self::start_on(emulator, &template(), &[&arn, &base]).await
+    }
+
+    async fn start_on(emulator: Emulator, template: &Path, more: &[&str]) -> Self {
         let origins = format!("AllowedOrigins={ORIGIN}");
         let architecture = std::env::consts::ARCH.replace("aarch64", "arm64");
         let architecture = format!("Architecture={architecture}");
@@ -195,13 +211,19 @@ impl Stack {
 
 /// Calls of an operator.
 impl Stack {
-    /// Invokes a function as its schedule does, and waits until it has ended.
+    /// Invokes a function as its schedule does, and waits until it has ended; it must succeed.
     pub(super) async fn tick(&self, function: &str) {
+        assert!(self.ticks(function).await, "{function} failed");
+    }
+
+    /// Invokes a function as its schedule does, and waits until it has ended. Returns whether it succeeded.
+    pub(super) async fn ticks(&self, function: &str) -> bool {
         let path = format!("/2015-03-31/functions/tierlift-{function}/invocations");
         let request = Request::new("POST", &path).header("authorization", AUTHORIZATION);
         let event = br#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
         let answer = self.send(request.body(event)).await;
-        assert_eq!((answer.status, answer.body.as_str()), (200, "null"));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body == "null"
     }
 
     /// The log lines that a function wrote itself, without those of Lambda.
@@ -227,7 +249,11 @@ impl Stack {
     }
 
     async fn print_logs(&self) {
-        for function in FUNCTIONS {
+        let groups = self.call("Logs_20140328.DescribeLogGroups", &json!({})).await.to_string();
+        for function in FUNCTIONS.into_iter().chain(OPTIONAL_FUNCTIONS) {
+            if !groups.contains(&format!("tierlift-{function}\"")) {
+                continue;
+            }
             eprintln!("---- the log of {function}");
             for line in self.log(function).await {
                 eprintln!("{line}");

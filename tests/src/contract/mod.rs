@@ -14,7 +14,8 @@ use std::{future::Future, time::Duration};
 
 use tierlift_core::{
     ports::{
-        DeadLetters, Enqueue, FetchList, Operations, PolicyRecord, Queue, Scan, Store, WaitingList,
+        DeadLetters, Enqueue, FetchList, Operations, PolicyRecord, Queue, ReconciliationRecord,
+        Scan, Store, WaitingList,
     },
     time::Timestamp,
 };
@@ -43,7 +44,7 @@ pub trait QueueBackend: Backend {
 /// A backend that has a store.
 pub trait StoreBackend: Backend {
     /// Its store.
-    type Store: Store + WaitingList + FetchList + Scan + PolicyRecord;
+    type Store: Store + WaitingList + FetchList + Scan + PolicyRecord + ReconciliationRecord;
 
     /// Its store.
     fn store(&self) -> &Self::Store;

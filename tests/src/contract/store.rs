@@ -6,7 +6,12 @@ use tierlift_core::{
     decide::{Loaded, expire, revoke},
     id::Version,
     ledger::{Act, Outcome, SystemEvent},
-    ports::{LoadKeys, PolicyRecord, PolicyState, Progress, Scan, Store, StoreError},
+    observation::Because,
+    ports::{
+        LoadKeys, PolicyRecord, PolicyState, Progress, ReconciliationRecord, Scan, Store,
+        StoreError,
+    },
+    reconciliation::{Listed, Place, Reconciliation, Webhook},
     stripe::event::Event,
     subscription::Status,
     time::Timestamp,
@@ -48,6 +53,7 @@ macro_rules! store_promises {
             goes_through_everything_page_by_page,
             remembers_who_revoked_tokens_and_why,
             remembers_the_policy_and_the_progress_of_its_change,
+            remembers_how_far_a_reconciliation_has_come,
         );
     };
 }
@@ -331,4 +337,25 @@ pub async fn remembers_the_policy_and_the_progress_of_its_change<B: StoreBackend
         store.set_policy_state(state.clone()).await.unwrap();
         assert_eq!(store.policy_state().await.unwrap(), Some(state));
     }
+}
+
+/// It starts with none, and keeps the last place and everything that was found by then.
+pub async fn remembers_how_far_a_reconciliation_has_come<B: StoreBackend>(backend: &B) {
+    let store = backend.store();
+    assert_eq!(store.reconciliation().await.unwrap(), None);
+    let mut state = Reconciliation::new(Because::Reconcile, AT);
+    state.report.note_fixed(Some(customer_id("cus_1")));
+    state.report.note_unmapped("price_new".to_owned());
+    let mut list = Listed::Customers;
+    for after in ["cus_9", "sub_9", "cs_9", "re_9", "dp_9", "evt_9"] {
+        state.report.checked += 100;
+        state.next = Some(Place { list, after: Some(after.to_owned()) });
+        store.set_reconciliation(state.clone()).await.unwrap();
+        assert_eq!(store.reconciliation().await.unwrap().as_ref(), Some(&state), "{list:?}");
+        list = list.next();
+    }
+    state.report.note_webhook(customer_id("cus_1"), Webhook::Failed);
+    (state.next, state.ended_at) = (None, Some(AT.plus_secs(60)));
+    store.set_reconciliation(state.clone()).await.unwrap();
+    assert_eq!(store.reconciliation().await.unwrap(), Some(state));
 }

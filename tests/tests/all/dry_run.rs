@@ -103,7 +103,9 @@ impl Deployment {
                     notices: committed.changes.len(),
                 }
             }
-            Verdict::Retry { .. } | Verdict::Release { .. } => panic!("{event}: {verdict:?}"),
+            Verdict::Retry { .. } | Verdict::Release { .. } | Verdict::Wait { .. } => {
+                panic!("{event}: {verdict:?}")
+            }
         }
     }
 }

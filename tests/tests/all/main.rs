@@ -34,4 +34,5 @@ mod sockets;
 mod standing;
 mod stories;
 mod stripe_api;
+mod thin;
 mod tierlift;

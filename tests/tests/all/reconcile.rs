@@ -96,8 +96,9 @@ impl Shop {
     async fn run(&self, because: Because, is_dry_run: bool) -> Reconciliation {
         let state = Reconciliation::new(because, self.clock.now());
         let (policy, clock) = (policy(), self.clock.clock());
-        let (stripe, backend) = (&self.client, self.offline.db());
-        let pass = Pass { stripe, backend, policy: &policy, clock: &clock, is_dry_run };
+        let (stripe, db) = (&self.client, self.offline.db());
+        let (policy, clock) = (&policy, &clock);
+        let pass = Pass { stripe, store: db, queue: db, policy, clock, is_dry_run };
         let done = pass.run(state, |_| {}).await.unwrap();
         assert_eq!(self.offline.drain().await.unwrap(), 0);
         assert_eq!(self.offline.db().depth().await.unwrap().dead, 0);
@@ -159,11 +160,12 @@ async fn an_import_that_is_killed_goes_on_where_it_was() {
     let shop = shop().await;
     shop.sell(0..1_000);
     let (policy, clock) = (policy(), shop.clock.clock());
-    let (stripe, backend) = (&shop.client, shop.offline.db());
-    let pass = Pass { stripe, backend, policy: &policy, clock: &clock, is_dry_run: false };
+    let (stripe, db) = (&shop.client, shop.offline.db());
+    let (policy, is_dry_run) = (&policy, false);
+    let pass = Pass { stripe, store: db, queue: db, policy, clock: &clock, is_dry_run };
     let mut kills = 0;
     loop {
-        let latest = backend.reconciliation().await.unwrap();
+        let latest = db.reconciliation().await.unwrap();
         let state = latest.unwrap_or_else(|| Reconciliation::new(Because::Import, clock.now()));
         let (kill, pages) = (Arc::new(Notify::new()), AtomicUsize::new(0));
         let killed = Arc::clone(&kill);

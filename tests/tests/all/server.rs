@@ -82,7 +82,8 @@ impl TestServer {
         Self::open(clock, change, |server| server).await
     }
 
-    async fn open(
+    /// A server with other settings and routes, on a machine with this clock.
+    pub(crate) async fn open(
         clock: ManualClock,
         change: impl FnOnce(&mut Settings, &ManualClock),
         extend: impl FnOnce(Server) -> Server,

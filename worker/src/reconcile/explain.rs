@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use tierlift_core::{
     id::{CustomerId, EventId},
-    limits::{RECONCILE_EVENT_PAGES_MAX, STRIPE_EVENT_TYPES_MAX},
-    ports::{Answer, DeadLetters, ListOf, Store, Stripe},
-    reconciliation::Report,
+    limits::{RECONCILE_DEAD_LETTERS_MAX, RECONCILE_EVENT_PAGES_MAX, STRIPE_EVENT_TYPES_MAX},
+    ports::{Answer, DeadLetters, Store},
+    reconciliation::{Report, Webhook},
     stripe::catalog,
 };
 
-use super::{Error, patience::patiently};
+use super::Error;
 
 #[derive(Deserialize)]
 struct Event {
@@ -33,38 +33,51 @@ struct Object {
     customer: serde_json::Value,
 }
 
-/// Counts the customers of what was fixed by what became of their webhooks.
-pub(super) async fn explain<A: Stripe, B: Store + DeadLetters>(
-    stripe: &A,
-    backend: &B,
+fn relevant() -> impl Iterator<Item = &'static str> {
+    catalog::relevant().filter(|kind| !catalog::is_thin(kind))
+}
+
+/// The types of a part of the events; none behind the last part.
+pub(super) fn types(part: usize) -> Vec<String> {
+    let before = part.saturating_mul(STRIPE_EVENT_TYPES_MAX);
+    relevant().skip(before).take(STRIPE_EVENT_TYPES_MAX).map(str::to_owned).collect()
+}
+
+/// Whether another page of that part of the events may be read. Each part has as many as the others, and what one
+/// leaves the next one has, too.
+pub(super) fn may_read(part: usize, report: &Report) -> bool {
+    let parts = relevant().count().div_ceil(STRIPE_EVENT_TYPES_MAX);
+    let allowed = RECONCILE_EVENT_PAGES_MAX.saturating_mul(count(part + 1)) / count(parts).max(1);
+    !types(part).is_empty() && report.event_pages < allowed
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// Notes what became of the webhooks of a page of events.
+pub(super) async fn explain<S: Store, Q: DeadLetters>(
+    store: &S,
+    queue: &Q,
+    events: &[Answer],
     report: &mut Report,
 ) -> Result<(), Error> {
-    if report.customers.is_empty() {
+    report.event_pages += 1;
+    let mut missing = Vec::new();
+    for (event, customer) in events.iter().filter_map(read) {
+        if report.customers.contains(&customer) && store.ledger(&event).await?.is_none() {
+            missing.push((event, customer));
+        }
+    }
+    if missing.is_empty() {
         return Ok(());
     }
-    let types = catalog::relevant().filter(|kind| !catalog::is_thin(kind));
-    let types = types.take(STRIPE_EVENT_TYPES_MAX).map(str::to_owned).collect();
-    let list = ListOf::Events { types, since_secs: None, undelivered: false };
-    let (mut never_came, mut failed) = (BTreeSet::new(), BTreeSet::new());
-    let mut after: Option<String> = None;
-    for _ in 0..RECONCILE_EVENT_PAGES_MAX {
-        let page = patiently(|| stripe.list(&list, after.as_deref())).await?;
-        for answer in &page.items {
-            let Some((event, customer)) = read(answer) else { continue };
-            if !report.customers.contains(&customer) || backend.ledger(&event).await?.is_some() {
-                continue;
-            }
-            let is_dead = backend.get(&event).await.map_err(Error::Queue)?.is_some();
-            let found = if is_dead { &mut failed } else { &mut never_came };
-            found.insert(customer);
-        }
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
+    let dead = queue.list(RECONCILE_DEAD_LETTERS_MAX).await.map_err(Error::Queue)?;
+    let dead: BTreeSet<EventId> = dead.into_iter().map(|letter| letter.message.event).collect();
+    for (event, customer) in missing {
+        let found = if dead.contains(&event) { Webhook::Failed } else { Webhook::NeverCame };
+        report.note_webhook(customer, found);
     }
-    report.came_and_failed = u64::try_from(failed.len()).unwrap_or(u64::MAX);
-    report.never_came = u64::try_from(never_came.difference(&failed).count()).unwrap_or(u64::MAX);
     Ok(())
 }
 
@@ -73,4 +86,25 @@ fn read(answer: &Answer) -> Option<(EventId, CustomerId)> {
     let event: Event = serde_json::from_str(&answer.object).ok()?;
     let customer = CustomerId::new(event.data.object.customer.as_str()?).ok()?;
     Some((EventId::new(&event.id).ok()?, customer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_relevant_type_is_in_one_part_and_each_part_has_its_pages() {
+        let parts: Vec<_> = (0..9).map(types).take_while(|types| !types.is_empty()).collect();
+        assert_eq!(parts.concat(), relevant().collect::<Vec<_>>());
+        assert!(parts.iter().all(|types| types.len() <= STRIPE_EVENT_TYPES_MAX));
+        let mut report = Report::default();
+        for part in 0..parts.len() {
+            assert!(may_read(part, &report), "{part}");
+            while may_read(part, &report) {
+                report.event_pages += 1;
+            }
+        }
+        assert_eq!(report.event_pages, RECONCILE_EVENT_PAGES_MAX);
+        assert!(!may_read(parts.len(), &Report::default()));
+    }
 }

@@ -8,8 +8,10 @@ mod error;
 mod explain;
 mod patience;
 mod predict;
+mod report;
 mod run;
 
 pub use error::Error;
 pub use predict::{Prediction, predict};
+pub use report::report;
 pub use run::Pass;

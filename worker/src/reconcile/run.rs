@@ -18,15 +18,22 @@ use tierlift_core::{
 };
 use tokio::time::sleep;
 
-use super::{Error, Prediction, explain::explain, patience::patiently, predict};
+use super::{
+    Error, Prediction,
+    explain::{explain, may_read, types},
+    patience::patiently,
+    predict,
+};
 
 /// What a reconciliation works with.
 #[derive(Debug)]
-pub struct Pass<'p, A, B> {
+pub struct Pass<'p, A, S, Q> {
     /// Whom to ask.
     pub stripe: &'p A,
-    /// What is stored, and where observations go.
-    pub backend: &'p B,
+    /// What is stored.
+    pub store: &'p S,
+    /// Where observations go.
+    pub queue: &'p Q,
     /// The policy.
     pub policy: &'p Policy,
     /// The source of time.
@@ -56,12 +63,14 @@ struct Price {
     id: String,
 }
 
-impl<A, B> Pass<'_, A, B>
+impl<A, S, Q> Pass<'_, A, S, Q>
 where
     A: Stripe,
-    B: Store + Enqueue + DeadLetters + ReconciliationRecord,
+    S: Store + ReconciliationRecord,
+    Q: Enqueue + DeadLetters,
 {
-    /// Runs a reconciliation to its end. `on_page` is called after each page.
+    /// Runs a reconciliation to its end. `on_page` is called after each page. If this is dropped, another run goes
+    /// on behind the latest page.
     pub async fn run(
         &self,
         mut state: Reconciliation,
@@ -69,25 +78,28 @@ where
     ) -> Result<Reconciliation, Error> {
         while let Some(place) = state.next.clone() {
             let page = self.page(&place).await?;
-            for answer in &page.items {
-                self.compare(answer, state.because, &mut state.report).await?;
+            if let Listed::Events { .. } = place.list {
+                explain(self.store, self.queue, &page.items, &mut state.report).await?;
+            } else {
+                for answer in &page.items {
+                    self.compare(answer, state.because, &mut state.report).await?;
+                }
+                state.report.pages += 1;
             }
-            state.report.pages += 1;
-            state.next = following(&place, page.next);
-            self.store(&state).await?;
+            state.next = following(&place, page.next, &state.report);
+            self.note(&state).await?;
             on_page(&state);
         }
-        explain(self.stripe, self.backend, &mut state.report).await?;
         state.ended_at = Some(self.clock.now());
-        self.store(&state).await?;
+        self.note(&state).await?;
         Ok(state)
     }
 
-    async fn store(&self, state: &Reconciliation) -> Result<(), Error> {
+    async fn note(&self, state: &Reconciliation) -> Result<(), Error> {
         if self.is_dry_run {
             return Ok(());
         }
-        Ok(self.backend.set_reconciliation(state.clone()).await?)
+        Ok(self.store.set_reconciliation(state.clone()).await?)
     }
 
     /// A page. An object that was deleted is no place to go on from: its list starts over then.
@@ -98,6 +110,9 @@ where
             Listed::CheckoutSessions => ListOf::CheckoutSessions { customer: None, payment: None },
             Listed::Refunds => ListOf::Refunds,
             Listed::Disputes => ListOf::Disputes,
+            Listed::Events { part } => {
+                ListOf::Events { types: types(part), since_secs: None, undelivered: false }
+            }
         };
         let from = |after: Option<String>| {
             let list = &list;
@@ -128,9 +143,9 @@ where
             report.parked += 1;
             return Ok(());
         };
-        let prediction = predict(self.backend, self.policy, &message, now).await?;
+        let prediction = predict(self.store, self.policy, &message, now).await?;
         let is_right = prediction == Prediction::Right;
-        note(prediction, &message, answer, report);
+        count(prediction, &message, answer, report);
         if self.is_dry_run || (is_right && because != Because::Import) {
             return Ok(());
         }
@@ -140,7 +155,7 @@ where
     /// Enqueues an observation, when there is room for it.
     async fn enqueue(&self, message: Message) -> Result<(), Error> {
         loop {
-            match self.backend.enqueue(message.clone()).await {
+            match self.queue.enqueue(message.clone()).await {
                 Ok(_) => return Ok(()),
                 Err(QueueError::Full) => sleep(Duration::from_secs(1)).await,
                 Err(error) => return Err(Error::Queue(error)),
@@ -149,7 +164,7 @@ where
     }
 }
 
-fn note(prediction: Prediction, message: &Message, answer: &Answer, report: &mut Report) {
+fn count(prediction: Prediction, message: &Message, answer: &Answer, report: &mut Report) {
     match prediction {
         Prediction::Right => report.right += 1,
         Prediction::Fixes => report.note_fixed(CustomerId::new(&message.group.0).ok()),
@@ -167,10 +182,20 @@ fn note(prediction: Prediction, message: &Message, answer: &Answer, report: &mut
     }
 }
 
-/// Where a list goes on, or the next one begins.
-fn following(place: &Place, after: Option<String>) -> Option<Place> {
-    match after {
-        Some(after) => Some(Place { after: Some(after), ..place.clone() }),
-        None => place.list.next().map(|list| Place { list, after: None }),
-    }
+/// Where a list goes on, or the next one begins. Events are read only if something had to be fixed.
+fn following(place: &Place, after: Option<String>, report: &Report) -> Option<Place> {
+    let (list, after) = match (after, place.list) {
+        (Some(_), Listed::Events { part }) if !may_read(part, report) => (place.list.next(), None),
+        (Some(after), list) => (list, Some(after)),
+        (None, list) => (list.next(), None),
+    };
+    let is_read = match list {
+        Listed::Events { part } => !report.customers.is_empty() && may_read(part, report),
+        Listed::Customers
+        | Listed::Subscriptions
+        | Listed::CheckoutSessions
+        | Listed::Refunds
+        | Listed::Disputes => true,
+    };
+    is_read.then_some(Place { list, after })
 }

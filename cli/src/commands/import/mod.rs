@@ -139,7 +139,8 @@ async fn reconcile(common: &Common, rules: &Rules, because: Because) -> Result<(
         _ => Reconciliation::new(because, clock.now()),
     };
     let (policy, is_dry_run) = (&rules.policy, common.dry_run);
-    let pass = Pass { stripe: &stripe, backend, policy, clock: &clock, is_dry_run };
+    let (store, queue) = (backend, backend);
+    let pass = Pass { stripe: &stripe, store, queue, policy, clock: &clock, is_dry_run };
     let progress = Progress::new(&state);
     let done = pass.run(state, |state| progress.show(state)).await;
     progress.end();

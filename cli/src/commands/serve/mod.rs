@@ -131,7 +131,7 @@ async fn serve(
         None => server,
     };
     let server = match (stripe, fetch) {
-        (Some(stripe), Fetch::WhenNeeded) => server.with_fetcher(stripe),
+        (Some(stripe), Fetch::WhenNeeded | Fetch::Always) => server.with_fetcher(stripe),
         (Some(_), Fetch::Never) | (None, _) => server,
     };
     let server = match &demo {

@@ -10,7 +10,7 @@ use std::{
 use tierlift_core::{
     codes::Code,
     config::{CookieName, Origin, StripeConfig},
-    policy::Policy,
+    policy::{Policy, PolicyConfig},
     stripe::signature::Secrets,
     token::{ServiceTokens, TokenConfig, TokenKeys},
 };
@@ -42,7 +42,7 @@ pub(in crate::commands) struct Rules {
 impl Rules {
     fn new(config: Config) -> Result<Self, Problem> {
         let connected_accounts = config.policy.connected_accounts.clone();
-        let policy = Policy::new(config.policy);
+        let policy = Policy::new(PolicyConfig { fetch: config.stripe.fetch, ..config.policy });
         Ok(Self {
             policy: policy
                 .map_err(|faults| Problem::new(Code::ConfigInvalid, faults.to_string()))?,

@@ -144,13 +144,13 @@ impl<'w> Oracle<'w> {
         known.max_by_key(|report| (report.value != Report::Unpaid, report.at)).cloned()
     }
 
+    /// Whether it was ever active in a period after its first. A first debit that failed is past due in the
+    /// next period as well.
     fn has_later_period(&self, id: &str) -> bool {
-        let ends = self.states(id).into_iter().map(|state| {
-            let ends = state.value.items.iter().map(|item| item.end);
-            ends.max()
-        });
-        let ends = ends.collect::<Vec<_>>();
-        ends.iter().any(|end| end > &ends[0])
+        let end = |node: &Node| node.items.iter().map(|item| item.end).max();
+        let states = self.states(id);
+        let first = states.first().and_then(|state| end(&state.value));
+        states.iter().any(|it| it.value.status == Status::Active && end(&it.value) > first)
     }
 
     fn has_paid_later(&self, id: &str, report: i64) -> bool {
