@@ -26,13 +26,14 @@ PACKAGE_VENV := $(call venv,infrastructure/requirements.txt)
 PEER_VENV := $(call venv,bench/lambda/peer/requirements.txt)
 HOSTS_VENV := $(call venv,examples/hosts/requirements.txt)
 EVENTS_VENV := $(call venv,scripts/requirements.txt)
+CHECKOV_VENV := $(call venv,infrastructure/checkov-requirements.txt)
 # Tests find their tools here, beside what they were built into: testkit/src/harness/tools.rs.
 TEST_TOOLS := $(TARGET)/tools/$(notdir $(VENV))-$(notdir $(DYNOXIDE))
 
 # The functions for AWS: where they are put, and what they are built for.
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
-FUNCTIONS := ingest worker expiry notifier-stream notifier-gateway session
+FUNCTIONS := ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway session
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
 
 # What a change of one machine's backend can break: no Amazon SDK is compiled or linked.
@@ -58,7 +59,7 @@ CHAOS_ACK_P99_MS ?= 50
   test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-host-examples test-infrastructure test-seeds \
   chaos test-release \
   check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
-  bench bench-lambda package tools
+  bench bench-browser bench-lambda package tools
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -151,9 +152,10 @@ test-chromium: demo build $(CLIENT_READY) ## Run the browser client in Debian's 
 	cd client && CHROMIUM_BIN=$$program npx vitest run --config vitest.debian.config.ts chromium
 
 # The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
-test-infrastructure: $(VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.
+test-infrastructure: $(VENV)/.ready $(CHECKOV_VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.
 	$(VENV)/bin/cfn-lint infrastructure/template.yaml
-	$(VENV)/bin/python -B infrastructure/test_policy.py
+	$(CHECKOV_VENV)/bin/checkov --config-file infrastructure/checkov.yaml --file infrastructure/template.yaml
+	$(VENV)/bin/python -B -m unittest discover --start-directory infrastructure
 	$(VENV)/bin/python -B -m unittest discover --start-directory tests-aws/ministack
 	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
 
@@ -216,8 +218,12 @@ bench: demo ## Measure tierlift beside a stock peer and print the tables.
 	cargo build --release --package tierlift-bench --bin tierlift-bench
 	cd bench/server/peer && npm ci --no-audit --no-fund --loglevel=error
 	$(TARGET)/release/tierlift-bench
-	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
+	$(MAKE) bench-browser
 	$(MAKE) bench-lambda
+
+bench-browser: demo ## Measure the time from webhook to paint, in leader and follower.
+	cargo build --release --package tierlift-cli --bin tierlift
+	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
 
 bench-lambda: $(PEER_VENV)/.ready ## Measure the functions for AWS beside the same jobs in Python.
 	$(MAKE) package PACKAGE=$(TARGET)/bench-package ARCHITECTURE=$(HOST_ARCHITECTURE)
@@ -284,6 +290,9 @@ $(EVENTS_VENV)/.ready: scripts/requirements.txt
 	$(install-venv)
 
 $(HOSTS_VENV)/.ready: examples/hosts/requirements.txt
+	$(install-venv)
+
+$(CHECKOV_VENV)/.ready: infrastructure/checkov-requirements.txt
 	$(install-venv)
 
 $(PEER_VENV)/.ready: bench/lambda/peer/requirements.txt

@@ -163,34 +163,20 @@ where
         checkout: &CheckoutSessionId,
     ) -> Result<Option<tokio::sync::watch::Receiver<super::flights::Outcome>>, Refusal> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-<<<<<<< HEAD
         flights.join(&buyer.user, checkout, || {
             let (asking, buyer, checkout) = (self.asking.clone(), buyer.clone(), checkout.clone());
-            async move {
-                let bound = Duration::from_secs(CONFIRM_SECS_MAX);
-                let asked = timeout(bound, asking.ask(&buyer, &checkout)).await;
-=======
-        flights.join(user, checkout, || {
-            let (asking, user, checkout) = (self.asking.clone(), user.clone(), checkout.clone());
             let bound = self.bound;
             async move {
-                let asked = timeout(bound, asking.ask(&user, &checkout)).await;
->>>>>>> main
+                let asked = timeout(bound, asking.ask(&buyer, &checkout)).await;
                 asked.unwrap_or(Ok(Confirmed::NotYet))
             }
         })
     }
 }
 
-<<<<<<< HEAD
-impl<A: Stripe, B: Store + Enqueue + Processed> Asking<A, B> {
+impl<A: Stripe, S: Store + Processed, Q: Enqueue> Asking<A, S, Q> {
     async fn ask(&self, buyer: &Buyer, checkout: &CheckoutSessionId) -> Result<Confirmed, Refusal> {
         match self.attempt(buyer, checkout).await {
-=======
-impl<A: Stripe, S: Store + Processed, Q: Enqueue> Asking<A, S, Q> {
-    async fn ask(&self, user: &UserId, checkout: &CheckoutSessionId) -> Result<Confirmed, Refusal> {
-        match self.attempt(user, checkout).await {
->>>>>>> main
             Ok(result) => result,
             Err(Failed::Stripe(StripeError::NotFound(_))) => Err(Refusal::NotFound),
             Err(error) => {
@@ -233,14 +219,9 @@ impl<A: Stripe, S: Store + Processed, Q: Enqueue> Asking<A, S, Q> {
             return Ok(true);
         }
         let Some(customer) = &returned.customer else { return Ok(false) };
-<<<<<<< HEAD
-        let known = self.backend.customer(customer).await?;
+        let known = self.store.customer(customer).await?;
         Ok(known
             .is_some_and(|known| buyer.accounts().any(|account| is_owned(&known, account, policy))))
-=======
-        let known = self.store.customer(customer).await?;
-        Ok(known.is_some_and(|known| is_owned(&known, user, policy)))
->>>>>>> main
     }
 
     /// Enqueues what the answer shows; returns the ids of the messages.
