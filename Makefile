@@ -33,7 +33,7 @@ TEST_TOOLS := $(TARGET)/tools/$(notdir $(VENV))-$(notdir $(DYNOXIDE))
 # The functions for AWS: where they are put, and what they are built for.
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
-FUNCTIONS := ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway session
+FUNCTIONS := check ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway session
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
 
 # What a change of one machine's backend can break: no Amazon SDK is compiled or linked.
@@ -67,16 +67,17 @@ help: ## List the targets.
 run: demo ## Start tierlift with its demo on http://127.0.0.1:8787/demo; LISTEN and DATA change that.
 	cargo run --package tierlift-cli --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
 
-# The demo application is built into the program. Without Node the plain demo page is served.
+# The demo application and the console are built into the program. Without Node the plain demo page is served, and no
+# console.
 demo:
 ifeq ($(NODE),)
 	@echo "make: Node.js is not installed: the server, its tests in Rust and the plain demo page work;"
-	@echo "make: the demo application, the browser client and their tests need Node.js 20 or later."
+	@echo "make: the demo application, the console, the browser client and their tests need Node.js 20 or later."
 else
 demo: client/demo/dist/index.html
 endif
 
-client/demo/dist/index.html: $(CLIENT_READY) $(shell find client/src client/demo -type f -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null)
+client/demo/dist/index.html: $(CLIENT_READY) $(shell find client/src client/demo client/console client/parts -type f -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null)
 	cd client && npm run --silent demo:build
 	@touch $@
 
@@ -154,7 +155,9 @@ test-chromium: demo build $(CLIENT_READY) ## Run the browser client in Debian's 
 # The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
 test-infrastructure: $(VENV)/.ready $(CHECKOV_VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.
 	$(VENV)/bin/cfn-lint infrastructure/template.yaml
-	$(CHECKOV_VENV)/bin/checkov --config-file infrastructure/checkov.yaml --file infrastructure/template.yaml
+	$(VENV)/bin/cfn-lint --regions us-east-1 -- infrastructure/edge.yaml
+	$(CHECKOV_VENV)/bin/checkov --config-file infrastructure/checkov.yaml \
+	  --file infrastructure/template.yaml infrastructure/edge.yaml
 	$(VENV)/bin/python -B -m unittest discover --start-directory infrastructure
 	$(VENV)/bin/python -B -m unittest discover --start-directory tests-aws/ministack
 	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
@@ -215,9 +218,10 @@ fmt: $(CLIENT_READY) ## Format everything.
 
 bench: demo ## Measure tierlift beside a stock peer and print the tables.
 	cargo build --release --package tierlift-cli --bin tierlift
-	cargo build --release --package tierlift-bench --bin tierlift-bench
+	cargo build --release --package tierlift-bench --bin tierlift-bench --bin tierlift-bench-redrive
 	cd bench/server/peer && npm ci --no-audit --no-fund --loglevel=error
 	$(TARGET)/release/tierlift-bench
+	$(TARGET)/release/tierlift-bench-redrive
 	$(MAKE) bench-browser
 	$(MAKE) bench-lambda
 
@@ -240,7 +244,7 @@ package: $(PACKAGE_VENV)/.ready ## Build the functions for AWS and zip them with
 	  --output-format zip --lambda-dir $(PACKAGE)/build --$(subst _,-,$(ARCHITECTURE))
 	@$(foreach name,$(FUNCTIONS),mv $(PACKAGE)/build/$(name)/bootstrap.zip $(PACKAGE)/$(name).zip;)
 	@rm -r $(PACKAGE)/build
-	@cp infrastructure/template.yaml $(PACKAGE)/template.yaml
+	@cp infrastructure/template.yaml infrastructure/edge.yaml $(PACKAGE)/
 	@ls -l $(PACKAGE)
 
 # ---- Tools

@@ -211,7 +211,7 @@ async fn ask_for_sessions<A: Stripe>(
     Ok(stripe.list(&list, None).await?.items)
 }
 
-/// What a payment paid for: a checkout, or else invoices. A charge without a PaymentIntent leads nowhere.
+/// What a payment paid for: a checkout, or else invoices. A charge without a `PaymentIntent` leads nowhere.
 async fn ask_for_payment<A: Stripe>(
     stripe: &A,
     payment: PaymentId,

@@ -8,8 +8,9 @@ mod accounts;
 mod claims;
 mod config;
 mod keys;
+mod named;
+mod operator;
 mod secret;
-mod service;
 
 use std::collections::BTreeMap;
 
@@ -29,8 +30,11 @@ use crate::{
 pub use accounts::Known;
 pub use config::{Rules, TokenConfig};
 pub use keys::TokenKeys;
+/// The tokens of a host's services.
+pub use named::NamedTokens as ServiceTokens;
+pub use named::{NamedTokens, NamedTokensError};
+pub use operator::{OperatorTokens, Right};
 pub use secret::{Issued, Secret, SignIn};
-pub use service::{ServiceTokens, ServiceTokensError};
 
 /// The claim that names the user.
 pub const SUBJECT: &str = "sub";

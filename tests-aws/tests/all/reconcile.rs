@@ -63,7 +63,7 @@ async fn drain(worker: &Worker<Queue, Store>) {
     while worker.queue.depth().await.unwrap().queued > 0 {
         let deliveries = worker.queue.receive(10).await.unwrap();
         let receipts = deliveries.iter().map(|delivery| delivery.receipt.clone()).collect();
-        assert!(worker.batch(deliveries, Duration::from_secs(60)).await.is_empty());
+        assert!(worker.batch(deliveries, Duration::from_mins(1)).await.is_empty());
         worker.queue.delete(receipts).await.unwrap();
     }
 }

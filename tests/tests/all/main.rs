@@ -19,6 +19,7 @@ mod items;
 mod localstripe;
 mod manners;
 mod observation;
+mod operators;
 mod organisations;
 mod ownership;
 mod pipeline;
