@@ -141,9 +141,9 @@ fn peak_kib(process: u32) -> Result<u64> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn table(count: usize, took: Duration, peak_kib: u64) -> String {
+fn table(count: usize, took: Duration, peak: u64) -> String {
     let secs = took.as_secs_f64();
-    let (rate, peak_mib) = (count as f64 / secs, peak_kib / 1_024);
+    let (rate, peak_mib) = (count as f64 / secs, peak / 1_024);
     format!(
         "| dead letters | redriven and applied in | a second | peak memory of the server |\n\
          | --- | --- | --- | --- |\n\

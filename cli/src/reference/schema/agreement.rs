@@ -41,6 +41,7 @@ const VALID: &[&str] = &[
     "stripe = { api_base = \"http://127.0.0.1:8420\", share_percent = 100, reconcile = \"never\" }",
     "stripe.api_base = \"https://api.stripe.com/\"",
     "stripe.fetch = \"never\"",
+    "stripe.fetch = \"always\"",
     "purchases = { refund = \"keep\", dispute = \"keep\", stack = \"longest\" }",
 ];
 
@@ -56,7 +57,7 @@ const INVALID: &[&str] = &[
     "stripe.share_percent = 0",
     "stripe.share_percent = 101",
     "stripe.reconcile = \"hourly\"",
-    "stripe.fetch = \"always\"",
+    "stripe.fetch = \"sometimes\"",
     "stripe.api_base = \"http://api.stripe.com\"",
     "stripe.api_base = \"https://api.stripe.com/v1\"",
     "stripe.key = \"sk_test_1\"",
