@@ -24,6 +24,7 @@ venv = $(CACHE)/venv-$(firstword $(shell cksum $(1)))
 VENV := $(call venv,testkit/requirements.txt)
 PACKAGE_VENV := $(call venv,infrastructure/requirements.txt)
 PEER_VENV := $(call venv,bench/lambda/peer/requirements.txt)
+HOSTS_VENV := $(call venv,examples/hosts/requirements.txt)
 EVENTS_VENV := $(call venv,scripts/requirements.txt)
 CHECKOV_VENV := $(call venv,infrastructure/checkov-requirements.txt)
 # Tests find their tools here, beside what they were built into: testkit/src/harness/tools.rs.
@@ -32,7 +33,7 @@ TEST_TOOLS := $(TARGET)/tools/$(notdir $(VENV))-$(notdir $(DYNOXIDE))
 # The functions for AWS: where they are put, and what they are built for.
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
-FUNCTIONS := ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway session
+FUNCTIONS := check ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway session
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
 
 # What a change of one machine's backend can break: no Amazon SDK is compiled or linked.
@@ -55,10 +56,10 @@ CHAOS_RATE ?= 1000
 CHAOS_ACK_P99_MS ?= 50
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-infrastructure test-seeds \
+  test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-host-examples test-infrastructure test-seeds \
   chaos test-release \
   check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
-  bench bench-lambda package tools
+  bench bench-browser bench-lambda package tools
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,16 +67,17 @@ help: ## List the targets.
 run: demo ## Start tierlift with its demo on http://127.0.0.1:8787/demo; LISTEN and DATA change that.
 	cargo run --package tierlift-cli --bin tierlift -- serve --demo --listen $(LISTEN) --data $(DATA)
 
-# The demo application is built into the program. Without Node the plain demo page is served.
+# The demo application and the console are built into the program. Without Node the plain demo page is served, and no
+# console.
 demo:
 ifeq ($(NODE),)
 	@echo "make: Node.js is not installed: the server, its tests in Rust and the plain demo page work;"
-	@echo "make: the demo application, the browser client and their tests need Node.js 20 or later."
+	@echo "make: the demo application, the console, the browser client and their tests need Node.js 20 or later."
 else
 demo: client/demo/dist/index.html
 endif
 
-client/demo/dist/index.html: $(CLIENT_READY) $(shell find client/src client/demo -type f -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null)
+client/demo/dist/index.html: $(CLIENT_READY) $(shell find client/src client/demo client/console client/parts -type f -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null)
 	cd client && npm run --silent demo:build
 	@touch $@
 
@@ -128,6 +130,10 @@ test-pack: $(CLIENT_READY) ## Pack the browser client, install it, and import it
 test-examples: build $(CLIENT_READY) ## Drive the browser client's examples, with the package installed, in a real browser.
 	cd client && npm run test:examples
 
+# The hosts in Python have a venv of their own; npm is asked for the one on Express.
+test-host-examples: build $(CLIENT_READY) $(HOSTS_VENV)/.ready ## Drive the applications of examples/hosts in a real browser.
+	cd client && HOSTS_PYTHON=$(HOSTS_VENV)/bin/python npm run test:hosts
+
 # Debian's nginx and Caddy, unpacked into the cache. Where there is no apt-get, there is nothing to run.
 test-hosts: build ## Drive nginx and Caddy, as docs/hosts.md configures them, in front of an application.
 	@scripts/proxies.sh $(PROXIES); \
@@ -149,7 +155,9 @@ test-chromium: demo build $(CLIENT_READY) ## Run the browser client in Debian's 
 # The template against Amazon's own schemas, its promises, and the arithmetic of the documents.
 test-infrastructure: $(VENV)/.ready $(CHECKOV_VENV)/.ready ## Test the CloudFormation template, its roles and the cost model.
 	$(VENV)/bin/cfn-lint infrastructure/template.yaml
-	$(CHECKOV_VENV)/bin/checkov --config-file infrastructure/checkov.yaml --file infrastructure/template.yaml
+	$(VENV)/bin/cfn-lint --regions us-east-1 -- infrastructure/edge.yaml
+	$(CHECKOV_VENV)/bin/checkov --config-file infrastructure/checkov.yaml \
+	  --file infrastructure/template.yaml infrastructure/edge.yaml
 	$(VENV)/bin/python -B -m unittest discover --start-directory infrastructure
 	$(VENV)/bin/python -B -m unittest discover --start-directory tests-aws/ministack
 	$(VENV)/bin/python -B docs/cost.py --check docs/cost.md
@@ -210,11 +218,16 @@ fmt: $(CLIENT_READY) ## Format everything.
 
 bench: demo ## Measure tierlift beside a stock peer and print the tables.
 	cargo build --release --package tierlift-cli --bin tierlift
-	cargo build --release --package tierlift-bench --bin tierlift-bench
+	cargo build --release --package tierlift-bench --bin tierlift-bench --bin tierlift-bench-redrive
 	cd bench/server/peer && npm ci --no-audit --no-fund --loglevel=error
 	$(TARGET)/release/tierlift-bench
-	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
+	$(TARGET)/release/tierlift-bench-redrive
+	$(MAKE) bench-browser
 	$(MAKE) bench-lambda
+
+bench-browser: demo ## Measure the time from webhook to paint, in leader and follower.
+	cargo build --release --package tierlift-cli --bin tierlift
+	cd client && TIERLIFT_BIN=$(TARGET)/release/tierlift npm run bench
 
 bench-lambda: $(PEER_VENV)/.ready ## Measure the functions for AWS beside the same jobs in Python.
 	$(MAKE) package PACKAGE=$(TARGET)/bench-package ARCHITECTURE=$(HOST_ARCHITECTURE)
@@ -231,7 +244,7 @@ package: $(PACKAGE_VENV)/.ready ## Build the functions for AWS and zip them with
 	  --output-format zip --lambda-dir $(PACKAGE)/build --$(subst _,-,$(ARCHITECTURE))
 	@$(foreach name,$(FUNCTIONS),mv $(PACKAGE)/build/$(name)/bootstrap.zip $(PACKAGE)/$(name).zip;)
 	@rm -r $(PACKAGE)/build
-	@cp infrastructure/template.yaml $(PACKAGE)/template.yaml
+	@cp infrastructure/template.yaml infrastructure/edge.yaml $(PACKAGE)/
 	@ls -l $(PACKAGE)
 
 # ---- Tools
@@ -278,6 +291,9 @@ $(PACKAGE_VENV)/.ready: infrastructure/requirements.txt
 	$(install-venv)
 
 $(EVENTS_VENV)/.ready: scripts/requirements.txt
+	$(install-venv)
+
+$(HOSTS_VENV)/.ready: examples/hosts/requirements.txt
 	$(install-venv)
 
 $(CHECKOV_VENV)/.ready: infrastructure/checkov-requirements.txt

@@ -1,8 +1,11 @@
-//! Rebuilds the program when the demo's page appears or changes. A debug build reads the page's folder
-//! at run time and needs no rebuild.
+//! Rebuilds the program when one of its pages appears or changes. A debug build reads the pages' folders at run
+//! time and needs no rebuild.
 
 fn main() {
     let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
-    let watched = if release { "../client/demo/dist/index.html" } else { "build.rs" };
-    println!("cargo::rerun-if-changed={watched}");
+    let pages = ["../client/demo/dist/index.html", "../client/console/dist/index.html"];
+    let watched: &[_] = if release { &pages } else { &["build.rs"] };
+    for path in watched {
+        println!("cargo::rerun-if-changed={path}");
+    }
 }

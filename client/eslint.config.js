@@ -12,7 +12,7 @@ const platform = [
 ];
 
 export default defineConfig(
-  { ignores: ['dist', 'demo/dist', 'screenshots', 'node_modules'] },
+  { ignores: ['dist', 'demo/dist', 'console/dist', 'screenshots', 'node_modules'] },
   // `next build` checks the types of its example, which has dependencies of its own; the other one replaces
   // functions of Node.js as they are, overloads and all.
   { ignores: ['examples/nextjs', 'consumer/*.cjs'] },
@@ -41,7 +41,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/react/**', 'demo/**', 'examples/**'],
+    files: ['src/react/**', 'demo/**', 'console/**', 'parts/**', 'examples/**'],
     plugins: { 'react-hooks': hooks },
     rules: { 'react-hooks/rules-of-hooks': 'error', 'react-hooks/exhaustive-deps': 'error' },
   },

@@ -9,7 +9,11 @@ from cfnlint.decode import cfn_yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = HERE / "template.yaml"
-FUNCTIONS = ("Ingest", "IngestEventBridge", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry", "Fetch")
+# Those that traffic, the stream or the clock call, and reach by an alias; those that some stacks have beside them; and
+# the one that checks a deployment before.
+SERVING = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
+OPTIONAL = ("IngestEventBridge", "Fetch")
+FUNCTIONS = ("Check", *SERVING, *OPTIONAL)
 LIMITS = HERE.parent / "core/src/limits.rs"
 
 

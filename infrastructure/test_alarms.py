@@ -4,7 +4,7 @@ import json
 import re
 import unittest
 
-from template_case import FUNCTIONS, HERE, Template, limit
+from template_case import HERE, OPTIONAL, SERVING, Template, limit
 
 PROTOCOL = HERE.parent / "docs/protocol.md"
 COST = HERE.parent / "docs/cost.py"
@@ -63,7 +63,7 @@ class Alarms(Template):
         api = [{"Name": "ApiId", "Value": {"Ref": "WebSocketApi"}}, {"Name": "Stage", "Value": {"Ref": "StageName"}}]
         expected.add(("IntegrationError", json.dumps(api, sort_keys=True)))
         self.assertLessEqual(set(COVERED.values()), {name for name, _ in expected})
-        for function in set(FUNCTIONS) - set(COVERED):
+        for function in set((*SERVING, *OPTIONAL)) - set(COVERED):
             expected.add(("Errors", dimension("FunctionName", {"Ref": function})))
         self.assertEqual(alarms, expected)
 

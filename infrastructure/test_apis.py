@@ -1,8 +1,11 @@
 """The two APIs: their parts in order, their throttles, and names of one's own."""
 
+import json
 import unittest
 
-from template_case import Template
+from cfnlint.decode import cfn_yaml
+
+from template_case import HERE, Template
 
 PARTS = ("Integration", "Route", "RouteResponse", "Stage")
 
@@ -60,6 +63,31 @@ class Apis(Template):
         defaults = {name: it.get("Default") for name, it in self.template["Parameters"].items()}
         used = defaults["WorkerConcurrency"] + 4 * defaults["NotifierLanes"] + 1
         self.assertLessEqual(used, 7)
+
+
+class Edge(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.resources = cfn_yaml.load(str(HERE / "edge.yaml"))["Resources"]
+
+    def test_nothing_is_cached_and_everything_passes_that_the_api_needs(self):
+        distribution = self.resources["Distribution"]["Properties"]["DistributionConfig"]
+        behavior = distribution["DefaultCacheBehavior"]
+        # The managed policies CachingDisabled and AllViewerExceptHostHeader.
+        policies = ("4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "b689b0a8-53d0-40ab-baf2-68738e2966ac")
+        self.assertEqual((behavior["CachePolicyId"], behavior["OriginRequestPolicyId"]), policies)
+        self.assertLessEqual({"GET", "POST", "OPTIONS"}, set(behavior["AllowedMethods"]))
+        self.assertEqual(behavior["ViewerProtocolPolicy"], "https-only")
+        self.assertEqual(distribution["WebACLId"], {"Fn::GetAtt": ["WebAcl", "Arn"]})
+
+    def test_no_rule_looks_into_a_webhook(self):
+        rules = self.resources["WebAcl"]["Properties"]["Rules"]
+        groups = [it["Statement"]["ManagedRuleGroupStatement"] for it in rules if "ManagedRuleGroupStatement" in it.get("Statement", {})]
+        self.assertTrue(groups)
+        for group in groups:
+            spared = group["ScopeDownStatement"]["NotStatement"]["Statement"]
+            self.assertEqual(spared["ByteMatchStatement"]["SearchString"], "/webhooks/")
+        self.assertNotIn("Body", json.dumps(rules))
 
 
 if __name__ == "__main__":

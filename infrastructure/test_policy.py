@@ -7,7 +7,7 @@ import json
 import re
 import unittest
 
-from template_case import FUNCTIONS, HERE, Template, limit, listed
+from template_case import FUNCTIONS, HERE, OPTIONAL, Template, limit, listed
 
 CODES = HERE.parent / "core/src/codes.rs"
 SESSION_ROUTES = [f"GET {path}" for path in ("/session", "/authorize", "/openapi.json", "/v1/users/{id}")]
@@ -17,6 +17,8 @@ SESSION_ROUTES += [f"POST {path}" for path in ("/session/confirm", "/session/ref
 POLICY = {
     "ROLES",
     "PLANS",
+    "POLICY_ARN",
+    "POLICY_VERSION",
     "FEATURES",
     "USER_ID_KEYS",
     "LIVEMODE",
@@ -34,6 +36,7 @@ POLICY = {
 STRIPE = {f"STRIPE_{name}" for name in ("API_BASE", "FETCH", "RECONCILE", "SHARE_PERCENT")}
 TOKENS = {"JWT_SECRET_ARN", "JWKS_URL", "ISSUER", "AUDIENCE", "SESSION_MAX_AGE_DAYS"}
 VARIABLES = {
+    "Check": {"CONNECTED_ACCOUNTS", "ALLOWED_ORIGINS", "SERVICE_TOKENS_ARN", "AUTHORIZE_COOKIE"} | TOKENS | STRIPE | POLICY,
     "Ingest": {"QUEUE_URL", "CONNECTED_ACCOUNTS"},
     "IngestEventBridge": {"QUEUE_URL", "CONNECTED_ACCOUNTS"},
     "Worker": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | POLICY,
@@ -45,10 +48,11 @@ VARIABLES = {
 }
 # Variables that are not tierlift's own.
 API_KEY = {"STRIPE_API_KEY_ARN"}
-FOREIGN_VARIABLES = {"Ingest": {"STRIPE_WEBHOOK_SECRET_ARN"}, "Fetch": API_KEY, "Session": API_KEY}
+FOREIGN_VARIABLES = {"Check": {"STRIPE_WEBHOOK_SECRET_ARN"} | API_KEY, "Ingest": {"STRIPE_WEBHOOK_SECRET_ARN"}, "Fetch": API_KEY, "Session": API_KEY}
 
 # All actions that a function's role allows.
 ALLOWED_ACTIONS = {
+    "Check": set(),
     "Ingest": {"sqs:SendMessage"},
     "IngestEventBridge": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"},
     "Worker": {
@@ -99,7 +103,8 @@ ALLOWED_ACTIONS = {
         "sqs:ChangeMessageVisibility",
     },
 }
-READS_SECRETS = {"Ingest", "NotifierGateway", "Session", "Fetch"}
+# Secrets, or a policy document, which may be one.
+READS_SECRETS = {"Check", "Ingest", "Worker", "NotifierGateway", "Session", "Expiry", "Fetch"}
 # The items of which a table has one each.
 RECORDS = {"POLICY", "RECONCILIATION"}
 
@@ -112,6 +117,9 @@ WILDCARD_RESOURCES = {
     ("NotifierStreamRole", "Streams"): "ListStreams takes no narrower resource and only lists names",
     ("NotifierStreamRole", "Push"): "connection ids are created when a socket opens",
     ("NotifierGatewayRole", "Push"): "the same",
+    ("TracePolicy", "Traces"): "traces have no resource",
+    ("ShiftRole", "Aliases"): "the functions of this stack",
+    ("ShiftRole", "Alarms"): "DescribeAlarms takes no narrower resource",
     ("NetworkPolicy", "Network"): "the network interfaces of a function in a VPC have no names before it has them",
 }
 # The actions with a wildcard.
@@ -151,14 +159,15 @@ class Permissions(Template):
         for function in FUNCTIONS:
             self.assertEqual(self.properties(function)["Role"], {"Fn::GetAtt": [f"{function}Role", "Arn"]})
             role = self.properties(f"{function}Role")
-            network = {"Fn::If": ["InNetwork", [{"Ref": "NetworkPolicy"}], {"Ref": "AWS::NoValue"}]}
-            self.assertEqual(role["ManagedPolicyArns"], network)
+            optional = (("InNetwork", "NetworkPolicy"), ("Traces", "TracePolicy"))
+            managed = [{"Fn::If": [name, {"Ref": policy}, {"Ref": "AWS::NoValue"}]} for name, policy in optional]
+            self.assertEqual(role["ManagedPolicyArns"], managed)
             trust = role["AssumeRolePolicyDocument"]["Statement"]
             self.assertEqual([it["Principal"] for it in trust], [{"Service": "lambda.amazonaws.com"}])
 
     def test_a_role_has_the_boundary_and_the_path_of_the_organization(self):
         boundary = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
-        for function in FUNCTIONS:
+        for function in (*FUNCTIONS, "Shift"):
             role = self.properties(f"{function}Role")
             self.assertEqual((role["Path"], role["PermissionsBoundary"]), ({"Ref": "RolePath"}, boundary), function)
 
@@ -217,7 +226,9 @@ class Permissions(Template):
         for permission in self.of_type("AWS::Lambda::Permission").values():
             source = permission["Properties"]["SourceArn"]
             source = source.get("Fn::Sub") or ".".join(source["Fn::GetAtt"])
-            allowed.add((permission["Properties"]["FunctionName"]["Ref"], source))
+            alias = permission["Properties"]["FunctionName"]["Ref"]
+            self.assertTrue(alias.endswith("Live") or alias in OPTIONAL, alias)
+            allowed.add((alias.removesuffix("Live"), source))
         self.assertEqual(allowed, expected)
 
     def test_the_http_api_has_the_documented_routes(self):
@@ -237,6 +248,8 @@ class Functions(Template):
         for function in FUNCTIONS:
             names = {f"TIERLIFT_{name}" for name in VARIABLES[function]} | {"AWS_ENDPOINT_URL"}
             names |= FOREIGN_VARIABLES.get(function, set())
+            if function != "Check":
+                names.add("TIERLIFT_DEPLOYMENT")
             self.assertEqual(set(self.properties(function)["Environment"]["Variables"]), names, function)
 
     def test_no_secret_is_in_an_environment(self):
@@ -252,6 +265,11 @@ class Functions(Template):
         for function in FUNCTIONS:
             given = self.properties(function)["VpcConfig"]
             self.assertEqual(given, {"Fn::If": ["InNetwork", network, {"Ref": "AWS::NoValue"}]}, function)
+
+    def test_every_function_can_be_traced(self):
+        for function in FUNCTIONS:
+            tracing = self.properties(function)["TracingConfig"]
+            self.assertEqual(tracing, {"Fn::If": ["Traces", {"Mode": "Active"}, {"Ref": "AWS::NoValue"}]}, function)
 
     def test_no_emulator_is_configured_on_aws(self):
         for function in FUNCTIONS:
@@ -305,7 +323,7 @@ class Functions(Template):
         self.assertEqual(self.properties("WorkerEvents")["Enabled"], {"Ref": "WorkerEnabled"})
 
     def test_a_changed_policy_is_applied_after_the_worker_follows_it(self):
-        self.assertEqual(self.resources["Expiry"]["DependsOn"], "Worker")
+        self.assertEqual(self.resources["Expiry"]["DependsOn"], "WorkerLive")
 
     def test_the_stream_starts_the_notifier_only_for_changes(self):
         (only,) = self.properties("NotifierStreamChanges")["FilterCriteria"]["Filters"]

@@ -105,6 +105,19 @@ impl CachedSecret<ServiceTokens> {
     }
 }
 
+/// Reads a version of the text at an ARN, such as a policy document.
+pub(crate) async fn read_version(
+    sdk: &Sdk,
+    arn: &str,
+    version: &str,
+) -> Result<String, SecretsError> {
+    let text = Source::read_version(sdk, arn, version).await;
+    text.map_err(|source| {
+        let secret = format!("version {version} of {arn}");
+        SecretsError(Error::Unreadable { secret, source }.into())
+    })
+}
+
 impl<T> CachedSecret<T> {
     /// The key of Stripe's API that the environment names; `None` if it names none.
     pub fn stripe_key(

@@ -14,8 +14,10 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use tierlift_core::{
-    codes::Code, limits::JWT_SECRET_BYTES_MIN, stripe::signature::Secrets, token,
-    token::ServiceTokens,
+    codes::Code,
+    limits::JWT_SECRET_BYTES_MIN,
+    stripe::signature::Secrets,
+    token::{self, NamedTokens, NamedTokensError, OperatorTokens, ServiceTokens},
 };
 
 use tierlift_stripe::{Key, KeyError};
@@ -31,6 +33,10 @@ pub(crate) const JWT_SECRET_VAR: &str = "TIERLIFT_JWT_SECRET";
 
 /// Environment variable of the service tokens.
 pub(crate) const SERVICE_TOKENS_VAR: &str = "TIERLIFT_SERVICE_TOKENS";
+/// Environment variable of operators' tokens that may do everything.
+pub(crate) const OPERATOR_TOKENS_VAR: &str = "TIERLIFT_OPERATOR_TOKENS";
+/// Environment variable of operators' tokens that may only read.
+pub(crate) const OPERATOR_READ_TOKENS_VAR: &str = "TIERLIFT_OPERATOR_READ_TOKENS";
 /// Environment variable of the key of Stripe's API.
 pub(crate) const API_KEY_VAR: &str = "STRIPE_API_KEY";
 
@@ -119,6 +125,17 @@ pub(crate) fn service_tokens(list: &str) -> Result<ServiceTokens, Problem> {
     })
 }
 
+/// The tokens of operators: those that may act, and those that may only read.
+pub(crate) fn operator_tokens(acting: &str, reading: &str) -> Result<OperatorTokens, Problem> {
+    let invalid = |name: &str, error: NamedTokensError| {
+        Problem::new(Code::SecretInvalid, format!("{name}: {error}"))
+    };
+    let parse = |name, list| NamedTokens::parse(list).map_err(|error| invalid(name, error));
+    let acting = parse(OPERATOR_TOKENS_VAR, acting)?;
+    let reading = parse(OPERATOR_READ_TOKENS_VAR, reading)?;
+    OperatorTokens::new(acting, reading).map_err(|error| invalid(OPERATOR_READ_TOKENS_VAR, error))
+}
+
 /// The key of Stripe's API, if it is set. It is of the deployment's mode.
 pub(crate) fn api_key(key: Option<&str>, livemode: bool) -> Result<Option<Key>, Problem> {
     let checked = |text| Key::parse(text).and_then(|key| key.of_mode(livemode));
@@ -128,23 +145,31 @@ pub(crate) fn api_key(key: Option<&str>, livemode: bool) -> Result<Option<Key>, 
 
 /// The token secret of a demo: the one beside the data file, or a new one.
 pub(crate) fn demo_jwt_secret(data: &Path) -> anyhow::Result<String> {
-    let path = demo_jwt_secret_path(data);
-    let context = || format!("the demo's token secret in {}", path.display());
-    match fs::read_to_string(&path) {
+    demo_secret(&beside(data, ".jwt-secret"))
+}
+
+/// The operator's token of a demo, likewise.
+pub(crate) fn demo_operator_token(data: &Path) -> anyhow::Result<String> {
+    demo_secret(&beside(data, ".operator-token"))
+}
+
+fn demo_secret(path: &Path) -> anyhow::Result<String> {
+    let context = || format!("the demo's secret in {}", path.display());
+    match fs::read_to_string(path) {
         Ok(secret) if secret.trim().len() < JWT_SECRET_BYTES_MIN => {
             bail!("{} is truncated; delete it to have a new secret generated", path.display())
         }
         Ok(secret) => Ok(secret.trim().to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            write_new(&path).with_context(context)
+            write_new(path).with_context(context)
         }
         Err(error) => Err(error).with_context(context),
     }
 }
 
-fn demo_jwt_secret_path(data: &Path) -> PathBuf {
+fn beside(data: &Path, suffix: &str) -> PathBuf {
     let mut name = data.as_os_str().to_owned();
-    name.push(".jwt-secret");
+    name.push(suffix);
     PathBuf::from(name)
 }
 
@@ -224,7 +249,7 @@ mod tests {
     fn the_demos_secret_is_generated_once_and_readable_by_its_owner_only() {
         let name = format!("tierlift-credentials-{}", std::process::id());
         let data = std::env::temp_dir().join(name);
-        let path = demo_jwt_secret_path(&data);
+        let path = beside(&data, ".jwt-secret");
         drop(fs::remove_file(&path));
         let first = demo_jwt_secret(&data).unwrap();
         assert_eq!(first.len(), 2 * JWT_SECRET_BYTES_MIN);

@@ -12,6 +12,9 @@ mod log;
 mod stripe;
 mod webhooks;
 
+mod pages;
+
+mod console;
 mod demo;
 
 mod operator;

@@ -10,14 +10,14 @@ import { overflow, violations } from './access';
 import { useFixture } from './fixture';
 import { Visitor, live, showsRole, showsWatch } from './visitor';
 
-const FOLDER = join(import.meta.dirname, '../screenshots');
+const FOLDER = join(import.meta.dirname, '../screenshots/demo');
 const WIDTHS = { phone: 390, desktop: 1280 };
 
 const fixture = useFixture();
 
 beforeAll(() => {
   rmSync(FOLDER, { recursive: true, force: true });
-  mkdirSync(FOLDER);
+  mkdirSync(FOLDER, { recursive: true });
 });
 
 interface State {

@@ -1,16 +1,20 @@
 // Runs a real `tierlift serve --demo` on a free port over a fresh file, and stops it. It fakes nothing:
 // where the program has not been built, the tests fail and say how to build it.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const STARTUP_MS_MAX = 15_000;
+/** The public webhook secret of every demo. */
+const WEBHOOK_SECRET = 'whsec_demo';
+const SERVICE_TOKEN = '7c1e5a9b3d2f4806c8e0a2b4d6f81357';
 
 export function program(): string {
   const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
@@ -33,17 +37,22 @@ export type Action = 'upgrade' | 'downgrade' | 'past_due' | 'storm' | 'slow';
 
 export class DemoServer {
   readonly origin: string;
+  /** Where operators come in. */
+  readonly operators: string;
   readonly #address: string;
   readonly #folder = mkdtempSync(join(tmpdir(), 'tierlift-browser-'));
   #process: ChildProcess | null = null;
 
-  private constructor(port: number) {
+  private constructor(port: number, operators: number) {
     this.#address = `127.0.0.1:${port}`;
     this.origin = `http://${this.#address}`;
+    this.operators = `http://127.0.0.1:${operators}`;
   }
 
-  static async start(): Promise<DemoServer> {
-    const server = new DemoServer(await freePort());
+  /** Starts one, with this configuration file if there is one. */
+  static async start(config?: string): Promise<DemoServer> {
+    const server = new DemoServer(await freePort(), await freePort());
+    if (config !== undefined) server.configure(config);
     await server.run();
     return server;
   }
@@ -59,8 +68,11 @@ export class DemoServer {
       'demo.db',
       '--log',
       'warn',
+      '--operations-listen',
+      new URL(this.operators).host,
     ];
-    const options = { cwd: this.#folder, stdio: ['ignore', 'ignore', 'inherit'] as const };
+    const env = { ...process.env, TIERLIFT_SERVICE_TOKENS: `tests:${SERVICE_TOKEN}` };
+    const options = { cwd: this.#folder, env, stdio: ['ignore', 'ignore', 'inherit'] as const };
     this.#process = spawn(program(), args, { ...options, stdio: [...options.stdio] });
     await this.#healthy();
   }
@@ -88,6 +100,56 @@ export class DemoServer {
   async close(): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Writes its configuration file, and has a running server read it again. */
+  configure(config: string): void {
+    this.write('tierlift.toml', config);
+    this.#process?.kill('SIGHUP');
+  }
+
+  /** Writes a file beside its data. */
+  write(name: string, text: string): void {
+    writeFileSync(join(this.#folder, name), text);
+  }
+
+  /** Runs a command of an operator; returns what it prints. */
+  command(...args: string[]): string {
+    const all = [...args, '--data', 'demo.db'];
+    return execFileSync(program(), all, { cwd: this.#folder, encoding: 'utf8' });
+  }
+
+  operatorToken(): string {
+    return readFileSync(join(this.#folder, 'demo.db.operator-token'), 'utf8').trim();
+  }
+
+  /** Posts an event as Stripe would. */
+  async webhook(event: object): Promise<void> {
+    const body = JSON.stringify(event);
+    const at = Math.floor(Date.now() / 1_000);
+    const digest = createHmac('sha256', WEBHOOK_SECRET).update(`${at}.${body}`).digest('hex');
+    const headers = {
+      'content-type': 'application/json',
+      'stripe-signature': `t=${at},v1=${digest}`,
+    };
+    const url = `${this.origin}/webhooks/stripe`;
+    const response = await fetch(url, { method: 'POST', headers, body });
+    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  }
+
+  /** How many changes each user was notified of so far. */
+  async changes(): Promise<Map<string, number>> {
+    const users = new Map<string, number>();
+    const authorization = `Bearer ${SERVICE_TOKEN}`;
+    for (let after = ''; ;) {
+      const response = await fetch(`${this.origin}/v1/changes?${after}`, {
+        headers: { authorization },
+      });
+      const page = (await response.json()) as { changes: { userId: string }[]; cursor: string };
+      if (page.changes.length === 0) return users;
+      for (const { userId } of page.changes) users.set(userId, (users.get(userId) ?? 0) + 1);
+      after = `after=${page.cursor}`;
+    }
   }
 
   /** Makes the server send itself a customer's webhooks. */

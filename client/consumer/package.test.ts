@@ -80,6 +80,20 @@ describe('the tarball of a fresh clone', () => {
   });
 });
 
+describe('every resolution', () => {
+  const BIN = resolve(import.meta.dirname, '../node_modules/.bin');
+
+  it('finds a file for each entry, by the rules of publint', () => {
+    expect(run(project, join(BIN, 'publint'), 'run', packed.tarball, '--strict')).toContain(
+      'All good',
+    );
+  });
+
+  it('finds the types that belong to it, by the rules of Are the Types Wrong', () => {
+    expect(run(project, join(BIN, 'attw'), packed.tarball)).toContain('No problems found');
+  });
+});
+
 describe('a publisher', () => {
   const SCRIPT = resolve(import.meta.dirname, '../scripts/publish.js');
   const publish = (manifest: object) => {

@@ -68,6 +68,9 @@ pub struct Account {
     /// The role that an operator assigned by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manual_role: Option<Role>,
+    /// Time until which that role holds; `None` if it has no end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub manual_until: Option<Timestamp>,
     /// The standing at the last commit.
     pub standing: Standing,
     /// The next time, after the last commit, at which an entitlement stops giving access. The account must
@@ -100,6 +103,7 @@ impl Account {
             revoked_before: None,
             grants: BTreeMap::new(),
             manual_role: None,
+            manual_until: None,
             standing: Standing::default(),
             next_expiry_at: None,
             changed_at: None,
@@ -115,7 +119,7 @@ impl Account {
         let passes = self.stacked_passes(policy);
         let best = self.best(&passes, policy, now);
         let earned = best.map_or(policy.lowest(), |entitlement| &entitlement.role);
-        let role = match &self.manual_role {
+        let role = match self.manual_role_at(now) {
             Some(manual) if policy.compare(manual, earned).is_gt() => manual,
             _ => earned,
         };
@@ -132,6 +136,12 @@ impl Account {
             features,
         };
         Effective { role: role.clone(), standing }
+    }
+
+    /// The role by hand, while it holds.
+    #[must_use]
+    pub fn manual_role_at(&self, now: Timestamp) -> Option<&Role> {
+        self.manual_role.as_ref().filter(|_| self.manual_until.is_none_or(|until| until > now))
     }
 
     /// Replaces what a customer earns; returns whether that changed anything. If the account is full, a new
@@ -206,11 +216,12 @@ impl Account {
             .max_by(|a, b| policy.compare(&a.role, &b.role).then_with(|| a.compare_duration(b)))
     }
 
-    /// The next time at which an entitlement stops giving access.
+    /// The next time at which an entitlement, or the role by hand, stops giving access.
     pub(crate) fn next_expiry(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
         let passes = self.stacked_passes(policy);
         let all = self.grants.values().flat_map(Grant::entitlements).chain(&passes);
-        all.filter_map(|entitlement| entitlement.access_until).filter(|until| *until > now).min()
+        let ends = all.filter_map(|entitlement| entitlement.access_until).chain(self.manual_until);
+        ends.filter(|until| *until > now).min()
     }
 
     /// Whether the passes of a grant, one of these or a new one, extend those of the other grants.

@@ -166,6 +166,12 @@ codes! {
     ServiceTokenMissing = "service_token.missing", Problem;
     /// The service token is none of the deployment's.
     ServiceTokenInvalid = "service_token.invalid", Problem;
+    /// No operator's token was sent.
+    OperatorTokenMissing = "operator_token.missing", Problem;
+    /// The operator's token is none of the deployment's.
+    OperatorTokenInvalid = "operator_token.invalid", Problem;
+    /// The operator's token may only read.
+    OperatorTokenReadOnly = "operator_token.read_only", Problem;
     /// The issuer's key set cannot be fetched.
     KeySetUnavailable = "key_set.unavailable", Problem;
     /// The route needs a higher role.

@@ -269,6 +269,14 @@ impl Record {
         ended.or(remembered).or(settled)
     }
 
+    /// Whether no observation is later than every known event.
+    #[must_use]
+    pub fn is_unobserved(&self) -> bool {
+        let observed = self.observed.as_ref().map(|observed| observed.window.from_secs);
+        let latest = self.edges.last().map(|latest| latest.at_secs);
+        self.ended.is_none() && (observed.is_none() || observed <= latest)
+    }
+
     /// The last second of the observation's window.
     #[must_use]
     pub fn observed_secs(&self) -> Option<i64> {

@@ -91,6 +91,10 @@ system_events! {
     Discarded = "tierlift.dead_letter.discarded",
     /// An operator made a discarded message a dead letter again.
     Undiscarded = "tierlift.dead_letter.undiscarded",
+    /// An operator added dead letters that came from elsewhere.
+    Imported = "tierlift.dead_letters.imported",
+    /// An operator had events enqueued as if Stripe had sent them.
+    Replayed = "tierlift.events.replayed",
     /// An operator wrote a note on a group of dead letters.
     Noted = "tierlift.dead_letters.noted",
     /// An operator linked a customer, subscription or purchase to a user, or removed that link.

@@ -119,6 +119,8 @@ pub const POLICY_PAGE_ROWS_MAX: usize = 500;
 pub const POLICY_RETRY_SECS: u64 = 5;
 /// Commits that are on their way at the same time when a changed policy is applied.
 pub const POLICY_COMMITS_AT_ONCE_MAX: usize = 32;
+/// Accounts that are settled at the same time in a round of expiry.
+pub const EXPIRIES_AT_ONCE_MAX: usize = 16;
 /// Accounts that one round of expiry settles; the others wait for the next round.
 pub const EXPIRIES_PER_ROUND_MAX: usize = 1_000;
 /// Pages of one shard of an index on AWS that one query reads, to get past entries that it does not
@@ -154,18 +156,30 @@ pub const DECISION_LOADS_MAX: u32 = 16;
 pub const VISIBILITY_TIMEOUT_SECS: i64 = 60;
 /// Length of the error message in a failure record, in bytes.
 pub const ERROR_TEXT_BYTES_MAX: usize = 512;
-/// Dead letters that an operator's request reads at once, lists, or redrives in one step.
+/// Dead letters that an operator's request reads at once, or lists.
 pub const DEAD_LETTERS_PAGE_MAX: usize = 200;
 /// Customers, and users, that are counted in a group of dead letters.
 pub const GROUP_MEMBERS_MAX: usize = 10_000;
 /// Rows of the ledger that one request of an operator lists.
 pub const LEDGER_PAGE_MAX: usize = 500;
+/// Dead letters that one step redrives.
+pub const REDRIVE_STEP_MAX: usize = 1_000;
 /// Time that one step of a redrive waits for the worker, in seconds.
 pub const REDRIVE_WAIT_SECS: u64 = 10;
 /// Time between two looks at what became of redriven messages, in milliseconds.
 pub const REDRIVE_POLL_MS: u64 = 20;
 /// Connections of operators at one time.
-pub const OPERATIONS_CONNECTIONS_MAX: usize = 16;
+pub const OPERATIONS_CONNECTIONS_MAX: u32 = 16;
+/// Bytes of requests on the operators' listener that are not answered.
+pub const OPERATIONS_INFLIGHT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Size of a request with dead letters or events from a file, in bytes.
+pub const TRANSFER_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Size from which on a command sends what it has read from a file, in bytes.
+pub const TRANSFER_BATCH_BYTES: usize = 1024 * 1024;
+/// Time between two samples for the console's charts, in seconds.
+pub const HISTORY_INTERVAL_SECS: u64 = 5;
+/// Samples for the console's charts: half an hour of them.
+pub const HISTORY_SAMPLES_MAX: usize = 360;
 /// Size of the answer to an operator, in bytes.
 pub const OPERATIONS_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Dead letters that are redriven without asking first.
@@ -195,6 +209,13 @@ pub const AWS_CONNECT_TIMEOUT_MS: u64 = 1_000;
 pub const AWS_ATTEMPT_TIMEOUT_MS: u64 = 2_000;
 /// Time that a call to AWS may take with all its attempts, in milliseconds.
 pub const AWS_CALL_TIMEOUT_MS: u64 = 5_000;
+/// Time after which DynamoDB finishes a transaction that is in progress when its request is repeated, in
+/// milliseconds: five seconds, and a margin
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+pub const TRANSACTION_RECOVERED_AFTER_MS: u64 = 5_100;
+/// Age up to which a row of a connection is kept although API Gateway does not know the socket, in seconds: its
+/// handshake may not have ended.
+pub const CONNECTION_OPENING_SECS: i64 = 10;
 /// Attempts of one call to AWS, the first included.
 pub const AWS_ATTEMPTS_MAX: u32 = 3;
 /// Delay before a call to AWS is first retried, in milliseconds. It doubles with each attempt.
@@ -287,6 +308,10 @@ pub const SHUTDOWN_TIMEOUT_SECS: u64 = 20;
 pub const TOKEN_TTL_SECS: i64 = 15 * 60;
 /// Length of a token, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Claims that may name accounts, `sub` among them.
+pub const ACCOUNT_CLAIMS_MAX: usize = 4;
+/// Accounts that one token may speak for, its user's among them. Each request reads all of them.
+pub const ACCOUNTS_PER_TOKEN_MAX: usize = 8;
 /// Clock skew that is forgiven in a token's `exp` and `nbf`, in seconds.
 pub const TOKEN_CLOCK_SKEW_SECS: i64 = 60;
 /// Days after the sign-in at which a session ends, unless the configuration says otherwise.

@@ -93,6 +93,8 @@ pub enum FetchReason {
     ItemsTruncated,
     /// An observation contradicts events of its window.
     Inconclusive,
+    /// No answer is later than the latest event, and one is always asked for.
+    Unobserved,
     /// A purchase has no plan by what its events say, and they do not have its line items.
     LineItems,
 }
@@ -105,6 +107,7 @@ impl FetchReason {
             Self::Ambiguous => "ambiguous",
             Self::ItemsTruncated => "items_truncated",
             Self::Inconclusive => "inconclusive",
+            Self::Unobserved => "unobserved",
             Self::LineItems => "line_items",
         }
     }

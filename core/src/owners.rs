@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    config::Fetch,
     customer::{Customer, Ownable, Subscription},
     earned,
     fold::State,
@@ -120,11 +121,15 @@ impl<'a> Owners<'a> {
     /// This follows from what is known, like everything here: the answer that settles it ends it.
     #[must_use]
     pub fn fetch_due(&self) -> Option<FetchDue> {
-        let unclear = self.live_states().filter(|(.., state)| state.unclear);
-        let subscriptions = unclear.filter_map(|(_, subscription, state)| {
+        let is_always = self.policy.fetch == Fetch::Always;
+        let due = self.live_states().filter(move |(_, subscription, state)| {
+            state.unclear || (is_always && subscription.record.is_unobserved())
+        });
+        let subscriptions = due.filter_map(|(_, subscription, state)| {
             let latest_secs = subscription.record.latest_secs()?;
             let is_observed = subscription.record.observed_secs() == Some(latest_secs);
             let because = match state.node.truncated {
+                _ if !state.unclear => FetchReason::Unobserved,
                 _ if is_observed => FetchReason::Inconclusive,
                 true => FetchReason::ItemsTruncated,
                 false => FetchReason::Ambiguous,

@@ -13,8 +13,8 @@ pub(crate) async fn run<A: Stripe>(stripe: A, db: Db, clock: Clock) {
     let mut fetcher = Fetcher::default();
     let mut rounds_failed: u32 = 0;
     loop {
-        match fetcher.fetch_due(&stripe, &db, &db, &clock).await {
-            Ok(_) => rounds_failed = 0,
+        match round(&mut fetcher, &stripe, &db, &clock).await {
+            Ok(()) => rounds_failed = 0,
             Err(error) => {
                 rounds_failed = rounds_failed.saturating_add(1);
                 report(&error, rounds_failed);
@@ -24,6 +24,17 @@ pub(crate) async fn run<A: Stripe>(stripe: A, db: Db, clock: Clock) {
         let factor = 1 << rounds_failed.min(6);
         tokio::time::sleep(Duration::from_secs(FETCH_INTERVAL_SECS * factor)).await;
     }
+}
+
+async fn round<A: Stripe>(
+    fetcher: &mut Fetcher,
+    stripe: &A,
+    db: &Db,
+    clock: &Clock,
+) -> Result<(), Error> {
+    fetcher.fetch_due(stripe, db, db, clock).await?;
+    fetcher.fetch_payments(stripe, db, db, clock).await?;
+    Ok(())
 }
 
 fn report(error: &Error, rounds_failed: u32) {

@@ -31,7 +31,7 @@ pub use clock::system_clock;
 pub use db::Db;
 pub use error::{OpenError, RunError};
 pub use offline::Offline;
-pub use operations::{Operator, socket_path};
+pub use operations::{Operator, OperatorsListener, socket_path};
 pub use policy_change::Reload;
 pub use server::Server;
 pub use settings::{Settings, Timeouts};

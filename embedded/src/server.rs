@@ -37,7 +37,7 @@ use crate::{
     fetcher,
     http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
-    operations::{self, Operator},
+    operations::{self, Operator, OperatorsListener},
     policy_change::{self, Reload},
     reconciler,
     settings::{Settings, Timeouts},
@@ -90,8 +90,9 @@ use crate::{
 /// ```
 pub struct Server {
     db: Db,
-    /// The operators' socket, until it is served.
+    /// The operators' socket and their listener, until they are served.
     operators: Option<operations::Socket>,
+    operators_listener: Option<OperatorsListener>,
     access: Arc<Access<Db>>,
     sockets: Registry,
     reload: Reload,
@@ -146,6 +147,7 @@ impl Server {
         Ok(Self {
             db,
             operators,
+            operators_listener: None,
             access,
             sockets: Registry::default(),
             reload,
@@ -204,6 +206,12 @@ impl Server {
     #[must_use]
     pub fn with_hosts(self, names: Vec<String>) -> Self {
         Self { hosts: Hosts::only(names), ..self }
+    }
+
+    /// Lets operators in with a token, on a listener of their own.
+    #[must_use]
+    pub fn with_operators_listener(self, listener: OperatorsListener) -> Self {
+        Self { operators_listener: Some(listener), ..self }
     }
 
     /// Reconciles with what Stripe lists: at once if that was never done, and then once a day.
@@ -324,10 +332,13 @@ impl Server {
         ));
         let operator = Operator::of_server(
             self.db.clone(),
-            self.access.policy.clone(),
+            &self.reload,
             self.access.clock.clone(),
             sockets.clone(),
         );
+        if let Some(listener) = self.operators_listener.take() {
+            tasks.spawn(listener.serve(operator.clone(), self.timeouts, stopping.clone()));
+        }
         if let Some(socket) = self.operators.take() {
             tasks.spawn(operations::serve(socket, operator.router(), stopping.clone()));
         }

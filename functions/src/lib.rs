@@ -5,6 +5,7 @@
 //! `tierlift_aws`.
 
 pub mod confirming;
+pub mod deployment;
 pub mod gateway;
 pub mod inquiry;
 pub mod maintenance;

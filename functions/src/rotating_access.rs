@@ -72,7 +72,7 @@ pub type FunctionAccess = RotatingAccess<Store, CachedSecret<Secret>>;
 /// fetched when they are first needed.
 pub fn open(function: &Function) -> anyhow::Result<FunctionAccess> {
     let Function { environment, sdk, clock, .. } = function;
-    let policy = environment.policy()?;
+    let policy = environment.policy_of_accounts()?;
     let store = Store::new(sdk, environment.table()?);
     let source = CachedSecret::token_secret(environment, sdk, clock)?;
     let tokens = environment.tokens()?;

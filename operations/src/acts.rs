@@ -6,11 +6,12 @@ use serde::Deserialize;
 use tierlift_core::{
     account::Account,
     change::Change,
-    decide::{self, Commit, LinkError, Linkable, assign, link},
+    decide::{self, Commit, LinkError, Linkable, assign_until, link},
     id::{CustomerId, EventId, PurchaseId, SubscriptionId, UserId},
     ledger::{Act, LedgerEntry, SystemEvent},
     limits::CONFLICT_RETRIES_MAX,
     ports::StoreError,
+    time::Timestamp,
 };
 
 use crate::{Backend, Desk, Error};
@@ -51,12 +52,16 @@ pub struct Link {
 
 /// A role that is granted by hand.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Grant {
     /// The user.
     pub user: UserId,
     /// The role; none, where it is taken back.
     #[serde(default)]
     pub role: Option<String>,
+    /// Time until which it holds, in seconds since the epoch; without an end, where it is absent.
+    #[serde(default)]
+    pub until_secs: Option<i64>,
     /// Who does it, and why.
     #[serde(flatten)]
     pub signed: Signed,
@@ -113,9 +118,13 @@ impl<B: Backend> Desk<B> {
                 Some(policy.role(name).cloned().ok_or_else(unknown)?)
             }
         };
+        let until = request.until_secs.map(Timestamp::from_secs);
+        if until.is_some_and(|until| until <= self.clock.now()) {
+            return Err(Error::Invalid("the time until which it holds is over".to_owned()));
+        }
         for _ in 0..CONFLICT_RETRIES_MAX {
             let account = self.account(&request.user).await?;
-            let commit = assign(account, role.clone(), &policy, self.clock.now());
+            let commit = assign_until(account, role.clone(), until, &policy, self.clock.now());
             let Some(mut commit) = commit else { return Ok(Vec::new()) };
             commit.ledger.act = Some(act.clone());
             if let Some(changes) = self.try_commit(commit).await? {

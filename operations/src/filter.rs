@@ -21,6 +21,8 @@ pub struct Filter {
     pub events: Vec<EventId>,
     /// Those that failed for this cause at last.
     pub cause: Option<Code>,
+    /// Those with this error message at last.
+    pub error: Option<String>,
     /// Those of this event type.
     #[serde(rename = "type")]
     pub kind: Option<String>,
@@ -41,6 +43,7 @@ impl Filter {
         let parts = [
             listed("event", event),
             listed("cause", self.cause.map(Code::as_str)),
+            self.error.as_ref().map(|_| "error".to_owned()),
             listed("type", self.kind.as_deref()),
             listed("customer", self.customer.as_ref().map(CustomerId::as_str)),
             listed("user", self.user.as_ref().map(UserId::as_str)),
@@ -55,6 +58,7 @@ impl Filter {
         let since = self.since_secs.map(Timestamp::from_secs);
         (self.events.is_empty() || self.events.contains(&message.event))
             && self.cause.is_none_or(|cause| failure.cause == cause)
+            && self.error.as_ref().is_none_or(|error| failure.last_error == *error)
             && self.kind.as_ref().is_none_or(|kind| message.kind.as_str() == kind)
             && self.customer.as_ref().is_none_or(|id| *message.group.0 == *id.as_str())
             && since.is_none_or(|since| failure.last_at >= since)

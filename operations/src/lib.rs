@@ -14,6 +14,7 @@ mod readable;
 mod redrive;
 mod status;
 mod stories;
+mod transfer;
 
 pub use acts::{Grant, Link, Signed};
 pub use dead_letters::{Listed, Shown, ShownDiscarded};
@@ -24,6 +25,7 @@ pub use readable::readable;
 pub use redrive::{RedriveStep, Redriven};
 pub use status::Status;
 pub use stories::{CustomerStory, EventStory, Row, Rows};
+pub use transfer::{Body, Line, Lines, Replay, Taken};
 
 use tierlift_core::{
     policy::Policy,

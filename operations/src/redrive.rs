@@ -12,7 +12,7 @@ use tierlift_core::{
     explain::Prediction,
     id::EventId,
     ledger::SystemEvent,
-    limits::{DEAD_LETTERS_PAGE_MAX, REDRIVE_POLL_MS, REDRIVE_WAIT_SECS},
+    limits::{DEAD_LETTERS_PAGE_MAX, REDRIVE_POLL_MS, REDRIVE_STEP_MAX, REDRIVE_WAIT_SECS},
     ports::DeadLetter,
 };
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::{Backend, Desk, Error, Filter, Signed};
 
 /// Redrives that are submitted at once, in their order.
-const AT_ONCE_MAX: usize = 25;
+const AT_ONCE_MAX: usize = 100;
 
 /// One step of a redrive.
 #[derive(Clone, Debug, Deserialize)]
@@ -88,24 +88,41 @@ impl<B: Backend> Desk<B> {
             self.backend.commit(commit.ok_or_else(|| Error::Invalid(subject))?).await?;
         }
         let Some(until) = until else { return Ok(Redriven::default()) };
-        let (mut found, next) = self.matching(&step, &until).await?;
-        // A customer's events in the order of their arrival.
+        if step.dry_run {
+            self.predict_step(&step, until).await
+        } else {
+            self.act(&step, until).await
+        }
+    }
+
+    /// What would become of the next dead letters.
+    async fn predict_step(&self, step: &RedriveStep, until: String) -> Result<Redriven, Error> {
+        let max = step.max.clamp(1, DEAD_LETTERS_PAGE_MAX);
+        let (mut found, next) = self.matching(step, &until, max, |one| one).await?;
         found.sort_by_key(|one| one.message.received_at);
         let mut done = Redriven { next, until: Some(until), ..Redriven::default() };
-        if step.dry_run {
-            for one in &found {
-                let redrive = self.predict(&one.message).await?;
-                let (event, explanation) = (one.message.event.clone(), redrive.sentences());
-                done.predicted.push(Predicted { event, redrive, explanation });
-            }
-            return Ok(done);
+        for one in &found {
+            let redrive = self.predict(&one.message).await?;
+            let (event, explanation) = (one.message.event.clone(), redrive.sentences());
+            done.predicted.push(Predicted { event, redrive, explanation });
         }
+        Ok(done)
+    }
+
+    /// Redrives the next dead letters. Only their ids are kept, so that many may go at once.
+    async fn act(&self, step: &RedriveStep, until: String) -> Result<Redriven, Error> {
+        let max = step.max.clamp(1, REDRIVE_STEP_MAX);
+        let id = |one: DeadLetter| (one.message.received_at, one.message.event);
+        let (mut found, next) = self.matching(step, &until, max, id).await?;
+        // A customer's events in the order of their arrival.
+        found.sort_by_key(|(received_at, _)| *received_at);
+        let mut done = Redriven { next, until: Some(until), ..Redriven::default() };
         let mut waiting = Vec::new();
         for some in found.chunks(AT_ONCE_MAX) {
-            let redriven = join_all(some.iter().map(|it| self.backend.redrive(&it.message.event)));
-            for (one, redriven) in some.iter().zip(redriven.await) {
+            let redriven = join_all(some.iter().map(|(_, event)| self.backend.redrive(event)));
+            for ((_, event), redriven) in some.iter().zip(redriven.await) {
                 if redriven? {
-                    waiting.push(one);
+                    waiting.push(event);
                 }
             }
         }
@@ -114,21 +131,23 @@ impl<B: Backend> Desk<B> {
         Ok(done)
     }
 
-    /// The next dead letters that are meant, and where to go on.
-    async fn matching(
+    /// The next dead letters that are meant, as what is needed of them, and where to go on. Only a page of bodies is
+    /// in memory at a time.
+    async fn matching<T>(
         &self,
         step: &RedriveStep,
         until: &str,
-    ) -> Result<(Vec<DeadLetter>, Option<String>), Error> {
+        max: usize,
+        needed: impl Fn(DeadLetter) -> T,
+    ) -> Result<(Vec<T>, Option<String>), Error> {
         let (mut found, mut after) = (Vec::new(), step.after.clone());
-        let max = step.max.clamp(1, DEAD_LETTERS_PAGE_MAX);
         while found.len() < max {
             // Never more than may be taken, so that the place to go on is behind what was looked at.
-            let at_most = max - found.len();
+            let at_most = (max - found.len()).min(DEAD_LETTERS_PAGE_MAX);
             let page = self.backend.dead_letters(after.as_deref(), Some(until), at_most).await?;
             for one in page.items {
                 if self.admits(&step.filter, &one).await? {
-                    found.push(one);
+                    found.push(needed(one));
                 }
             }
             after = page.next;
@@ -140,20 +159,19 @@ impl<B: Backend> Desk<B> {
     }
 
     /// Waits until the worker has settled what was redriven, for a bounded time.
-    async fn wait(&self, waiting: Vec<&DeadLetter>, done: &mut Redriven) -> Result<(), Error> {
+    async fn wait(&self, waiting: Vec<&EventId>, done: &mut Redriven) -> Result<(), Error> {
         let mut waiting = waiting;
         let is_paused = self.backend.paused().await?.is_some();
         let deadline = Instant::now() + Duration::from_secs(REDRIVE_WAIT_SECS);
         while self.has_worker && !is_paused && !waiting.is_empty() && Instant::now() < deadline {
             let mut still = Vec::new();
-            for one in waiting {
-                let event = &one.message.event;
+            for event in waiting {
                 if self.backend.ledger(event).await?.is_some() {
                     done.applied += 1;
                 } else if self.backend.get(event).await?.is_some() {
                     done.failed += 1;
                 } else {
-                    still.push(one);
+                    still.push(event);
                 }
             }
             waiting = still;

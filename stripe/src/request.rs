@@ -76,6 +76,7 @@ pub(crate) fn list(list: &ListOf, after: Option<&str>) -> Request {
         ListOf::Refunds => "/v1/refunds",
         ListOf::Disputes => "/v1/disputes",
         ListOf::Invoices { .. } => "/v1/invoices",
+        ListOf::InvoicePayments { .. } => "/v1/invoice_payments",
         ListOf::Events { .. } => "/v1/events",
         ListOf::Prices => "/v1/prices",
         ListOf::WebhookEndpoints => "/v1/webhook_endpoints",
@@ -99,6 +100,9 @@ fn filtered(list: &ListOf, query: Query) -> Query {
             .with("status", "paid")
             .with("expand[]", "data.payments")
             .with_any("customer", customer.as_ref().map(CustomerId::as_str)),
+        ListOf::InvoicePayments { payment } => query
+            .with("payment[type]", "payment_intent")
+            .with("payment[payment_intent]", payment.as_str()),
         ListOf::Refunds | ListOf::Disputes => query.with("expand[]", "data.charge"),
         ListOf::Events { types, since_secs, undelivered } => {
             let query = types.iter().fold(query, |query, kind| query.with("types[]", kind));

@@ -11,6 +11,8 @@ pub mod facts;
 #[cfg(feature = "harness")]
 pub mod harness;
 pub mod http;
+#[cfg(feature = "harness")]
+pub mod json_schema;
 pub mod lifecycle;
 #[cfg(any(test, feature = "model"))]
 pub mod model;

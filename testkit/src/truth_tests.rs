@@ -2,6 +2,7 @@
 //! which reads no event.
 
 mod observed;
+mod ways;
 
 use std::collections::BTreeSet;
 
@@ -91,6 +92,7 @@ fn policy(rules: &Rules) -> Policy {
             world::Stack::Extend => Stack::Extend,
             world::Stack::Longest => Stack::Longest,
         },
+        ..PolicyConfig::default()
     })
     .unwrap()
 }

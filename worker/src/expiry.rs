@@ -1,10 +1,11 @@
 //! Expiry: settles accounts whose access ended although no webhook came.
 
+use futures_util::{StreamExt as _, stream};
 use tierlift_core::{
     change::Change,
     decide::expire,
     id::UserId,
-    limits::EXPIRIES_PER_ROUND_MAX,
+    limits::{EXPIRIES_AT_ONCE_MAX, EXPIRIES_PER_ROUND_MAX},
     policy::Policy,
     ports::{Store, StoreError},
     time::{Clock, Timestamp},
@@ -18,11 +19,12 @@ pub async fn expire_due<S: Store, F: Future<Output = ()> + Send>(
     store: &S,
     policy: &Policy,
     clock: &Clock,
-    notify: impl Fn(Change) -> F,
+    notify: impl Fn(Change) -> F + Sync,
 ) -> Result<usize, StoreError> {
     let due = store.expired(clock.now(), EXPIRIES_PER_ROUND_MAX).await?;
-    for user in &due {
-        match expire_one(store, policy, user, clock.now()).await {
+    let (count, notify) = (due.len(), &notify);
+    let settled = stream::iter(due).map(|user: UserId| async move {
+        match expire_one(store, policy, &user, clock.now()).await {
             Ok(changes) => {
                 for change in changes {
                     notify(change).await;
@@ -30,8 +32,9 @@ pub async fn expire_due<S: Store, F: Future<Output = ()> + Send>(
             }
             Err(error) => tracing::warn!(user = user.as_str(), %error, "expiry failed"),
         }
-    }
-    Ok(due.len())
+    });
+    settled.buffer_unordered(EXPIRIES_AT_ONCE_MAX).collect::<()>().await;
+    Ok(count)
 }
 
 /// Settles one user's account; returns the committed changes.

@@ -8,13 +8,17 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tierlift_core::{
+    codes::Code,
     customer::Customer,
-    id::{CustomerId, PaymentId, SubscriptionId},
+    id::{CustomerId, InvoiceId, PaymentId, SubscriptionId},
     limits::{
         FETCH_AGAIN_SECS_MAX, FETCH_AGAIN_SECS_MIN, FETCHES_PER_ROUND_MAX, FETCHES_REMEMBERED_MAX,
     },
     observation::{Because, FetchReason, Observed},
-    ports::{Answer, Due, Enqueue, FetchList, ListOf, Store, Stripe, StripeError, StripeId},
+    ports::{
+        Answer, Due, Enqueue, FetchList, ListOf, Store, Stripe, StripeError, StripeId, Waiting,
+        WaitingList,
+    },
     stripe::observation,
     time::{Clock, Timestamp},
 };
@@ -25,6 +29,8 @@ use crate::reconcile::Error;
 #[derive(Debug, Default)]
 pub struct Fetcher {
     asked: BTreeMap<CustomerId, Asked>,
+    /// The payments of which it was asked what they paid for, and when that may be done again.
+    payments: BTreeMap<String, Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +43,12 @@ struct Asked {
 #[derive(Deserialize)]
 struct Id {
     id: String,
+}
+
+/// The invoice of a payment.
+#[derive(Deserialize)]
+struct PaidInvoice {
+    invoice: InvoiceId,
 }
 
 impl Fetcher {
@@ -66,21 +78,44 @@ impl Fetcher {
                 continue;
             }
             let Some(known) = store.customer(&customer).await? else { continue };
-            let answers = match ask(stripe, &known).await {
-                Ok(answers) => answers,
-                // These are about one object; everything else is about Stripe or the key.
-                Err(error @ (StripeError::NotFound(_) | StripeError::AnswerUnexpected(_))) => {
-                    let code = error.code().as_str();
-                    tracing::warn!(customer = customer.as_str(), code, %error, "fetch failed");
-                    Vec::new()
-                }
-                Err(error) => return Err(error.into()),
-            };
+            let answers = settled(customer.as_str(), ask(stripe, &known).await)?;
             for answer in &answers {
                 enqueue(queue, answer, now).await?;
             }
             count += 1;
             self.note(customer, now);
+        }
+        metrics::counter!("tierlift_fetches_total").increment(count as u64);
+        Ok(count)
+    }
+
+    /// One round: asks what the payments paid for that are given back and of which nobody knows it. What a shop
+    /// sells without tierlift is among them and stays there, so each is asked about once a day. Returns how
+    /// many were asked about.
+    pub async fn fetch_payments<A: Stripe, S: WaitingList, Q: Enqueue>(
+        &mut self,
+        stripe: &A,
+        store: &S,
+        queue: &Q,
+        clock: &Clock,
+    ) -> Result<usize, Error> {
+        let now = clock.now();
+        self.payments.retain(|_, again_at| now < *again_at);
+        let waiting = store.waiting(FETCHES_REMEMBERED_MAX).await?;
+        let unlinked = waiting.into_iter().filter(|it| it.cause == Code::PaymentUnlinked);
+        let mut count = 0;
+        for Waiting { id, .. } in unlinked {
+            let has_room = self.payments.len() < FETCHES_REMEMBERED_MAX;
+            if !has_room || self.payments.contains_key(&id) || count >= FETCHES_PER_ROUND_MAX {
+                continue;
+            }
+            let Ok(payment) = PaymentId::new(&id) else { continue };
+            let answers = settled(&id, ask_for_payment(stripe, payment).await)?;
+            for answer in &answers {
+                enqueue(queue, answer, now).await?;
+            }
+            count += 1;
+            self.payments.insert(id, now.plus_secs(FETCH_AGAIN_SECS_MAX));
         }
         metrics::counter!("tierlift_fetches_total").increment(count as u64);
         Ok(count)
@@ -102,13 +137,33 @@ impl Fetcher {
     }
 }
 
+/// The answers, or none if that is about one object. Everything else is about Stripe or the key.
+fn settled(
+    about: &str,
+    asked: Result<Vec<Answer>, StripeError>,
+) -> Result<Vec<Answer>, StripeError> {
+    match asked {
+        Err(error @ (StripeError::NotFound(_) | StripeError::AnswerUnexpected(_))) => {
+            tracing::warn!(about, code = error.code().as_str(), %error, "fetch failed");
+            Ok(Vec::new())
+        }
+        asked => asked,
+    }
+}
+
 /// Asks what would settle what is unclear about a customer: in one request, whatever it is.
 async fn ask<A: Stripe>(stripe: &A, customer: &Customer) -> Result<Vec<Answer>, StripeError> {
-    match customer.fetch_due.map(|due| due.because) {
+    let because = customer.fetch_due.map(|due| due.because);
+    match because {
         None => Ok(Vec::new()),
         Some(FetchReason::LineItems) => ask_for_sessions(stripe, customer).await,
-        Some(FetchReason::Ambiguous | FetchReason::ItemsTruncated | FetchReason::Inconclusive) => {
-            ask_for_subscriptions(stripe, customer).await
+        Some(
+            FetchReason::Ambiguous
+            | FetchReason::ItemsTruncated
+            | FetchReason::Inconclusive
+            | FetchReason::Unobserved,
+        ) => {
+            ask_for_subscriptions(stripe, customer, because == Some(FetchReason::Unobserved)).await
         }
     }
 }
@@ -116,10 +171,13 @@ async fn ask<A: Stripe>(stripe: &A, customer: &Customer) -> Result<Vec<Answer>, 
 async fn ask_for_subscriptions<A: Stripe>(
     stripe: &A,
     customer: &Customer,
+    is_any: bool,
 ) -> Result<Vec<Answer>, StripeError> {
     let states = customer.states();
-    let unclear: Vec<&SubscriptionId> =
-        states.filter(|(.., state)| state.unclear).map(|(id, ..)| id).collect();
+    let unclear = states.filter(|(_, subscription, state)| {
+        state.unclear || (is_any && subscription.record.is_unobserved())
+    });
+    let unclear: Vec<&SubscriptionId> = unclear.map(|(id, ..)| id).collect();
     if let [only] = unclear.as_slice() {
         let id = StripeId::Subscription((*only).clone());
         return Ok(vec![stripe.retrieve(&id).await?]);
@@ -151,6 +209,33 @@ async fn ask_for_sessions<A: Stripe>(
         },
     };
     Ok(stripe.list(&list, None).await?.items)
+}
+
+/// What a payment paid for: a checkout, or else invoices. A charge without a `PaymentIntent` leads nowhere.
+async fn ask_for_payment<A: Stripe>(
+    stripe: &A,
+    payment: PaymentId,
+) -> Result<Vec<Answer>, StripeError> {
+    if !payment.as_str().starts_with("pi_") {
+        return Ok(Vec::new());
+    }
+    let sessions = ListOf::CheckoutSessions { customer: None, payment: Some(payment.clone()) };
+    let sessions = stripe.list(&sessions, None).await?.items;
+    // The session of a subscription does not name its payment; its invoice does.
+    if !sessions.is_empty() {
+        return Ok(sessions);
+    }
+    let mut answers = stripe.list(&ListOf::InvoicePayments { payment }, None).await?.items;
+    let paid: Vec<PaidInvoice> =
+        answers.iter().filter_map(|it| serde_json::from_str(&it.object).ok()).collect();
+    for PaidInvoice { invoice } in paid {
+        match stripe.retrieve(&StripeId::Invoice(invoice)).await {
+            Ok(answer) => answers.push(answer),
+            Err(StripeError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(answers)
 }
 
 /// The payment of the only purchase whose line items are unknown. It may be older than what one page lists.

@@ -4,6 +4,7 @@
 //! The stack's template sets all of them. Secrets are not among them: see [`crate::secrets`]. The
 //! rules of each value are core's; this only maps variables to keys.
 
+mod document;
 mod policy;
 mod variable;
 
@@ -18,6 +19,7 @@ use tierlift_core::{
     token::TokenConfig,
 };
 
+pub use document::DocumentError;
 use variable::variable;
 
 /// The reason why a function cannot start.
@@ -41,6 +43,9 @@ pub enum Error {
         /// The values that are allowed.
         allowed: &'static str,
     },
+    /// The policy document has a line that cannot be read.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// Values that their keys do not allow: each line names its variable.
     #[error("{}", .0.iter().map(in_variable).collect::<Vec<_>>().join("\n"))]
     Values(Vec<Fault>),
@@ -145,6 +150,32 @@ impl Environment {
     /// The policy: what is not set has its default.
     pub fn policy(&self) -> Result<Policy, Error> {
         policy::policy(self)
+    }
+
+    /// Where the policy document is, and which version of it, if there is one. A version never changes, so it is
+    /// read once.
+    pub fn policy_document(&self) -> Result<Option<(&str, &str)>, Error> {
+        let Some(place) = self.get("TIERLIFT_POLICY_ARN") else { return Ok(None) };
+        let meaning = "the version of the document at TIERLIFT_POLICY_ARN";
+        Ok(Some((place, self.need("TIERLIFT_POLICY_VERSION", meaning)?)))
+    }
+
+    /// The environment with what a policy document sets.
+    pub fn with_policy_document(mut self, text: &str) -> Result<Self, Error> {
+        self.0.extend(document::parse(text)?);
+        Ok(self)
+    }
+
+    /// The policy of a function that decides nothing about events, and only looks at accounts. It needs no plan, so
+    /// a fault in one keeps nobody from their session.
+    pub fn policy_of_accounts(&self) -> Result<Policy, Error> {
+        self.policy().or_else(|error| {
+            let mut without_plans = self.clone();
+            without_plans.0.remove(variable(&Key::Plans));
+            let policy = without_plans.policy()?;
+            tracing::error!(%error, "plans unusable");
+            Ok(policy)
+        })
     }
 
     /// How Stripe is asked: what is not set has its default.

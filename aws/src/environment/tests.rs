@@ -189,6 +189,51 @@ fn all_faults_are_reported_at_once() {
     );
 }
 
+/// A worker without its plans must not guess; a session needs none of them.
+#[test]
+fn a_bad_plan_map_takes_no_session_down() {
+    let bad_plans = [("TIERLIFT_ROLES", "free,paid,pro"), ("TIERLIFT_PLANS", "price_1=gold")];
+    let environment = Environment::from(bad_plans);
+    assert!(environment.policy().is_err());
+    let policy = environment.policy_of_accounts().unwrap();
+    assert!(policy.role("pro").is_some());
+    let bad_roles = Environment::from([("TIERLIFT_ROLES", "a,a"), ("TIERLIFT_PLANS", "price_1=a")]);
+    assert!(bad_roles.policy_of_accounts().is_err());
+    let good = Environment::from([("TIERLIFT_PLANS", "price_1=paid")]);
+    assert!(good.policy_of_accounts().is_ok());
+}
+
+#[test]
+fn a_policy_document_sets_the_policy_and_nothing_else() {
+    let environment = Environment::from([
+        ("TIERLIFT_ROLES", "free,paid"),
+        ("TIERLIFT_PLANS", "price_old=paid"),
+        ("TIERLIFT_GRACE_DAYS", "5"),
+    ]);
+    let text = "# two plans\nRoles = free,pro\n\nPlans=price_1=pro\r\nPlans=price_2=pro\n";
+    let policy = environment.clone().with_policy_document(text).unwrap();
+    assert_eq!(policy.get("TIERLIFT_PLANS"), Some("price_1=pro,price_2=pro"));
+    assert_eq!(policy.get("TIERLIFT_GRACE_DAYS"), Some("5"));
+    assert!(policy.policy().unwrap().role("pro").is_some());
+    for (text, line) in [
+        ("Livemode=true", "line 1 "),
+        ("Plans=price_1=pro\nTIERLIFT_JWKS_URL=https://eve.example", "line 2 "),
+        ("\nPlans", "line 2 "),
+    ] {
+        let error = environment.clone().with_policy_document(text).unwrap_err().to_string();
+        assert!(error.starts_with(line), "{error}");
+    }
+}
+
+#[test]
+fn a_policy_document_has_a_version() {
+    let arn = ("TIERLIFT_POLICY_ARN", "arn:aws:ssm:eu-central-1:1:parameter/tierlift");
+    assert_eq!(Environment::default().policy_document().unwrap(), None);
+    assert!(Environment::from([arn]).policy_document().is_err());
+    let environment = Environment::from([arn, ("TIERLIFT_POLICY_VERSION", "7")]);
+    assert_eq!(environment.policy_document().unwrap(), Some((arn.1, "7")));
+}
+
 #[test]
 fn stripe_is_asked_as_the_variables_say() {
     let environment = Environment::from([

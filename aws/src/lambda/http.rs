@@ -13,7 +13,7 @@ use axum::{
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 
-use super::{Error, Function, InvocationError, header, response::GatewayResponse};
+use super::{Error, Function, InvocationError, header, response::GatewayResponse, trace};
 
 /// A request
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
@@ -75,6 +75,7 @@ impl Event {
         let headers = self.headers.unwrap_or_default();
         *request.headers_mut() =
             headers.iter().filter_map(|(name, value)| header(name, value)).collect();
+        trace::adopt(request.headers_mut());
         Ok(request)
     }
 }

@@ -7,6 +7,7 @@
 //! an event means: the caller's closure does.
 
 mod batch;
+mod deployment;
 #[cfg(test)]
 mod events;
 mod http;
@@ -15,16 +16,17 @@ mod response;
 mod schedule;
 mod socket;
 mod stream;
+mod trace;
 
 use std::{io, time::Duration};
 
 use axum::http::{HeaderName, HeaderValue};
 use lambda_runtime::Context;
 use metrics_cloudwatch_embedded::{Builder, Collector};
-use tierlift_core::time::Clock;
+use tierlift_core::{ports::SecretsError, time::Clock};
 use tracing::Level;
 
-use crate::{Environment, Sdk};
+use crate::{Environment, Sdk, environment, secrets};
 
 pub use socket::{SocketEvent, SocketEventKind};
 
@@ -37,6 +39,12 @@ pub enum Error {
     /// The recorder of the metrics could not be installed.
     #[error("could not start the metrics: {0}")]
     Metrics(#[source] metrics_cloudwatch_embedded::Error),
+    /// The policy document could not be read.
+    #[error(transparent)]
+    Document(#[from] SecretsError),
+    /// A variable is missing, or a value is not allowed.
+    #[error(transparent)]
+    Environment(#[from] environment::Error),
     /// Lambda's runtime API failed.
     #[error("the Lambda runtime ended: {0}")]
     Runtime(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -66,6 +74,15 @@ impl Function {
             .init()
             .map_err(Error::Metrics)?;
         Ok(Self { environment, sdk: Sdk::from_lambda(), clock: crate::clock(), metrics })
+    }
+
+    /// The function with the policy document that its environment names, if it names one.
+    pub async fn with_policy_document(mut self) -> Result<Self, Error> {
+        if let Some((arn, version)) = self.environment.policy_document()? {
+            let text = secrets::read_version(&self.sdk, arn, version).await?;
+            self.environment = self.environment.with_policy_document(&text)?;
+        }
+        Ok(self)
     }
 
     /// Writes the metrics of an invocation.

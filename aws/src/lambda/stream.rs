@@ -3,11 +3,16 @@
 //!
 //! Only the needed fields of a record are read, so that nothing else in it can hold up a change.
 
+use std::time::Duration;
+
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 use tierlift_core::change::ChangeRecord;
 
-use super::{Error, Function, InvocationError};
+use super::{Error, Function, InvocationError, time_left};
+
+/// Time that is reserved for the end of an invocation. A function that is killed instead forgets what it has pushed.
+const RESERVE: Duration = Duration::from_secs(4);
 
 /// A batch of the stream
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>).
@@ -64,7 +69,8 @@ impl Function {
         let push = &push;
         lambda_runtime::run(service_fn(async move |event: LambdaEvent<Batch>| {
             // Boxed, since the SDK's futures nest deeper than the compiler computes layouts.
-            let response = Box::pin(push_batch(event.payload, push)).await;
+            let time = time_left(&event.context, RESERVE);
+            let response = Box::pin(push_batch(event.payload, time, push)).await;
             self.flush();
             Ok::<_, InvocationError>(response)
         }))
@@ -73,9 +79,16 @@ impl Function {
     }
 }
 
-async fn push_batch(batch: Batch, push: &impl AsyncFn(Vec<ChangeRecord>) -> Vec<bool>) -> Response {
+/// What is not pushed in the time counts as failed.
+async fn push_batch(
+    batch: Batch,
+    time: Duration,
+    push: &impl AsyncFn(Vec<ChangeRecord>) -> Vec<bool>,
+) -> Response {
     let changes: Vec<_> = batch.records.iter().map(|record| record.dynamodb.change()).collect();
-    let mut pushed = push(changes.iter().flatten().cloned().collect()).await.into_iter();
+    let pushing = push(changes.iter().flatten().cloned().collect());
+    let pushed = tokio::time::timeout(time, pushing).await;
+    let mut pushed = pushed.unwrap_or_default().into_iter();
     // An unreadable record fails until the event source moves it to the failure queue.
     let done = changes.iter().map(|change| change.is_some() && pushed.next().unwrap_or(false));
     let failed = batch.records.into_iter().zip(done).filter(|(_, done)| !done);

@@ -16,7 +16,7 @@ async fn hand_over(event: &str, results: &[bool]) -> (Value, Vec<u64>) {
         seen.borrow_mut().extend(records.iter().map(|record| record.change.revocation_id.0));
         results.to_vec()
     };
-    let response = push_batch(batch, &push).await;
+    let response = push_batch(batch, Duration::from_mins(1), &push).await;
     (serde_json::to_value(response).unwrap(), seen.into_inner())
 }
 
@@ -47,6 +47,15 @@ fn a_record_holds_its_change() {
         assert_eq!(context.as_ref().unwrap().received_at.as_secs(), 1_794_999_999);
         assert_eq!((down.role.as_str(), down.revocation_id.0), ("free", 2));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invocation_ends_in_time_and_its_changes_are_redelivered() {
+    let batch: Batch = serde_json::from_value(stream()).unwrap();
+    let never = async |_: Vec<ChangeRecord>| std::future::pending().await;
+    let response = push_batch(batch, Duration::from_secs(26), &never).await;
+    let numbers = ["400000000000000499660", "400000000000000499661"];
+    assert_eq!(serde_json::to_value(response).unwrap(), failures(&numbers));
 }
 
 #[tokio::test]

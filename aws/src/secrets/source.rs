@@ -55,6 +55,27 @@ impl Source {
         }
     }
 
+    /// Reads a version of the text at an ARN.
+    pub(super) async fn read_version(
+        sdk: &Sdk,
+        arn: &str,
+        version: &str,
+    ) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+        let text = match Self::from_arn("TIERLIFT_POLICY_ARN", arn, sdk)? {
+            Self::SecretsManager { client, arn } => {
+                let request = client.get_secret_value().secret_id(arn).version_id(version);
+                request.send().await.map_err(|error| with_sources(&error))?.secret_string
+            }
+            Self::ParameterStore { client, arn } => {
+                let request = client.get_parameter().name(format!("{arn}:{version}"));
+                let output = request.send().await.map_err(|error| with_sources(&error))?;
+                output.parameter.and_then(|parameter| parameter.value)
+            }
+            Self::Environment { .. } => None,
+        };
+        text.ok_or_else(|| "it has no text".into())
+    }
+
     /// Reads the secret's text.
     pub(super) async fn read(&self) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
         let text = match self {

@@ -4,18 +4,29 @@
 //!
 //! A row is a hint: only a push shows whether a socket is live. The row of a socket that ended without
 //! `$disconnect` is deleted after the next push to it, or by its TTL.
+//!
+//! The failure of one socket is that socket's alone: what API Gateway refuses to deliver to it, such as to a client
+//! that does not read, ends the socket, and its client comes back and asks for a snapshot. Only what concerns all
+//! sockets is an error: a missing right, or an API that cannot be reached.
 
 mod deduped;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use aws_sdk_apigatewaymanagement::{self as gateway, error::SdkError, primitives::Blob};
 use aws_sdk_dynamodb::{self as dynamodb, types::AttributeValue};
 use tierlift_core::{
     id::UserId,
-    limits::{CONNECTION_KEPT_SECS, CONNECTION_PAGES_MAX, CONNECTIONS_PER_PAGE_MAX},
+    limits::{
+        CONNECTION_KEPT_SECS, CONNECTION_OPENING_SECS, CONNECTION_PAGES_MAX,
+        CONNECTIONS_PER_PAGE_MAX,
+    },
     ports::{GatewaySockets, Holder, Pushed, Sockets, SocketsError},
-    time::Timestamp,
+    time::{Clock, Timestamp},
     token::TokenTimes,
     wire::frame,
 };
@@ -41,30 +52,60 @@ const TOKEN_VALID_UNTIL: &str = "token_valid_until";
 const INDEX: &str = "connections";
 
 /// API Gateway's id of a socket.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnectionId(Arc<str>);
+#[derive(Clone)]
+pub struct ConnectionId {
+    id: Arc<str>,
+    /// When it was opened, where the index says so. It is no part of the id.
+    opened_at: Option<Timestamp>,
+}
+
+impl PartialEq for ConnectionId {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for ConnectionId {}
+
+impl Hash for ConnectionId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
 
 impl ConnectionId {
     /// The id as API Gateway writes it.
     #[must_use]
     pub fn new(id: &str) -> Self {
-        Self(id.into())
+        Self { id: id.into(), opened_at: None }
+    }
+
+    /// The id in a row of the index.
+    fn of_row(row: &Item) -> Option<Self> {
+        let id = text(row, PK)?.strip_prefix(PREFIX)?.into();
+        let opened_at = integer(row, CONNECTED_AT).map(Timestamp::from_millis);
+        Some(Self { id, opened_at })
     }
 
     /// The text of the id.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.id
     }
 
     fn key(&self) -> String {
-        format!("{PREFIX}{}", self.0)
+        format!("{PREFIX}{}", self.id)
+    }
+
+    /// Whether its handshake may not have ended: API Gateway does not know the socket until then.
+    fn is_opening(&self, now: Timestamp) -> bool {
+        self.opened_at.is_some_and(|at| now < at.plus_secs(CONNECTION_OPENING_SECS))
     }
 }
 
 impl fmt::Debug for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.id)
     }
 }
 
@@ -74,6 +115,7 @@ pub struct Connections {
     rows: dynamodb::Client,
     gateway: gateway::Client,
     table: String,
+    clock: Clock,
 }
 
 impl Connections {
@@ -85,7 +127,25 @@ impl Connections {
             rows: dynamodb::Client::new(sdk.config()),
             gateway: gateway::Client::from_conf(config),
             table: table.into(),
+            clock: crate::clock(),
         }
+    }
+
+    /// Ends a socket that cannot be reached. If that fails as well, its row is gone nevertheless, and its next frame
+    /// ends it.
+    async fn end(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
+        let request = self.gateway.delete_connection().connection_id(socket.as_str());
+        if let Err(error) = request.send().await {
+            tracing::debug!(?socket, error = %with_sources(&error), "could not close socket");
+        }
+        self.delete_row(socket).await
+    }
+
+    async fn delete_row(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
+        let request = self.rows.delete_item().table_name(&self.table);
+        let request = request.key(PK, AttributeValue::S(socket.key()));
+        request.send().await.map_err(|error| failed(&error))?;
+        Ok(())
     }
 
     /// A page of a user's sockets, and the key at which the next one starts.
@@ -108,8 +168,8 @@ impl Connections {
             .send()
             .await
             .map_err(|error| failed(&error))?;
-        let ids = page.items().iter().filter_map(|row| text(row, PK)?.strip_prefix(PREFIX));
-        Ok((ids.map(ConnectionId::new).collect(), page.last_evaluated_key))
+        let ids = page.items().iter().filter_map(ConnectionId::of_row).collect();
+        Ok((ids, page.last_evaluated_key))
     }
 }
 
@@ -133,7 +193,12 @@ impl Sockets for Connections {
         match request.data(Blob::new(text)).send().await {
             Ok(_) => Ok(Pushed::Sent),
             Err(error) if is_gone(&error) => Ok(Pushed::Gone),
-            Err(error) => Err(failed(&error)),
+            Err(error) if concerns_all(&error) => Err(failed(&error)),
+            Err(error) => {
+                tracing::warn!(?socket, error = %with_sources(&error), "socket ended");
+                self.end(socket).await?;
+                Ok(Pushed::Gone)
+            }
         }
     }
 
@@ -157,14 +222,12 @@ impl Sockets for Connections {
         Ok(true)
     }
 
+    /// A socket that is still opening is kept: its first `sync` brings what it missed.
     async fn forget(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
-        let request = self.rows.delete_item().table_name(&self.table);
-        request
-            .key(PK, AttributeValue::S(socket.key()))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok(())
+        if socket.is_opening(self.clock.now()) {
+            return Ok(());
+        }
+        self.delete_row(socket).await
     }
 }
 
@@ -215,13 +278,20 @@ impl GatewaySockets for Connections {
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(failed(&error)),
         }
-        self.forget(socket).await
+        self.delete_row(socket).await
     }
 }
 
 /// Whether the response is 410: the socket does not exist any more.
 fn is_gone<E>(error: &SdkError<E>) -> bool {
     error.raw_response().is_some_and(|response| response.status().as_u16() == 410)
+}
+
+/// Whether a failed push would fail for every socket: there is no right to push (403), or no API at that address.
+fn concerns_all<E>(error: &SdkError<E>) -> bool {
+    let is_forbidden =
+        error.raw_response().is_some_and(|response| response.status().as_u16() == 403);
+    is_forbidden || matches!(error, SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_))
 }
 
 fn failed(error: &dyn std::error::Error) -> SocketsError {

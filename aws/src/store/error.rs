@@ -15,6 +15,13 @@ pub(super) fn unavailable(error: &dyn std::error::Error) -> StoreError {
     StoreError::Unavailable(with_sources(error))
 }
 
+/// Whether an earlier attempt of the same transaction is still in progress.
+pub(super) fn is_in_progress(error: &SdkError<TransactWriteItemsError>) -> bool {
+    error
+        .as_service_error()
+        .is_some_and(TransactWriteItemsError::is_transaction_in_progress_exception)
+}
+
 /// The port's error for a failed transaction. `items` are the kinds and sizes of its items, in order.
 pub(super) fn from_transaction(
     error: &SdkError<TransactWriteItemsError>,

@@ -20,6 +20,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::Client;
@@ -30,10 +31,12 @@ use tierlift_core::{
     id::{CustomerId, EventId, UserId},
     invoice::Invoice,
     ledger::LedgerEntry,
+    limits::TRANSACTION_RECOVERED_AFTER_MS,
     payment::Payment,
     ports::{self, LoadKeys, StoreError},
     time::Timestamp,
 };
+use tokio::time::{Instant, sleep_until};
 
 use crate::Sdk;
 
@@ -48,13 +51,24 @@ pub struct Store {
     table: String,
     /// Number of commits so far, for their tokens.
     calls: Arc<AtomicU64>,
+    /// Time after which a transaction in progress is finished by repeating its request.
+    recovered_after: Duration,
 }
 
 impl Store {
     /// The store in a table.
     #[must_use]
     pub fn new(sdk: &Sdk, table: impl Into<String>) -> Self {
-        Self { client: Client::new(sdk.config()), table: table.into(), calls: Arc::default() }
+        let recovered_after = Duration::from_millis(TRANSACTION_RECOVERED_AFTER_MS);
+        let client = Client::new(sdk.config());
+        Self { client, table: table.into(), calls: Arc::default(), recovered_after }
+    }
+
+    /// The same store with another time after which a transaction in progress is finished by repeating its
+    /// request: an emulator has none.
+    #[must_use]
+    pub fn recovering_after(self, recovered_after: Duration) -> Self {
+        Self { recovered_after, ..self }
     }
 }
 
@@ -118,7 +132,16 @@ impl ports::Store for Store {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         let Transaction { token, puts, items } = Transaction::new(&commit, &self.table, call)?;
         let request = self.client.transact_write_items().client_request_token(token);
-        match request.set_transact_items(Some(puts)).send().await {
+        let request = request.set_transact_items(Some(puts));
+        let begun = Instant::now();
+        let mut answer = request.clone().send().await;
+        // The response to the first attempt was lost. Only a repetition after some seconds makes DynamoDB finish
+        // the transaction, and tells whether it was committed.
+        if answer.as_ref().is_err_and(error::is_in_progress) {
+            sleep_until(begun + self.recovered_after).await;
+            answer = request.send().await;
+        }
+        match answer {
             Ok(_) => Ok(()),
             Err(error) => Err(error::from_transaction(&error, &commit.ledger.event, &items)),
         }
@@ -147,6 +170,8 @@ impl ports::Store for Store {
 
 #[cfg(test)]
 mod corrupt_tests;
+#[cfg(test)]
+mod recorded_tests;
 #[cfg(test)]
 mod round_trip_tests;
 #[cfg(test)]

@@ -196,7 +196,7 @@ fn fact(customer: u8, at_secs: i64) -> impl Strategy<Value = Fact> {
     ]
 }
 
-fn event() -> impl Strategy<Value = (Event, Timestamp)> {
+pub(super) fn event() -> impl Strategy<Value = (Event, Timestamp)> {
     (0..2_u8, secs(), any::<i64>(), any::<u64>()).prop_flat_map(|(customer, created, now, id)| {
         fact(customer, created).prop_map(move |fact| {
             let names_a_customer =

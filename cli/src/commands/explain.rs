@@ -34,7 +34,9 @@ fn lines(it: &Value) -> Vec<String> {
         value("revocationId")
     ));
     if !it["manualRole"].is_null() {
-        lines.push(format!("granted by hand: {}", value("manualRole")));
+        let until = it["manualUntil"].as_str();
+        let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
+        lines.push(format!("granted by hand: {}{until}", value("manualRole")));
     }
     if !it["next"].is_null() {
         let (at, role) = (text(&it["next"]["at"]), text(&it["next"]["role"]));

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod check;
 mod codes;
+mod completions;
 mod customer;
 mod dead_letters;
 mod doctor;
@@ -12,8 +13,11 @@ mod explain;
 mod grant;
 mod import;
 mod init;
+mod lines;
 mod link;
+mod man;
 mod pause;
+mod replay;
 mod restore;
 mod revoke;
 mod serve;
@@ -79,11 +83,14 @@ pub(crate) enum Command {
     Audit(audit::Args),
     Backup(backup::Args),
     Restore(restore::Args),
+    Replay(replay::Args),
     Doctor(doctor::Args),
     Import(import::Args),
     Reconcile(import::ReconcileArgs),
     Check(check::Args),
     Codes(codes::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 impl Command {
@@ -106,11 +113,14 @@ impl Command {
             Self::Audit(args) => audit::run(&args),
             Self::Backup(args) => backup::run(&args),
             Self::Restore(args) => restore::run(&args),
+            Self::Replay(args) => replay::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Import(args) => import::run(&args),
             Self::Reconcile(args) => import::run_reconcile(&args),
             Self::Check(args) => check::run(&args),
             Self::Codes(args) => codes::run(&args),
+            Self::Completions(args) => completions::run(&args),
+            Self::Man(args) => man::run(&args),
         }
     }
 }
@@ -122,14 +132,22 @@ fn changed(reach: &Reach, answer: &Value) {
 
 /// The time so long ago, in seconds since the epoch: `90s`, `30m`, `12h`, `7d`.
 fn since_secs(ago: &str) -> Result<i64, Error> {
+    Ok(system_clock().now().plus_secs(-secs(ago)?).as_secs())
+}
+
+/// The time in so long, likewise.
+fn until_secs(ahead: &str) -> Result<i64, Error> {
+    Ok(system_clock().now().plus_secs(secs(ahead)?).as_secs())
+}
+
+fn secs(text: &str) -> Result<i64, Error> {
     let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
     let parsed = units.iter().find_map(|(unit, secs)| {
-        let number: i64 = ago.strip_suffix(unit)?.parse().ok()?;
+        let number: i64 = text.strip_suffix(unit)?.parse().ok()?;
         number.checked_mul(*secs).filter(|secs| *secs >= 0)
     });
-    let message = || format!("{ago} is no time such as 90s, 30m, 12h or 7d");
-    let parsed = parsed.ok_or_else(|| Problem::new(Code::UsageInvalid, message()))?;
-    Ok(system_clock().now().plus_secs(-parsed).as_secs())
+    let message = || format!("{text} is no time such as 90s, 30m, 12h or 7d");
+    Ok(parsed.ok_or_else(|| Problem::new(Code::UsageInvalid, message()))?)
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ mod plan;
 mod actions;
 mod assets;
 mod local;
-mod page_policy;
 mod routes;
 mod stored;
 

@@ -52,10 +52,10 @@ impl Door {
                 anyhow!("{} does not exist; name the data file with --data", data.display());
             return Err(Error::failed(Code::DataUnusable, error));
         }
-        let policy = policy_of(reach.config.as_deref())?;
+        let (policy, accounts) = policy_of(reach.config.as_deref())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = Box::new(runtime.context("cannot start the runtime")?);
-        let operator = open(&runtime, data, policy).map_err(|error| {
+        let operator = open(&runtime, data, policy, accounts).map_err(|error| {
             let code = data_code(&error);
             Error::failed(code, error)
         })?;
@@ -98,9 +98,14 @@ impl Door {
     }
 }
 
-fn open(runtime: &Runtime, data: &Path, policy: Policy) -> Result<Operator, db::OpenError> {
+fn open(
+    runtime: &Runtime,
+    data: &Path,
+    policy: Policy,
+    connected_accounts: Vec<String>,
+) -> Result<Operator, db::OpenError> {
     let _entered = runtime.enter();
-    Operator::open(data, policy, system_clock())
+    Operator::open(data, policy, connected_accounts, system_clock())
 }
 
 /// Whether nobody listens there.

@@ -4,6 +4,7 @@
 
 mod serving;
 
+mod answers;
 mod data;
 mod demo;
 mod doctor;
@@ -11,6 +12,7 @@ mod import;
 mod operations;
 mod serve;
 mod setup;
+mod transfer;
 
 use std::process::{Command, Output, Stdio};
 

@@ -10,28 +10,28 @@ use tierlift_testkit::{harness::now, webhook};
 use super::{PLANS, SECRETS, printed, serving::Serving, tierlift};
 
 /// A deployment in a folder of its own, whose plan map can be changed.
-struct Deployment {
-    folder: TempDir,
+pub(crate) struct Deployment {
+    pub(crate) folder: TempDir,
 }
 
 impl Deployment {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let deployment = Self { folder: tempfile::tempdir().unwrap() };
         deployment.configure("[plans]\nprice_other = \"paid\"\n");
         deployment
     }
 
-    fn configure(&self, config: &str) {
+    pub(crate) fn configure(&self, config: &str) {
         fs::write(self.folder.path().join("tierlift.toml"), config).unwrap();
     }
 
-    fn serve(&self) -> Serving {
+    pub(crate) fn serve(&self) -> Serving {
         let args = ["serve", "--listen", "127.0.0.1:0"];
         Serving::start(tierlift(&self.folder, SECRETS, &args))
     }
 
     /// Runs a command; returns what it printed.
-    fn run(&self, line: &str, status: i32) -> String {
+    pub(crate) fn run(&self, line: &str, status: i32) -> String {
         let args: Vec<&str> = line.split(' ').collect();
         let output = tierlift(&self.folder, &[("USER", "eve")], &args).output().unwrap();
         let printed = printed(&output);
@@ -39,12 +39,12 @@ impl Deployment {
         printed
     }
 
-    fn json(&self, line: &str) -> Value {
+    pub(crate) fn json(&self, line: &str) -> Value {
         serde_json::from_str(&self.run(&format!("{line} --json"), 0)).unwrap()
     }
 
     /// Waits until a command's answer is as wanted.
-    fn eventually(&self, line: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn eventually(&self, line: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..400 {
             let answer = self.json(line);
             if is_wanted(&answer) {
@@ -56,7 +56,7 @@ impl Deployment {
 }
 
 /// Posts an event that creates a user's subscription, as Stripe would.
-fn subscribe(serving: &Serving, event: &str, user: &str, email: &str) {
+pub(crate) fn subscribe(serving: &Serving, event: &str, user: &str, email: &str) {
     let mut body = webhook::subscription(event, user, "active", now());
     body["data"]["object"]["customer_email"] = email.into();
     body["data"]["object"]["note"] = "\u{1b}[2J<script>alert(1)</script>".into();

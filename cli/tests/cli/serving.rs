@@ -15,6 +15,8 @@ use super::{printed, tierlift};
 pub(crate) struct Serving {
     pub(crate) child: Child,
     pub(crate) url: String,
+    /// Where the console is, with its token, if it is announced.
+    pub(crate) console: Option<String>,
 }
 
 impl Serving {
@@ -28,7 +30,9 @@ impl Serving {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let after = line.split("listens on ").nth(1).unwrap_or_else(|| panic!("printed {line:?}"));
         let url = after.split(' ').next().unwrap().to_owned();
-        Self { child, url }
+        let console = line.split("console: ").nth(1);
+        let console = console.and_then(|rest| Some(rest.split(' ').next()?.to_owned()));
+        Self { child, url, console }
     }
 
     pub(crate) fn demo(folder: &TempDir) -> Self {

@@ -8,7 +8,7 @@ import { Header } from './Header';
 import { Home } from './Home';
 import { SignIn } from './SignIn';
 import { Trouble } from './Trouble';
-import { getTheme, onTheme } from './settings';
+import { getTheme, onTheme } from '../../parts/theme';
 
 export function App() {
   const { status, user, error } = useTier();

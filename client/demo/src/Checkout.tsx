@@ -4,7 +4,7 @@
 import { useState } from 'react';
 import type { User } from '@tierlift/client';
 import { simulate } from './client';
-import { Icon } from './icons';
+import { Icon } from '../../parts/icons';
 import { isSlow } from './settings';
 import { noteSent } from './measure';
 

@@ -7,7 +7,7 @@ import type { User } from '@tierlift/client';
 import { isBroken, onBroken, setBroken } from './breakable-socket';
 import { simulate } from './client';
 import type { Action } from './client';
-import { Icon } from './icons';
+import { Icon } from '../../parts/icons';
 import { isSlow, onSlow, setSlow } from './settings';
 import { noteSent } from './measure';
 

@@ -1,22 +1,8 @@
 // The header: who is signed in, the theme, and the sign-out.
 
-import { useSyncExternalStore } from 'react';
 import { useTier } from '@tierlift/client/react';
-import { Icon } from './icons';
-import { getTheme, onTheme, setTheme } from './settings';
-
-function ThemeButton() {
-  const other = useSyncExternalStore(onTheme, getTheme) === 'dark' ? 'light' : 'dark';
-  return (
-    <button
-      className="ghost square"
-      onClick={() => setTheme(other)}
-      aria-label={other === 'dark' ? 'Dark theme' : 'Light theme'}
-    >
-      <Icon name={other === 'dark' ? 'moon' : 'sun'} />
-    </button>
-  );
-}
+import { Icon } from '../../parts/icons';
+import { ThemeButton } from '../../parts/ThemeButton';
 
 export function Header() {
   const { user, client } = useTier();

@@ -2,7 +2,7 @@
 
 import type { ConnectionName, TabPosition, User } from '@tierlift/client';
 import { useTier } from '@tierlift/client/react';
-import { Icon } from './icons';
+import { Icon } from '../../parts/icons';
 
 const CONNECTION: Record<ConnectionName, [mood: string, text: string]> = {
   idle: ['off', 'Starting'],

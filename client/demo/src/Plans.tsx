@@ -3,7 +3,7 @@
 
 import type { User } from '@tierlift/client';
 import { SubscriptionStatus, UpgradeStatus, useTierUpgrade } from '@tierlift/client/react';
-import { Icon } from './icons';
+import { Icon } from '../../parts/icons';
 
 const FEATURES = ['Unlimited projects', 'The premium report below', 'Answers within a day'];
 

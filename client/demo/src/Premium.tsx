@@ -4,7 +4,7 @@
 import { useEffect, useState } from 'react';
 import type { UserRole } from '@tierlift/client';
 import { useTier } from '@tierlift/client/react';
-import { Icon } from './icons';
+import { Icon } from '../../parts/icons';
 
 interface Report {
   role: UserRole;

@@ -3,7 +3,7 @@
 import { useState } from 'react';
 import type { SyntheticEvent } from 'react';
 import { signIn } from './client';
-import { Icon } from './icons';
+import { Icon } from '../../parts/icons';
 
 const visitor = (): string => `visitor-${Math.random().toString(36).slice(2, 7)}`;
 

@@ -18,28 +18,3 @@ export function onSlow(listener: () => void): () => void {
     removeEventListener('demo:slow', listener);
   };
 }
-
-const THEME = 'demo.theme';
-export type Theme = 'light' | 'dark';
-
-const dark = matchMedia('(prefers-color-scheme: dark)');
-
-export function getTheme(): Theme {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen === 'light' || chosen === 'dark' ? chosen : dark.matches ? 'dark' : 'light';
-}
-
-export function setTheme(theme: Theme): void {
-  document.documentElement.dataset.theme = theme;
-  localStorage.setItem(THEME, theme);
-  dispatchEvent(new Event('demo:theme'));
-}
-
-export function onTheme(listener: () => void): () => void {
-  addEventListener('demo:theme', listener);
-  dark.addEventListener('change', listener);
-  return () => {
-    removeEventListener('demo:theme', listener);
-    dark.removeEventListener('change', listener);
-  };
-}

@@ -83,9 +83,11 @@ words! {
 
 words! {
     /// When a server with a key asks about one customer.
-    Fetch, "\"when_needed\" or \"never\"", [
+    Fetch, "\"when_needed\", \"always\" or \"never\"", [
         /// When the events leave something open.
         WhenNeeded = "when_needed",
+        /// After every event of a subscription.
+        Always = "always",
         /// Never.
         Never = "never",
     ]

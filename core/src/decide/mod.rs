@@ -37,7 +37,7 @@ use money::Money;
 pub use commit::Commit;
 pub use link::{LinkError, Linkable, act_alone, link};
 pub use policy_change::{PolicyChange, Redecision, change_policy, concerned, settle_under};
-pub use system::{assign, begin_epoch, expire, revoke};
+pub use system::{assign, assign_until, begin_epoch, expire, revoke};
 
 /// What to load for the decision on an event.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,15 +19,28 @@ pub fn expire(account: Account, policy: &Policy, now: Timestamp) -> Option<Commi
 /// Returns `None` if the account has it already.
 #[must_use]
 pub fn assign(
-    mut account: Account,
+    account: Account,
     role: Option<Role>,
     policy: &Policy,
     now: Timestamp,
 ) -> Option<Commit> {
-    if account.manual_role == role {
+    assign_until(account, role, None, policy, now)
+}
+
+/// Sets a user's manual role until a time, or without an end.
+#[must_use]
+pub fn assign_until(
+    mut account: Account,
+    role: Option<Role>,
+    until: Option<Timestamp>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Commit> {
+    let until = until.filter(|_| role.is_some());
+    if account.manual_role == role && account.manual_until == until {
         return None;
     }
-    account.manual_role = role;
+    (account.manual_role, account.manual_until) = (role, until);
     system_commit(account, SystemEvent::RoleAssigned, policy, now)
 }
 

@@ -63,3 +63,29 @@ fn a_manual_role_outranks_every_webhook() {
     assert_eq!(store.role("ada").1, 3);
     assert_eq!(store.ledger.len(), 3 + 3, "every assignment has its own id");
 }
+
+#[test]
+fn a_manual_role_ends_at_its_time_and_leaves_what_is_paid_for() {
+    let (mut stripe, mut store, policy) = scene();
+    let ada = UserId::new("ada").unwrap();
+    stripe.create(adas("sub_1", "active"));
+    store.deliver(stripe.sent[0].as_bytes(), &policy, NOW);
+    let until = NOW.plus_days(2);
+    let operator = Some(Role::new("operator"));
+    let account = store.account(&ada).unwrap();
+    let commit = assign_until(account, operator.clone(), Some(until), &policy, NOW).unwrap();
+    store.commit(commit, &policy, NOW);
+    let account = || store.account(&ada).unwrap();
+    assert_eq!(account().next_expiry_at, Some(until));
+    for (now, role) in [(NOW, "operator"), (until.plus_millis(-1), "operator"), (until, "paid")] {
+        assert_eq!(account().effective(&policy, now).role.as_str(), role);
+    }
+    assert!(assign_until(account(), operator.clone(), Some(until), &policy, NOW).is_none());
+    assert!(assign_until(account(), operator, None, &policy, NOW).is_some(), "without an end");
+    let removed = assign_until(account(), None, Some(until), &policy, NOW).unwrap();
+    assert_eq!(removed.accounts[0].manual_until, None);
+    let commit = expire(account(), &policy, until).unwrap();
+    let mut store = store.clone();
+    store.commit(commit, &policy, until);
+    assert_eq!(store.role("ada"), ("paid".to_owned(), 3));
+}

@@ -33,6 +33,9 @@ pub struct RoleExplanation {
     pub assigned_at: Option<Timestamp>,
     /// The role that an operator granted by hand.
     pub manual_role: Option<Role>,
+    /// Time until which that role holds; `None` if it has no end.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub manual_until: Option<Timestamp>,
     /// What earns a role.
     pub counts: Vec<Source>,
     /// What was paid for and earns nothing, each with the reason.
@@ -99,7 +102,8 @@ pub fn explain_role(
         revocation_id: account.revocation_id,
         assigned_by: account.role_assigned_by.clone(),
         assigned_at: account.role_assigned_at,
-        manual_role: account.manual_role.clone(),
+        manual_role: account.manual_role_at(now).cloned(),
+        manual_until: account.manual_until.filter(|until| *until > now),
         counts: Vec::new(),
         does_not_count: Vec::new(),
         next: next(account, policy, now),

@@ -10,7 +10,7 @@ use super::{
     words::{Access, OnDispute, OnReversal, PastDue, PauseCollection, Stack, UnmappedPrice},
 };
 use crate::{
-    config::{Fault, Key, ValueError},
+    config::{Fault, Fetch, Key, ValueError},
     limits::{
         FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX, METADATA_KEY_BYTES_MAX,
         PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX,
@@ -67,6 +67,16 @@ pub struct PolicyConfig {
     pub purchase_reversal: OnReversal,
     /// How several purchases of a role for some days add up.
     pub stack: Stack,
+    /// When Stripe is asked about a customer, if there is a key. It decides no role, but what is always asked for
+    /// is due with every event.
+    #[serde(skip_serializing_if = "is_not_always")]
+    pub fetch: Fetch,
+}
+
+/// Whether a setting is no part of the digest: it was none when there was no other.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_not_always(fetch: &Fetch) -> bool {
+    *fetch != Fetch::Always
 }
 
 impl Default for PolicyConfig {
@@ -90,6 +100,7 @@ impl Default for PolicyConfig {
                 dispute: OnDispute::RevokeWhenLost,
             },
             stack: Stack::Extend,
+            fetch: Fetch::WhenNeeded,
         }
     }
 }

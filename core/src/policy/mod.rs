@@ -9,7 +9,10 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
 };
 
-use crate::{config::Faults, subscription::Item};
+use crate::{
+    config::{Faults, Fetch},
+    subscription::Item,
+};
 
 pub use config::{PlanConfig, PolicyConfig};
 pub use role::{OPERATOR, Role};
@@ -75,6 +78,8 @@ pub struct Policy {
     pub purchase_reversal: OnReversal,
     /// How several purchases of a role for some days add up.
     pub stack: Stack,
+    /// When Stripe is asked about a customer, if there is a key.
+    pub fetch: Fetch,
 }
 
 impl Policy {
@@ -108,6 +113,7 @@ impl Policy {
             subscription_reversal: config.subscription_reversal,
             purchase_reversal: config.purchase_reversal,
             stack: config.stack,
+            fetch: config.fetch,
         })
     }
 
@@ -144,6 +150,12 @@ impl Policy {
     #[must_use]
     pub fn compare(&self, a: &Role, b: &Role) -> Ordering {
         self.rank(a).cmp(&self.rank(b))
+    }
+
+    /// The higher of two roles; the first if they rank alike.
+    #[must_use]
+    pub fn higher(&self, a: Role, b: Role) -> Role {
+        if self.compare(&b, &a).is_gt() { b } else { a }
     }
 
     /// The role that an item earns: by its price id, else its product id, else its lookup key.
@@ -255,7 +267,7 @@ pub(crate) mod tests {
     #[test]
     fn everything_that_a_role_depends_on_is_part_of_the_fingerprint() {
         let keep = OnReversal { refund: Access::Keep, dispute: OnDispute::Keep };
-        let changes: [fn(&mut PolicyConfig); 14] = [
+        let changes: [fn(&mut PolicyConfig); 15] = [
             |_| {},
             |c| c.roles.push("max".to_owned()),
             |c| c.plans[0].role = "pro".to_owned(),
@@ -270,6 +282,7 @@ pub(crate) mod tests {
             |c| c.pause_collection.void = Access::Revoke,
             |c| c.subscription_reversal.refund = Access::Revoke,
             |c| c.stack = Stack::Longest,
+            |c| c.fetch = Fetch::Always,
         ];
         let fingerprint = |change: fn(&mut PolicyConfig)| {
             let mut config = config();
@@ -279,7 +292,8 @@ pub(crate) mod tests {
         let mut all: BTreeSet<_> = changes.into_iter().map(fingerprint).collect();
         let purchases = PolicyConfig { purchase_reversal: keep, ..config() };
         all.insert(Policy::new(purchases).unwrap().fingerprint().to_owned());
-        assert_eq!(all.len(), 15);
+        assert_eq!(all.len(), 16);
+        assert_eq!(fingerprint(|c| c.fetch = Fetch::Never), policy().fingerprint());
         assert_eq!(fingerprint(|_| {}), policy().fingerprint(), "and nothing else");
     }
 }

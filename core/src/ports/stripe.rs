@@ -108,6 +108,11 @@ pub enum ListOf {
         /// The customer.
         customer: Option<CustomerId>,
     },
+    /// The invoices that a payment paid.
+    InvoicePayments {
+        /// The payment.
+        payment: PaymentId,
+    },
     /// Events of the last 30 days, which is as long as Stripe lists them.
     Events {
         /// Those of these types; of all types if there are none. Stripe takes at most 20.
@@ -134,6 +139,7 @@ impl ListOf {
             Self::Customers
             | Self::Refunds
             | Self::Disputes
+            | Self::InvoicePayments { .. }
             | Self::Events { .. }
             | Self::Prices
             | Self::WebhookEndpoints => None,

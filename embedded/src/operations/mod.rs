@@ -1,8 +1,13 @@
 //! The operators' door: what [`tierlift_operations`] can do, as routes under `/operations/`. They are served on
-//! a Unix socket beside the data file, which is its owner's alone, and never on the public listener. A command
-//! that finds no server opens the file and asks the same routes itself.
+//! a Unix socket beside the data file, which is its owner's alone, on a listener of their own with a token, and never
+//! on the public listener. A command that finds no server opens the file and asks the same routes itself.
 
 mod answer;
+mod caller;
+mod history;
+mod listener;
+mod owner;
+mod request;
 mod routes;
 mod socket;
 
@@ -24,9 +29,11 @@ use tierlift_operations::Desk;
 
 use crate::{
     db::{Db, OpenError},
+    policy_change::Reload,
     sockets::Registry,
 };
 
+pub use listener::OperatorsListener;
 pub use socket::socket_path;
 pub(crate) use socket::{Socket, serve};
 
@@ -34,6 +41,7 @@ pub(crate) use socket::{Socket, serve};
 #[derive(Clone)]
 pub struct Operator {
     desk: Desk<Db>,
+    connected_accounts: Shared<Vec<String>>,
     sockets: Registry,
 }
 
@@ -45,20 +53,24 @@ impl std::fmt::Debug for Operator {
 
 impl Operator {
     /// Opens a data file that no server has open. What is redriven is applied when a server starts.
-    pub fn open(data: &Path, policy: Policy, clock: Clock) -> Result<Self, OpenError> {
+    pub fn open(
+        data: &Path,
+        policy: Policy,
+        connected_accounts: Vec<String>,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
         let backend = Db::open(data, clock.clone())?;
         let desk = Desk { backend, policy: policy.into(), clock, has_worker: false };
-        Ok(Self { desk, sockets: Registry::default() })
+        let connected_accounts = connected_accounts.into();
+        Ok(Self { desk, connected_accounts, sockets: Registry::default() })
     }
 
     /// The door of a running server.
-    pub(crate) const fn of_server(
-        backend: Db,
-        policy: Shared<Policy>,
-        clock: Clock,
-        sockets: Registry,
-    ) -> Self {
-        Self { desk: Desk { backend, policy, clock, has_worker: true }, sockets }
+    pub(crate) fn of_server(backend: Db, reload: &Reload, clock: Clock, sockets: Registry) -> Self {
+        let connected_accounts = reload.connected_accounts.clone();
+        let policy = reload.policy.clone();
+        let desk = Desk { backend, policy, clock, has_worker: true };
+        Self { desk, connected_accounts, sockets }
     }
 
     /// All routes.

@@ -1,51 +1,49 @@
 //! The routes of operators, each a call of the library.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, FromRequest, Path, Query, State, rejection::JsonRejection},
+    extract::{DefaultBodyLimit, Path, Query, State},
     routing::{get, post},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tierlift_core::{
-    codes::Code,
     explain::RoleExplanation,
     id::{CustomerId, EventId, UserId},
-    limits::{DEAD_LETTERS_PAGE_MAX, REQUEST_BODY_BYTES_MAX},
+    limits::REQUEST_BODY_BYTES_MAX,
     ports::LedgerFilter,
     time::Timestamp,
     wire::problem,
 };
 use tierlift_operations::{
-    CustomerStory, EventStory, Filter, Grant, GroupBy, Groups, Link, Listed, RedriveStep, Redriven,
-    Rows, Shown, ShownDiscarded, Signed, Status,
+    CustomerStory, EventStory, Grant, Groups, Link, Listed, RedriveStep, Redriven, Rows, Shown,
+    ShownDiscarded, Signed, Status,
 };
 
 use super::{
     Operator,
     answer::{Answer, Done, Refusal},
+    owner,
+    request::{Body, Door, ListQuery},
 };
 
-type Door = State<Arc<Operator>>;
-
-/// A JSON body, whose rejection is a problem document.
-#[derive(FromRequest)]
-#[from_request(via(Json), rejection(Refusal))]
-struct Body<T>(T);
-
-impl From<JsonRejection> for Refusal {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::invalid(rejection.body_text())
-    }
+/// All routes, for the owner of the data file.
+pub(super) fn router(operator: Arc<Operator>) -> Router {
+    shared(Arc::clone(&operator))
+        .merge(owner::router(operator))
+        .fallback(async || problem::route_not_found())
+        .method_not_allowed_fallback(async || problem::method_not_allowed())
 }
 
-pub(super) fn router(operator: Arc<Operator>) -> Router {
+/// The routes for everybody who may come in.
+pub(super) fn shared(operator: Arc<Operator>) -> Router {
     let routes = Router::new()
         .route("/status", get(status))
         .route("/dead-letters", get(list))
         .route("/dead-letters/groups", get(groups))
         .route("/dead-letters/discarded", get(discarded))
+        .route("/dead-letters/predictions", get(predictions))
         .route("/dead-letters/event/{event}", get(show))
         .route("/dead-letters/redrive", post(redrive))
         .route("/dead-letters/discard", post(discard))
@@ -59,34 +57,9 @@ pub(super) fn router(operator: Arc<Operator>) -> Router {
         .route("/grant", post(grant))
         .route("/revoke", post(revoke))
         .route("/pause", post(pause))
-        .route("/backup", post(backup))
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .with_state(operator);
-    Router::new()
-        .nest("/operations", routes)
-        .fallback(async || problem::route_not_found())
-        .method_not_allowed_fallback(async || problem::method_not_allowed())
-}
-
-/// Which dead letters to list, as a query.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-struct ListQuery {
-    cause: Option<Code>,
-    r#type: Option<String>,
-    customer: Option<CustomerId>,
-    user: Option<UserId>,
-    since_secs: Option<i64>,
-    by: GroupBy,
-    max: Option<usize>,
-}
-
-impl ListQuery {
-    fn split(self) -> (Filter, GroupBy, usize) {
-        let Self { cause, r#type: kind, customer, user, since_secs, by, max } = self;
-        let filter = Filter { events: Vec::new(), cause, kind, customer, user, since_secs };
-        (filter, by, max.unwrap_or(DEAD_LETTERS_PAGE_MAX).min(DEAD_LETTERS_PAGE_MAX))
-    }
+    Router::new().nest("/operations", routes)
 }
 
 /// Which rows of the ledger to list, as a query.
@@ -133,18 +106,6 @@ struct Pause {
     signed: Signed,
 }
 
-#[derive(Deserialize)]
-struct Backup {
-    file: PathBuf,
-}
-
-/// The backup that was made.
-#[derive(Serialize)]
-struct BackedUp {
-    file: PathBuf,
-    bytes: u64,
-}
-
 async fn status(State(door): Door) -> Answer<Status> {
     Ok(Json(door.desk.status().await?))
 }
@@ -166,6 +127,15 @@ async fn discarded(State(door): Door) -> Answer<Vec<ShownDiscarded>> {
 async fn show(State(door): Door, Path(event): Path<String>) -> Answer<Shown> {
     let event = EventId::new(&event).map_err(Refusal::invalid)?;
     Ok(Json(door.desk.show(&event).await?))
+}
+
+/// One step of a dry run. It is no act.
+async fn predictions(State(door): Door, Query(query): Query<ListQuery>) -> Answer<Redriven> {
+    let (after, until) = (query.after.clone(), query.until.clone());
+    let (filter, _, max) = query.split();
+    let signed = Signed::default();
+    let step = RedriveStep { filter, after, until, max, dry_run: true, signed };
+    Ok(Json(door.desk.redrive_step(step).await?))
 }
 
 async fn redrive(State(door): Door, Body(step): Body<RedriveStep>) -> Answer<Redriven> {
@@ -229,10 +199,4 @@ async fn revoke(State(door): Door, Body(it): Body<OnUser>) -> Answer<Done> {
 async fn pause(State(door): Door, Body(it): Body<Pause>) -> Answer<Done> {
     door.desk.set_paused(it.paused, &it.signed).await?;
     Ok(Done::NOTHING)
-}
-
-/// Copies the data file as it is at this moment, while it is in use, and checks the copy.
-async fn backup(State(door): Door, Body(it): Body<Backup>) -> Answer<BackedUp> {
-    let bytes = door.desk.backend.back_up(&it.file).await.map_err(Refusal::failed)?;
-    Ok(Json(BackedUp { file: it.file, bytes }))
 }

@@ -65,8 +65,10 @@ impl Socket {
 /// Serves operators until `stop` is true, and removes the socket.
 pub(crate) async fn serve(socket: Socket, router: Router, mut stop: watch::Receiver<bool>) {
     let Socket { path, listener } = socket;
-    let (router, slots) =
-        (TowerToHyperService::new(router), Arc::new(Semaphore::new(OPERATIONS_CONNECTIONS_MAX)));
+    let (router, slots) = (
+        TowerToHyperService::new(router),
+        Arc::new(Semaphore::new(OPERATIONS_CONNECTIONS_MAX as usize)),
+    );
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

@@ -6,7 +6,7 @@ use tierlift_functions::maintenance::Maintenance;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let function = Function::start()?;
+    let function = Function::start()?.with_policy_document().await?;
     let environment = &function.environment;
     let maintenance = Maintenance {
         store: Store::new(&function.sdk, environment.table()?),

@@ -6,7 +6,7 @@ use tierlift_functions::inquiry::Inquiry;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let function = Function::start()?;
+    let function = Function::start()?.with_policy_document().await?;
     let inquiry = Inquiry::open(&function)?;
     function.serve_ticks(async |time| inquiry.run(time).await).await?;
     Ok(())

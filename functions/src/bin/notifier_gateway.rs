@@ -5,7 +5,7 @@ use tierlift_functions::gateway::Gateway;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let function = Function::start()?;
+    let function = Function::start()?.with_policy_document().await?;
     let gateway = Gateway::open(&function)?;
     function.serve_sockets(async |event| gateway.respond(event).await).await?;
     Ok(())

@@ -14,7 +14,7 @@ use tierlift_session::{authorize, codes, openapi, router, service};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let function = Function::start()?;
+    let function = Function::start()?.with_policy_document().await?;
     let access = Arc::new(rotating_access::open(&function)?);
     let services = Arc::new(RotatingServices::open(&function)?);
     let cookie = function.environment.authorize_cookie()?;

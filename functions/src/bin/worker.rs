@@ -5,7 +5,7 @@ use tierlift_worker::Worker;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let function = Function::start()?;
+    let function = Function::start()?.with_policy_document().await?;
     let (environment, sdk) = (&function.environment, &function.sdk);
     let (table, policy) = (environment.table()?, environment.policy()?);
     let (queue, dead_letters) = (environment.queue_url()?, environment.dead_letter_queue_url()?);

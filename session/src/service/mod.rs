@@ -58,7 +58,7 @@ pub async fn guard(
     let tokens = tokens.current();
     let service = match bearer(request.headers()) {
         "" => Err(Error::Missing),
-        token => tokens.service(token).ok_or(Error::Invalid),
+        token => tokens.name_of(token).ok_or(Error::Invalid),
     };
     match service {
         Ok(name) => {

@@ -49,6 +49,13 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// Asks for another host.
+    #[must_use]
+    pub fn with_host(mut self, host: &str) -> Self {
+        self.head = self.head.replacen("host: tierlift", &format!("host: {host}"), 1);
+        self
+    }
+
     /// Adds a token, unless it is empty.
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {

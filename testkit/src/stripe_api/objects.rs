@@ -170,7 +170,16 @@ fn matches(object: &Value, query: &Query) -> bool {
     let delivered = query.get("delivery_success").is_none_or(|value| failed == (value == "false"));
     let plain = ["customer", "subscription", "charge", "product", "email", "payment_intent"];
     let deleted = object["deleted"] == true;
-    plain.into_iter().all(is) && status && active && kind && created && delivered && !deleted
+    let paid_by = query.get("payment[payment_intent]");
+    let paid = paid_by.is_none_or(|payment| object["payment"]["payment_intent"] == *payment);
+    plain.into_iter().all(is)
+        && status
+        && active
+        && kind
+        && created
+        && delivered
+        && paid
+        && !deleted
 }
 
 /// An error as Stripe writes it.

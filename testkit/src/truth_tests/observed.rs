@@ -13,7 +13,7 @@ use crate::world::{Report, Rng, Status};
 /// Percent of the events that never arrive.
 const LOST_PERCENT: usize = 30;
 
-enum Arrival<'w> {
+pub(super) enum Arrival<'w> {
     Event(&'w Event),
     Answer(Message),
 }
@@ -30,7 +30,7 @@ fn answers(world: &World, at: i64, window: Window) -> Vec<Arrival<'static>> {
 }
 
 impl Outcome {
-    fn of_all(world: &World, arrivals: &[Arrival<'_>]) -> Self {
+    pub(super) fn of_all(world: &World, arrivals: &[Arrival<'_>]) -> Self {
         let mut outcome = Self::new(world);
         let mut open: Vec<&Arrival<'_>> = arrivals.iter().collect();
         // Redrives the dead letters for as long as that helps.
@@ -43,7 +43,7 @@ impl Outcome {
         }
     }
 
-    fn arrive(&mut self, arrival: &Arrival<'_>) -> bool {
+    pub(super) fn arrive(&mut self, arrival: &Arrival<'_>) -> bool {
         match arrival {
             Arrival::Event(event) => self.deliver(event),
             Arrival::Answer(message) => match self.model.take(message, &self.policy, self.now) {
@@ -63,7 +63,7 @@ impl Outcome {
 /// Whether an event tells what no object shows later: the time at which a subscription became past due, a
 /// lookup key that its price no longer has, what proved a first payment, and the metadata of a customer
 /// that is gone.
-fn is_the_only_witness(world: &World, event: &Event) -> bool {
+pub(super) fn is_the_only_witness(world: &World, event: &Event) -> bool {
     if !event.kind.starts_with("customer.") {
         return false;
     }

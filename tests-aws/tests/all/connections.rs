@@ -147,25 +147,60 @@ async fn pushes_to_a_socket_by_its_id() {
 async fn distinguishes_a_socket_that_is_gone_from_one_that_cannot_be_reached() {
     let (endpoint, seen) = gateway().await;
     let connections = sockets(&endpoint);
-    let attempts = usize::try_from(AWS_ATTEMPTS_MAX).unwrap();
-    for (name, expected, tries) in [
-        ("200", Some(Pushed::Sent), 1),
-        ("410", Some(Pushed::Gone), 1),
-        ("403", None, 1),
-        ("404", None, 1),
-        ("413", None, 1),
-        ("429", None, attempts),
-        ("500", None, attempts),
-        ("503", None, attempts),
-    ] {
+    for (name, expected) in
+        [("200", Some(Pushed::Sent)), ("410", Some(Pushed::Gone)), ("403", None)]
+    {
         let pushed = connections.push(&id(name), "hello").await;
         match expected {
             Some(expected) => assert_eq!(pushed.unwrap(), expected, "{name}"),
             None => assert!(pushed.is_err(), "{name}: {pushed:?}"),
         }
-        assert_eq!(std::mem::take(&mut *seen.lock().unwrap()).len(), tries, "{name}");
+        assert_eq!(std::mem::take(&mut *seen.lock().unwrap()).len(), 1, "{name}");
     }
     assert!(sockets(NOWHERE).push(&id("200"), "hello").await.is_err());
+}
+
+/// A client that does not read fills its buffer at API Gateway, and each push to it is answered 429. That must not
+/// hold up the notices of others: the socket ends after the SDK's attempts.
+#[tokio::test]
+async fn a_socket_that_cannot_be_reached_ends_and_is_no_failure_of_the_rest() {
+    let (endpoint, seen) = gateway().await;
+    let (_table, connections) = connections(&endpoint).await;
+    let attempts = usize::try_from(AWS_ATTEMPTS_MAX).unwrap();
+    for (name, tries) in
+        [("404", 1), ("413", 1), ("429", attempts), ("500", attempts), ("503", attempts)]
+    {
+        connections.open(&id(name), &holder("ada", AT)).await.unwrap();
+        assert_eq!(connections.push(&id(name), "hello").await.unwrap(), Pushed::Gone, "{name}");
+        assert_eq!(connections.holder(&id(name)).await.unwrap(), None, "{name}");
+        let seen = std::mem::take(&mut *seen.lock().unwrap());
+        let pushes = seen.iter().filter(|(method, ..)| method == Method::POST).count();
+        assert_eq!(pushes, tries, "{name}");
+        assert!(seen.iter().any(|(method, ..)| method == Method::DELETE), "{name}");
+    }
+}
+
+/// A change may be pushed while the handshake is answered: API Gateway says 410 of a socket that is about to open.
+#[tokio::test]
+async fn a_socket_that_is_opening_is_not_forgotten() {
+    let (_table, connections) = connections(NOWHERE).await;
+    let ada = user_id("ada");
+    let now = tierlift_aws::clock().now();
+    for (name, opened_at, is_kept) in [("new", now, true), ("old", now.plus_secs(-60), false)] {
+        connections.open(&id(name), &holder("ada", opened_at)).await.unwrap();
+        let mut listed = Vec::new();
+        eventually("the index has it", async || {
+            listed = connections.for_user(&ada).await.unwrap();
+            listed.contains(&id(name))
+        })
+        .await;
+        let listed = listed.iter().find(|socket| **socket == id(name)).unwrap();
+        connections.forget(listed).await.unwrap();
+        assert_eq!(connections.holder(&id(name)).await.unwrap().is_some(), is_kept, "{name}");
+    }
+    // Its own `$disconnect` names no time.
+    connections.forget(&id("new")).await.unwrap();
+    assert_eq!(connections.holder(&id("new")).await.unwrap(), None);
 }
 
 /// A socket that is gone already counts as closed; one that could not be closed is kept.

@@ -30,8 +30,8 @@ use super::emulator::{AUTHORIZATION, Emulator};
 /// Parameters that every test deploys with.
 const PARAMETERS: [&str; 3] =
     ["Roles=free,paid,team", "Plans=price_pro=paid,prod_team=team", "GraceDays=0"];
-pub(super) const FUNCTIONS: [&str; 6] =
-    ["ingest", "worker", "notifier-stream", "notifier-gateway", "session", "expiry"];
+pub(super) const FUNCTIONS: [&str; 7] =
+    ["check", "ingest", "worker", "notifier-stream", "notifier-gateway", "session", "expiry"];
 /// The functions of some stacks.
 const OPTIONAL_FUNCTIONS: [&str; 2] = ["ingest-eventbridge", "fetch"];
 
@@ -48,12 +48,19 @@ pub(super) fn template() -> PathBuf {
 }
 
 fn deploy(emulator: &Emulator, template: &Path, parameters: &[&str]) -> Value {
+    try_deploy(emulator, template, parameters).unwrap()
+}
+
+/// Returns the outputs, or what the stack reports.
+fn try_deploy(emulator: &Emulator, template: &Path, parameters: &[&str]) -> Result<Value, String> {
     let mut command = Command::new(tools::python());
     command.arg("-B").arg(tools::script("tests-aws/ministack/deploy.py"));
     command.arg(format!("http://{}", emulator.address())).arg(tools::package()).arg(template);
     let output = command.args(parameters).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    Ok(serde_json::from_slice(&output.stdout).unwrap())
 }
 
 impl Stack {
@@ -96,9 +103,22 @@ impl Stack {
         deploy(&self.emulator, &template(), parameters);
     }
 
+    /// The same for an update that fails; returns what the stack reports.
+    pub(super) fn fails_to_update(&self, parameters: &[&str]) -> String {
+        try_deploy(&self.emulator, &template(), parameters).unwrap_err()
+    }
+
     pub(super) async fn put_webhook_secret(&self, text: &str) {
         let input = json!({ "SecretId": self.outputs["WebhookSecretArn"], "SecretString": text });
         self.call("secretsmanager.PutSecretValue", &input).await;
+    }
+
+    /// Gets a resource of an AWS API that has paths.
+    pub(super) async fn get(&self, path: &str) -> Value {
+        let request = Request::new("GET", path).header("authorization", AUTHORIZATION);
+        let answer = self.send(request).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.json()
     }
 
     /// Calls an AWS API as the account's root.

@@ -10,6 +10,7 @@ mod deploy_events;
 mod deploy_maintenance;
 mod deploy_sockets;
 mod deploy_stripe;
+mod deploy_update;
 mod deploy_webhooks;
 mod dynoxide;
 mod emulator;

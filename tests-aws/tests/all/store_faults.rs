@@ -3,7 +3,7 @@
 //!
 //! The proxy between the store and dynoxide gives them.
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
 use serde_json::{Value, json};
 use tierlift_aws::store::Store;
@@ -38,6 +38,7 @@ impl FaultyStore {
         let table = Table::on_dynoxide().await;
         let proxy = Proxy::start(table.address().unwrap()).await;
         let store = Store::new(&sdk_at(proxy.address()), &table.name);
+        let store = store.recovering_after(Duration::ZERO);
         Self { table, store, proxy }
     }
 
@@ -182,6 +183,36 @@ async fn a_lost_response_is_no_second_commit() {
     let account = faulty.store.account(&user_id("ada")).await.unwrap().unwrap();
     assert_eq!(account.version.0, 1);
     assert_eq!(kind(&faulty.store.commit(commit).await), "duplicate");
+}
+
+/// The response was lost, and the transaction goes on: the same request asks for its outcome later, after the
+/// SDK has given up.
+#[tokio::test]
+async fn a_transaction_in_progress_is_waited_for() {
+    let faulty = FaultyStore::start().await;
+    let commit = decided(&faulty.store, &pays("ada", AT), AT).await;
+    let attempts = usize::try_from(AWS_ATTEMPTS_MAX).unwrap();
+    for (answered, expected) in [(attempts, "ok"), (2 * attempts, "unavailable")] {
+        let commit = if expected == "ok" {
+            commit.clone()
+        } else {
+            decided(&faulty.store, &pays("bob", AT), AT).await
+        };
+        faulty.proxy.take_requests();
+        let in_progress = Fault::Response(400, error("TransactionInProgressException", ""));
+        faulty.fault("TransactWriteItems", 1..=answered, in_progress);
+        assert_eq!(kind(&faulty.store.commit(commit).await), expected);
+        let tokens: BTreeSet<String> = faulty
+            .proxy
+            .take_requests()
+            .into_iter()
+            .filter(|(operation, _)| operation == "TransactWriteItems")
+            .map(|(_, input)| input["ClientRequestToken"].to_string())
+            .collect();
+        assert_eq!(tokens.len(), 1, "{tokens:?}");
+    }
+    let account = faulty.store.account(&user_id("ada")).await.unwrap().unwrap();
+    assert_eq!(account.version.0, 1);
 }
 
 /// One request loads everything, and one more loads a user whom only the customer names. All reads are

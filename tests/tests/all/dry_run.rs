@@ -22,7 +22,7 @@ use tierlift_testkit::{
 };
 use tierlift_worker::{Done, Settled, Verdict, attempt, decide_only, settle};
 
-/// Histories that are tried.
+/// Histories that are tried, unless `TIERLIFT_WORLDS` says another number.
 const WORLDS: u64 = 60;
 /// Longer than a message that is ready needs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -112,8 +112,9 @@ impl Deployment {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_dry_run_says_of_a_dead_letter_is_what_its_redrive_does() {
-    let (mut redriven, mut upgraded) = (0, 0);
-    for seed in 0..WORLDS {
+    let (mut redriven, mut upgraded) = (0_u64, 0_u64);
+    let worlds = std::env::var("TIERLIFT_WORLDS").map_or(WORLDS, |text| text.parse().unwrap());
+    for seed in 0..worlds {
         let world = World::generate(seed);
         let deployment = Deployment::new(Timestamp::from_secs(world.now));
         let (wrong, right) = (policy(&world, false), policy(&world, true));
@@ -132,9 +133,13 @@ async fn what_a_dry_run_says_of_a_dead_letter_is_what_its_redrive_does() {
             assert_eq!(deployment.db.get(event).await.unwrap().is_none(), predicted.leaves());
             redriven += 1;
             if let Prediction::Applies { owners, .. } = &predicted {
-                upgraded += owners.iter().filter(|owner| owner.from_role != owner.to_role).count();
+                let changed = owners.iter().filter(|owner| owner.from_role != owner.to_role);
+                upgraded += changed.count() as u64;
             }
         }
     }
-    assert!(redriven > 100 && upgraded > 30, "{redriven} redriven, {upgraded} roles changed");
+    assert!(
+        redriven > worlds * 2 && upgraded > worlds / 2,
+        "{redriven} redriven, {upgraded} roles changed"
+    );
 }

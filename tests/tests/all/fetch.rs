@@ -5,8 +5,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tierlift_core::{
+    codes::Code,
+    config::Fetch,
     observation::FetchReason,
-    ports::{DeadLetters as _, Enqueue as _, FetchList as _, Group, Message, Store as _},
+    policy::{PlanConfig, Policy, PolicyConfig},
+    ports::{
+        DeadLetters as _, Enqueue as _, FetchList as _, Group, Message, Store as _,
+        WaitingList as _,
+    },
     stripe::event::Type,
     time::Timestamp,
 };
@@ -37,6 +43,10 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
+        Self::under(policy()).await
+    }
+
+    async fn under(policy: Policy) -> Self {
         let clock = ManualClock::new(START);
         let api = StripeApi::start(KEY, clock.clock());
         let key = Key::parse(KEY).unwrap();
@@ -44,7 +54,7 @@ impl Shop {
         let client = Client::new(Settings { timeout: Duration::from_secs(5), ..settings });
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("tierlift.db");
-        let offline = Offline::open(&data, policy(), clock.clock()).await.unwrap();
+        let offline = Offline::open(&data, policy, clock.clock()).await.unwrap();
         let fetcher = Fetcher::default();
         Self { api, clock, client, offline, fetcher, _folder: folder }
     }
@@ -167,6 +177,78 @@ async fn a_session_is_asked_for_its_line_items() {
         assert_eq!(shop.offline.db().due(START.plus_days(1), 9).await.unwrap(), []);
         let known = shop.offline.db().customer(&customer_id(group)).await.unwrap();
         assert_eq!(known.unwrap().fetch_due, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_always_asked_for_is_due_with_every_event_until_a_later_answer() {
+    let plans = vec![PlanConfig::new("price_pro", "paid")];
+    let config = PolicyConfig { plans, fetch: Fetch::Always, ..PolicyConfig::default() };
+    let mut shop = Shop::under(Policy::new(config).unwrap()).await;
+    let updated = |at: i64| {
+        let mut active = subscription("active");
+        active["metadata"]["at"] = json!(at.to_string());
+        json!({ "object": active })
+    };
+    for at in 0..3 {
+        shop.deliver(&format!("evt_{at}"), Type::SubscriptionUpdated, at, updated(at)).await;
+    }
+    assert_eq!(
+        (shop.role().await.as_str(), shop.due().await),
+        ("paid", Some(FetchReason::Unobserved))
+    );
+    // The event about its end is lost.
+    shop.api.put(subscription("unpaid"));
+    shop.clock.advance(Duration::from_secs(9));
+    assert_eq!(shop.fetch().await.unwrap(), 1);
+    assert_eq!((shop.role().await.as_str(), shop.due().await), ("free", None));
+    shop.clock.advance(Duration::from_hours(1));
+    assert_eq!(shop.fetch().await.unwrap(), 0);
+    assert_eq!(shop.api.targets().len(), 1);
+    shop.deliver("evt_9", Type::SubscriptionUpdated, 20, updated(20)).await;
+    assert_eq!(shop.due().await, Some(FetchReason::Unobserved));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_refunded_payment_paid_for_is_asked_for_once() {
+    let session = json!({ "id": "cs_1", "object": "checkout.session", "mode": "payment",
+        "status": "complete", "created": START.as_secs(), "customer": "cus_1", "subscription": null,
+        "payment_intent": "pi_1", "payment_status": "paid", "livemode": false,
+        "client_reference_id": "ada" });
+    let payment = json!({ "id": "inpay_1", "object": "invoice_payment", "invoice": "in_1",
+        "status": "paid", "livemode": false,
+        "payment": { "type": "payment_intent", "payment_intent": "pi_1" } });
+    let invoice = json!({ "id": "in_1", "object": "invoice", "customer": "cus_1", "livemode": false,
+        "status": "paid", "created": START.as_secs(), "lines": { "data": [] }, "amount_paid": 900,
+        "parent": { "type": "subscription_details",
+            "subscription_details": { "subscription": "sub_1" } } });
+    for (what, objects, requests) in [
+        ("a purchase", vec![session], 1),
+        ("an invoice", vec![payment, invoice], 3),
+        ("neither", vec![], 2),
+    ] {
+        let mut shop = Shop::open().await;
+        let charge = json!({ "id": "ch_1", "object": "charge", "payment_intent": "pi_1",
+            "amount": 900, "amount_refunded": 900, "refunded": true });
+        shop.deliver("evt_1", Type::ChargeRefunded, 0, json!({ "object": charge })).await;
+        let waits = async |shop: &Shop| {
+            let waiting = shop.offline.db().waiting(9).await.unwrap();
+            waiting.iter().filter(|waiting| waiting.cause == Code::PaymentUnlinked).count()
+        };
+        assert_eq!(waits(&shop).await, 1, "{what}");
+        let is_known = !objects.is_empty();
+        for object in objects {
+            shop.api.put(object);
+        }
+        shop.clock.advance(Duration::from_secs(3));
+        for asked in [1, 0] {
+            let (clock, db) = (shop.clock.clock(), shop.offline.db());
+            let count = shop.fetcher.fetch_payments(&shop.client, db, db, &clock).await.unwrap();
+            assert_eq!(count, asked, "{what}");
+            assert_eq!(shop.offline.drain().await.unwrap(), 0, "{what}");
+        }
+        assert_eq!(waits(&shop).await, usize::from(!is_known), "{what}");
+        assert_eq!(shop.api.targets().len(), requests, "{what}");
     }
 }
 

@@ -19,6 +19,8 @@ mod items;
 mod localstripe;
 mod manners;
 mod observation;
+mod operators;
+mod organisations;
 mod ownership;
 mod pipeline;
 mod policy_change;

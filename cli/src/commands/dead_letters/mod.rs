@@ -4,6 +4,7 @@ mod discard;
 mod list;
 mod redrive;
 mod show;
+mod transfer;
 
 use serde_json::{Value, json};
 
@@ -29,6 +30,8 @@ enum Command {
     /// Bring a discarded dead letter back.
     Undiscard(discard::Args),
     Note(discard::NoteArgs),
+    Export(transfer::ExportArgs),
+    Import(transfer::ImportArgs),
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
@@ -39,6 +42,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
         Command::Discard(args) => discard::run(args, "/dead-letters/discard"),
         Command::Undiscard(args) => discard::run(args, "/dead-letters/undiscard"),
         Command::Note(args) => discard::note(args),
+        Command::Export(args) => transfer::export(args),
+        Command::Import(args) => transfer::import(args),
     }
 }
 

@@ -11,7 +11,7 @@ use anyhow::anyhow;
 use serde_json::{Value, json};
 use tierlift_core::{
     codes::Code,
-    limits::{DEAD_LETTERS_PAGE_MAX, REDRIVE_CONFIRMED_ABOVE, REDRIVE_JUDGED_MIN},
+    limits::{REDRIVE_CONFIRMED_ABOVE, REDRIVE_JUDGED_MIN, REDRIVE_STEP_MAX},
 };
 
 use super::FilterArgs;
@@ -112,8 +112,8 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
 }
 
 fn step(args: &Args, after: &Value, until: &Value) -> Result<Value, Error> {
-    let page = DEAD_LETTERS_PAGE_MAX;
-    let max = args.rate.map_or(page, |rate| page.min(rate as usize));
+    let most = REDRIVE_STEP_MAX;
+    let max = args.rate.map_or(most, |rate| most.min(rate as usize));
     let filter = args.filter.body(&args.events)?;
     Ok(args.sign.body(json!({
         "filter": filter, "after": after, "until": until, "max": max, "dryRun": args.dry_run,

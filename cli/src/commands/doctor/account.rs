@@ -169,16 +169,18 @@ fn unused(policy: &Policy, sold: &BTreeSet<String>) -> Vec<Finding> {
 }
 
 async fn deliveries<A: Stripe>(stripe: &A) -> Result<Vec<Finding>, StripeError> {
-    let types = catalog::relevant().filter(|kind| !catalog::is_thin(kind));
+    let types = catalog::relevant().filter(|kind| !catalog::is_thin(kind)).map(str::to_owned);
+    let types: Vec<String> = types.collect();
     let since_secs = system_clock().now().as_secs().saturating_sub(DELIVERIES_LOOKED_BACK_SECS);
-    let list = ListOf::Events {
-        types: types.take(STRIPE_EVENT_TYPES_MAX).map(str::to_owned).collect(),
-        since_secs: Some(since_secs),
-        undelivered: true,
-    };
-    let page = stripe.list(&list, None).await?;
-    let more = if page.next.is_some() { " or more" } else { "" };
-    let count = page.items.len();
+    let (mut count, mut has_more) = (0, false);
+    for types in types.chunks(STRIPE_EVENT_TYPES_MAX) {
+        let (types, since_secs) = (types.to_vec(), Some(since_secs));
+        let list = ListOf::Events { types, since_secs, undelivered: true };
+        let page = stripe.list(&list, None).await?;
+        count += page.items.len();
+        has_more |= page.next.is_some();
+    }
+    let more = if has_more { " or more" } else { "" };
     let message = format!("{count}{more} events of the last three days are not delivered yet");
     let finding = Finding::notice(Code::DeliveriesFailed, message);
     Ok((count > 0).then_some(finding).into_iter().collect())

@@ -3,6 +3,7 @@
 //! Everything that is missing is reported at once, before anything starts.
 
 mod dry_run;
+mod operators;
 mod reload;
 mod settings;
 mod signals;
@@ -24,6 +25,7 @@ use tierlift_embedded::{OpenError, Reload, Server, db};
 use tokio::net::TcpListener;
 
 use crate::{demo, error::Error, limits::READER_THREADS_MAX, log};
+use operators::OperatorsArgs;
 use reload::Reloader;
 use settings::ServeConfig;
 pub(super) use settings::{Rules, rules};
@@ -39,6 +41,12 @@ Environment:
   TIERLIFT_SERVICE_TOKENS
                          Tokens of the host's backends for the routes under /v1, name:token or
                          name:sha256-…, at least 32 bytes each; several, separated by commas
+  TIERLIFT_OPERATOR_TOKENS
+                         Operators' tokens for --operations-listen, name:token or name:sha256-…, at
+                         least 32 bytes each; several, separated by commas. The name is the actor of
+                         what is done with it
+  TIERLIFT_OPERATOR_READ_TOKENS
+                         Operators' tokens that may only read, likewise
   STRIPE_API_KEY         Key with which Stripe may be asked, best a restricted one that only reads. With
                          it the server imports who pays already, and reconciles once a day
   RUST_LOG               Log filter, unless --log is given
@@ -61,6 +69,8 @@ pub(crate) struct Args {
     /// SQLite file with all state; created if missing, used by one process at a time.
     #[arg(long, value_name = "FILE", default_value = "tierlift.db")]
     data: PathBuf,
+    #[command(flatten)]
+    operators: OperatorsArgs,
     /// Go on with a copy of the data file that lacks its log, and so the latest events.
     #[arg(long)]
     accept_data_loss: bool,
@@ -120,6 +130,7 @@ async fn serve(
     let demo = config.demo.clone();
     let mut config = config;
     let stripe = config.stripe.take().map(Arc::new);
+    let operators = config.operators.take();
     let StripeConfig { reconcile, fetch, .. } = config.rules.stripe;
     let server = Server::open(config.into_settings(address)).await.map_err(open_error)?;
     let server = match (&stripe, reconcile) {
@@ -131,15 +142,22 @@ async fn serve(
         None => server,
     };
     let server = match (stripe, fetch) {
-        (Some(stripe), Fetch::WhenNeeded) => server.with_fetcher(stripe),
+        (Some(stripe), Fetch::WhenNeeded | Fetch::Always) => server.with_fetcher(stripe),
         (Some(_), Fetch::Never) | (None, _) => server,
     };
     let server = match &demo {
         Some(plan) => demo::add_to(server, plan, address)?,
         None => server,
     };
+    let (server, console) = match operators {
+        Some(operators) => {
+            let (listener, console) = operators.listen().await?;
+            (server.with_operators_listener(listener), Some(console))
+        }
+        None => (server, None),
+    };
     tokio::spawn(reloader(server.reload()).run(hangups));
-    announce(address, &data, demo.is_some());
+    announce(address, &data, demo.is_some(), console.as_deref());
     Ok(server.run(listener, signals.first()).await.context("the server failed")?)
 }
 
@@ -152,10 +170,12 @@ pub(super) fn open_error(error: OpenError) -> Error {
     Error::failed(code, error)
 }
 
-/// The policy of a configuration file; the default one if none is named and there is none.
-pub(crate) fn policy_of(config: Option<&Path>) -> Result<Policy, Error> {
+/// The policy of a configuration file, and the connected accounts whose events count; the default ones if none is named
+/// and there is none.
+pub(crate) fn policy_of(config: Option<&Path>) -> Result<(Policy, Vec<String>), Error> {
     // The rules of a demo may be read without a file.
-    Ok(settings::rules(config, config.is_none() && !settings::exists())?.policy)
+    let rules = settings::rules(config, config.is_none() && !settings::exists())?;
+    Ok((rules.policy, rules.connected_accounts))
 }
 
 /// The code of a data file that cannot be opened.
@@ -175,11 +195,12 @@ pub(crate) const fn data_code(error: &db::OpenError) -> Code {
 }
 
 /// Prints the one line on stdout: the addresses and the data file.
-fn announce(address: SocketAddr, data: &Path, is_demo: bool) {
+fn announce(address: SocketAddr, data: &Path, is_demo: bool, console: Option<&str>) {
+    let console = console.map(|url| format!(" · console: {url}")).unwrap_or_default();
     let demo = if is_demo { format!(" · demo: http://{address}/demo") } else { String::new() };
     let line = format!(
-        "tierlift {} listens on http://{address} · webhooks: http://{address}/webhooks/stripe{demo} \
-         · data: {}\n",
+        "tierlift {} listens on http://{address} · webhooks: http://{address}/webhooks/stripe{demo}\
+         {console} · data: {}\n",
         env!("CARGO_PKG_VERSION"),
         data.display()
     );

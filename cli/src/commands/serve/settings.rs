@@ -10,14 +10,14 @@ use std::{
 use tierlift_core::{
     codes::Code,
     config::{CookieName, Origin, StripeConfig},
-    policy::Policy,
+    policy::{Policy, PolicyConfig},
     stripe::signature::Secrets,
     token::{ServiceTokens, TokenConfig, TokenKeys},
 };
 use tierlift_embedded::{Settings, Timeouts, system_clock};
 use tierlift_stripe::Client;
 
-use super::Args;
+use super::{Args, operators::Operators};
 use crate::{
     config::Config,
     credentials::{self, API_KEY_VAR, JWT_SECRET_VAR, SERVICE_TOKENS_VAR, WEBHOOK_SECRET_VAR},
@@ -42,7 +42,7 @@ pub(in crate::commands) struct Rules {
 impl Rules {
     fn new(config: Config) -> Result<Self, Problem> {
         let connected_accounts = config.policy.connected_accounts.clone();
-        let policy = Policy::new(config.policy);
+        let policy = Policy::new(PolicyConfig { fetch: config.stripe.fetch, ..config.policy });
         Ok(Self {
             policy: policy
                 .map_err(|faults| Problem::new(Code::ConfigInvalid, faults.to_string()))?,
@@ -77,6 +77,8 @@ pub(super) struct ServeConfig {
     service_tokens: ServiceTokens,
     /// Who asks Stripe, with a key.
     pub(super) stripe: Option<Client>,
+    /// Where operators come in with a token.
+    pub(super) operators: Option<Operators>,
 }
 
 impl ServeConfig {
@@ -141,24 +143,28 @@ fn for_deployment(args: Args, variables: &Variables<'_>) -> Result<ServeConfig, 
     let livemode = config.as_ref().map(|config| config.policy.livemode);
     let api_key = livemode.map_or(Ok(None), |live| credentials::api_key(api_key.as_deref(), live));
     let service_tokens = credentials::service_tokens(service_tokens);
-    match (config, webhook_secrets, jwt_secret, api_key, service_tokens) {
-        (Ok(config), Ok(webhook_secrets), Ok(jwt_secret), Ok(key), Ok(service_tokens))
-            if shared.is_none() =>
-        {
-            Ok(ServeConfig {
-                stripe: key.map(|key| client(key, &config.stripe)),
-                data: args.data,
-                accept_data_loss: args.accept_data_loss,
-                demo: None,
-                rules: Rules::new(config)?,
-                webhook_secrets,
-                token_keys: TokenKeys::new(jwt_secret),
-                service_tokens,
-            })
-        }
-        (config, webhook_secrets, jwt_secret, api_key, service_tokens) => {
+    let operators = Operators::for_deployment(&args.operators);
+    match (config, webhook_secrets, jwt_secret, api_key, (service_tokens, operators)) {
+        (
+            Ok(config),
+            Ok(webhook_secrets),
+            Ok(jwt_secret),
+            Ok(key),
+            (Ok(service_tokens), Ok(operators)),
+        ) if shared.is_none() => Ok(ServeConfig {
+            operators,
+            stripe: key.map(|key| client(key, &config.stripe)),
+            data: args.data,
+            accept_data_loss: args.accept_data_loss,
+            demo: None,
+            rules: Rules::new(config)?,
+            webhook_secrets,
+            token_keys: TokenKeys::new(jwt_secret),
+            service_tokens,
+        }),
+        (config, webhook_secrets, jwt_secret, api_key, (service_tokens, operators)) => {
             let problems = [config.err(), webhook_secrets.err(), jwt_secret.err(), shared];
-            let more = [api_key.err(), service_tokens.err()];
+            let more = [api_key.err(), service_tokens.err(), operators.err()];
             let problems = problems.into_iter().chain(more);
             Err(Error::Setup(problems.flatten().collect()))
         }
@@ -211,7 +217,10 @@ fn for_demo(args: Args) -> Result<ServeConfig, Error> {
     let more = credentials::variable(WEBHOOK_SECRET_VAR);
     let jwt_secret = credentials::demo_jwt_secret(&args.data)?;
     let service_tokens = credentials::variable(SERVICE_TOKENS_VAR).unwrap_or_default();
+    let token = credentials::demo_operator_token(&args.data)?;
+    let operators = Operators::for_demo(&args.operators, args.listen, token)?;
     Ok(ServeConfig {
+        operators: Some(operators),
         data: args.data,
         accept_data_loss: args.accept_data_loss,
         demo: Some(plan),

@@ -1,0 +1,62 @@
+// An act: it is confirmed with a reason, which stands in the ledger beside the operator's name.
+
+import { useState } from 'react';
+import type { ReactNode } from 'react';
+import { Dialog } from './Dialog';
+import { Refused } from './api';
+
+interface Props {
+  title: string;
+  /** What is asked for; the reason, if nothing else is said. */
+  label?: string;
+  verb: string;
+  /** Further fields, and what will happen. */
+  children?: ReactNode;
+  onAct: (reason: string, form: FormData) => Promise<unknown>;
+  onDone: () => void;
+  onClose: () => void;
+}
+
+export function ActDialog(props: Props) {
+  const { title, label = 'Reason, for the ledger', verb, children, onAct, onDone, onClose } = props;
+  const [error, setError] = useState('');
+  const [busy, setBusy] = useState(false);
+  const submit = (form: FormData): void => {
+    setBusy(true);
+    const reason = form.get('reason');
+    onAct(typeof reason === 'string' ? reason.trim() : '', form)
+      .then(() => {
+        onDone();
+        onClose();
+      })
+      .catch((failed: unknown) => {
+        setError(failed instanceof Refused ? `${failed.code}: ${failed.message}` : String(failed));
+        setBusy(false);
+      });
+  };
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit(new FormData(event.currentTarget));
+        }}
+      >
+        {children}
+        <label htmlFor="reason">{label}</label>
+        <input id="reason" name="reason" required maxLength={1_024} data-first autoComplete="off" />
+        <p className="error" role="alert">
+          {error}
+        </p>
+        <div className="dialog-end">
+          <button type="button" className="ghost" onClick={onClose}>
+            Cancel
+          </button>
+          <button className="primary" disabled={busy}>
+            {verb}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,95 @@
+// The story of a customer: what it has, whose that is, and its events.
+
+import { useState } from 'react';
+import { ActDialog } from './ActDialog';
+import { Timeline } from './Timeline';
+import { Ago, Heading, Missing, UserLink } from './bits';
+import { useAnswer } from './answer';
+import { act } from './api';
+import { useMayAct } from './caller';
+import { to } from './place';
+import type { CustomerStory } from './types';
+
+function Link({ customer, onDone }: { customer: string; onDone: () => void }) {
+  const [open, setOpen] = useState(false);
+  if (!useMayAct()) return null;
+  return (
+    <>
+      <button className="ghost" onClick={() => setOpen(true)}>
+        Link to a user
+      </button>
+      {open && (
+        <ActDialog
+          title={`Link ${customer}`}
+          verb="Link"
+          onAct={(reason, form) => {
+            const user = form.get('user');
+            const named = typeof user === 'string' && user.trim() !== '' ? user.trim() : null;
+            return act('/link', { customer, subject: null, user: named }, reason);
+          }}
+          onDone={onDone}
+          onClose={() => setOpen(false)}
+        >
+          <label htmlFor="user">User; empty removes the link</label>
+          <input id="user" name="user" autoComplete="off" />
+        </ActDialog>
+      )}
+    </>
+  );
+}
+
+function Things({ story }: { story: CustomerStory }) {
+  return (
+    <section className="card" aria-labelledby="things">
+      <h2 id="things">Subscriptions and purchases</h2>
+      {story.things.length === 0 && <p className="quiet">There are none.</p>}
+      <ul className="things">
+        {story.things.map((thing) => (
+          <li key={thing.id}>
+            <code>{thing.id}</code>
+            <span>{thing.status ?? 'purchase'}</span>
+            <span>{thing.owner === null ? 'nobody’s' : <UserLink id={thing.owner} />}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export function Customer({ id }: { id: string }) {
+  const { data, error, reload } = useAnswer<CustomerStory>(`/customers/${encodeURIComponent(id)}`);
+  return (
+    <>
+      <div className="top">
+        <Heading back={to('search')}>{id}</Heading>
+        <Link customer={id} onDone={reload} />
+      </div>
+      {data === null ? (
+        <Missing error={error} />
+      ) : (
+        <>
+          <p className="group-line">
+            {data.deleted && 'Deleted at Stripe. '}
+            {data.linkedTo !== null && (
+              <>
+                Linked by hand to <UserLink id={data.linkedTo} />.{' '}
+              </>
+            )}
+            {data.waitingSince !== null && (
+              <>
+                Something has no owner since <Ago at={data.waitingSince} />.
+              </>
+            )}
+          </p>
+          <div className="columns">
+            <Things story={data} />
+            <section className="card" aria-labelledby="events">
+              <h2 id="events">Events</h2>
+              <Timeline rows={data.events} />
+            </section>
+          </div>
+        </>
+      )}
+    </>
+  );
+}
