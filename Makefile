@@ -24,6 +24,7 @@ venv = $(CACHE)/venv-$(firstword $(shell cksum $(1)))
 VENV := $(call venv,testkit/requirements.txt)
 PACKAGE_VENV := $(call venv,infrastructure/requirements.txt)
 PEER_VENV := $(call venv,bench/lambda/peer/requirements.txt)
+HOSTS_VENV := $(call venv,examples/hosts/requirements.txt)
 EVENTS_VENV := $(call venv,scripts/requirements.txt)
 CHECKOV_VENV := $(call venv,infrastructure/checkov-requirements.txt)
 # Tests find their tools here, beside what they were built into: testkit/src/harness/tools.rs.
@@ -55,7 +56,7 @@ CHAOS_RATE ?= 1000
 CHAOS_ACK_P99_MS ?= 50
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-infrastructure test-seeds \
+  test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-host-examples test-infrastructure test-seeds \
   chaos test-release \
   check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
   bench bench-browser bench-lambda package tools
@@ -128,6 +129,10 @@ test-pack: $(CLIENT_READY) ## Pack the browser client, install it, and import it
 
 test-examples: build $(CLIENT_READY) ## Drive the browser client's examples, with the package installed, in a real browser.
 	cd client && npm run test:examples
+
+# The hosts in Python have a venv of their own; npm is asked for the one on Express.
+test-host-examples: build $(CLIENT_READY) $(HOSTS_VENV)/.ready ## Drive the applications of examples/hosts in a real browser.
+	cd client && HOSTS_PYTHON=$(HOSTS_VENV)/bin/python npm run test:hosts
 
 # Debian's nginx and Caddy, unpacked into the cache. Where there is no apt-get, there is nothing to run.
 test-hosts: build ## Drive nginx and Caddy, as docs/hosts.md configures them, in front of an application.
@@ -286,6 +291,9 @@ $(PACKAGE_VENV)/.ready: infrastructure/requirements.txt
 	$(install-venv)
 
 $(EVENTS_VENV)/.ready: scripts/requirements.txt
+	$(install-venv)
+
+$(HOSTS_VENV)/.ready: examples/hosts/requirements.txt
 	$(install-venv)
 
 $(CHECKOV_VENV)/.ready: infrastructure/checkov-requirements.txt

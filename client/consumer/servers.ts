@@ -11,7 +11,9 @@ import type { Folder } from './package';
 const STARTUP_MS_MAX = 60_000;
 
 export const PRICE = 'price_pro';
+export const SERVICE_TOKEN = '3f9a1c5e7b2d4f6088aacce1f35792b4';
 export const SECRETS = {
+  TIERLIFT_SERVICE_TOKENS: `web:${SERVICE_TOKEN}`,
   STRIPE_WEBHOOK_SECRET: 'whsec_7Rk2vWqXf4LmZt9YbNcS',
   TIERLIFT_JWT_SECRET: 'a secret of 32 bytes or even more',
   SESSION_SECRET: 'another secret of 32 bytes or more',

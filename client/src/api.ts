@@ -2,6 +2,7 @@
 // requests. It sends the token to no other server, and repeats nothing but what a refused token made
 // fail, with another token.
 
+import { reportedHolder } from './claims.js';
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
 import { parseJson, parseRoles, parseUser } from './parse.js';
@@ -69,7 +70,9 @@ export function createApi({ baseUrl, env, userId, tokens }: ApiOptions): Api {
       const code = codeOf(body);
       if (isRefusal(code)) return { outcome: 'refused', code, token };
       const user = ok ? parseUser(body) : null;
-      if (user?.userId === userId) return { outcome: 'ok', user, roles: parseRoles(body?.roles) };
+      if (user && reportedHolder(user) === userId) {
+        return { outcome: 'ok', user, roles: parseRoles(body?.roles) };
+      }
       if (user) return failed('user.mismatch');
       return failed(status >= 500 || status === 429 ? 'server.unreachable' : 'server.unexpected');
     } catch (error) {

@@ -2,7 +2,8 @@
 // decides what a user may do.
 
 import { attempt } from './attempt.js';
-import { parseJson } from './parse.js';
+import { isFields, parseJson } from './parse.js';
+import type { User } from './types.js';
 
 type Claims = Record<string, unknown>;
 
@@ -14,8 +15,24 @@ export function claimsOf(token: string): Claims | null {
   }, null);
 }
 
-/** The user that a token was issued to, or null if it is not a JWT that names one. */
-export function subjectOf(token: unknown): string | null {
-  const sub = typeof token === 'string' && claimsOf(token)?.sub;
-  return typeof sub === 'string' && sub !== '' ? sub : null;
+/**
+ * Whose session a token begins: the user, and each other account that it speaks for. Null if it is not a
+ * JWT that names a user.
+ */
+export function holderOf(token: unknown, accountClaims: readonly string[] = []): string | null {
+  const claims = typeof token === 'string' ? claimsOf(token) : null;
+  const sub = claims?.sub;
+  if (!claims || typeof sub !== 'string' || sub === '') return null;
+  const named = accountClaims.flatMap((name) => find(claims, name) ?? []);
+  return [...new Set<unknown>([sub, ...named])].map(String).join('\n');
 }
+
+/** Whose session the server reports. It names the accounts in the order of the claims. */
+export const reportedHolder = ({ userId, accounts }: User): string =>
+  // No id contains a line break.
+  accounts?.join('\n') ?? userId;
+
+/** A claim by its name, or else by the path that the name is, such as `org.id`. */
+const find = (claims: Claims, name: string): unknown =>
+  claims[name] ??
+  name.split('.').reduce<unknown>((part, key) => (isFields(part) ? part[key] : null), claims);

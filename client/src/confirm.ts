@@ -3,6 +3,7 @@
 
 import { bodyOf } from './api.js';
 import type { Api } from './api.js';
+import { reportedHolder } from './claims.js';
 import type { Environment } from './environment.js';
 import { parseRoles, parseUser } from './parse.js';
 import type { Update } from './store.js';
@@ -57,7 +58,7 @@ async function ask(options: ConfirmOptions, checkoutSessionId: string): Promise<
   if (!response.ok) return retryMsOf(response);
   const answer = await bodyOf(env, response);
   const user = parseUser(answer);
-  if (user?.userId !== userId) return Infinity;
+  if (!user || reportedHolder(user) !== userId) return Infinity;
   publish({ user, roles: parseRoles(answer?.roles), via: 'poll' });
   return null;
 }

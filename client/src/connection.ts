@@ -2,6 +2,7 @@
 // around it. It decides nothing itself, and drops every reply to a state that has been left.
 
 import type { Profile } from './api.js';
+import { reportedHolder } from './claims.js';
 import { transition } from './connection-machine.js';
 import type { ConnectionEvent, ConnectionState, Effect, TimerName } from './connection-machine.js';
 import type { Environment, Socket } from './environment.js';
@@ -166,7 +167,7 @@ function openSocket(
     const frame = live ? parseFrame(data, userId) : null;
     if (!frame) return;
     if (frame.type === 'CLOSE') closed(frame.code);
-    else if ('user' in frame && frame.user.userId !== userId) onOtherUser();
+    else if ('user' in frame && reportedHolder(frame.user) !== userId) onOtherUser();
     else {
       dispatch({ type: 'frame' });
       onFrame(frame);

@@ -40,7 +40,7 @@ const RENEWED = ['iat', 'nbf', 'exp', 'jti', 'rev', 'epoch', 'auth_time'];
  */
 export function mayStore({ refresh }: TokenHost, from: string, to: string): boolean {
   const [old, renewed] = [claimsOf(from) ?? {}, claimsOf(to) ?? {}];
-  const isStored = refresh === 'tierlift' || typeof old.epoch === 'number';
+  const isStored = refresh === 'tierlift' || (old.epoch ?? null) !== null;
   const lasts =
     typeof old.exp === 'number' ? Number(renewed.exp ?? Infinity) >= old.exp : !renewed.exp;
   const kept = Object.keys(old).every(

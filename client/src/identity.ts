@@ -2,7 +2,7 @@
 // host, other tabs and the server report a change, and this tab reports it to the others.
 
 import { callHost } from './callback.js';
-import { subjectOf } from './claims.js';
+import { holderOf } from './claims.js';
 import type { Environment } from './environment.js';
 import { createReporter } from './errors.js';
 import { createIdentification } from './identification.js';
@@ -50,6 +50,9 @@ export function createIdentity(parts: IdentityOptions): Identity {
   /** The token of a sign-in that the server has ended. */
   let revoked: string | null = null;
 
+  /** Null: the token is nobody's; undefined: it does not say whose it is. */
+  const userOf = (token: string | null): string | null | undefined =>
+    token === null ? null : (holderOf(token, options.accountClaims) ?? undefined);
   const forgetToken = (): void => callHost(() => options.onSignOut?.());
 
   function onFailed(): void {
@@ -147,11 +150,6 @@ function createCurrent(parts: IdentityOptions, rest: Pick<UserSessionOptions, 'r
 }
 
 type Events = 'onOtherUser' | 'onForeignFrame' | 'onRevoked';
-
-/** Null: the token is nobody's; undefined: it does not say whose it is. */
-function userOf(token: string | null): string | null | undefined {
-  return token === null ? null : (subjectOf(token) ?? undefined);
-}
 
 /** Whether the user may change now. A host that changes its mind with each answer must not spin. */
 function createBrake(env: Pick<Environment, 'elapsed'>): () => boolean {

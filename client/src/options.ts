@@ -35,6 +35,11 @@ export interface TokenHost {
    * server's POST /session/refresh does, for tokens that tierlift issued.
    */
   refresh?: 'host' | 'tierlift';
+  /**
+   * The server's `account_claims`, if it has any but `sub`: a token that names another organisation begins
+   * another session, as one of another user does. Use the same list in all tabs.
+   */
+  accountClaims?: readonly string[];
 }
 
 export interface TierClientOptions<Role extends string = UserRole> extends TokenHost {

@@ -16,7 +16,7 @@ export function isFields(value: unknown): value is Fields {
 }
 
 /** A `?` is a text that may be null or missing, and `[]` is a list of texts. */
-const USER_TYPES: Record<keyof User, string> = {
+const USER_TYPES: Record<Exclude<keyof User, 'accountId' | 'accounts'>, string> = {
   userId: 'string',
   role: 'string',
   features: '[]',
@@ -43,6 +43,8 @@ export function parseUser(value: unknown): User | null {
     const part = (user[field] = value[field] ?? DEFAULTS[field] ?? null);
     if (!hasType(part, type)) return null;
   }
+  const { accountId, accounts } = value;
+  if (hasType(accounts, '[]')) Object.assign(user, { accountId, accounts });
   return user as unknown as User;
 }
 

@@ -2,6 +2,7 @@
 // It does no IO. Every update passes through `apply`, whichever way it arrived.
 
 import { callHost } from './callback.js';
+import { reportedHolder } from './claims.js';
 import { isChange, parseRoles, parseUser } from './parse.js';
 import { changeType } from './roles.js';
 import type {
@@ -81,7 +82,7 @@ export function createStore(initialUser?: InitialUser | null): Store {
     ? { ...INITIAL, status: 'ready', user: rendered, isStale: true, roles }
     : { ...INITIAL, status };
   let snapshot = initial;
-  let userId = rendered?.userId;
+  let userId = rendered ? reportedHolder(rendered) : undefined;
   /** The greatest version seen of the state of `userId`. It survives a sign-out. */
   let newest: Version = rendered ?? OLDEST;
   /** Whether the server, and not only the host, has reported what is shown. */
@@ -95,7 +96,7 @@ export function createStore(initialUser?: InitialUser | null): Store {
 
   function identify(next: string | null | undefined): void {
     const { user, isStale, roles } = snapshot;
-    const kept = user?.userId === next ? user : null;
+    const kept = user && reportedHolder(user) === next ? user : null;
     if (next && next !== userId) {
       userId = next;
       newest = OLDEST;
@@ -115,7 +116,7 @@ export function createStore(initialUser?: InitialUser | null): Store {
 
   function apply(update: Update, now: number): Applied {
     const { user } = update;
-    if (user.userId !== userId || compare(user, newest) < 0) return 'stale';
+    if (reportedHolder(user) !== userId || compare(user, newest) < 0) return 'stale';
     const { user: shown, roles: before, isStale, error } = snapshot;
     const reported = update.roles ?? before;
     const roles = sameJson(reported, before) ? before : reported;

@@ -4,6 +4,7 @@
 
 import { attempt } from './attempt.js';
 import type { Channel, Environment } from './environment.js';
+import { reportedHolder } from './claims.js';
 import { isChange, isFields, parseJson, parseUser } from './parse.js';
 import type { ChangeType, RoleChange, TierError, User } from './types.js';
 
@@ -97,5 +98,7 @@ function parseMessage(data: unknown): (TabMessage & Envelope) | null {
   if (type !== 'REFRESH' && !isChange(type)) return null;
   // A page that was loaded before the client was updated sends fewer fields.
   const user = parseUser(data.user);
-  return user?.userId === data.userId ? ({ ...message, user } as typeof message) : null;
+  return user && reportedHolder(user) === data.userId
+    ? ({ ...message, user } as typeof message)
+    : null;
 }

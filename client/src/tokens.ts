@@ -3,7 +3,7 @@
 // It keeps a token no longer than the page lives and writes none to storage; the host may do so.
 
 import { callHost } from './callback.js';
-import { subjectOf } from './claims.js';
+import { holderOf } from './claims.js';
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
 import type { TokenHost, TokenReason } from './options.js';
@@ -66,7 +66,7 @@ export function createTokens(options: TokensOptions): Tokens {
   async function ask(reason: TokenReason): Promise<string> {
     const token = await askHost(env, host, reason);
     if (closed) throw userChanged();
-    if (token !== null && subjectOf(token) === userId) return token;
+    if (token !== null && holderOf(token, host.accountClaims) === userId) return token;
     onOtherUser(token);
     throw userChanged();
   }
@@ -84,7 +84,7 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   function adopt(refused: string, to: string): void {
-    if (closed || subjectOf(to) !== userId) return;
+    if (closed || holderOf(to, host.accountClaims) !== userId) return;
     const from = remember(refused, to);
     if (host.onToken) void offer(from, to);
   }

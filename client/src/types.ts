@@ -42,6 +42,10 @@ export interface User<Role extends string = UserRole> {
   revocationId: number;
   /** Counts the commits of the user's account. It orders the states of one revocation id. */
   accountVersion: number;
+  /** The account that gives the role, where a token speaks for several: the user's own or an organisation's. */
+  accountId?: string;
+  /** All accounts that the token speaks for, if there are several. The counters above are those of all. */
+  accounts?: readonly string[];
 }
 
 /** The answer of GET /session: the user, and the roles of the policy, lowest first. */

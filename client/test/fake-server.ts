@@ -45,6 +45,7 @@ export function asOlderServer(user: User): object {
 
 interface Claims {
   sub: string;
+  org_id?: string;
   rev: number;
   exp?: number;
 }
@@ -57,6 +58,10 @@ function claimsOf(token: string | undefined): Claims | null {
     return null;
   }
 }
+
+/** Whose state a token reads: the user's, or that of the user in an organisation. */
+const holderOf = ({ sub, org_id }: Claims): string => (org_id ? `${sub}\n${org_id}` : sub);
+const reportedHolder = ({ userId, accounts }: User): string => accounts?.join('\n') ?? userId;
 
 const isOver = ({ exp = Infinity }: Claims): boolean => exp * 1_000 <= Date.now();
 
@@ -98,7 +103,10 @@ export class FakeServer {
   private events = 0;
 
   account(userId: string): User {
-    return this.accounts.get(userId) ?? createUser(userId);
+    const accounts = userId.split('\n');
+    const [own = ''] = accounts;
+    const part = accounts.length > 1 ? { accountId: own, accounts } : {};
+    return this.accounts.get(userId) ?? createUser(own, part);
   }
 
   count(request: string): number {
@@ -126,7 +134,7 @@ export class FakeServer {
   }
 
   private commit(type: ChangeFrame['type'], before: User, changed: User): User {
-    const { userId } = before;
+    const userId = reportedHolder(before);
     const after = { ...changed, accountVersion: before.accountVersion + 1 };
     this.accounts.set(userId, after);
     const eventId = `evt_${++this.events}`;
@@ -176,7 +184,7 @@ export class FakeServer {
     if (!claims) return problem(401, 'token.invalid');
     const refusal = this.refused.get(claims.sub) ?? (isOver(claims) ? 'token.expired' : null);
     if (refusal) return problem(401, refusal);
-    const user = this.account(claims.sub);
+    const user = this.account(holderOf(claims));
     if (path === '/session/refresh') {
       if (!this.renews) return problem(409, 'refresh.unavailable');
       const accessToken = this.tokenAfter(claims);
@@ -211,7 +219,7 @@ export class FakeServer {
     const claims = claimsOf(token);
     if (!this.up || this.socketsBlocked || !claims || this.refused.has(claims.sub)) return null;
     if (isOver(claims)) return null;
-    return claims.rev < this.account(claims.sub).revocationId ? null : claims.sub;
+    return claims.rev < this.account(holderOf(claims)).revocationId ? null : holderOf(claims);
   }
 }
 

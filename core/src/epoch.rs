@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     account::Account,
+    accounts::Accounts,
     id::{Epoch, RevocationId, Version},
     limits::{EPOCH_INTERVAL_SECS, EPOCH_SKEW_SECS},
     time::Timestamp,
@@ -35,6 +36,27 @@ impl Seen {
     pub fn is_ahead_of(&self, account: &Account) -> bool {
         let stored = (account.epoch, account.revocation_id, account.version);
         self.epoch.is_some_and(|epoch| (epoch, self.revocation_id, self.account_version) > stored)
+    }
+
+    /// What this says about the user's own account, if it is what a client has seen of these accounts. Counters
+    /// of several do not say which of them is behind, so the user's own begins the epoch in which the client
+    /// starts over.
+    #[must_use]
+    pub fn of_own(self, accounts: &Accounts) -> Self {
+        if accounts.several().is_none() {
+            return self;
+        }
+        let stored = accounts.counters();
+        match self.epoch {
+            Some(epoch) if (epoch, self.revocation_id, self.account_version) > stored.key() => {
+                Self {
+                    epoch: Some(epoch.max(stored.epoch)),
+                    revocation_id: RevocationId(u64::MAX),
+                    account_version: Version(u64::MAX),
+                }
+            }
+            Some(_) | None => Self::default(),
+        }
     }
 
     /// The epoch that the account must begin; `None` if it is not behind, or began one a moment ago.

@@ -34,6 +34,7 @@ pub mod grant;
 pub mod owners;
 
 pub mod account;
+pub mod accounts;
 pub mod epoch;
 
 pub mod change;

@@ -312,6 +312,10 @@ pub const SHUTDOWN_TIMEOUT_SECS: u64 = 20;
 pub const TOKEN_TTL_SECS: i64 = 15 * 60;
 /// Length of a token, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Claims that may name accounts, `sub` among them.
+pub const ACCOUNT_CLAIMS_MAX: usize = 4;
+/// Accounts that one token may speak for, its user's among them. Each request reads all of them.
+pub const ACCOUNTS_PER_TOKEN_MAX: usize = 8;
 /// Clock skew that is forgiven in a token's `exp` and `nbf`, in seconds.
 pub const TOKEN_CLOCK_SKEW_SECS: i64 = 60;
 /// Days after the sign-in at which a session ends, unless the configuration says otherwise.

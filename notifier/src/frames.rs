@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use tierlift_core::{
-    account::Account,
+    change::Change,
     epoch::Seen,
     id::UserId,
     limits::SOCKET_FRAME_BYTES_MAX,
@@ -17,7 +17,7 @@ use tierlift_core::{
     },
 };
 
-use tierlift_session::epoch;
+use tierlift_session::{epoch, read_accounts};
 
 use crate::Close;
 
@@ -54,6 +54,8 @@ pub async fn reply<S: Store>(
 pub struct Sender<'a> {
     /// The user.
     pub user: &'a UserId,
+    /// The accounts beside the user's own that the token speaks for.
+    pub others: &'a [UserId],
     /// The times of the token.
     pub token: TokenTimes,
 }
@@ -61,22 +63,39 @@ pub struct Sender<'a> {
 async fn snapshot<S: Store>(
     store: &S,
     policy: &Policy,
-    Sender { user, token }: Sender<'_>,
+    Sender { user, others, token }: Sender<'_>,
     seen: Seen,
     now: Timestamp,
 ) -> Result<String, Close> {
-    let account = async {
-        let account = store.account(user).await?;
-        let account = account.unwrap_or_else(|| Account::new(user.clone(), policy));
-        epoch::current(store, policy, account, seen, now).await
+    let accounts = async {
+        let accounts = read_accounts(store, policy, user, others).await?;
+        epoch::current(store, policy, accounts, seen, now).await
     };
-    let account = account.await.map_err(|error: StoreError| {
+    let accounts = accounts.await.map_err(|error: StoreError| {
         tracing::error!(user = user.as_str(), %error, "could not read the account for a snapshot");
         Close::StoreUnavailable
     })?;
     // It may have been revoked while the socket opened, too early to be among those that ended.
-    check_not_revoked(token, &account).map_err(|_| Close::Revoked)?;
-    Ok(frame::snapshot(&Session::new(&account, policy, now)))
+    for account in accounts.all() {
+        check_not_revoked(token, account).map_err(|_| Close::Revoked)?;
+    }
+    Ok(frame::snapshot(&Session::of(&accounts, policy, now)))
+}
+
+/// The notice of a change for a socket whose token speaks for several accounts. They are read after the change
+/// was committed, so none of them is older than any notice before this one.
+pub async fn notice<S: Store>(
+    store: &S,
+    policy: &Policy,
+    Sender { user, others, .. }: Sender<'_>,
+    change: &Change,
+    now: Timestamp,
+) -> Result<String, Close> {
+    let accounts = read_accounts(store, policy, user, others).await.map_err(|error| {
+        tracing::error!(user = user.as_str(), %error, "could not read the accounts for a notice");
+        Close::StoreUnavailable
+    })?;
+    Ok(frame::notice_for(change, &accounts, policy, now))
 }
 
 #[cfg(test)]

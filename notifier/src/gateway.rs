@@ -48,7 +48,7 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
     pub async fn connect(&self, socket: &C::Id, headers: &HeaderMap) -> Result<(), HandshakeError> {
         let authenticated = handshake::accept(&self.access, &self.origins, headers).await?;
         let holder = Holder {
-            user: authenticated.account.user,
+            user: authenticated.accounts.user().clone(),
             opened_at: self.access.clock.now(),
             token: authenticated.claims.times(),
         };
@@ -101,7 +101,7 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
         let frame = frames::parse(text)?;
         let holder = self.holder(socket).await?;
         let Access { store, policy, clock, .. } = &*self.access;
-        let sender = Sender { user: &holder.user, token: holder.token };
+        let sender = Sender { user: &holder.user, others: &[], token: holder.token };
         let reply = frames::reply(store, &policy.current(), sender, frame, clock.now()).await?;
         if frame == ClientFrame::Ping {
             self.catch_up(socket, &holder).await?;

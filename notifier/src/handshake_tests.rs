@@ -61,7 +61,7 @@ async fn a_handshake_needs_an_allowed_page_its_subprotocol_and_a_fresh_token() {
         fields.extend(page.map(|page| (ORIGIN, page)));
         let refused = match accept(&access, &origins, &headers(&fields)).await {
             Ok(authenticated) => {
-                assert_eq!(authenticated.account.user, user("ada"));
+                assert_eq!(*authenticated.accounts.user(), user("ada"));
                 None
             }
             Err(error) => Some(code_of(&error)),

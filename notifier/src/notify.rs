@@ -1,9 +1,10 @@
 //! One change to all live sockets of its user.
 
+use std::sync::Arc;
+
 use futures_util::{StreamExt, stream};
 use tierlift_core::{
     change::Change,
-    id::UserId,
     limits::PUSHES_AT_ONCE_MAX,
     ports::{Pushed, Sockets, SocketsError},
     time::{Clock, Timestamp},
@@ -46,12 +47,12 @@ pub async fn notify<S: Sockets>(
         return FanoutReport::default();
     }
     let text = frame::notice(change);
-    let text = text.as_str();
+    let (text, change) = (text.as_str(), &Arc::new(change.clone()));
     let report = stream::iter(live)
         .map(|socket| async move {
             match change.revoked_before {
                 Some(at) => revoke(sockets, change, &socket, text, at).await,
-                None => push(sockets, &change.user, &socket, text).await,
+                None => push(sockets, change, &socket, text).await,
             }
         })
         .buffer_unordered(PUSHES_AT_ONCE_MAX)
@@ -61,8 +62,9 @@ pub async fn notify<S: Sockets>(
     report
 }
 
-async fn push<S: Sockets>(sockets: &S, user: &UserId, socket: &S::Id, text: &str) -> Push {
-    match sockets.push(socket, text).await {
+async fn push<S: Sockets>(sockets: &S, change: &Arc<Change>, socket: &S::Id, text: &str) -> Push {
+    let user = &change.user;
+    match sockets.push_change(socket, change, text).await {
         Ok(Pushed::Sent) => Push::Sent,
         Ok(Pushed::Gone) => {
             if let Err(error) = sockets.forget(socket).await {
@@ -80,14 +82,14 @@ async fn push<S: Sockets>(sockets: &S, user: &UserId, socket: &S::Id, text: &str
 /// Ends a socket whose token is revoked by the change; the others are notified.
 async fn revoke<S: Sockets>(
     sockets: &S,
-    change: &Change,
+    change: &Arc<Change>,
     socket: &S::Id,
     text: &str,
     revoked_before: Timestamp,
 ) -> Push {
     match sockets.revoke(socket, revoked_before).await {
         Ok(true) => Push::Sent,
-        Ok(false) => push(sockets, &change.user, socket, text).await,
+        Ok(false) => push(sockets, change, socket, text).await,
         Err(error) => {
             let user = change.user.as_str();
             tracing::error!(user, ?socket, %error, "socket of a revoked token not closed");

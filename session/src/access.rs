@@ -2,6 +2,7 @@
 
 use tierlift_core::{
     account::Account,
+    accounts::Accounts,
     change::Change,
     decide,
     epoch::Seen,
@@ -35,32 +36,34 @@ pub struct Access<S> {
 pub struct Authenticated {
     /// The claims of the token.
     pub claims: Claims,
-    /// The account of its user.
-    pub account: Account,
+    /// The accounts that it speaks for.
+    pub accounts: Accounts,
 }
 
 impl<S: Store> Access<S> {
     /// The session of a token that is valid, fresh and not revoked, for a client that has seen so much of
     /// it already.
     pub async fn session(&self, token: &str, seen: Seen) -> Result<Session, Error> {
-        let Authenticated { account, .. } = self.authenticate(token).await?;
-        let account = self.current_epoch(account, seen).await?;
-        Ok(self.session_of(&account))
+        let Authenticated { accounts, .. } = self.authenticate(token).await?;
+        let accounts = self.current_epoch(accounts, seen).await?;
+        Ok(self.session_of(&accounts))
     }
 
-    /// The claims and the account of a token that is valid, fresh and not revoked.
+    /// The claims and the accounts of a token that is valid, fresh and not revoked.
     pub async fn authenticate(&self, token: &str) -> Result<Authenticated, Error> {
         let authenticated = self.identify(token).await?;
-        check_fresh(&authenticated.claims, &authenticated.account)?;
+        for account in authenticated.accounts.all() {
+            check_fresh(&authenticated.claims, account)?;
+        }
         Ok(authenticated)
     }
 
     /// Exchanges a token that may be stale for a new one; returns it with the session.
     pub async fn refresh(&self, token: &str) -> Result<(Issued, Session), Error> {
-        let Authenticated { claims, account } = self.identify(token).await?;
-        let account = self.current_epoch(account, claims.seen()).await?;
-        let issued = self.keyring.keys().reissue(&claims, &account, self.clock.now())?;
-        Ok((issued, self.session_of(&account)))
+        let Authenticated { claims, accounts } = self.identify(token).await?;
+        let accounts = self.known_to(&claims, accounts).await?;
+        let issued = self.keyring.keys().reissue(&claims, &accounts, self.clock.now())?;
+        Ok((issued, self.session_of(&accounts)))
     }
 
     /// Issues a token for a user whom the host has just authenticated by other means.
@@ -90,9 +93,9 @@ impl<S: Store> Access<S> {
         Err(StoreError::Conflict)
     }
 
-    /// The session of a user, whoever asks.
-    pub async fn session_for(&self, user: &UserId) -> Result<Session, Error> {
-        Ok(self.session_of(&self.account(user).await?))
+    /// The session of a user, whoever asks, with these accounts beside their own.
+    pub async fn session_for(&self, user: &UserId, others: &[UserId]) -> Result<Session, Error> {
+        Ok(self.session_of(&self.accounts(user, others).await?))
     }
 
     /// Issues a token for a user whom the host has signed in; returns it with the session.
@@ -101,28 +104,30 @@ impl<S: Store> Access<S> {
         user: &UserId,
         sign_in: SignIn,
     ) -> Result<(Issued, Session), Error> {
-        let account = self.account(user).await?;
-        let issued = self.keyring.keys().issue_for(&account, sign_in, self.clock.now())?;
-        Ok((issued, self.session_of(&account)))
+        let keys = self.keyring.keys();
+        let others = keys.others_named(&sign_in.claims, user)?;
+        let accounts = self.accounts(user, &others).await?;
+        let issued = keys.issue_for(&accounts, sign_in, self.clock.now())?;
+        Ok((issued, self.session_of(&accounts)))
     }
 
     /// The session of a token that is valid and not revoked, but may be stale, and whose user has at least this
     /// role now.
     pub async fn current(&self, token: &str, role: Option<&Role>) -> Result<Session, Error> {
-        let Authenticated { account, .. } = self.identify(token).await?;
-        self.at_least(&account, role)
+        let Authenticated { accounts, .. } = self.identify(token).await?;
+        self.at_least(&accounts, role)
     }
 
     /// The session of a valid token whose user has at least this role now.
     pub async fn require(&self, token: &str, role: &Role) -> Result<Session, Error> {
-        let Authenticated { account, .. } = self.authenticate(token).await?;
-        self.at_least(&account, Some(role))
+        let Authenticated { accounts, .. } = self.authenticate(token).await?;
+        self.at_least(&accounts, Some(role))
     }
 
-    /// The session of an account that has at least this role now.
-    fn at_least(&self, account: &Account, role: Option<&Role>) -> Result<Session, Error> {
+    /// The session of accounts of which one has at least this role now.
+    fn at_least(&self, accounts: &Accounts, role: Option<&Role>) -> Result<Session, Error> {
         let policy = self.policy.current();
-        let session = Session::new(account, &policy, self.clock.now());
+        let session = Session::of(accounts, &policy, self.clock.now());
         match role {
             Some(role) if policy.compare(&Role::new(&session.role), role).is_lt() => {
                 Err(Error::RoleRequired(role.clone()))
@@ -131,24 +136,64 @@ impl<S: Store> Access<S> {
         }
     }
 
-    pub(crate) fn session_of(&self, account: &Account) -> Session {
-        Session::new(account, &self.policy.current(), self.clock.now())
+    pub(crate) fn session_of(&self, accounts: &Accounts) -> Session {
+        Session::of(accounts, &self.policy.current(), self.clock.now())
     }
 
-    /// The claims and the account of a token that is valid and not revoked, but may be stale.
+    /// The claims and the accounts of a token that is valid and not revoked, but may be stale.
     async fn identify(&self, token: &str) -> Result<Authenticated, Error> {
         let claims = self.keyring.verify(token, self.clock.now()).await?;
-        let account = self.account(&claims.user).await?;
-        check_not_revoked(claims.times(), &account)?;
-        Ok(Authenticated { claims, account })
+        let accounts = self.accounts(&claims.user, &claims.others).await?;
+        for account in accounts.all() {
+            check_not_revoked(claims.times(), account)?;
+        }
+        Ok(Authenticated { claims, accounts })
     }
 
-    async fn current_epoch(&self, account: Account, seen: Seen) -> Result<Account, StoreError> {
-        epoch::current(&self.store, &self.policy.current(), account, seen, self.clock.now()).await
+    async fn current_epoch(&self, accounts: Accounts, seen: Seen) -> Result<Accounts, StoreError> {
+        epoch::current(&self.store, &self.policy.current(), accounts, seen, self.clock.now()).await
+    }
+
+    /// The accounts, each in a new epoch if whoever issued the token had seen more of it than is stored.
+    async fn known_to(&self, claims: &Claims, accounts: Accounts) -> Result<Accounts, StoreError> {
+        let (policy, now) = (self.policy.current(), self.clock.now());
+        let current = async |account: Account| {
+            let seen = claims.known(&account.user).seen();
+            epoch::current_account(&self.store, &policy, account, seen, now).await
+        };
+        let (own, others) = accounts.into_parts();
+        let own = current(own).await?;
+        let mut known = Vec::with_capacity(others.len());
+        for other in others {
+            known.push(current(other).await?);
+        }
+        Ok(Accounts::new(own, known))
     }
 
     async fn account(&self, user: &UserId) -> Result<Account, StoreError> {
-        let known = self.store.account(user).await?;
-        Ok(known.unwrap_or_else(|| Account::new(user.clone(), &self.policy.current())))
+        Ok(read_accounts(&self.store, &self.policy.current(), user, &[]).await?.own().clone())
     }
+
+    async fn accounts(&self, user: &UserId, others: &[UserId]) -> Result<Accounts, StoreError> {
+        read_accounts(&self.store, &self.policy.current(), user, others).await
+    }
+}
+
+/// Reads a user's account, and these beside it. One that is not stored has the lowest role.
+pub async fn read_accounts<S: Store>(
+    store: &S,
+    policy: &Policy,
+    user: &UserId,
+    others: &[UserId],
+) -> Result<Accounts, StoreError> {
+    let read = async |id: &UserId| {
+        let known = store.account(id).await?;
+        Ok::<_, StoreError>(known.unwrap_or_else(|| Account::new(id.clone(), policy)))
+    };
+    let own = read(user).await?;
+    let mut accounts = Vec::with_capacity(others.len());
+    for other in others {
+        accounts.push(read(other).await?);
+    }
+    Ok(Accounts::new(own, accounts))
 }

@@ -129,6 +129,9 @@ fn allowed(session: &Session) -> Response {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-tierlift-user", header(&session.user_id));
     headers.insert("x-tierlift-role", header(&session.role));
+    if let Some(members) = &session.members {
+        headers.insert("x-tierlift-account", header(members.account_id.as_str()));
+    }
     headers.insert("x-tierlift-revocation-id", HeaderValue::from(session.revocation_id.0));
     response
 }

@@ -2,6 +2,7 @@
 
 use tierlift_core::{
     account::Account,
+    accounts::Accounts,
     decide::begin_epoch,
     epoch::Seen,
     limits::CONFLICT_RETRIES_MAX,
@@ -10,8 +11,21 @@ use tierlift_core::{
     time::Timestamp,
 };
 
-/// The account, in a new epoch if somebody has seen more of it than is stored.
+/// The accounts, the user's own in a new epoch if a client has seen more than is stored.
 pub async fn current<S: Store>(
+    store: &S,
+    policy: &Policy,
+    accounts: Accounts,
+    seen: Seen,
+    now: Timestamp,
+) -> Result<Accounts, StoreError> {
+    let seen = seen.of_own(&accounts);
+    let own = current_account(store, policy, accounts.own().clone(), seen, now).await?;
+    Ok(accounts.with_own(own))
+}
+
+/// The account, in a new epoch if somebody has seen more of it than is stored.
+pub async fn current_account<S: Store>(
     store: &S,
     policy: &Policy,
     mut account: Account,

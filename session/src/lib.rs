@@ -19,7 +19,7 @@ pub mod openapi;
 mod route;
 pub mod service;
 
-pub use access::{Access, Authenticated};
+pub use access::{Access, Authenticated, read_accounts};
 pub use bearer::bearer;
 pub use error::Error;
 pub use guard::{Guarded, RequireRole, UnknownRole};

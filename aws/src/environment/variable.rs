@@ -11,6 +11,7 @@ pub(super) const fn variable(key: &Key) -> &'static str {
         Key::JwksUrl => "TIERLIFT_JWKS_URL",
         Key::Issuers | Key::Issuer(_) => "TIERLIFT_ISSUER",
         Key::Audiences | Key::Audience(_) => "TIERLIFT_AUDIENCE",
+        Key::AccountClaims => "TIERLIFT_ACCOUNT_CLAIMS",
         Key::SessionMaxAgeDays => "TIERLIFT_SESSION_MAX_AGE_DAYS",
         Key::Authorize | Key::AuthorizeCookie => "TIERLIFT_AUTHORIZE_COOKIE",
         Key::Plans | Key::Plan(_) => "TIERLIFT_PLANS",

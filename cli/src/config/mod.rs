@@ -24,6 +24,7 @@ pub(crate) const ROOT_KEYS: &[&str] = &[
     "jwks_url",
     "issuer",
     "audience",
+    "account_claims",
     "session_max_age_days",
     "authorize",
     "plans",

@@ -66,6 +66,7 @@ allowed_origins = ["https://app.example.com", "http://[::1]:3000"]
 jwks_url = "https://issuer.example.com/.well-known/jwks.json"
 issuer = ["https://issuer.example.com/"]
 audience = ["app", "admin"]
+account_claims = ["sub", "org_id"]
 session_max_age_days = 7
 plans = { price_plus = "plus", day_pass = { role = "plus", days = 0x01 }, prod_pro = { role = "pro" } }
 features = { plus = ["export"], operator = [] }
@@ -108,6 +109,7 @@ purchases = { refund = "keep", dispute = "keep", stack = "longest" }
         jwks_url: Some("https://issuer.example.com/.well-known/jwks.json".parse().unwrap()),
         issuer: texts(&["https://issuer.example.com/"]),
         audience: texts(&["app", "admin"]),
+        account_claims: texts(&["sub", "org_id"]),
         session_max_age_days: 7,
     };
     assert_eq!(config.tokens, tokens);
@@ -146,7 +148,7 @@ fn an_unknown_key_is_reported_with_the_known_ones() {
         "role = [\"free\"]",
         &["tierlift.toml:1:1: unknown key \"role\" at the top level; allowed: roles, livemode, \
            user_id_keys, connected_accounts, allowed_origins, jwks_url, issuer, audience, \
-           session_max_age_days, authorize, plans, features, policy, purchases"],
+           account_claims, session_max_age_days, authorize, plans, features, policy, purchases"],
     );
     check("[polcy]\ngrace_days = 1", &["tierlift.toml:1:2: unknown key \"polcy\""]);
     check(

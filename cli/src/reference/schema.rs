@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use tierlift_core::{
     config::{Fetch, Reconcile, StripeConfig},
     limits::{
-        FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX, METADATA_KEY_BYTES_MAX,
-        PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX, SESSION_DAYS_DEFAULT, SESSION_DAYS_MAX,
+        ACCOUNT_CLAIMS_MAX, FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX,
+        METADATA_KEY_BYTES_MAX, PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX,
+        SESSION_DAYS_DEFAULT, SESSION_DAYS_MAX,
     },
     policy::{
         Access, OPERATOR, OnDispute, PastDue, PauseCollection, PolicyConfig, Stack, UnmappedPrice,
@@ -78,6 +79,7 @@ fn schema() -> Value {
                 "Values of `aud`, one of which a token must have; `azp` or `client_id` of a token without \
                  `aud`.",
             ),
+            "account_claims": account_claims(),
             "session_max_age_days": session_max_age_days(),
             "authorize": authorize(),
             "plans": plans(),
@@ -92,6 +94,19 @@ fn schema() -> Value {
 
 /// Addresses with TLS, or on this machine.
 const JWKS_URL: &str = "^https://[^/]|^http://(localhost|127\\.[0-9.]+|\\[::1\\])(:[0-9]+)?(/|$)";
+
+fn account_claims() -> Value {
+    json!({
+        "description": "The claims that name the accounts for which a token speaks: `sub`, and others for \
+                        organisations.",
+        "type": "array",
+        "items": { "type": "string", "pattern": "\\S" },
+        "minItems": 1,
+        "maxItems": ACCOUNT_CLAIMS_MAX,
+        "uniqueItems": true,
+        "default": ["sub"],
+    })
+}
 
 fn session_max_age_days() -> Value {
     json!({

@@ -87,8 +87,8 @@ fn a_role_by_hand_ends_by_itself() {
     deployment.run("grant ada operator --until soon --reason help", 2);
     deployment.run("grant ada operator --until 0s --reason help", 1);
     deployment.run("grant bob paid --until 1s --reason look", 0);
-    deployment.eventually("explain bob", |it| it["revocationId"] == 2);
-    assert_eq!(deployment.json("explain bob")["role"], "free");
+    // It is judged whenever somebody asks; the commit comes later.
+    deployment.eventually("explain bob", |it| it["role"] == "free");
     serving.end();
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 
 use crate::{
     limits::{
-        FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX, METADATA_KEY_BYTES_MAX,
-        PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX, SESSION_DAYS_MAX,
+        ACCOUNT_CLAIMS_MAX, FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX,
+        METADATA_KEY_BYTES_MAX, PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX, SESSION_DAYS_MAX,
     },
     policy::role::OPERATOR,
 };
@@ -48,6 +48,8 @@ pub enum Key {
     Audiences,
     /// `audience[i]`
     Audience(usize),
+    /// `account_claims`
+    AccountClaims,
     /// `session_max_age_days`
     SessionMaxAgeDays,
     /// `authorize`
@@ -119,6 +121,7 @@ impl fmt::Display for Key {
             Self::Issuer(index) => write!(f, "issuer[{index}]"),
             Self::Audiences => f.write_str("audience"),
             Self::Audience(index) => write!(f, "audience[{index}]"),
+            Self::AccountClaims => f.write_str("account_claims"),
             Self::SessionMaxAgeDays => f.write_str("session_max_age_days"),
             Self::Authorize => f.write_str("authorize"),
             Self::AuthorizeCookie => f.write_str("authorize.cookie"),
@@ -239,6 +242,12 @@ pub enum ValueError {
     /// It is no name of a cookie.
     #[error("is {0:?}; allowed: {allowed}", allowed = COOKIE_NAME_FORMAT)]
     CookieName(String),
+    /// The claims that name accounts do not begin with `sub`, or are repeated, blank or too many.
+    #[error(
+        "allowed: a list that begins with \"sub\" and has at most {ACCOUNT_CLAIMS_MAX} names, each once, such as \
+         [\"sub\", \"org_id\"]"
+    )]
+    AccountClaims,
     /// The age of a session is no number of days, or out of range.
     #[error("is {0}; allowed: a whole number of days from 1 to {SESSION_DAYS_MAX}")]
     SessionDays(String),

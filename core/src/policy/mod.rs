@@ -152,6 +152,12 @@ impl Policy {
         self.rank(a).cmp(&self.rank(b))
     }
 
+    /// The higher of two roles; the first if they rank alike.
+    #[must_use]
+    pub fn higher(&self, a: Role, b: Role) -> Role {
+        if self.compare(&b, &a).is_gt() { b } else { a }
+    }
+
     /// The role that an item earns: by its price id, else its product id, else its lookup key.
     #[must_use]
     pub fn role_for_item(&self, item: &Item) -> Option<&Role> {

@@ -1,8 +1,8 @@
 //! Live sockets: who holds which, and how to push a frame to one.
 
-use std::{fmt, future::Future};
+use std::{fmt, future::Future, sync::Arc};
 
-use crate::{id::UserId, time::Timestamp, token::TokenTimes};
+use crate::{change::Change, id::UserId, time::Timestamp, token::TokenTimes};
 
 /// What a push did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub trait Sockets: Send + Sync {
     /// Names one socket.
     type Id: Clone + Send + Sync + fmt::Debug;
 
-    /// The live sockets of a user.
+    /// The live sockets that follow an account: its user's, and those whose token speaks for it.
     fn for_user(
         &self,
         user: &UserId,
@@ -35,6 +35,18 @@ pub trait Sockets: Send + Sync {
         socket: &Self::Id,
         text: &str,
     ) -> impl Future<Output = Result<Pushed, SocketsError>> + Send;
+
+    /// Pushes a change to a socket that follows its account. `text` is the notice of that account alone; a
+    /// socket whose token speaks for several gets one about all of them, as they are then.
+    fn push_change(
+        &self,
+        socket: &Self::Id,
+        change: &Arc<Change>,
+        text: &str,
+    ) -> impl Future<Output = Result<Pushed, SocketsError>> + Send {
+        let _ = change;
+        self.push(socket, text)
+    }
 
     /// Ends a socket if its token was issued before that time; returns whether it was.
     fn revoke(

@@ -14,12 +14,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-use super::{Claims, Error, config::Rules};
-use crate::{
-    id::{Epoch, RevocationId, UserId},
-    limits::TOKEN_CLOCK_SKEW_SECS,
-    time::Timestamp,
-};
+use super::{Claims, Error, SUBJECT, accounts, config::Rules};
+use crate::{id::UserId, limits::TOKEN_CLOCK_SKEW_SECS, time::Timestamp};
 
 /// Who signed a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +79,11 @@ impl ClaimSet {
         if not_before.is_some_and(|nbf| nbf > now.plus_secs(TOKEN_CLOCK_SKEW_SECS)) {
             return Err(Error::NotYetValid);
         }
+        let user = self.user()?;
         Ok(Claims {
-            user: self.user()?,
-            revocation_id: self.number("rev", Value::as_u64)?.map(RevocationId),
-            epoch: self.number("epoch", Value::as_i64)?.map(Epoch),
+            others: accounts::others(&self.0, &rules.account_claims, &user)?,
+            known: accounts::known(self.get("rev"), self.get("epoch"), &user)?,
+            user,
             issued_at: self.time("iat").ok().flatten(),
             expires_at,
             valid_until: session_ends_at.map_or(ends_at, |end| end.min(ends_at)),
@@ -118,7 +115,7 @@ impl ClaimSet {
     }
 
     fn user(&self) -> Result<UserId, Error> {
-        let subject = self.get("sub").and_then(Value::as_str).ok_or(Error::Subject)?;
+        let subject = self.get(SUBJECT).and_then(Value::as_str).ok_or(Error::Subject)?;
         UserId::new(subject).map_err(|_| Error::Subject)
     }
 

@@ -1,8 +1,11 @@
 //! What a host says about the tokens of its users: who issues them, for whom, and how long a session lasts.
 
+use std::collections::BTreeSet;
+
+use super::SUBJECT;
 use crate::{
     config::{Fault, JwksUrl, Key, ValueError},
-    limits::{SESSION_DAYS_DEFAULT, SESSION_DAYS_MAX},
+    limits::{ACCOUNT_CLAIMS_MAX, SESSION_DAYS_DEFAULT, SESSION_DAYS_MAX},
     time::Timestamp,
 };
 
@@ -15,6 +18,8 @@ pub struct TokenConfig {
     pub issuer: Vec<String>,
     /// Values of `aud`, one of which a token must have.
     pub audience: Vec<String>,
+    /// The claims that name the accounts for which a token speaks; the first is `sub`.
+    pub account_claims: Vec<String>,
     /// Days after the sign-in at which a session ends, however often its token is refreshed.
     pub session_max_age_days: u32,
 }
@@ -25,6 +30,7 @@ impl Default for TokenConfig {
             jwks_url: None,
             issuer: Vec::new(),
             audience: Vec::new(),
+            account_claims: vec![SUBJECT.to_owned()],
             session_max_age_days: SESSION_DAYS_DEFAULT,
         }
     }
@@ -50,7 +56,18 @@ impl TokenConfig {
         }
         faults.extend(blank(&self.issuer, Key::Issuer));
         faults.extend(blank(&self.audience, Key::Audience));
+        faults.extend(self.account_claims_fault());
         faults
+    }
+
+    fn account_claims_fault(&self) -> Option<Fault> {
+        let claims = &self.account_claims;
+        let distinct: BTreeSet<&String> = claims.iter().collect();
+        let is_right = claims.first().is_some_and(|first| first == SUBJECT)
+            && claims.len() <= ACCOUNT_CLAIMS_MAX
+            && distinct.len() == claims.len()
+            && claims.iter().all(|name| !name.trim().is_empty());
+        (!is_right).then(|| ValueError::AccountClaims.at(Key::AccountClaims))
     }
 
     /// What tokens must say.
@@ -59,6 +76,7 @@ impl TokenConfig {
         Rules {
             issuer: self.issuer.clone(),
             audience: self.audience.clone(),
+            account_claims: self.account_claims.clone(),
             session_days_max: self.session_max_age_days,
         }
     }
@@ -75,6 +93,7 @@ fn blank(list: &[String], key: fn(usize) -> Key) -> impl Iterator<Item = Fault> 
 pub struct Rules {
     pub(super) issuer: Vec<String>,
     pub(super) audience: Vec<String>,
+    pub(super) account_claims: Vec<String>,
     session_days_max: u32,
 }
 
@@ -133,5 +152,26 @@ mod tests {
         };
         let found: Vec<_> = wrong.faults().into_iter().map(|fault| fault.key).collect();
         assert_eq!(found, [Key::SessionMaxAgeDays, Key::Audience(1)]);
+    }
+
+    #[test]
+    fn accounts_are_those_of_the_subject_first_and_each_claim_stands_once() {
+        for (claims, is_right) in [
+            ("sub", true),
+            ("sub org_id", true),
+            ("sub a b c", true),
+            ("sub a b c d", false),
+            ("org_id sub", false),
+            ("org_id", false),
+            ("sub org_id org_id", false),
+            ("sub sub", false),
+            ("", false),
+        ] {
+            let account_claims = claims.split_whitespace().map(str::to_owned).collect();
+            let config = TokenConfig { account_claims, ..TokenConfig::default() };
+            assert_eq!(config.faults().is_empty(), is_right, "{claims:?}");
+        }
+        let account_claims = ["sub", " "].map(str::to_owned).into();
+        assert!(!TokenConfig { account_claims, ..TokenConfig::default() }.faults().is_empty());
     }
 }

@@ -7,14 +7,15 @@ use jsonwebtoken::{
     jwk::{Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
-    Claims, Error, Issued, KeyError, Rules, Secret, SignIn,
+    Claims, Error, Issued, KeyError, Rules, Secret, SignIn, accounts,
     claims::{ClaimSet, Signer},
 };
 use crate::{
-    account::Account,
+    accounts::Accounts,
+    id::UserId,
     limits::{RSA_BITS_MIN, TOKEN_BYTES_MAX},
     time::Timestamp,
 };
@@ -131,23 +132,32 @@ impl TokenKeys {
     pub fn reissue(
         &self,
         claims: &Claims,
-        account: &Account,
+        accounts: &Accounts,
         now: Timestamp,
     ) -> Result<Issued, Error> {
         let secret = self.secret.as_ref().ok_or(Error::Foreign)?;
-        secret.reissue(claims, account, &self.rules, now)
+        secret.reissue(claims, accounts, &self.rules, now)
+    }
+
+    /// The accounts beside the user's own for which a token with these claims speaks.
+    pub fn others_named(
+        &self,
+        claims: &Map<String, Value>,
+        user: &UserId,
+    ) -> Result<Vec<UserId>, Error> {
+        accounts::others(claims, &self.rules.account_claims, user)
     }
 
     /// Issues a token for somebody who signed in at the host. It is one that [`verify`](Self::verify) lets in:
     /// otherwise its claims are refused.
     pub fn issue_for(
         &self,
-        account: &Account,
+        accounts: &Accounts,
         sign_in: SignIn,
         now: Timestamp,
     ) -> Result<Issued, Error> {
         let secret = self.secret.as_ref().ok_or(Error::Foreign)?;
-        let issued = secret.issue_for(account, sign_in, &self.rules, now)?;
+        let issued = secret.issue_for(accounts, sign_in, &self.rules, now)?;
         self.verify(&issued.access_token, now)?;
         Ok(issued)
     }

@@ -4,6 +4,7 @@
 //! algorithm is pinned by the key, never taken from the token; `exp` is required. The rules are those of
 //! RFC 8725.
 
+mod accounts;
 mod claims;
 mod config;
 mod keys;
@@ -11,17 +12,22 @@ mod named;
 mod operator;
 mod secret;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::{
     account::Account,
     codes::Code,
-    epoch::Seen,
-    id::{Epoch, RevocationId, UserId},
-    limits::{ID_BYTES_MAX, JWT_SECRET_BYTES_MIN, JWT_SECRETS_MAX, RSA_BITS_MIN, TOKEN_BYTES_MAX},
+    id::UserId,
+    limits::{
+        ACCOUNTS_PER_TOKEN_MAX, ID_BYTES_MAX, JWT_SECRET_BYTES_MIN, JWT_SECRETS_MAX, RSA_BITS_MIN,
+        TOKEN_BYTES_MAX,
+    },
     time::Timestamp,
 };
 
+pub use accounts::Known;
 pub use config::{Rules, TokenConfig};
 pub use keys::TokenKeys;
 /// The tokens of a host's services.
@@ -29,6 +35,9 @@ pub use named::NamedTokens as ServiceTokens;
 pub use named::{NamedTokens, NamedTokensError};
 pub use operator::{OperatorTokens, Right};
 pub use secret::{Issued, Secret, SignIn};
+
+/// The claim that names the user.
+pub const SUBJECT: &str = "sub";
 
 /// Why a token is refused. Each has a stable [`Error::code`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -52,6 +61,12 @@ pub enum Error {
     /// Its subject is no id of a user.
     #[error("sub of the token must be a text of 1 to {ID_BYTES_MAX} bytes; a number is no text")]
     Subject,
+    /// A claim that names accounts names none, or too many.
+    #[error(
+        "a claim of account_claims must be a text, or a list of texts, of 1 to {ID_BYTES_MAX} bytes, and a \
+         token speaks for at most {ACCOUNTS_PER_TOKEN_MAX} accounts"
+    )]
+    AccountClaim,
     /// Its `iss` is not listed.
     #[error("the token is of another issuer: its iss is not in issuer")]
     Issuer,
@@ -93,6 +108,7 @@ impl Error {
             | Self::Critical
             | Self::Type
             | Self::Subject
+            | Self::AccountClaim
             | Self::Issuer
             | Self::Audience
             | Self::NotYetValid
@@ -136,11 +152,10 @@ pub enum KeyError {
 pub struct Claims {
     /// `sub`: the user.
     pub user: UserId,
-    /// `rev`: the revocation id at the time of issue. A token from another issuer has none and is never
-    /// stale.
-    pub revocation_id: Option<RevocationId>,
-    /// `epoch`: the epoch of the revocation id, in the tokens that tierlift issues.
-    pub epoch: Option<Epoch>,
+    /// The accounts beside the user's own that the token speaks for.
+    pub others: Vec<UserId>,
+    /// What `rev` and `epoch` say about each account.
+    known: BTreeMap<UserId, Known>,
     /// `iat`.
     pub issued_at: Option<Timestamp>,
     /// `exp`.
@@ -181,24 +196,15 @@ impl Claims {
     pub const fn is_own(&self) -> bool {
         self.own.is_some()
     }
-
-    /// How much of the account whoever issued the token had seen.
-    #[must_use]
-    pub fn seen(&self) -> Seen {
-        Seen {
-            epoch: self.epoch,
-            revocation_id: self.revocation_id.unwrap_or_default(),
-            ..Seen::default()
-        }
-    }
 }
 
-/// Checks that no role change of the account followed the issue of a valid token, and that the account
+/// Checks that no role change of an account followed the issue of a valid token, and that the account
 /// has not lost one since.
 pub fn check_fresh(claims: &Claims, account: &Account) -> Result<(), Error> {
-    let is_of_epoch = claims.epoch.is_none_or(|epoch| epoch == account.epoch);
-    let is_behind = claims.revocation_id.is_some_and(|rev| rev < account.revocation_id);
-    if is_behind || !is_of_epoch || claims.seen().is_ahead_of(account) {
+    let known = claims.known(&account.user);
+    let is_of_epoch = known.epoch.is_none_or(|epoch| epoch == account.epoch);
+    let is_behind = known.revocation_id.is_some_and(|rev| rev < account.revocation_id);
+    if is_behind || !is_of_epoch || known.seen().is_ahead_of(account) {
         return Err(Error::Stale);
     }
     Ok(())

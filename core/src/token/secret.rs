@@ -6,9 +6,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Claims, Error, KeyError, claims::numeric_date, config::Rules};
+use super::{Claims, Error, KeyError, SUBJECT, accounts, claims::numeric_date, config::Rules};
 use crate::{
     account::Account,
+    accounts::Accounts,
     id::{RevocationId, UserId},
     is_placeholder,
     limits::{JWT_SECRET_BYTES_MIN, JWT_SECRETS_MAX, TOKEN_TTL_SECS},
@@ -72,20 +73,22 @@ impl Secret {
     /// Issues the first token of a session for the user of an account.
     #[must_use]
     pub fn issue(&self, account: &Account, now: Timestamp) -> Issued {
-        let claims = Map::from_iter([("sub".to_owned(), json!(account.user.as_str()))]);
-        self.issue_with(claims, account, now, now.plus_secs(TOKEN_TTL_SECS), now)
+        let claims = Map::from_iter([(SUBJECT.to_owned(), json!(account.user.as_str()))]);
+        let accounts = Accounts::from(account.clone());
+        self.issue_with(claims, &accounts, now, now.plus_secs(TOKEN_TTL_SECS), now)
     }
 
     /// Issues a token for somebody who signed in at the host some time ago, with claims of the host's.
     pub(super) fn issue_for(
         &self,
-        account: &Account,
+        accounts: &Accounts,
         sign_in: SignIn,
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Issued, Error> {
         let began_at = sign_in.at.unwrap_or(now).min(now);
-        if account.revoked_before.is_some_and(|revoked_before| began_at < revoked_before) {
+        let mut revoked_before = accounts.all().filter_map(|account| account.revoked_before);
+        if revoked_before.any(|revoked_before| began_at < revoked_before) {
             return Err(Error::Revoked);
         }
         let session_end = rules.session_end(Some(began_at), now).unwrap_or(now);
@@ -93,9 +96,9 @@ impl Secret {
             return Err(Error::SessionExpired);
         }
         let mut claims = sign_in.claims;
-        claims.insert("sub".to_owned(), json!(account.user.as_str()));
+        claims.insert(SUBJECT.to_owned(), json!(accounts.user().as_str()));
         let expires_at = now.plus_secs(TOKEN_TTL_SECS).min(session_end);
-        Ok(self.issue_with(claims, account, began_at, expires_at, now))
+        Ok(self.issue_with(claims, accounts, began_at, expires_at, now))
     }
 
     /// Issues a token in place of one that is valid: with the same claims and the same lifetime, up to the end
@@ -103,7 +106,7 @@ impl Secret {
     pub(super) fn reissue(
         &self,
         claims: &Claims,
-        account: &Account,
+        accounts: &Accounts,
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Issued, Error> {
@@ -118,25 +121,21 @@ impl Secret {
         let lifetime = claims.issued_at.map(|at| claims.expires_at.as_secs() - at.as_secs());
         let lifetime = lifetime.filter(|secs| *secs > 0).unwrap_or(TOKEN_TTL_SECS);
         let expires_at = now.plus_secs(lifetime).min(session_end);
-        Ok(self.issue_with(own, account, began_at, expires_at, now))
+        Ok(self.issue_with(own, accounts, began_at, expires_at, now))
     }
 
     fn issue_with(
         &self,
         mut claims: Map<String, Value>,
-        account: &Account,
+        accounts: &Accounts,
         began_at: Timestamp,
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Issued {
         let (iat, exp) = (now.as_secs(), expires_at.as_secs());
-        let ours = [
-            ("iat", json!(iat)),
-            ("exp", json!(exp)),
-            ("auth_time", json!(began_at.as_secs())),
-            ("rev", json!(account.revocation_id)),
-            ("epoch", json!(account.epoch)),
-        ];
+        let ours =
+            [("iat", json!(iat)), ("exp", json!(exp)), ("auth_time", json!(began_at.as_secs()))];
+        let ours = ours.into_iter().chain(accounts::claims_of(accounts));
         claims.extend(ours.map(|(name, value)| (name.to_owned(), value)));
         Issued { access_token: self.sign(&claims), expires_in: exp.saturating_sub(iat) }
     }

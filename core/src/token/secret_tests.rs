@@ -27,7 +27,7 @@ fn a_refreshed_token_says_all_that_the_old_one_said_and_lives_as_long() {
     let refreshed = |claims: &Value, now: Timestamp| {
         let token = signed(SECRET.as_bytes(), Algorithm::HS256, claims);
         let claims = keys().verify(&token, NOW).unwrap();
-        keys().reissue(&claims, &account, now)
+        keys().reissue(&claims, &account.clone().into(), now)
     };
     let (now, week) = (NOW.as_secs(), 7 * 86_400);
     let host = json!({
@@ -64,7 +64,7 @@ fn no_refresh_goes_beyond_the_age_of_the_session() {
     };
     let lifetime = |auth_time, iat| {
         let claims = verified(auth_time, iat)?;
-        keys().reissue(&claims, &account(), NOW).map(|issued| issued.expires_in)
+        keys().reissue(&claims, &account().into(), NOW).map(|issued| issued.expires_in)
     };
     let minute_ago = now - 60;
     for (auth_time, iat, expected) in [
@@ -92,11 +92,11 @@ fn a_token_of_another_issuer_is_never_refreshed_into_ours() {
         vectors().vectors.into_iter().filter(|vector| vector.expected == "ok")
     {
         let claims = both.verify(&token, NOW).unwrap();
-        assert_eq!(both.reissue(&claims, &account(), NOW), Err(Error::Foreign), "{what}");
+        assert_eq!(both.reissue(&claims, &account().into(), NOW), Err(Error::Foreign), "{what}");
     }
     let ours = both.verify(&good(), NOW).unwrap();
-    assert!(both.reissue(&ours, &account(), NOW).is_ok());
-    assert_eq!(issuers_keys().reissue(&ours, &account(), NOW), Err(Error::Foreign));
+    assert!(both.reissue(&ours, &account().into(), NOW).is_ok());
+    assert_eq!(issuers_keys().reissue(&ours, &account().into(), NOW), Err(Error::Foreign));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    id::{Epoch, RevocationId},
     limits::{TOKEN_CLOCK_SKEW_SECS, TOKEN_TTL_SECS},
     policy::tests::policy,
 };
@@ -69,6 +70,7 @@ fn word(got: &Result<Claims, Error>) -> &'static str {
         Err(Error::Critical) => "critical",
         Err(Error::Type) => "type",
         Err(Error::Subject) => "subject",
+        Err(Error::AccountClaim) => "account claim",
         Err(Error::Issuer) => "issuer",
         Err(Error::Audience) => "audience",
         Err(Error::NotYetValid) => "not yet",
@@ -159,7 +161,8 @@ fn tokens_of_an_issuer_with_a_key_set() {
         let got = keys.verify(&token, NOW);
         assert_eq!(word(&got), expected, "{what}");
         if let Ok(claims) = got {
-            assert_eq!((claims.user.as_str(), claims.revocation_id), ("ada", None), "{what}");
+            let known = claims.known(&claims.user);
+            assert_eq!((claims.user.as_str(), known.revocation_id), ("ada", None), "{what}");
             assert_eq!(claims.expires_at, Timestamp::from_secs(4_102_444_800));
             let later = claims.valid_until;
             assert_eq!(later, claims.expires_at.plus_secs(TOKEN_CLOCK_SKEW_SECS));
@@ -206,18 +209,21 @@ fn a_minted_token_says_who_and_at_which_revocation_id() {
     let user = UserId::new("ada \"ü\"").unwrap();
     let token = keys().secret().unwrap().mint(&user, RevocationId(7), NOW);
     let claims = keys().verify(&token, NOW).unwrap();
-    assert_eq!((&claims.user, claims.epoch), (&user, None));
-    assert_eq!(claims.revocation_id, Some(RevocationId(7)));
+    let known = claims.known(&user);
+    assert_eq!((&claims.user, known.epoch), (&user, None));
+    assert_eq!(known.revocation_id, Some(RevocationId(7)));
     assert_eq!(claims.expires_at, NOW.plus_secs(TOKEN_TTL_SECS));
     assert!(claims.is_own());
     assert!(!format!("{:?}", keys()).contains(SECRET));
 }
 
 fn claims(revocation_id: Option<u64>, epoch: Option<i64>) -> Claims {
+    let user = UserId::new("ada").unwrap();
+    let known = Known { revocation_id: revocation_id.map(RevocationId), epoch: epoch.map(Epoch) };
     Claims {
-        user: UserId::new("ada").unwrap(),
-        revocation_id: revocation_id.map(RevocationId),
-        epoch: epoch.map(Epoch),
+        known: [(user.clone(), known)].into(),
+        user,
+        others: Vec::new(),
         issued_at: None,
         expires_at: NOW,
         valid_until: NOW,
@@ -272,7 +278,8 @@ fn a_token_of_another_epoch_is_stale_and_so_is_one_that_knows_more_than_the_acco
     let issued = keys().secret().unwrap().issue(&account, NOW);
     assert_eq!(issued.expires_in, TOKEN_TTL_SECS);
     let claims = keys().verify(&issued.access_token, NOW).unwrap();
-    assert_eq!((claims.epoch, claims.revocation_id), (Some(Epoch(100)), Some(RevocationId(7))));
+    let known = claims.known(&claims.user);
+    assert_eq!((known.epoch, known.revocation_id), (Some(Epoch(100)), Some(RevocationId(7))));
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! Frames: the messages of a socket in both directions, version 1. Nothing here sends one.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
-use super::session::{Session, StandingView};
+use super::session::{Members, Session, StandingView};
 use crate::{
+    accounts::Accounts,
     change::{Change, ChangeKind},
     epoch::Seen,
     id::{Epoch, RevocationId, Version},
+    policy::Policy,
     time::{Timestamp, rfc3339, rfc3339_option},
 };
 
@@ -67,6 +71,8 @@ struct Notice<'a> {
     standing: StandingView,
     #[serde(serialize_with = "rfc3339_option")]
     role_assigned_at: Option<Timestamp>,
+    #[serde(flatten)]
+    members: Option<&'a Members>,
     event_id: &'a str,
     #[serde(serialize_with = "rfc3339")]
     at: Timestamp,
@@ -75,6 +81,42 @@ struct Notice<'a> {
 /// The text of a `ROLE_UPGRADED`, `ROLE_DOWNGRADED` or `SUBSCRIPTION_CHANGED` frame.
 #[must_use]
 pub fn notice(change: &Change) -> String {
+    notice_of(change, None)
+}
+
+/// The text of the same frame, about all accounts of a token that a change of one of them concerns. Its role
+/// is the best of all, and so is the role before.
+#[must_use]
+pub fn notice_for(change: &Change, accounts: &Accounts, policy: &Policy, now: Timestamp) -> String {
+    let (best, counters) = (accounts.best(policy, now), accounts.counters());
+    let others = accounts.all().filter(|account| account.user != change.user);
+    let others = others.map(|account| account.effective(policy, now).role);
+    let previous = others.fold(change.previous_role.clone(), |a, b| policy.higher(a, b));
+    let role = best.effective.role.clone();
+    let kind = match policy.compare(&role, &previous) {
+        Ordering::Greater => ChangeKind::Upgraded,
+        Ordering::Less => ChangeKind::Downgraded,
+        Ordering::Equal => ChangeKind::Subscription,
+    };
+    let members = Members::of(accounts, &best);
+    let change = Change {
+        kind,
+        user: accounts.user().clone(),
+        previous_role: previous,
+        role,
+        epoch: counters.epoch,
+        revocation_id: counters.revocation_id,
+        account_version: counters.version,
+        standing: best.effective.standing,
+        role_assigned_at: best.account.role_assigned_at,
+        event: change.event.clone(),
+        revoked_before: None,
+        at: change.at,
+    };
+    notice_of(&change, members.as_ref())
+}
+
+fn notice_of(change: &Change, members: Option<&Members>) -> String {
     text(&Notice {
         v: V,
         r#type: match change.kind {
@@ -90,6 +132,7 @@ pub fn notice(change: &Change) -> String {
         account_version: change.account_version,
         standing: StandingView::from(&change.standing),
         role_assigned_at: change.role_assigned_at,
+        members,
         event_id: change.event.as_str(),
         at: change.at,
     })
@@ -221,6 +264,7 @@ mod tests {
             epoch: Epoch(9),
             revocation_id,
             account_version,
+            members: None,
         };
         assert_eq!(
             snapshot(&session),

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use crate::{
     account::{Account, Standing},
+    accounts::{Accounts, Best},
     grant::Shown,
-    id::{Epoch, RevocationId, Version},
+    id::{Epoch, RevocationId, UserId, Version},
     policy::{Policy, Role},
     subscription::Status,
     time::{Timestamp, rfc3339_option},
@@ -35,6 +36,28 @@ pub struct Session {
     pub revocation_id: RevocationId,
     /// Number of commits of the account so far.
     pub account_version: Version,
+    /// Whose role it is, of a token that speaks for several accounts. The counters above are then those of all
+    /// of them together.
+    #[serde(flatten)]
+    pub members: Option<Members>,
+}
+
+/// The accounts of a token that speaks for several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Members {
+    /// The account that gives the role.
+    pub account_id: UserId,
+    /// All of them: the user's own first, then the others in the order of the claims.
+    pub accounts: Vec<UserId>,
+}
+
+impl Members {
+    /// The accounts, if there are several.
+    pub(super) fn of(accounts: &Accounts, best: &Best<'_>) -> Option<Self> {
+        let account_id = best.account.user.clone();
+        accounts.several().map(|accounts| Self { account_id, accounts })
+    }
 }
 
 /// [`Standing`] as JSON for browsers: camel case, times as RFC 3339.
@@ -80,16 +103,23 @@ impl Session {
     /// The session of an account at a time.
     #[must_use]
     pub fn new(account: &Account, policy: &Policy, now: Timestamp) -> Self {
-        let effective = account.effective(policy, now);
+        Self::of(&account.clone().into(), policy, now)
+    }
+
+    /// The session of all accounts that a token speaks for: the best role of any, with the features of all.
+    #[must_use]
+    pub fn of(accounts: &Accounts, policy: &Policy, now: Timestamp) -> Self {
+        let (best, counters) = (accounts.best(policy, now), accounts.counters());
         Self {
-            user_id: account.user.to_string(),
-            role: effective.role.to_string(),
-            standing: StandingView::from(&effective.standing),
-            role_assigned_at: account.role_assigned_at,
+            user_id: accounts.user().to_string(),
+            role: best.effective.role.to_string(),
+            standing: StandingView::from(&best.effective.standing),
+            role_assigned_at: best.account.role_assigned_at,
             roles: policy.roles().cloned().collect(),
-            epoch: account.epoch,
-            revocation_id: account.revocation_id,
-            account_version: account.version,
+            epoch: counters.epoch,
+            revocation_id: counters.revocation_id,
+            account_version: counters.version,
+            members: Members::of(accounts, &best),
         }
     }
 }

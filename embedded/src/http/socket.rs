@@ -47,10 +47,11 @@ async fn open<S: Store + 'static>(
 ) -> Result<Response, HandshakeError> {
     let mut response = create_response_with_body(&request, Body::empty)
         .map_err(|_| HandshakeError::UpgradeRequired)?;
-    let Authenticated { claims, account } =
+    let Authenticated { claims, accounts } =
         handshake::accept(&state.access, &state.origins, request.headers()).await?;
     // The socket is registered before its client can ask for a snapshot, so no change is missed.
-    let guard = state.sockets.register(account.user, claims.times());
+    let others = claims.others.clone();
+    let guard = state.sockets.register(accounts.user().clone(), others, claims.times());
     let guard = guard.map_err(|_| HandshakeError::SocketsExhausted)?;
     tokio::spawn(serve(hyper::upgrade::on(request), guard, Arc::clone(&state.context)));
     response.headers_mut().extend([handshake::selected_subprotocol()]);

@@ -15,10 +15,7 @@ use tierlift_core::{
     shared::Shared,
     time::Clock,
 };
-use tierlift_notifier::{
-    Close,
-    frames::{self, Sender},
-};
+use tierlift_notifier::{Close, frames};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -34,7 +31,7 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    outbox::Work,
+    outbox::{Pending, Work},
     registry::{Socket, SocketGuard},
 };
 
@@ -114,7 +111,7 @@ async fn run_until_end<S: Store>(
                 Work::Send(_) if socket.token.valid_until <= context.clock.now() => {
                     Err(End::Server(Close::TokenExpired))
                 }
-                Work::Send(frames) => send(web_socket, socket, frames).await,
+                Work::Send(pending) => push(web_socket, socket, context, pending).await,
                 Work::End(close) => Err(End::Server(close)),
             },
             frame = web_socket.next() => {
@@ -128,6 +125,28 @@ async fn run_until_end<S: Store>(
             return end;
         }
     }
+}
+
+/// Writes what waited. Notices about several accounts are made now.
+async fn push<S: Store>(
+    web_socket: &mut WebSocket,
+    socket: &Socket,
+    context: &SocketContext<S>,
+    pending: VecDeque<Pending>,
+) -> Result<(), End> {
+    let mut ready = VecDeque::with_capacity(pending.len());
+    for frame in pending {
+        ready.push_back(match frame {
+            Pending::Frame(frame) => frame,
+            Pending::Change(change) => {
+                let SocketContext { store, policy, clock, .. } = context;
+                let (policy, now) = (policy.current(), clock.now());
+                let notice = frames::notice(store, &policy, socket.sender(), &change, now);
+                Message::text(notice.await.map_err(End::Server)?)
+            }
+        });
+    }
+    send(web_socket, socket, ready).await
 }
 
 /// Writes frames with as few system calls as possible. It waits for a client that does not read only
@@ -177,8 +196,7 @@ async fn handle_frame<S: Store>(
     let SocketContext { store, policy, clock, .. } = context;
     let frame = frames::parse(&text).map_err(End::Server)?;
     let policy = policy.current();
-    let sender = Sender { user: &socket.user, token: socket.token };
-    let reply = frames::reply(store, &policy, sender, frame, clock.now());
+    let reply = frames::reply(store, &policy, socket.sender(), frame, clock.now());
     let reply = reply.await.map_err(End::Server)?;
     send(web_socket, socket, [Message::text(&*reply)].into()).await
 }

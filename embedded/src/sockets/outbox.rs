@@ -7,12 +7,12 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
 use futures_util::task::AtomicWaker;
-use tierlift_core::{limits::SOCKET_OUTBOX_FRAMES_MAX, ports::Pushed};
+use tierlift_core::{change::Change, limits::SOCKET_OUTBOX_FRAMES_MAX, ports::Pushed};
 use tierlift_notifier::Close;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -25,15 +25,24 @@ pub(super) struct Outbox {
 
 #[derive(Default)]
 struct State {
-    frames: VecDeque<Message>,
+    frames: VecDeque<Pending>,
     ending: Option<Close>,
+}
+
+/// A frame that waits.
+#[derive(Debug, PartialEq)]
+pub(super) enum Pending {
+    /// It is ready.
+    Frame(Message),
+    /// The notice of a change for a token that speaks for several accounts. Its task makes it.
+    Change(Arc<Change>),
 }
 
 /// What the writing task does next.
 #[derive(Debug, PartialEq)]
 pub(super) enum Work {
     /// Send these frames.
-    Send(VecDeque<Message>),
+    Send(VecDeque<Pending>),
     /// Send nothing more and close.
     End(Close),
 }
@@ -41,6 +50,15 @@ pub(super) enum Work {
 impl Outbox {
     /// Adds a frame behind the others. A socket with too many waiting frames is ended.
     pub(super) fn push(&self, frame: Message) -> Pushed {
+        self.add(Pending::Frame(frame))
+    }
+
+    /// Adds a change, of which the notice is made when it is sent.
+    pub(super) fn push_change(&self, change: Arc<Change>) -> Pushed {
+        self.add(Pending::Change(change))
+    }
+
+    fn add(&self, frame: Pending) -> Pushed {
         let mut state = self.lock();
         if state.ending.is_some() {
             return Pushed::Gone;
@@ -119,7 +137,8 @@ mod tests {
         assert_eq!(work(&outbox), None);
         assert_eq!(outbox.push("a".into()), Pushed::Sent);
         assert_eq!(outbox.push("b".into()), Pushed::Sent);
-        assert_eq!(work(&outbox), Some(Work::Send(["a".into(), "b".into()].into())));
+        let frames = ["a", "b"].map(|text| Pending::Frame(text.into()));
+        assert_eq!(work(&outbox), Some(Work::Send(frames.into())));
         assert_eq!(outbox.lock().frames.capacity(), 0);
     }
 

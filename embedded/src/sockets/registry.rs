@@ -13,6 +13,7 @@ use std::{
 };
 
 use tierlift_core::{
+    change::Change,
     id::UserId,
     limits::{
         SOCKET_FRAMES_BURST_MAX, SOCKET_FRAMES_PER_SEC_MAX, SOCKET_PINGS_MISSED_MAX, SOCKETS_MAX,
@@ -22,7 +23,7 @@ use tierlift_core::{
     time::{Clock, Timestamp},
     token::TokenTimes,
 };
-use tierlift_notifier::Close;
+use tierlift_notifier::{Close, frames::Sender};
 use tokio::{
     sync::{Notify, watch},
     time::{MissedTickBehavior, interval},
@@ -39,6 +40,8 @@ const SHARDS: u32 = 64;
 pub(super) struct Socket {
     id: u64,
     pub(super) user: UserId,
+    /// The accounts beside the user's own that its token speaks for.
+    pub(super) others: Box<[UserId]>,
     /// The times of the token that opened it.
     pub(super) token: TokenTimes,
     pub(super) outbox: Outbox,
@@ -50,7 +53,13 @@ pub(super) struct Socket {
     user_frames: Arc<Allowance>,
 }
 
-type Shard = HashMap<UserId, Vec<Arc<Socket>>>;
+/// The sockets of some users, and those that follow some accounts beside their user's own.
+#[derive(Default)]
+struct Shard {
+    users: HashMap<UserId, Vec<Arc<Socket>>>,
+    /// An organisation may have as many sockets as there are.
+    followers: HashMap<UserId, HashMap<u64, Arc<Socket>>>,
+}
 
 /// All live sockets of this process. Clones share them.
 #[derive(Clone, Default)]
@@ -120,9 +129,14 @@ impl Registry {
         self.len() == 0
     }
 
-    /// Registers a new socket, to which the changes of its user are pushed from then on. If the user has
-    /// too many sockets, the oldest one is closed.
-    pub(crate) fn register(&self, user: UserId, token: TokenTimes) -> Result<SocketGuard, Full> {
+    /// Registers a new socket, to which the changes of its user, and of the other accounts, are pushed from then
+    /// on. If the user has too many sockets, the oldest one is closed.
+    pub(crate) fn register(
+        &self,
+        user: UserId,
+        others: Vec<UserId>,
+        token: TokenTimes,
+    ) -> Result<SocketGuard, Full> {
         if self.0.open.fetch_add(1, Ordering::AcqRel) >= SOCKETS_MAX {
             self.0.open.fetch_sub(1, Ordering::AcqRel);
             return Err(Full);
@@ -130,7 +144,7 @@ impl Registry {
         let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         let mut shard = self.shard(&user);
-        let known = shard.get(&user).and_then(|sockets| sockets.first());
+        let known = shard.users.get(&user).and_then(|sockets| sockets.first());
         let user_frames = known.map_or_else(
             || Arc::new(Allowance::new(USER_FRAMES_PER_SEC_MAX, USER_FRAMES_BURST_MAX, now)),
             |socket| Arc::clone(&socket.user_frames),
@@ -138,6 +152,7 @@ impl Registry {
         let socket = Arc::new(Socket {
             id,
             user,
+            others: others.into(),
             token,
             outbox: Outbox::default(),
             missed_pings: AtomicU8::default(),
@@ -149,12 +164,16 @@ impl Registry {
         if self.0.closing.load(Ordering::Acquire) {
             socket.outbox.end(Close::GoingAway);
         }
-        let sockets = shard.entry(socket.user.clone()).or_default();
-        sockets.push(socket);
+        let sockets = shard.users.entry(socket.user.clone()).or_default();
+        sockets.push(Arc::clone(&socket));
         if sockets.len() > SOCKETS_PER_USER_MAX {
             sockets.remove(0).outbox.end(Close::TooManySockets);
         }
         drop(shard);
+        for other in &socket.others {
+            let mut shard = self.shard(other);
+            shard.followers.entry(other.clone()).or_default().insert(id, Arc::clone(&socket));
+        }
         Ok(guard)
     }
 
@@ -162,7 +181,7 @@ impl Registry {
     pub(crate) fn close(&self) {
         self.0.closing.store(true, Ordering::Release);
         for shard in &self.0.shards {
-            for socket in lock(shard).values().flatten() {
+            for socket in lock(shard).users.values().flatten() {
                 socket.outbox.end(Close::GoingAway);
             }
         }
@@ -195,7 +214,7 @@ impl Registry {
                 _ = ticks.tick() => {}
             }
             let now = clock.now();
-            for socket in lock(shard).values().flatten() {
+            for socket in lock(shard).users.values().flatten() {
                 socket.ping(now);
             }
         }
@@ -210,10 +229,20 @@ impl Registry {
 
     fn remove(&self, socket: &Socket) {
         let mut shard = self.shard(&socket.user);
-        let Some(sockets) = shard.get_mut(&socket.user) else { return };
-        sockets.retain(|known| known.id != socket.id);
-        if sockets.is_empty() {
-            shard.remove(&socket.user);
+        if let Some(sockets) = shard.users.get_mut(&socket.user) {
+            sockets.retain(|known| known.id != socket.id);
+            if sockets.is_empty() {
+                shard.users.remove(&socket.user);
+            }
+        }
+        drop(shard);
+        for other in &socket.others {
+            let mut shard = self.shard(other);
+            let Some(followers) = shard.followers.get_mut(other) else { continue };
+            followers.remove(&socket.id);
+            if followers.is_empty() {
+                shard.followers.remove(other);
+            }
         }
     }
 }
@@ -224,6 +253,11 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 }
 
 impl Socket {
+    /// Whose frames these are.
+    pub(super) fn sender(&self) -> Sender<'_> {
+        Sender { user: &self.user, others: &self.others, token: self.token }
+    }
+
     /// Notes that the client sent a frame, be it only a pong. Returns false if that is one too many.
     pub(super) fn take_frame(&self) -> bool {
         self.missed_pings.store(0, Ordering::Relaxed);
@@ -248,12 +282,25 @@ impl Sockets for Registry {
 
     async fn for_user(&self, user: &UserId) -> Result<Vec<Handle>, SocketsError> {
         let shard = self.shard(user);
-        let handles = |known: &Vec<_>| known.iter().cloned().map(Handle).collect();
-        Ok(shard.get(user).map(handles).unwrap_or_default())
+        let own = shard.users.get(user).into_iter().flatten();
+        let followers = shard.followers.get(user).into_iter().flat_map(HashMap::values);
+        Ok(own.chain(followers).cloned().map(Handle).collect())
     }
 
     async fn push(&self, socket: &Handle, text: &str) -> Result<Pushed, SocketsError> {
         Ok(socket.0.outbox.push(Message::text(text)))
+    }
+
+    async fn push_change(
+        &self,
+        socket: &Handle,
+        change: &Arc<Change>,
+        text: &str,
+    ) -> Result<Pushed, SocketsError> {
+        if socket.0.others.is_empty() {
+            return self.push(socket, text).await;
+        }
+        Ok(socket.0.outbox.push_change(Arc::clone(change)))
     }
 
     async fn revoke(

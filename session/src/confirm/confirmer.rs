@@ -27,12 +27,27 @@ use super::{
     flights::{Confirmed, Flights},
 };
 
+/// Who is back from a checkout.
+#[derive(Clone, Debug)]
+pub struct Buyer {
+    /// The user.
+    pub user: UserId,
+    /// The accounts beside the user's own for which they may have paid.
+    pub others: Vec<UserId>,
+}
+
+impl Buyer {
+    fn accounts(&self) -> impl Iterator<Item = &UserId> {
+        std::iter::once(&self.user).chain(&self.others)
+    }
+}
+
 /// Confirms checkouts.
 pub trait Confirm: Send + Sync {
-    /// Applies what a user's checkout paid for, as far as that is possible while a page waits.
+    /// Applies what a buyer's checkout paid for, as far as that is possible while a page waits.
     fn confirm(
         &self,
-        user: &UserId,
+        buyer: &Buyer,
         checkout: &CheckoutSessionId,
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
 }
@@ -42,7 +57,7 @@ pub trait Confirm: Send + Sync {
 pub struct NoKey;
 
 impl Confirm for NoKey {
-    async fn confirm(&self, _: &UserId, _: &CheckoutSessionId) -> Result<(), Refusal> {
+    async fn confirm(&self, _: &Buyer, _: &CheckoutSessionId) -> Result<(), Refusal> {
         Ok(())
     }
 }
@@ -110,8 +125,8 @@ where
     Q: Enqueue + Clone + 'static,
 {
     /// When the page has waited for long enough, the question goes on without it.
-    async fn confirm(&self, user: &UserId, checkout: &CheckoutSessionId) -> Result<(), Refusal> {
-        let result = self.confirmed(user, checkout).await;
+    async fn confirm(&self, buyer: &Buyer, checkout: &CheckoutSessionId) -> Result<(), Refusal> {
+        let result = self.confirmed(buyer, checkout).await;
         let name = match result {
             Ok(Confirmed::Applied) => "applied",
             Ok(Confirmed::NotYet) => "not_yet",
@@ -133,10 +148,10 @@ where
 {
     async fn confirmed(
         &self,
-        user: &UserId,
+        buyer: &Buyer,
         checkout: &CheckoutSessionId,
     ) -> Result<Confirmed, Refusal> {
-        let Some(mut outcome) = self.join(user, checkout)? else { return Ok(Confirmed::NotYet) };
+        let Some(mut outcome) = self.join(buyer, checkout)? else { return Ok(Confirmed::NotYet) };
         let known = timeout(self.wait, outcome.wait_for(Option::is_some)).await;
         let known = known.ok().and_then(Result::ok).and_then(|known| *known);
         known.map_or(Ok(Confirmed::NotYet), |(result, _)| result)
@@ -144,15 +159,15 @@ where
 
     fn join(
         &self,
-        user: &UserId,
+        buyer: &Buyer,
         checkout: &CheckoutSessionId,
     ) -> Result<Option<tokio::sync::watch::Receiver<super::flights::Outcome>>, Refusal> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        flights.join(user, checkout, || {
-            let (asking, user, checkout) = (self.asking.clone(), user.clone(), checkout.clone());
+        flights.join(&buyer.user, checkout, || {
+            let (asking, buyer, checkout) = (self.asking.clone(), buyer.clone(), checkout.clone());
             let bound = self.bound;
             async move {
-                let asked = timeout(bound, asking.ask(&user, &checkout)).await;
+                let asked = timeout(bound, asking.ask(&buyer, &checkout)).await;
                 asked.unwrap_or(Ok(Confirmed::NotYet))
             }
         })
@@ -160,8 +175,8 @@ where
 }
 
 impl<A: Stripe, S: Store + Processed, Q: Enqueue> Asking<A, S, Q> {
-    async fn ask(&self, user: &UserId, checkout: &CheckoutSessionId) -> Result<Confirmed, Refusal> {
-        match self.attempt(user, checkout).await {
+    async fn ask(&self, buyer: &Buyer, checkout: &CheckoutSessionId) -> Result<Confirmed, Refusal> {
+        match self.attempt(buyer, checkout).await {
             Ok(result) => result,
             Err(Failed::Stripe(StripeError::NotFound(_))) => Err(Refusal::NotFound),
             Err(error) => {
@@ -174,14 +189,14 @@ impl<A: Stripe, S: Store + Processed, Q: Enqueue> Asking<A, S, Q> {
 
     async fn attempt(
         &self,
-        user: &UserId,
+        buyer: &Buyer,
         checkout: &CheckoutSessionId,
     ) -> Result<Result<Confirmed, Refusal>, Failed> {
         let id = StripeId::CheckoutSession(checkout.as_str().to_owned());
         let answer = self.stripe.retrieve(&id).await?;
         let policy = self.policy.current();
         let returned = Returned::read(&answer.object, &policy.user_id_keys)?;
-        if !self.is_of(user, &returned, &policy).await? {
+        if !self.is_of(buyer, &returned, &policy).await? {
             return Ok(Err(Refusal::Foreign));
         }
         if !returned.is_paid {
@@ -193,19 +208,20 @@ impl<A: Stripe, S: Store + Processed, Q: Enqueue> Asking<A, S, Q> {
         Ok(Ok(Confirmed::Applied))
     }
 
-    /// Whether something in the answer names the user, or the customer is known to be theirs.
+    /// Whether something in the answer names one of the buyer's accounts, or the customer is known to be theirs.
     async fn is_of(
         &self,
-        user: &UserId,
+        buyer: &Buyer,
         returned: &Returned<'_>,
         policy: &Policy,
     ) -> Result<bool, StoreError> {
-        if returned.users.contains(user) {
+        if buyer.accounts().any(|account| returned.users.contains(account)) {
             return Ok(true);
         }
         let Some(customer) = &returned.customer else { return Ok(false) };
         let known = self.store.customer(customer).await?;
-        Ok(known.is_some_and(|known| is_owned(&known, user, policy)))
+        Ok(known
+            .is_some_and(|known| buyer.accounts().any(|account| is_owned(&known, account, policy))))
     }
 
     /// Enqueues what the answer shows; returns the ids of the messages.

@@ -30,7 +30,7 @@ use crate::{
     route::{Uncached, uncached},
 };
 
-pub use confirmer::{Confirm, Confirmer, NoKey};
+pub use confirmer::{Buyer, Confirm, Confirmer, NoKey};
 
 /// The id of a Checkout Session, `cs_…`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -161,11 +161,12 @@ async fn confirm_checkout<S: Store, C: Confirm>(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Uncached<Session>, Error> {
     let Route { access, confirm } = &*route;
-    let user = access.authenticate(bearer(&headers)).await?.account.user;
+    let claims = access.authenticate(bearer(&headers)).await?.claims;
     let checkout = parse(&body?)?;
-    confirm.confirm(&user, &checkout).await?;
+    let buyer = Buyer { user: claims.user, others: claims.others };
+    confirm.confirm(&buyer, &checkout).await?;
     // The token was fresh when it was sent, and may be stale by what it has just confirmed.
-    let session = access.session_for(&user).await?;
+    let session = access.session_for(&buyer.user, &buyer.others).await?;
     Ok(uncached(session))
 }
 

@@ -5,7 +5,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
     response::{IntoResponse, Response},
 };
-use tierlift_core::{codes::Code, id, ports::StoreError, token, wire::problem};
+use tierlift_core::{
+    codes::Code, id, limits::ACCOUNTS_PER_TOKEN_MAX, ports::StoreError, token, wire::problem,
+};
 
 /// Why a service's request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +21,11 @@ pub enum Error {
     /// The user's id is unusable.
     #[error("the user id: {0}")]
     User(#[from] id::Error),
+    /// The query is misspelt.
+    #[error(
+        "ask for account=ID, once for each of at most {ACCOUNTS_PER_TOKEN_MAX} accounts with the user's own"
+    )]
+    Query,
     /// The body is too large.
     #[error("the body is too large")]
     TooLarge,
@@ -58,6 +65,7 @@ impl Error {
             Self::Missing => (StatusCode::UNAUTHORIZED, Code::ServiceTokenMissing),
             Self::Invalid => (StatusCode::UNAUTHORIZED, Code::ServiceTokenInvalid),
             Self::User(_) => (StatusCode::BAD_REQUEST, Code::UserInvalid),
+            Self::Query => (StatusCode::BAD_REQUEST, Code::QueryInvalid),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge),
             Self::Incomplete => (StatusCode::BAD_REQUEST, Code::BodyIncomplete),
             Self::Body(_) => (StatusCode::BAD_REQUEST, Code::BodyInvalid),

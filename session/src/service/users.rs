@@ -5,8 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use axum::{
     body::Bytes,
     extract::{
-        Path, State,
-        rejection::{BytesRejection, PathRejection},
+        Path, Query, State,
+        rejection::{BytesRejection, PathRejection, QueryRejection},
     },
     http::{
         HeaderMap, StatusCode,
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tierlift_core::{
     account::Account,
     id::{self, UserId},
-    limits::USERS_PER_BATCH_MAX,
+    limits::{ACCOUNTS_PER_TOKEN_MAX, USERS_PER_BATCH_MAX},
     ports::{Scan, Store},
     wire::{entity_tag, session::Session},
 };
@@ -42,13 +42,27 @@ struct Users {
 pub(super) async fn user<S: Store>(
     State(access): State<Arc<Access<S>>>,
     id: Result<Path<String>, PathRejection>,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     // What is no UTF-8 is as unusable as a control character.
     let Path(id) = id.map_err(|_| id::Error::ControlCharacter)?;
     let user = UserId::new(&id)?;
-    let session = access.session_for(&user).await?;
+    let Query(query) = query.map_err(|_| Error::Query)?;
+    let session = access.session_for(&user, &others(&user, query)?).await?;
     Ok(tagged(&session, &headers))
+}
+
+/// The accounts of a query, `account=org_1&account=org_2`: a host with cookie sessions knows its user's organisations.
+fn others(user: &UserId, query: Vec<(String, String)>) -> Result<Vec<UserId>, Error> {
+    let mut others = Vec::new();
+    for (name, id) in query {
+        let id = if name == "account" { UserId::new(&id)? } else { return Err(Error::Query) };
+        if id != *user && !others.contains(&id) {
+            others.push(id);
+        }
+    }
+    if others.len() >= ACCOUNTS_PER_TOKEN_MAX { Err(Error::Query) } else { Ok(others) }
 }
 
 pub(super) async fn batch<S: Store + Scan>(
@@ -70,8 +84,8 @@ pub(super) async fn batch<S: Store + Scan>(
         known.into_iter().map(|account| (account.user.clone(), account)).collect();
     let policy = access.policy.current();
     let users = users.into_iter().map(|user| match known.get(&user) {
-        Some(account) => access.session_of(account),
-        None => access.session_of(&Account::new(user, &policy)),
+        Some(account) => access.session_of(&account.clone().into()),
+        None => access.session_of(&Account::new(user, &policy).into()),
     });
     Ok(json(&Users { users: users.collect() }).into_response())
 }

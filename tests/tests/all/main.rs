@@ -20,6 +20,7 @@ mod localstripe;
 mod manners;
 mod observation;
 mod operators;
+mod organisations;
 mod ownership;
 mod pipeline;
 mod policy_change;

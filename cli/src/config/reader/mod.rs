@@ -96,6 +96,7 @@ impl Reader<'_> {
                 "jwks_url" => self.jwks_url(value, &mut config.tokens.jwks_url),
                 "issuer" => self.issuers(value, &mut config.tokens.issuer),
                 "audience" => self.audiences(value, &mut config.tokens.audience),
+                "account_claims" => self.account_claims(value, &mut config.tokens.account_claims),
                 "session_max_age_days" => {
                     self.session_max_age(value, &mut config.tokens.session_max_age_days);
                 }

@@ -28,6 +28,16 @@ impl Reader<'_> {
         self.place(Key::Audiences, Part::Value, value.span());
     }
 
+    pub(super) fn account_claims(&mut self, value: TomlValue<'_, '_>, to: &mut Vec<String>) {
+        let key = Key::AccountClaims;
+        if let Some(names) = self.strings(&key, "names of claims, of which the first is sub", value)
+        {
+            // What is no text is reported already.
+            *to = names.into_iter().flatten().map(|(name, _)| name).collect();
+            self.place(key, Part::Value, value.span());
+        }
+    }
+
     pub(super) fn session_max_age(&mut self, value: TomlValue<'_, '_>, to: &mut u32) {
         let key = Key::SessionMaxAgeDays;
         if let Some(days) = self.days(&key, &key, ValueError::SessionDays, value) {

@@ -25,8 +25,12 @@ const AUTHORIZE: Refusals = &[
     (403, &[Code::RoleRequired, Code::FeatureRequired]),
     (503, TOKEN_UNCHECKED),
 ];
-const USER: Refusals =
-    &[(400, &[Code::UserInvalid]), (401, SERVICE), (408, &[Code::RequestTimeout]), (503, STORE)];
+const USER: Refusals = &[
+    (400, &[Code::UserInvalid, Code::QueryInvalid]),
+    (401, SERVICE),
+    (408, &[Code::RequestTimeout]),
+    (503, STORE),
+];
 const BODY: Refusals = &[
     (400, &[Code::UserInvalid, Code::BodyInvalid, Code::BodyIncomplete]),
     (401, SERVICE),
@@ -73,6 +77,7 @@ pub(super) fn authorize() -> Value {
         "headers": {
             "X-Tierlift-User": header("The user's id, percent-encoded where it is not visible ASCII"),
             "X-Tierlift-Role": header("The effective role"),
+            "X-Tierlift-Account": header("The account that gives the role, of a token that speaks for several"),
             "X-Tierlift-Revocation-Id": header("Number of role changes so far"),
         },
     });
@@ -92,7 +97,13 @@ pub(super) fn user() -> Value {
     operation["responses"]["304"] = json!({ "description": "It is what If-None-Match lists" });
     let id = parameter("id", "path", "The host's id of the user");
     let tag = json!({ "name": "If-None-Match", "in": "header", "schema": { "type": "string" } });
-    with(operation, "parameters", json!([id, tag]))
+    let account = json!({
+        "name": "account",
+        "in": "query",
+        "description": "Accounts beside the user's own, such as their organisation's",
+        "schema": { "type": "array", "items": { "type": "string", "minLength": 1 } },
+    });
+    with(operation, "parameters", json!([id, account, tag]))
 }
 
 pub(super) fn batch() -> Value {

@@ -26,7 +26,7 @@ pub(super) fn components() -> Value {
                     },
                 },
             },
-            "Session": object(&session()),
+            "Session": session_object(),
             "Refreshed": object(&json!({
                 "accessToken": { "type": "string", "description": "JWT for the current role" },
                 "expiresIn": { "type": "integer", "description": "Lifetime in seconds" },
@@ -68,6 +68,33 @@ fn count(description: &str) -> Value {
 
 fn time(description: &str) -> Value {
     json!({ "type": ["string", "null"], "format": "date-time", "description": description })
+}
+
+/// The session. What is only of a token for several accounts may be missing.
+fn session_object() -> Value {
+    let mut object = object(&session());
+    if let (Some(properties), Value::Object(more)) =
+        (object["properties"].as_object_mut(), members())
+    {
+        properties.extend(more);
+    }
+    object
+}
+
+fn members() -> Value {
+    json!({
+        "accountId": {
+            "type": "string",
+            "description": "The account that gives the role, of a token that speaks for several",
+        },
+        "accounts": {
+            "type": "array",
+            "items": { "type": "string" },
+            "minItems": 2,
+            "uniqueItems": true,
+            "description": "All accounts of such a token, the user's own first",
+        },
+    })
 }
 
 fn session() -> Value {
@@ -124,6 +151,7 @@ mod tests {
 
     use tierlift_core::{
         account::Account,
+        accounts::Accounts,
         id::UserId,
         policy::{Policy, PolicyConfig},
         time::Timestamp,
@@ -145,7 +173,17 @@ mod tests {
         let policy = Policy::new(PolicyConfig::default()).unwrap();
         let account = Account::new(UserId::new("ada").unwrap(), &policy);
         let session = Session::new(&account, &policy, Timestamp::from_secs(0));
-        check("Session", &serde_json::to_value(&session).unwrap());
+        let organisation = Account::new(UserId::new("org").unwrap(), &policy);
+        let both = Accounts::new(account, vec![organisation]);
+        let of_both = Session::of(&both, &policy, Timestamp::from_secs(0));
+        check("Session", &serde_json::to_value(&of_both).unwrap());
+        let (alone, of_both) = (serde_json::to_value(&session), serde_json::to_value(&of_both));
+        let (mut alone, of_both) = (alone.unwrap(), of_both.unwrap());
+        for name in members().as_object().unwrap().keys() {
+            assert!(alone.get(name).is_none());
+            alone[name] = of_both[name].clone();
+        }
+        check("Session", &alone);
         let issued = tierlift_core::token::Issued { access_token: String::new(), expires_in: 900 };
         let refreshed = tierlift_session::Refreshed { issued, user: session };
         check("Refreshed", &serde_json::to_value(refreshed).unwrap());
