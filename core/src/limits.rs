@@ -237,13 +237,6 @@ pub const VISIBILITY_SECS_MAX: u64 = 12 * 60 * 60;
 pub const SQS_ID_BYTES_MAX: usize = 128;
 /// Attributes of an SQS message (the same page). A dead letter has all of them.
 pub const SQS_ATTRIBUTES_MAX: usize = 10;
-/// Time that SQS waits for a dead letter in a scan, in seconds. Without a wait SQS asks only some of its
-/// servers, and may miss messages.
-pub const DEAD_LETTERS_WAIT_SECS: u64 = 1;
-/// Time for which an interrupted scan, or a redrive, hides dead letters from other scans, in seconds.
-pub const DEAD_LETTERS_HIDDEN_SECS: u64 = 120;
-/// Dead letters that one scan reads.
-pub const DEAD_LETTERS_PER_SCAN_MAX: usize = 10_000;
 /// Age of a secret that a function caches, in seconds. A rotated one is seen after this time.
 pub const SECRET_AGE_SECS_MAX: u64 = 300;
 /// Shortest time between two refreshes of a secret, in seconds, however many forgeries arrive.

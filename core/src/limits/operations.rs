@@ -4,7 +4,7 @@
 pub const AWS_PERSON_ATTEMPT_TIMEOUT_MS: u64 = 10_000;
 /// Time that an operator's call to AWS may take with all its attempts, in milliseconds.
 pub const AWS_PERSON_CALL_TIMEOUT_MS: u64 = 30_000;
-/// Time before the end of [`DEAD_LETTERS_HIDDEN_SECS`](super::DEAD_LETTERS_HIDDEN_SECS) at which what a redrive holds is received again, in seconds.
+/// Time before the end of [`DEAD_LETTERS_HIDDEN_SECS`] at which what a redrive holds is received again, in seconds.
 pub const DEAD_LETTERS_HELD_MARGIN_SECS: u64 = 20;
 /// Bytes of dead letters' bodies that one scan reads: they are in memory together.
 pub const DEAD_LETTERS_BYTES_PER_SCAN_MAX: usize = 256 * 1024 * 1024;
@@ -18,3 +18,10 @@ pub const NOTES_PAGE_MAX: usize = 100;
 pub const LEDGER_ROWS_PER_SCAN_MAX: usize = 50_000;
 /// Parts of the table that are scanned at the same time for rows of the ledger.
 pub const LEDGER_SCAN_SEGMENTS: i32 = 8;
+/// Time for which an interrupted scan, or a redrive, hides dead letters from other scans, in seconds.
+pub const DEAD_LETTERS_HIDDEN_SECS: u64 = 120;
+/// Dead letters that one scan reads.
+pub const DEAD_LETTERS_PER_SCAN_MAX: usize = 10_000;
+/// Time that SQS waits for a dead letter in a scan, in seconds. Without a wait SQS asks only some of its
+/// servers, and may miss messages.
+pub const DEAD_LETTERS_WAIT_SECS: u64 = 1;
