@@ -25,26 +25,26 @@ use tierlift_core::limits::{
     AWS_PERSON_ATTEMPT_TIMEOUT_MS, AWS_PERSON_CALL_TIMEOUT_MS, AWS_RETRY_DELAY_MS_MIN,
 };
 
-/// How long a call may take, in milliseconds.
+/// How long the parts of a call may take.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
-    connect_ms: u64,
-    attempt_ms: u64,
-    call_ms: u64,
+    connect: Duration,
+    attempt: Duration,
+    call: Duration,
 }
 
 /// That of a function, which is near.
 const FUNCTION: Patience = Patience {
-    connect_ms: AWS_CONNECT_TIMEOUT_MS,
-    attempt_ms: AWS_ATTEMPT_TIMEOUT_MS,
-    call_ms: AWS_CALL_TIMEOUT_MS,
+    connect: Duration::from_millis(AWS_CONNECT_TIMEOUT_MS),
+    attempt: Duration::from_millis(AWS_ATTEMPT_TIMEOUT_MS),
+    call: Duration::from_millis(AWS_CALL_TIMEOUT_MS),
 };
 
 /// That of a person, who may be far away and asks for whole pages of a table.
 const PERSON: Patience = Patience {
-    connect_ms: AWS_PERSON_ATTEMPT_TIMEOUT_MS,
-    attempt_ms: AWS_PERSON_ATTEMPT_TIMEOUT_MS,
-    call_ms: AWS_PERSON_CALL_TIMEOUT_MS,
+    connect: Duration::from_millis(AWS_PERSON_ATTEMPT_TIMEOUT_MS),
+    attempt: Duration::from_millis(AWS_PERSON_ATTEMPT_TIMEOUT_MS),
+    call: Duration::from_millis(AWS_PERSON_CALL_TIMEOUT_MS),
 };
 
 /// The shared configuration of SDK clients.
@@ -94,9 +94,9 @@ impl Sdk {
 
     fn shared(config: &SdkConfig, http: SharedHttpClient, patience: Patience) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_millis(patience.connect_ms))
-            .operation_attempt_timeout(Duration::from_millis(patience.attempt_ms))
-            .operation_timeout(Duration::from_millis(patience.call_ms))
+            .connect_timeout(patience.connect)
+            .operation_attempt_timeout(patience.attempt)
+            .operation_timeout(patience.call)
             .build();
         let retries = RetryConfig::standard()
             .with_max_attempts(AWS_ATTEMPTS_MAX)

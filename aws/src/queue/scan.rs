@@ -185,7 +185,7 @@ impl<'a> DeadLetterScan<'a> {
 
     /// Receives once or several times at once. Where all come back full, there are more at once the next time.
     async fn receive(&mut self) -> Result<Vec<ReceivedMessage>, QueueError> {
-        let receives = (0..self.at_once).map(|_| {
+        let calls = (0..self.at_once).map(|_| {
             self.queue.receive_messages(ReceiveRequest {
                 queue_url: &self.queue.dead_letter_queue_url,
                 max: SQS_BATCH_MAX,
@@ -195,8 +195,8 @@ impl<'a> DeadLetterScan<'a> {
         });
         let (mut messages, mut failed) = (Vec::new(), None);
         let mut all_full = true;
-        for received in join_all(receives).await {
-            match received {
+        for answer in join_all(calls).await {
+            match answer {
                 Ok(received) => {
                     all_full &= received.len() >= SQS_BATCH_MAX as usize;
                     messages.extend(received);
@@ -216,9 +216,10 @@ impl<'a> DeadLetterScan<'a> {
     async fn read(&self, received: Vec<ReceivedMessage>) -> Vec<DeadLetter> {
         let mut recognized = Vec::new();
         for message in received {
-            match message.message() {
-                Some(content) => recognized.push((message, content)),
-                None => tracing::error!(message = message.id, "unrecognized dead letter skipped"),
+            if let Some(content) = message.message() {
+                recognized.push((message, content));
+            } else {
+                tracing::error!(message = message.id, "unrecognized dead letter skipped");
             }
         }
         let without = recognized.iter().filter(|(message, _)| failure_record(message).is_none());

@@ -45,11 +45,10 @@ impl Helper {
         let mut command = Command::new(program());
         command.args(["--stack", stack]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| {
-            let what = match error.kind() {
-                io::ErrorKind::NotFound => {
-                    anyhow!("{PROGRAM} is neither beside this program nor in PATH")
-                }
-                _ => anyhow!(error).context(format!("{PROGRAM} cannot be started")),
+            let what = if error.kind() == io::ErrorKind::NotFound {
+                anyhow!("{PROGRAM} is neither beside this program nor in PATH")
+            } else {
+                anyhow!(error).context(format!("{PROGRAM} cannot be started"))
             };
             Error::failed(Code::ProgramMissing, what)
         })?;

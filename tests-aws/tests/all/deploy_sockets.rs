@@ -4,7 +4,7 @@ use futures_util::SinkExt as _;
 use tierlift_aws::sockets::{ConnectionId, Connections};
 use tierlift_core::{
     id::RevocationId,
-    limits::{SOCKET_FRAME_BYTES_MAX, SOCKETS_PER_USER_MAX},
+    limits::{CONNECTION_OPENING_SECS, SOCKET_FRAME_BYTES_MAX, SOCKETS_PER_USER_MAX},
     ports::{GatewaySockets as _, Holder, Sockets as _},
     token::{Secret, TokenTimes},
 };
@@ -101,7 +101,8 @@ async fn sockets_that_are_gone_are_forgotten_and_the_others_get_the_notice() {
     // And this row is of a socket for which API Gateway never sent `$disconnect`.
     let gone = ConnectionId::new("gone");
     let token = TokenTimes { issued_at: Some(now()), valid_until: now().plus_secs(900) };
-    let holder = Holder { user: user_id("ada"), opened_at: now(), token };
+    let opened_at = now().plus_secs(-CONNECTION_OPENING_SECS);
+    let holder = Holder { user: user_id("ada"), opened_at, token };
     connections.open(&gone, &holder).await.unwrap();
     holds(&connections, "ada", 3).await;
 

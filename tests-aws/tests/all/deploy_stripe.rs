@@ -103,9 +103,11 @@ async fn stripe_is_asked_about_everybody_and_about_what_is_unclear() {
 }
 
 #[tokio::test]
-async fn a_key_that_does_not_fit_asks_nothing_and_fails_the_function() {
+async fn a_key_that_does_not_fit_asks_nothing_and_fails_the_function_and_the_next_deployment() {
     let api = stripe();
-    let stack = Stack::start_asking(&api, "rk_live_1234567").await;
+    let stack = Stack::start_asking(&api, KEY).await;
+    let rotated = json!({ "SecretId": "stripe-key", "SecretString": "rk_live_1234567" });
+    stack.call("secretsmanager.PutSecretValue", &rotated).await;
     assert!(!stack.ticks("fetch").await, "an alarm counts failed invocations");
     eventually("the log says why", async || {
         let lines = stack.log("fetch").await;
@@ -115,6 +117,8 @@ async fn a_key_that_does_not_fit_asks_nothing_and_fails_the_function() {
     let shown = |line: &Value| line.to_string().contains("rk_live_1234567");
     assert!(!stack.log("fetch").await.iter().any(shown));
     assert_eq!(api.targets(), [""; 0]);
+    let events = stack.fails_to_update(&["Plans=price_pro=team"]);
+    assert!(events.contains("live mode") && !events.contains("rk_live_1234567"), "{events}");
 }
 
 #[tokio::test]
