@@ -22,13 +22,20 @@ pub const ORIGIN: &str = "https://app.example.com";
 /// A revocation id that no account reaches: a token with it is never stale.
 pub const NEVER_STALE: u64 = 1_000_000;
 
-/// How often [`eventually`] polls before it gives up.
-const POLLS_MAX: usize = 4_000;
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Waits until `holds` returns true; panics with `condition` if it stays false for 20 s.
-pub async fn eventually(condition: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..POLLS_MAX {
+pub async fn eventually(condition: &str, holds: impl AsyncFnMut() -> bool) {
+    eventually_within(Duration::from_secs(20), condition, holds).await;
+}
+
+/// Waits until `holds` returns true; panics with `condition` if it stays false for that long.
+pub async fn eventually_within(
+    limit: Duration,
+    condition: &str,
+    mut holds: impl AsyncFnMut() -> bool,
+) {
+    for _ in 0..limit.as_millis() / POLL_INTERVAL.as_millis() {
         if holds().await {
             return;
         }
