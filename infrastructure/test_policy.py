@@ -12,6 +12,7 @@ from template_case import FUNCTIONS, HERE, OPTIONAL, Template, limit, listed
 CODES = HERE.parent / "core/src/codes.rs"
 SESSION_ROUTES = [f"GET {path}" for path in ("/session", "/authorize", "/openapi.json", "/v1/users/{id}")]
 SESSION_ROUTES += [f"POST {path}" for path in ("/session/confirm", "/session/refresh", "/v1/users:batch", "/v1/tokens")]
+SESSION_ROUTES += ["POST /v1/grants", "POST /v1/grants:withdraw"]
 
 # The policy of the deployment, which five functions use.
 POLICY = {

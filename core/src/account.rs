@@ -1,6 +1,6 @@
-//! An account: a user's role, which follows from all their grants and the manual role.
+//! An account: a user's role, which follows from all their grants, those by services, and the manual role.
 //!
-//! Webhooks change grants, operators change the manual role, and neither touches the other. The
+//! Webhooks change grants, services their own, operators the manual role, and none touches the others. The
 //! revocation id goes up by exactly one when the effective role changes, and never otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,7 @@ use crate::{
     id::{CustomerId, Epoch, EventId, RevocationId, UserId, Version},
     limits::CUSTOMERS_PER_USER_MAX,
     policy::{Policy, Role, Stack},
+    service_grant::ServiceGrants,
     time::Timestamp,
 };
 
@@ -65,6 +66,9 @@ pub struct Account {
     pub revoked_before: Option<Timestamp>,
     /// What each of the user's customers earns.
     pub grants: BTreeMap<CustomerId, Grant>,
+    /// What services of the host granted: what other providers or support earn the user.
+    #[serde(skip_serializing_if = "ServiceGrants::is_empty", default)]
+    pub service_grants: ServiceGrants,
     /// The role that an operator assigned by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manual_role: Option<Role>,
@@ -102,6 +106,7 @@ impl Account {
             revocation_id: RevocationId::default(),
             revoked_before: None,
             grants: BTreeMap::new(),
+            service_grants: ServiceGrants::default(),
             manual_role: None,
             manual_until: None,
             standing: Standing::default(),
@@ -116,8 +121,8 @@ impl Account {
     /// The role and standing at a time, whether or not a webhook came: access ends after the grace.
     #[must_use]
     pub fn effective(&self, policy: &Policy, now: Timestamp) -> Effective {
-        let passes = self.stacked_passes(policy);
-        let best = self.best(&passes, policy, now);
+        let others = self.other_entitlements(policy);
+        let best = self.best(&others, policy, now);
         let earned = best.map_or(policy.lowest(), |entitlement| &entitlement.role);
         let role = match self.manual_role_at(now) {
             Some(manual) if policy.compare(manual, earned).is_gt() => manual,
@@ -207,19 +212,19 @@ impl Account {
     /// The entitlement with the highest role that is active now; of several, the longest-lasting.
     fn best<'a>(
         &'a self,
-        passes: &'a [Entitlement],
+        others: &'a [Entitlement],
         policy: &Policy,
         now: Timestamp,
     ) -> Option<&'a Entitlement> {
-        let all = self.grants.values().flat_map(Grant::entitlements).chain(passes);
+        let all = self.grants.values().flat_map(Grant::entitlements).chain(others);
         all.filter(|entitlement| entitlement.is_active(now))
             .max_by(|a, b| policy.compare(&a.role, &b.role).then_with(|| a.compare_duration(b)))
     }
 
     /// The next time at which an entitlement, or the role by hand, stops giving access.
     pub(crate) fn next_expiry(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
-        let passes = self.stacked_passes(policy);
-        let all = self.grants.values().flat_map(Grant::entitlements).chain(&passes);
+        let others = self.other_entitlements(policy);
+        let all = self.grants.values().flat_map(Grant::entitlements).chain(&others);
         let ends = all.filter_map(|entitlement| entitlement.access_until).chain(self.manual_until);
         ends.filter(|until| *until > now).min()
     }
@@ -246,8 +251,11 @@ impl Account {
         active(all) != active(others)
     }
 
-    fn stacked_passes(&self, policy: &Policy) -> Vec<Entitlement> {
-        stack(self.grants.values().flat_map(Grant::passes).collect(), policy)
+    /// What is earned by all grants together, or by services.
+    fn other_entitlements(&self, policy: &Policy) -> Vec<Entitlement> {
+        let mut all = stack(self.grants.values().flat_map(Grant::passes).collect(), policy);
+        all.extend(self.service_grants.entitlements(policy));
+        all
     }
 }
 

@@ -188,6 +188,12 @@ codes! {
     CheckoutUnpaid = "checkout.unpaid", Problem;
     /// The user asks about checkouts too often.
     CheckoutRateLimited = "checkout.rate_limited", Problem;
+    /// The id of a grant was used for another grant.
+    GrantConflict = "grant.conflict", Problem;
+    /// The service did not grant what it withdraws.
+    GrantMissing = "grant.missing", Problem;
+    /// The user has as many grants by services as are kept.
+    GrantsExhausted = "grants.exhausted", Problem;
     /// What followed a cursor is not kept any more.
     CursorExpired = "cursor.expired", Problem;
     /// The query is not one that the route has.

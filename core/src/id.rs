@@ -121,6 +121,10 @@ id! {
     InvoiceId
 }
 id! {
+    /// The id of a grant by a service: the service's name, a colon, and what it calls the grant.
+    ServiceGrantId
+}
+id! {
     /// The host application's id of a person; the `sub` of their tokens.
     UserId
 }

@@ -79,6 +79,10 @@ system_events! {
     AccessExpired = "tierlift.access.expired",
     /// An operator granted or removed a manual role.
     RoleAssigned = "tierlift.role.assigned",
+    /// A service of the host granted a role.
+    ServiceGranted = "tierlift.grant.created",
+    /// A service of the host withdrew what it had granted.
+    ServiceWithdrew = "tierlift.grant.withdrawn",
     /// The store was behind what somebody had seen of it: it was restored from a backup.
     EpochBegun = "tierlift.epoch.begun",
     /// An operator revoked a user's tokens.

@@ -32,6 +32,7 @@ pub mod policy;
 pub mod earned;
 pub mod grant;
 pub mod owners;
+pub mod service_grant;
 
 pub mod account;
 pub mod accounts;

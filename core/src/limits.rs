@@ -5,10 +5,12 @@
 //! stands beside the code that writes the format.
 
 mod embedded;
+mod hosts;
 mod operations;
 mod stripe_api;
 
 pub use embedded::*;
+pub use hosts::*;
 pub use operations::*;
 pub use stripe_api::*;
 

@@ -8,6 +8,7 @@ pub use steady::SteadyClock;
 use std::{
     fmt,
     ops::Deref,
+    str::FromStr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -97,6 +98,21 @@ impl From<SystemTime> for Timestamp {
             Ok(after) => Self(micros(after)),
             Err(before) => Self(-micros(before.duration())),
         }
+    }
+}
+
+/// A text is no date-time.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("this is no date-time such as 2026-11-22T16:12:48Z")]
+pub struct NoTimestamp;
+
+impl FromStr for Timestamp {
+    type Err = NoTimestamp;
+
+    /// Parses RFC 3339.
+    fn from_str(text: &str) -> Result<Self, NoTimestamp> {
+        let at: jiff::Timestamp = text.parse().map_err(|_| NoTimestamp)?;
+        Ok(Self(at.as_microsecond()))
     }
 }
 
@@ -225,7 +241,9 @@ mod tests {
             (-1, "1969-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(Timestamp::from_millis(millis).to_string(), text);
+            assert_eq!(text.parse(), Ok(Timestamp::from_millis(millis)));
         }
+        assert_eq!("2026-11-22".parse::<Timestamp>(), Err(NoTimestamp));
         assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), i64::MAX.to_string());
     }
 

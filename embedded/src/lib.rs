@@ -13,6 +13,7 @@ pub mod maintenance;
 mod policy_change;
 mod reconciler;
 
+mod doors;
 mod http;
 
 mod operations;

@@ -18,9 +18,9 @@ use tierlift_core::{
 use tierlift_ingest::{Ingest, Refusals};
 use tierlift_notifier::Origins;
 use tierlift_session::{
-    Access, Keyring, RequireRole, UnknownRole, authorize,
+    Access, Keyring, RequireRole, UnknownRole,
     confirm::{self, Confirmer, NoKey},
-    jwks, service,
+    jwks,
 };
 use tierlift_worker::policy_change::note_first;
 use tokio::{
@@ -33,6 +33,7 @@ use tokio::{
 use crate::{
     consumer::{self, Consumer},
     db::Db,
+    doors,
     error::{OpenError, RunError},
     fetcher,
     http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
@@ -349,9 +350,7 @@ impl Server {
     fn into_router(self, sockets: &Registry, connections: &Connections) -> Router {
         let Self { db, access, reload, secrets, origins, timeouts, host, confirm, .. } = self;
         let tokens = Shared::new(self.service_tokens);
-        let changes = service::changes::router(Arc::new(db.clone()), tokens.clone());
-        let services = service::router(Arc::clone(&access), tokens);
-        let authorize = authorize::router(Arc::clone(&access), self.authorize_cookie);
+        let doors = doors::router(&db, &access, tokens, self.authorize_cookie, sockets);
         let (clock, policy) = (access.clock.clone(), access.policy.clone());
         let context = Arc::new(SocketContext {
             store: db.clone(),
@@ -376,7 +375,7 @@ impl Server {
             }),
             access,
             confirm,
-            doors: services.merge(changes).merge(authorize),
+            doors,
             operations: Arc::new(Operations {
                 queue: db,
                 sockets: sockets.clone(),

@@ -38,6 +38,11 @@ fn lines(it: &Value) -> Vec<String> {
         let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
         lines.push(format!("granted by hand: {}{until}", value("manualRole")));
     }
+    for grant in it["granted"].as_array().into_iter().flatten() {
+        let until = grant["until"].as_str();
+        let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
+        lines.push(format!("granted by {}: {}{until}", text(&grant["id"]), text(&grant["role"])));
+    }
     if !it["next"].is_null() {
         let (at, role) = (text(&it["next"]["at"]), text(&it["next"]["role"]));
         lines.push(format!("next: {role} at {at}, if no event comes"));

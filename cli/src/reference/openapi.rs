@@ -126,6 +126,8 @@ fn document() -> Value {
             "/authorize": { "get": hosts::authorize() },
             "/v1/users/{id}": { "get": hosts::user() },
             "/v1/users:batch": { "post": hosts::batch() },
+            "/v1/grants": { "post": hosts::grant() },
+            "/v1/grants:withdraw": { "post": hosts::withdraw() },
             "/v1/changes": { "get": hosts::changes() },
             "/v1/tokens": { "post": hosts::token() },
         },

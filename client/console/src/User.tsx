@@ -69,6 +69,15 @@ function Why({ it }: { it: RoleExplanation }) {
             </span>
           </li>
         )}
+        {it.granted.map((grant) => (
+          <li key={grant.id}>
+            <Role name={grant.role} change="to" />
+            <span>
+              granted by <code>{grant.id}</code>
+            </span>
+            <span>{grant.until === null ? 'without an end' : `until ${time(grant.until)}`}</span>
+          </li>
+        ))}
         {it.counts.map((source) => (
           <li key={`${source.id} ${source.by}`}>
             <Role name={source.role} change="to" />
@@ -79,7 +88,7 @@ function Why({ it }: { it: RoleExplanation }) {
             <span>{source.until === null ? 'without an end' : `until ${time(source.until)}`}</span>
           </li>
         ))}
-        {it.counts.length === 0 && it.manualRole === null && (
+        {it.counts.length === 0 && it.granted.length === 0 && it.manualRole === null && (
           <li className="quiet">Nothing earns a role.</li>
         )}
       </ul>

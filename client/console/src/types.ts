@@ -147,6 +147,7 @@ export interface RoleExplanation {
   assignedAt: string | null;
   manualRole: string | null;
   manualUntil: string | null;
+  granted: { id: string; role: string; until: string | null }[];
   counts: { customer: string; id: string; role: string; by: string; until: string | null }[];
   doesNotCount: { customer: string; id: string; reason: string }[];
   next: { at: string; role: string } | null;

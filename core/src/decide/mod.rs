@@ -10,6 +10,7 @@ mod commit;
 mod link;
 mod money;
 mod policy_change;
+mod service;
 mod system;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,7 @@ use money::Money;
 pub use commit::Commit;
 pub use link::{LinkError, Linkable, act_alone, link};
 pub use policy_change::{PolicyChange, Redecision, change_policy, concerned, settle_under};
+pub use service::{GrantError, Granted, ServiceRequest, grant, withdraw};
 pub use system::{assign, assign_until, begin_epoch, expire, revoke};
 
 /// What to load for the decision on an event.

@@ -8,7 +8,7 @@ use crate::{
     customer::{Customer, Ownable, Subscription},
     earned,
     fold::State,
-    id::{CustomerId, EventId, RevocationId, UserId},
+    id::{CustomerId, EventId, RevocationId, ServiceGrantId, UserId},
     owners::Owners,
     policy::{Policy, Role},
     time::{Timestamp, rfc3339_option},
@@ -36,12 +36,27 @@ pub struct RoleExplanation {
     /// Time until which that role holds; `None` if it has no end.
     #[serde(serialize_with = "rfc3339_option")]
     pub manual_until: Option<Timestamp>,
+    /// What services of the host granted, and what still holds of it.
+    pub granted: Vec<GrantedRole>,
     /// What earns a role.
     pub counts: Vec<Source>,
     /// What was paid for and earns nothing, each with the reason.
     pub does_not_count: Vec<NotCounting>,
     /// What changes the role next if no event comes.
     pub next: Option<Ending>,
+}
+
+/// A role that a service granted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantedRole {
+    /// The service, a colon, and what it calls the grant.
+    pub id: ServiceGrantId,
+    /// The role.
+    pub role: Role,
+    /// Time until which it holds; `None` if it has no end.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub until: Option<Timestamp>,
 }
 
 /// Something that earns a role.
@@ -104,6 +119,7 @@ pub fn explain_role(
         assigned_at: account.role_assigned_at,
         manual_role: account.manual_role_at(now).cloned(),
         manual_until: account.manual_until.filter(|until| *until > now),
+        granted: granted(account, now),
         counts: Vec::new(),
         does_not_count: Vec::new(),
         next: next(account, policy, now),
@@ -112,6 +128,16 @@ pub fn explain_role(
         explanation.add_customer(customer, policy, now);
     }
     explanation
+}
+
+fn granted(account: &Account, now: Timestamp) -> Vec<GrantedRole> {
+    let active = account.service_grants.active(now);
+    let granted = active.map(|(id, grant)| GrantedRole {
+        id: id.clone(),
+        role: grant.role.clone(),
+        until: grant.until,
+    });
+    granted.collect()
 }
 
 /// The next moment at which the role becomes another one by itself.

@@ -2,5 +2,6 @@
 
 pub mod entity_tag;
 pub mod frame;
+pub mod grant;
 pub mod problem;
 pub mod session;

@@ -18,7 +18,7 @@ async fn main() -> anyhow::Result<()> {
     let access = Arc::new(rotating_access::open(&function)?);
     let services = Arc::new(RotatingServices::open(&function)?);
     let cookie = function.environment.authorize_cookie()?;
-    let service_routes = service::router(Arc::clone(access.access()), services.tokens())
+    let service_routes = service::router(Arc::clone(access.access()), services.tokens(), ())
         .route_layer(from_fn_with_state(services, look_up_first));
     let routes = router(Arc::clone(access.access()))
         .merge(confirming::open(&function, &access)?)

@@ -6,7 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tierlift_core::{
-    codes::Code, id, limits::ACCOUNTS_PER_TOKEN_MAX, ports::StoreError, token, wire::problem,
+    codes::Code, decide::GrantError, id, limits::ACCOUNTS_PER_TOKEN_MAX, ports::StoreError, token,
+    wire::problem,
 };
 
 /// Why a service's request is refused.
@@ -35,6 +36,12 @@ pub enum Error {
     /// The body is not what the route expects.
     #[error("{0}")]
     Body(String),
+    /// The policy has no such role, or no service may grant it.
+    #[error("no service can grant the role {0}")]
+    Role(String),
+    /// The grant cannot be made or withdrawn.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     /// The user must sign in at the host again before a token is issued for them.
     #[error("no token is issued for this sign-in: {0}")]
     SignIn(token::Error),
@@ -69,6 +76,10 @@ impl Error {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge),
             Self::Incomplete => (StatusCode::BAD_REQUEST, Code::BodyIncomplete),
             Self::Body(_) => (StatusCode::BAD_REQUEST, Code::BodyInvalid),
+            Self::Role(_) => (StatusCode::BAD_REQUEST, Code::RoleUnknown),
+            Self::Grant(GrantError::Differs) => (StatusCode::CONFLICT, Code::GrantConflict),
+            Self::Grant(GrantError::Missing) => (StatusCode::NOT_FOUND, Code::GrantMissing),
+            Self::Grant(GrantError::Full(_)) => (StatusCode::CONFLICT, Code::GrantsExhausted),
             Self::SignIn(error) => (StatusCode::CONFLICT, error.code()),
             Self::Access(error) => (error.status(), error.code()),
         }

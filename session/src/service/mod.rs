@@ -1,11 +1,11 @@
 //! The routes for a host's backend, which sends a service token: it asks for any of its users by its own id,
-//! has tokens issued for their browsers, and
-//! follows what changes.
+//! has tokens issued for their browsers, grants what they earned elsewhere, and follows what changes.
 //!
 //! These routes are not for browsers: no origin is allowed, and a user's token is refused.
 
 pub mod changes;
 mod error;
+mod grants;
 mod tokens;
 mod users;
 
@@ -29,21 +29,25 @@ use tierlift_core::{
 use crate::{Access, bearer};
 
 pub use error::Error;
+pub use grants::Push;
 
 /// The name of the service that sent a request: an extension of every request behind the guard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service(pub String);
 
-/// The routes. They read accounts by `access`, and are for those who have one of the tokens.
+/// The routes. They read and write accounts by `access`, and are for those who have one of the tokens.
 pub fn router<S: Store + Scan + 'static>(
     access: Arc<Access<S>>,
     tokens: Shared<ServiceTokens>,
+    push: impl Push,
 ) -> Router {
+    let grants = grants::router(Arc::clone(&access), push);
     Router::new()
         .route("/v1/users/{id}", get(users::user::<S>))
         .route("/v1/users:batch", post(users::batch::<S>))
         .route("/v1/tokens", post(tokens::issue::<S>))
         .with_state(access)
+        .merge(grants)
         .method_not_allowed_fallback(async || problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(SERVICE_BODY_BYTES_MAX))
         .route_layer(from_fn_with_state(tokens, guard))

@@ -17,6 +17,7 @@ mod dynoxide;
 mod emulator;
 mod endpoint;
 mod faults;
+mod grants;
 mod proxy;
 mod queue_dead_letters;
 mod queue_edges;

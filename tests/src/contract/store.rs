@@ -3,10 +3,11 @@
 use futures_util::future::join_all;
 use tierlift_core::{
     account::Account,
-    decide::{Loaded, expire, revoke},
-    id::Version,
+    decide::{Granted, Loaded, ServiceRequest, expire, grant, revoke, withdraw},
+    id::{ServiceGrantId, Version},
     ledger::{Act, Outcome, SystemEvent},
     observation::Because,
+    policy::Role,
     ports::{
         LoadKeys, PolicyRecord, PolicyState, Progress, ReconciliationRecord, Scan, Store,
         StoreError,
@@ -52,6 +53,7 @@ macro_rules! store_promises {
             lists_whom_to_ask_about_until_an_answer_settles_it,
             goes_through_everything_page_by_page,
             remembers_who_revoked_tokens_and_why,
+            lets_a_service_grant_once,
             remembers_the_policy_and_the_progress_of_its_change,
             remembers_how_far_a_reconciliation_has_come,
         );
@@ -132,6 +134,41 @@ pub async fn remembers_who_revoked_tokens_and_why<B: StoreBackend>(backend: &B) 
         let row = backend.store().ledger(&commit.ledger.event).await.unwrap().unwrap();
         assert_eq!((&row, row.act.as_ref()), (&commit.ledger, Some(&act)));
     }
+}
+
+/// The account has the grant, and the id of it is nobody else's, whoever is asked for.
+pub async fn lets_a_service_grant_once<B: StoreBackend>(backend: &B) {
+    let request = ServiceRequest {
+        id: ServiceGrantId::new("web:txn_1").unwrap(),
+        role: Role::new("paid"),
+        until: Some(AT.plus_days(30)),
+        act: Act::new("web", "paid elsewhere").unwrap(),
+    };
+    let decided = |user: &str| {
+        let nobody = Account::new(user_id(user), &policy());
+        match grant(nobody, &request, &policy(), AT) {
+            Ok(Granted::Commit(commit, _)) => *commit,
+            other => panic!("{other:?}"),
+        }
+    };
+    let commit = decided("ada");
+    backend.store().commit(commit.clone()).await.unwrap();
+    let known = account(backend, "ada").await;
+    assert_eq!(
+        (known.role.as_str(), &known.service_grants),
+        ("paid", &commit.accounts[0].service_grants)
+    );
+    let row = backend.store().ledger(&commit.ledger.event).await.unwrap();
+    assert_eq!(row, Some(commit.ledger));
+    let refused = backend.store().commit(decided("bob")).await;
+    assert!(matches!(refused, Err(StoreError::Duplicate)), "{refused:?}");
+    assert_eq!(backend.store().account(&user_id("bob")).await.unwrap(), None);
+    let again = grant(known.clone(), &request, &policy(), AT);
+    assert!(matches!(again, Ok(Granted::Known(_))), "{again:?}");
+    let withdrawn = withdraw(known, &request.id, &request.act, &policy(), AT.plus_secs(1));
+    let Ok(Granted::Commit(commit, _)) = withdrawn else { panic!("{withdrawn:?}") };
+    backend.store().commit(*commit).await.unwrap();
+    assert_eq!(account(backend, "ada").await.role.as_str(), "free");
 }
 
 /// Two customers of one user: the second decision on the same account is refused.

@@ -53,9 +53,13 @@ async fn only_a_service_token_opens_the_service_routes() {
         ("3f9a1c5e7b2d4f6088aacce1f35792b5", "service_token.invalid"),
         (&users_token, "service_token.invalid"),
     ] {
-        for (method, path) in
-            [("GET", "/v1/users/ada"), ("POST", "/v1/users:batch"), ("POST", "/v1/tokens")]
-        {
+        for (method, path) in [
+            ("GET", "/v1/users/ada"),
+            ("POST", "/v1/users:batch"),
+            ("POST", "/v1/tokens"),
+            ("POST", "/v1/grants"),
+            ("POST", "/v1/grants:withdraw"),
+        ] {
             let answer = server.send(Request::new(method, path).bearer(token)).await;
             answer.assert(401, code);
             assert_eq!(answer.headers["www-authenticate"], "Bearer");

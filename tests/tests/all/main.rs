@@ -14,6 +14,7 @@ mod doors;
 mod dry_run;
 mod fetch;
 mod floods;
+mod grants;
 mod http;
 mod items;
 mod localstripe;

@@ -1,5 +1,7 @@
 //! The routes for hosts that are other programs, and for proxies.
 
+mod grants;
+
 use serde_json::{Value, json};
 use tierlift_core::{
     codes::Code,
@@ -40,6 +42,9 @@ const BODY: Refusals = &[
 ];
 const SIGN_IN: Refusals =
     &[(409, &[Code::TokenSessionExpired, Code::TokenRevoked, Code::RefreshUnavailable])];
+const GRANT: Refusals =
+    &[(400, &[Code::RoleUnknown]), (409, &[Code::GrantConflict, Code::GrantsExhausted])];
+const WITHDRAW: Refusals = &[(404, &[Code::GrantMissing])];
 const CHANGES: Refusals = &[
     (400, &[Code::QueryInvalid]),
     (401, SERVICE),
@@ -49,7 +54,7 @@ const CHANGES: Refusals = &[
 ];
 /// All of them, for the test that compares them with the protocol.
 #[cfg(test)]
-pub(super) const ALL: &[Refusals] = &[AUTHORIZE, USER, BODY, SIGN_IN, CHANGES];
+pub(super) const ALL: &[Refusals] = &[AUTHORIZE, USER, BODY, SIGN_IN, GRANT, WITHDRAW, CHANGES];
 
 fn service(operation: Value) -> Value {
     with(operation, "security", json!([{ "service": [] }]))
@@ -120,6 +125,22 @@ pub(super) fn token() -> Value {
     with(service(operation), "requestBody", body("SignIn"))
 }
 
+pub(super) fn grant() -> Value {
+    let success = response("The grant", "application/json", &reference("Grant"));
+    let refusals: Vec<_> = [BODY, GRANT].concat();
+    let summary = "Grant a user a role that they earned elsewhere, once for each id";
+    let operation = operation("createGrant", summary, (200, success), &refusals);
+    with(service(operation), "requestBody", body("GrantRequest"))
+}
+
+pub(super) fn withdraw() -> Value {
+    let success = response("The grant", "application/json", &reference("Grant"));
+    let refusals: Vec<_> = [BODY, WITHDRAW].concat();
+    let summary = "Withdraw what the service granted";
+    let operation = operation("withdrawGrant", summary, (200, success), &refusals);
+    with(service(operation), "requestBody", body("Withdrawal"))
+}
+
 pub(super) fn changes() -> Value {
     let success =
         response("Changes in the order of commits", "application/json", &reference("Changes"));
@@ -136,6 +157,14 @@ pub(super) fn changes() -> Value {
 
 /// The schemas of their bodies.
 pub(super) fn schemas() -> Value {
+    let mut schemas = bodies();
+    if let (Value::Object(all), Value::Object(more)) = (&mut schemas, grants::schemas()) {
+        all.extend(more);
+    }
+    schemas
+}
+
+fn bodies() -> Value {
     json!({
         "UserIds": {
             "type": "object",

@@ -153,9 +153,10 @@ mod tests {
         account::Account,
         accounts::Accounts,
         id::UserId,
-        policy::{Policy, PolicyConfig},
+        policy::{Policy, PolicyConfig, Role},
+        service_grant::ServiceGrant,
         time::Timestamp,
-        wire::{problem, session::Session},
+        wire::{grant::GrantView, problem, session::Session},
     };
 
     use super::*;
@@ -187,6 +188,14 @@ mod tests {
         let issued = tierlift_core::token::Issued { access_token: String::new(), expires_in: 900 };
         let refreshed = tierlift_session::Refreshed { issued, user: session };
         check("Refreshed", &serde_json::to_value(refreshed).unwrap());
+        let grant = ServiceGrant {
+            role: Role::new("paid"),
+            until: None,
+            granted_at: Timestamp::from_secs(0),
+            withdrawn_at: None,
+        };
+        let view = GrantView::new("t1".to_owned(), UserId::new("ada").unwrap(), grant);
+        check("Grant", &serde_json::to_value(view).unwrap());
         let problem = problem::response(axum::http::StatusCode::NOT_FOUND, Code::RouteNotFound, "");
         check("Problem", &serde_json::from_str(problem.body()).unwrap());
     }
