@@ -42,6 +42,7 @@ class Alarms(Template):
             ("ApproximateAgeOfOldestMessage", queue("EventQueue")),
             ("ApproximateNumberOfMessagesVisible", queue("PartnerDeadLetterQueue")),
             ("ApproximateAgeOfOldestMessage", queue("PartnerEventQueue")),
+            ("ApproximateAgeOfOldestMessage", queue("ThinQueue")),
             ("tierlift_reconcile_fixed", dimension("function", {"Ref": "Fetch"})),
             ("tierlift_waiting_oldest_age_seconds", dimension("function", {"Ref": "Expiry"})),
             ("IteratorAge", dimension("FunctionName", {"Ref": "NotifierStream"})),

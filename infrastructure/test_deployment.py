@@ -20,7 +20,7 @@ class Deployments(Template):
 
     def test_the_check_has_what_the_functions_have(self):
         checked = self.properties("Check")["Environment"]["Variables"]
-        places = {"TIERLIFT_TABLE", "TIERLIFT_QUEUE_URL", "TIERLIFT_DEAD_LETTER_QUEUE_URL", "TIERLIFT_CONNECTIONS_ENDPOINT"}
+        places = {f"TIERLIFT_{name}" for name in ("TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "THIN_QUEUE_URL", "CONNECTIONS_ENDPOINT")}
         for function in (*SERVING, *OPTIONAL):
             for name, value in self.properties(function)["Environment"]["Variables"].items():
                 # Without a key there is no fetch, so it needs no condition there.

@@ -33,6 +33,7 @@ POLICY = {
     "PURCHASE_REFUND",
     "PURCHASE_DISPUTE",
     "PURCHASE_STACK",
+    "STRIPE_FETCH",
 }
 STRIPE = {f"STRIPE_{name}" for name in ("API_BASE", "FETCH", "RECONCILE", "SHARE_PERCENT")}
 TOKENS = {"JWT_SECRET_ARN", "JWKS_URL", "ISSUER", "AUDIENCE", "SESSION_MAX_AGE_DAYS"}
@@ -40,12 +41,12 @@ VARIABLES = {
     "Check": {"CONNECTED_ACCOUNTS", "ALLOWED_ORIGINS", "SERVICE_TOKENS_ARN", "AUTHORIZE_COOKIE"} | TOKENS | STRIPE | POLICY,
     "Ingest": {"QUEUE_URL", "CONNECTED_ACCOUNTS"},
     "IngestEventBridge": {"QUEUE_URL", "CONNECTED_ACCOUNTS"},
-    "Worker": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | POLICY,
+    "Worker": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "THIN_QUEUE_URL"} | POLICY,
     "NotifierStream": {"TABLE", "CONNECTIONS_ENDPOINT"},
     "NotifierGateway": {"TABLE", "CONNECTIONS_ENDPOINT", "ALLOWED_ORIGINS"} | TOKENS | POLICY,
     "Session": {"TABLE", "QUEUE_URL", "SERVICE_TOKENS_ARN", "AUTHORIZE_COOKIE", "STRIPE_API_BASE", "STRIPE_SHARE_PERCENT"} | TOKENS | POLICY,
     "Expiry": {"TABLE"} | POLICY,
-    "Fetch": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} | STRIPE | POLICY,
+    "Fetch": {"TABLE", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "THIN_QUEUE_URL"} | STRIPE | POLICY,
 }
 # Variables that are not tierlift's own.
 API_KEY = {"STRIPE_API_KEY_ARN"}
@@ -102,6 +103,9 @@ ALLOWED_ACTIONS = {
         "sqs:SendMessage",
         "sqs:ReceiveMessage",
         "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "dynamodb:UpdateItem",
     },
 }
 # Secrets, or a policy document, which may be one.
@@ -283,6 +287,13 @@ class Functions(Template):
         visibility = self.properties("EventQueue")["VisibilityTimeout"]
         self.assertEqual(visibility, 6 * timeout)
         self.assertEqual(visibility, limit("VISIBILITY_TIMEOUT_SECS"))
+
+    def test_thin_events_wait_apart_and_end_with_the_other_dead_letters(self):
+        queue, events = self.properties("ThinQueue"), self.properties("EventQueue")
+        self.assertEqual(queue["VisibilityTimeout"], 6 * self.properties("Fetch")["Timeout"])
+        for name in ("RedrivePolicy", "MessageRetentionPeriod", "MaximumMessageSize", "DeduplicationScope"):
+            self.assertEqual(queue[name], events[name], name)
+        self.assertEqual(self.properties("FetchThinEvents")["EventSourceArn"], {"Fn::GetAtt": ["ThinQueue", "Arn"]})
 
     def test_the_maximum_receive_count_covers_hours_of_an_outage(self):
         batch = self.properties("WorkerEvents")["BatchSize"]

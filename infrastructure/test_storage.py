@@ -2,7 +2,7 @@
 
 import unittest
 
-from template_case import FUNCTIONS, Template
+from template_case import FUNCTIONS, Template, branches
 
 
 class Storage(Template):
@@ -42,14 +42,14 @@ class Storage(Template):
             self.assertEqual(statement["Condition"], {"Bool": {"aws:SecureTransport": "false"}})
             self.assertEqual(statement["Principal"], "*")
             self.assertTrue(self.properties(name)[covered])
-        queues = {it["Ref"] for it in self.properties("QueuesOverTls")["Queues"]}
+        queues = {it["Ref"] for queue in self.properties("QueuesOverTls")["Queues"] for it in branches(queue)}
         # A queue has one policy.
         partner = {it["Ref"] for it in self.properties("PartnerEventQueuePolicy")["Queues"]}
         self.assertIn("PartnerEventQueuePolicy", statements)
         self.assertEqual(queues | partner, set(self.of_type("AWS::SQS::Queue")))
 
     def test_resources_that_cannot_be_recreated_outlive_the_stack(self):
-        for name in ("Key", "WebhookSecret", "JwtSecret", "EventQueue", "DeadLetterQueue"):
+        for name in ("Key", "WebhookSecret", "JwtSecret", "EventQueue", "ThinQueue", "DeadLetterQueue"):
             policies = (self.resources[name]["DeletionPolicy"], self.resources[name]["UpdateReplacePolicy"])
             self.assertEqual(policies, ("RetainExceptOnCreate", "Retain"), name)
 
@@ -76,9 +76,10 @@ class Storage(Template):
     def test_dead_letters_come_only_from_the_queue(self):
         allowed = self.properties("DeadLetterQueue")["RedriveAllowPolicy"]
         self.assertEqual(allowed["redrivePermission"], "byQueue")
-        (source,) = allowed["sourceQueueArns"]
-        self.assertTrue(source["Fn::Sub"].endswith(":" + self.properties("EventQueue")["QueueName"]["Fn::Sub"]))
-        for queue in ("EventQueue", "DeadLetterQueue"):
+        sources = ("EventQueue", "ThinQueue")
+        for queue, source in zip(sources, allowed["sourceQueueArns"], strict=True):
+            self.assertTrue(source["Fn::Sub"].endswith(":" + self.properties(queue)["QueueName"]["Fn::Sub"]), queue)
+        for queue in (*sources, "DeadLetterQueue"):
             self.assertEqual(self.properties(queue)["MessageRetentionPeriod"], 14 * 24 * 3600, queue)
 
     def test_what_could_not_be_pushed_is_kept_as_long_as_its_records(self):

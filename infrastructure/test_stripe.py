@@ -16,7 +16,8 @@ class Stripe(Template):
                 self.assertEqual(conditions[name], condition, name)
         for name in [name for name in conditions if "Partner" in name]:
             self.assertEqual(conditions[name], "HasEventSource", name)
-        self.assertEqual(conditions["DriftAlarm"], "HasStripeKey")
+        for name in ("DriftAlarm", "ThinQueue", "OldestThinEventAlarm"):
+            self.assertEqual(conditions[name], "HasStripeKey", name)
 
     def test_only_the_rule_of_stripes_event_source_writes_partner_events(self):
         (statement,) = [it for _, it in self.statements("PartnerEventQueuePolicy") if it["Effect"] == "Allow"]

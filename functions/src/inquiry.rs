@@ -1,12 +1,12 @@
-//! One round of asking Stripe: about the customers about whom something is unclear, and, once a day, about
-//! everything. Both are done whatever becomes of the other, and the first error fails the round, so that an alarm
-//! reports it.
+//! One round of asking Stripe: about the customers about whom something is unclear, about payments that were given
+//! back and of which nobody knows what they paid for, and, once a day, about everything. The reconciliation is done
+//! whatever becomes of the others, and the first error fails the round, so that an alarm reports it.
 //!
 //! A round ends with its time. Who was not asked about stays due, and a reconciliation goes on behind its latest
 //! page. What was asked, and when it may be asked again, is remembered as long as the function lives; one that
 //! starts asks at once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tierlift_aws::{lambda::Function, queue::Queue, store::Store};
 use tierlift_core::{
@@ -59,7 +59,7 @@ impl From<StoreError> for Error {
 /// What a round needs.
 #[derive(Debug)]
 pub struct Inquiry {
-    stripe: RotatingClient,
+    stripe: Arc<RotatingClient>,
     store: Store,
     queue: Queue,
     policy: Policy,
@@ -74,13 +74,19 @@ impl Inquiry {
         let (table, policy) = (environment.table()?, environment.policy()?);
         let (url, dead) = (environment.queue_url()?, environment.dead_letter_queue_url()?);
         Ok(Self {
-            stripe: RotatingClient::need(environment, sdk, clock, policy.livemode)?,
+            stripe: RotatingClient::need(environment, sdk, clock, policy.livemode)?.into(),
             store: Store::new(sdk, table),
             queue: Queue::new(sdk, url, dead, table),
             policy,
             clock: clock.clone(),
             fetcher: Mutex::default(),
         })
+    }
+
+    /// Who is asked.
+    #[must_use]
+    pub const fn stripe(&self) -> &Arc<RotatingClient> {
+        &self.stripe
     }
 
     /// Does one round, which takes no longer than `time`. What is unclear takes at most half of it.
@@ -101,23 +107,24 @@ impl Inquiry {
         fetched.and(reconciled)
     }
 
-    /// Asks about those who are due, one batch after another.
+    /// Asks about those who are due and what payments paid for, one batch after another.
     async fn fetch(&self, client: &Client, until: Instant) -> Result<(), Error> {
         if self.stripe.config().fetch == Fetch::Never {
             return Ok(());
         }
         let mut fetcher = self.fetcher.lock().await;
-        loop {
-            let batch = fetcher.fetch_due(client, &self.store, &self.queue, &self.clock);
-            match timeout_at(until, batch).await {
-                Ok(Ok(FETCHES_PER_ROUND_MAX..)) => {}
-                Ok(done) => return Ok(done.map(drop)?),
-                Err(_) => {
-                    tracing::info!("fetch goes on in the next round");
-                    return Ok(());
-                }
-            }
+        if let Ok(done) = timeout_at(until, self.fetch_all(&mut fetcher, client)).await {
+            return done;
         }
+        tracing::info!("fetch goes on in the next round");
+        Ok(())
+    }
+
+    async fn fetch_all(&self, fetcher: &mut Fetcher, client: &Client) -> Result<(), Error> {
+        let Self { store, queue, clock, .. } = self;
+        while fetcher.fetch_due(client, store, queue, clock).await? >= FETCHES_PER_ROUND_MAX {}
+        while fetcher.fetch_payments(client, store, queue, clock).await? >= FETCHES_PER_ROUND_MAX {}
+        Ok(())
     }
 
     /// Reconciles if it is time to, or goes on with what another round began.

@@ -12,6 +12,7 @@ pub mod maintenance;
 pub mod rotating_access;
 pub mod rotating_client;
 pub mod rotating_services;
+pub mod thin;
 
 use axum::Router;
 use tierlift_aws::lambda::{Error, Function};

@@ -85,6 +85,13 @@ class Calls:
         dead, partner = outputs["DeadLetterQueueUrl"], outputs["QueueUrl"].replace("events.fifo", "partner-events")
         self.look_at_dead = [self.receive(dead), self.batch(dead, "change_message_visibility_batch", VisibilityTimeout=1)]
         self.take_partner = [self.receive(partner), self.batch(partner, "delete_message_batch")]
+        thin = outputs["QueueUrl"].replace("events.fifo", "thin-events.fifo")
+        self.hand_over = self.queue(thin)
+        self.take_thin = [
+            self.receive(thin),
+            self.batch(thin, "delete_message_batch"),
+            self.batch(thin, "change_message_visibility_batch", VisibilityTimeout=1),
+        ]
         self.forge_partner = ("sqs", "send_message", {"QueueUrl": partner, "MessageBody": "{}"})
 
     def secret(self, arn):
@@ -202,7 +209,7 @@ class Roles(unittest.TestCase):
         self.check(
             "ingest",
             allowed=[c.send, c.webhook_secret],
-            denied=[c.park, c.hide, *c.settle, c.jwt_secret, c.stripe_key, c.get("USER#a"), c.put("EVENT#a")],
+            denied=[c.park, c.hide, c.hand_over, *c.settle, c.jwt_secret, c.stripe_key, c.get("USER#a"), c.put("EVENT#a")],
         )
 
     def test_ingest_eventbridge_takes_what_the_bus_brings_and_reads_no_secret(self):
@@ -222,6 +229,7 @@ class Roles(unittest.TestCase):
                 c.commit("EVENT#a", "CUSTOMER#a", "PAYMENT#a", "INVOICE#a", "USER#a"),
                 c.load("FAILURE#a", "FAILURE#b"),
                 c.change("FAILURE#a"),
+                c.hand_over,
                 c.park,
                 c.hide,
                 *c.settle,
@@ -238,6 +246,7 @@ class Roles(unittest.TestCase):
                 c.get("POLICY"),
                 c.put("POLICY"),
                 c.send,
+                *c.take_thin,
                 c.forge_partner,
                 c.webhook_secret,
                 c.jwt_secret,
@@ -257,6 +266,10 @@ class Roles(unittest.TestCase):
                 c.get("RECONCILIATION"),
                 c.put("RECONCILIATION"),
                 c.send,
+                *c.take_thin,
+                c.waiting(),
+                c.change("FAILURE#a"),
+                c.park,
                 *c.look_at_dead,
                 c.stripe_key,
             ],
@@ -268,7 +281,8 @@ class Roles(unittest.TestCase):
                 c.delete("CUSTOMER#a"),
                 c.scan(),
                 c.due(),
-                c.park,
+                c.hand_over,
+                c.change("USER#a"),
                 c.hide,
                 *c.settle,
                 c.webhook_secret,

@@ -12,6 +12,9 @@
 //! An answer whose window begins after the event's second shows all that happened in it, whatever the order. So
 //! one answer settles every event of an object up to then, and a burst costs a few requests. The first look is
 //! for the customer who waits: it may be out of date within its second, and proves nothing.
+//!
+//! Who may commit makes an [`attempt`](ThinFetcher::attempt). Who may not [asks](ThinFetcher::ask), and enqueues
+//! the answer.
 
 use std::{
     collections::HashMap,
@@ -62,6 +65,15 @@ enum Failed {
     Store(#[from] StoreError),
 }
 
+/// What is known of a thin event when Stripe was asked.
+#[derive(Debug)]
+pub enum Asked {
+    /// The answer, as a message under the event's id. It is to be applied.
+    Answered(Message),
+    /// There is nothing to apply, or not yet.
+    Settled(Verdict),
+}
+
 impl<A: Stripe> ThinFetcher<A> {
     /// Asks by `stripe`.
     pub fn new(stripe: A) -> Self {
@@ -76,64 +88,81 @@ impl<A: Stripe> ThinFetcher<A> {
         delivery: &Delivery,
         clock: &Clock,
     ) -> Verdict {
-        let verdict = match self.verdict(backend, policy, delivery, clock).await {
-            Ok(verdict) => verdict,
-            Err(failed) => verdict_of(&failed, delivery),
+        let verdict = match self.ask(backend, backend, policy, delivery, clock).await {
+            Asked::Settled(verdict) => verdict,
+            Asked::Answered(message) => {
+                let delivery = Delivery { message, ..delivery.clone() };
+                apply(backend, policy, &delivery, clock).await
+            }
         };
         record(&delivery.message, &verdict, clock.now());
         verdict
     }
 
-    async fn verdict<B: Store + Enqueue>(
+    /// Asks Stripe about the object that a thin event names, if it is time to. Nothing is committed; a first look
+    /// is put into `queue`.
+    pub async fn ask<S: Store, Q: Enqueue>(
         &self,
-        backend: &B,
+        store: &S,
+        queue: &Q,
         policy: &Policy,
         delivery: &Delivery,
         clock: &Clock,
-    ) -> Result<Verdict, Failed> {
+    ) -> Asked {
+        let asked = self.asked(store, queue, policy, delivery, clock).await;
+        asked.unwrap_or_else(|failed| Asked::Settled(verdict_of(&failed, delivery)))
+    }
+
+    async fn asked<S: Store, Q: Enqueue>(
+        &self,
+        store: &S,
+        queue: &Q,
+        policy: &Policy,
+        delivery: &Delivery,
+        clock: &Clock,
+    ) -> Result<Asked, Failed> {
+        let settled = |verdict| Ok(Asked::Settled(verdict));
         let thin = match ThinEvent::parse(&delivery.message.body) {
             Ok(thin) => thin,
-            Err(error) => return Ok(Verdict::Park(Failure::new(error.code(), &error))),
+            Err(error) => return settled(Verdict::Park(Failure::new(error.code(), &error))),
         };
         let Some(object) = thin.object.as_ref().filter(|_| thin.livemode == policy.livemode) else {
-            return Ok(Verdict::Park(refusal(&thin, policy)));
+            return settled(Verdict::Park(refusal(&thin, policy)));
         };
-        if is_known(backend, &delivery.message, &thin).await? {
-            return Ok(Verdict::Done(Done::Duplicate));
+        if is_known(store, &delivery.message, &thin).await? {
+            return settled(Verdict::Done(Done::Duplicate));
         }
         let (now, settles_at) = (clock.now(), over_at(thin.created_secs));
         if now < settles_at {
             if delivery.deliveries <= 1 {
-                self.look(backend, policy, object, &thin, now).await?;
+                self.look(store, queue, policy, (object, &thin), now).await?;
             }
-            return Ok(Verdict::Wait { delay_ms: settles_at.millis_since(now) });
+            return settled(Verdict::Wait { delay_ms: settles_at.millis_since(now) });
         }
         let is_after = |answer: &Answer| answer.window.from_secs > thin.created_secs;
         let answer = self.answer(object, is_after).await?;
         if !is_after(&answer) {
-            return Ok(Verdict::Wait { delay_ms: AGAIN_MS });
+            return settled(Verdict::Wait { delay_ms: AGAIN_MS });
         }
         let message = observed(&answer, delivery.message.received_at)?;
         let (event, trace) = (delivery.message.event.clone(), delivery.message.trace.clone());
-        let delivery =
-            Delivery { message: Message { event, trace, ..message }, ..delivery.clone() };
-        Ok(apply(backend, policy, &delivery, clock).await)
+        Ok(Asked::Answered(Message { event, trace, ..message }))
     }
 
     /// Enqueues what the object is at the moment, if that can be applied. The event itself is parked otherwise,
     /// and that once.
-    async fn look<B: Store + Enqueue>(
+    async fn look<S: Store, Q: Enqueue>(
         &self,
-        backend: &B,
+        store: &S,
+        queue: &Q,
         policy: &Policy,
-        object: &StripeId,
-        thin: &ThinEvent,
+        (object, thin): (&StripeId, &ThinEvent),
         now: Timestamp,
     ) -> Result<(), Failed> {
         let answer = self.answer(object, |known| known.window.to_secs >= thin.created_secs).await?;
         let message = observed(&answer, now)?;
-        if let Decision::Commit(_) = decide_only(backend, policy, &message, now).await? {
-            backend.enqueue(message).await?;
+        if let Decision::Commit(_) = decide_only(store, policy, &message, now).await? {
+            queue.enqueue(message).await?;
         }
         Ok(())
     }

@@ -103,6 +103,12 @@ impl Environment {
         self.need("TIERLIFT_DEAD_LETTER_QUEUE_URL", meaning)
     }
 
+    /// The queue of thin events, if Stripe is asked about them.
+    #[must_use]
+    pub fn thin_queue_url(&self) -> Option<&str> {
+        self.get("TIERLIFT_THIN_QUEUE_URL")
+    }
+
     /// The endpoint at which API Gateway accepts frames for its sockets.
     pub fn connections_endpoint(&self) -> Result<&str, Error> {
         let meaning = "the https address of the WebSocket API with its stage";

@@ -65,6 +65,7 @@ fn words(environment: &Environment, config: &mut PolicyConfig) -> Vec<Fault> {
         environment.set(Key::PurchaseRefund, &mut purchase.refund, str::parse),
         environment.set(Key::PurchaseDispute, &mut purchase.dispute, str::parse),
         environment.set(Key::Stack, &mut config.stack, str::parse),
+        environment.set(Key::Fetch, &mut config.fetch, str::parse),
     ]
     .into_iter()
     .flatten()

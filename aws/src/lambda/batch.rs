@@ -24,19 +24,33 @@ impl Function {
     {
         let work = &work;
         lambda_runtime::run(service_fn(async move |event: LambdaEvent<SqsEvent>| {
-            // Reading and parking take from the same time.
-            let deadline = Instant::now() + time_left(&event.context, RESERVE);
-            let received = queue.deliveries(event.payload).await;
-            let time = deadline.saturating_duration_since(Instant::now());
-            // Boxed, since the SDK's futures nest deeper than the compiler computes layouts.
-            let retained = Box::pin(work(received.deliveries, time)).await;
-            let retained = retained.iter().map(message_id).map(str::to_owned);
-            let response = response(retained.chain(received.retained).collect());
-            self.flush();
+            let response = self.batch(queue, work, event).await;
             Ok::<_, InvocationError>(response)
         }))
         .await
         .map_err(Error::Runtime)
+    }
+
+    /// Does the work of one batch.
+    pub(super) async fn batch<W>(
+        &self,
+        queue: &Queue,
+        work: &W,
+        event: LambdaEvent<SqsEvent>,
+    ) -> SqsBatchResponse
+    where
+        W: AsyncFn(Vec<Delivery>, Duration) -> Vec<Receipt>,
+    {
+        // Reading and parking take from the same time.
+        let deadline = Instant::now() + time_left(&event.context, RESERVE);
+        let received = queue.deliveries(event.payload).await;
+        let time = deadline.saturating_duration_since(Instant::now());
+        // Boxed, since the SDK's futures nest deeper than the compiler computes layouts.
+        let retained = Box::pin(work(received.deliveries, time)).await;
+        let retained = retained.iter().map(message_id).map(str::to_owned);
+        let response = response(retained.chain(received.retained).collect());
+        self.flush();
+        response
     }
 }
 

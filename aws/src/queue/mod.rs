@@ -77,6 +77,15 @@ impl Producer {
     pub fn new(sdk: &Sdk, queue_url: impl Into<String>) -> Self {
         Self { sqs: Client::new(sdk.config()), queue_url: queue_url.into() }
     }
+
+    /// Puts what was delivered by another queue into this one. It is repeated if the delivery is, and that counts
+    /// once; the same event in another message, such as one that was redriven, is not a repetition.
+    pub async fn hand_over(&self, delivery: &Delivery) -> Result<(), QueueError> {
+        let message = &delivery.message;
+        let (group, id) = (&message.group.0, message_id(&delivery.receipt));
+        let sent = send(&self.sqs, &self.queue_url, group, id, Envelope::new(message)).await;
+        sent.map_err(|error| unavailable(&error))
+    }
 }
 
 impl Queue {

@@ -3,12 +3,13 @@
 
 use serde_json::{Value, json};
 use tierlift_core::{
+    codes::Code,
     observation::Because,
-    ports::{ReconciliationRecord as _, Store as _},
+    ports::{DeadLetters as _, ReconciliationRecord as _, Store as _, WaitingList as _},
     time::Clock,
 };
 use tierlift_testkit::{
-    facts::customer_id,
+    facts::{customer_id, event_id},
     harness::{NEVER_STALE, eventually, now},
     stripe_api::StripeApi,
     webhook,
@@ -37,6 +38,13 @@ fn subscribed(user: &str, secs_ago: i64) -> Value {
 async fn has_role(stack: &Stack, user: &str, role: &str) {
     eventually(&format!("{user} is {role}"), async || stack.session(user).await["role"] == role)
         .await;
+}
+
+/// The thin form of an event that happens now.
+fn thin(event: &str, user: &str) -> Value {
+    let mut snapshot = subscribed(user, 0);
+    snapshot["id"] = event.into();
+    webhook::thin(&snapshot, None)
 }
 
 /// Whether a log line has that metric with that value.
@@ -100,6 +108,81 @@ async fn stripe_is_asked_about_everybody_and_about_what_is_unclear() {
     for user in ["ada", "bob", "eve"] {
         assert_eq!(stack.session(user).await["role"], "paid", "{user}");
     }
+}
+
+#[tokio::test]
+async fn a_thin_event_is_applied_by_what_stripe_answers_and_a_redrive_asks_again() {
+    let api = stripe();
+    let stack = Stack::start_asking(&api, KEY).await;
+    let (store, queue) = (stack.store(), stack.queue());
+    let because = async |event: &str| {
+        let row = store.ledger(&event_id(event)).await.unwrap();
+        row.and_then(|row| row.because)
+    };
+    api.put(subscribed("ada", 0)["data"]["object"].clone());
+    stack.accepts(&thin("evt_ada", "ada")).await;
+    has_role(&stack, "ada", "paid").await;
+    eventually("it is applied under its own id", async || {
+        because("evt_ada").await == Some(Because::Thin)
+    })
+    .await;
+    assert_eq!(stack.session("ada").await["revocationId"], 1);
+
+    // Nobody knows what it names; a redrive asks again.
+    stack.accepts(&thin("evt_bob", "bob")).await;
+    eventually("it is a dead letter", async || {
+        let letter = queue.get(&event_id("evt_bob")).await.unwrap();
+        letter.is_some_and(|letter| letter.failure.cause == Code::EventThin)
+    })
+    .await;
+    api.put(subscribed("bob", 0)["data"]["object"].clone());
+    assert!(queue.redrive(&event_id("evt_bob")).await.unwrap());
+    has_role(&stack, "bob", "paid").await;
+    eventually("it is applied", async || because("evt_bob").await == Some(Because::Thin)).await;
+    assert_eq!(queue.depth().await.unwrap().dead, 0);
+    let asked = api.targets().iter().filter(|it| it.starts_with("/v1/subscriptions/")).count();
+    assert!((4..=8).contains(&asked), "{asked} requests");
+}
+
+#[tokio::test]
+async fn what_a_refunded_payment_paid_for_is_asked_for() {
+    let api = stripe();
+    let stack = Stack::start_asking(&api, KEY).await;
+    let store = stack.store();
+    let charge = json!({ "id": "ch_1", "object": "charge", "payment_intent": "pi_1",
+        "amount": 900, "amount_refunded": 900, "refunded": true });
+    stack.accepts(&webhook::event("evt_1", "charge.refunded", now(), &charge)).await;
+    let waits = async || {
+        let waiting = store.waiting(9).await.unwrap();
+        waiting.iter().any(|waiting| waiting.cause == Code::PaymentUnlinked)
+    };
+    eventually("nobody knows what it paid for", async || waits().await).await;
+    api.put(json!({ "id": "cs_1", "object": "checkout.session", "mode": "payment",
+        "status": "complete", "created": now().as_secs() - 60, "customer": "cus_1",
+        "subscription": null, "payment_intent": "pi_1", "payment_status": "paid",
+        "livemode": false, "client_reference_id": "ada" }));
+    stack.tick("fetch").await;
+    eventually("it is known", async || !waits().await).await;
+}
+
+#[tokio::test]
+async fn what_is_always_asked_for_finds_an_event_that_was_lost() {
+    let api = stripe();
+    let stack = Stack::start_asking(&api, KEY).await;
+    stack.update(&["StripeFetch=always"]);
+    let paid = subscribed("ada", 60);
+    stack.accepts(&paid).await;
+    has_role(&stack, "ada", "paid").await;
+    // The event about its end is lost.
+    let mut ended = paid["data"]["object"].clone();
+    ended["status"] = "unpaid".into();
+    api.put(ended);
+    stack.tick("fetch").await;
+    has_role(&stack, "ada", "free").await;
+    assert_eq!(
+        stack.store().customer(&customer_id("cus_ada")).await.unwrap().unwrap().fetch_due,
+        None
+    );
 }
 
 #[tokio::test]
