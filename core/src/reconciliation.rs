@@ -110,6 +110,16 @@ impl Reconciliation {
             Some(_) => None,
         }
     }
+
+    /// The one that somebody asks for. One of its kind that is unfinished goes on, and so does an unfinished import,
+    /// which is more.
+    #[must_use]
+    pub fn asked_for(because: Because, latest: Option<Self>, now: Timestamp) -> Self {
+        let goes_on = |latest: &Self| {
+            latest.ended_at.is_none() && [because, Because::Import].contains(&latest.because)
+        };
+        latest.filter(goes_on).unwrap_or_else(|| Self::new(because, now))
+    }
 }
 
 /// What a reconciliation found.
@@ -207,6 +217,26 @@ mod tests {
         assert_eq!(Reconciliation::due(Some(first.clone()), at(RECONCILE_INTERVAL_SECS - 1)), None);
         let next = Reconciliation::due(Some(first), at(RECONCILE_INTERVAL_SECS)).unwrap();
         assert_eq!((next.because, next.report.checked), (Because::Reconcile, 0));
+    }
+
+    #[test]
+    fn what_is_asked_for_goes_on_where_it_was_and_forgets_no_import() {
+        use Because::{Import, Reconcile};
+        let at = Timestamp::from_secs;
+        for (latest, ended_at, wanted, goes_on) in [
+            (Import, None, Import, true),
+            (Import, None, Reconcile, true),
+            (Reconcile, None, Reconcile, true),
+            (Reconcile, None, Import, false),
+            (Import, Some(at(5)), Import, false),
+            (Reconcile, Some(at(5)), Reconcile, false),
+        ] {
+            let latest = Reconciliation { ended_at, ..Reconciliation::new(latest, at(1)) };
+            let asked = Reconciliation::asked_for(wanted, Some(latest.clone()), at(9));
+            let expected = if goes_on { latest } else { Reconciliation::new(wanted, at(9)) };
+            assert_eq!(asked, expected);
+        }
+        assert_eq!(Reconciliation::asked_for(Import, None, at(9)).begun_at, at(9));
     }
 
     #[test]

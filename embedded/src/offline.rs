@@ -6,8 +6,10 @@ use tierlift_core::{
     limits::{OFFLINE_POLL_MS, OFFLINE_STUCK_SECS},
     policy::Policy,
     ports::{DeadLetters, QueueError},
+    shared::Shared,
     time::Clock,
 };
+use tierlift_operations::Desk;
 use tierlift_worker::policy_change::note_first;
 use tokio::{
     sync::watch,
@@ -26,7 +28,7 @@ use crate::{
 /// An open data file and its consumers. They end with it.
 #[derive(Debug)]
 pub struct Offline {
-    db: Db,
+    desk: Desk<Db>,
     consumers: JoinHandle<()>,
 }
 
@@ -42,20 +44,33 @@ impl Offline {
         let (stop, stopping) = watch::channel(false);
         // Nobody takes thin events here, so they stay queued for the server.
         let (thin, _) = thin::channel();
-        let (sockets, policy) = (Registry::default(), policy.into());
-        let consumer = Consumer { db: db.clone(), sockets, policy, clock, thin: Some(thin) };
+        let (sockets, policy) = (Registry::default(), Shared::new(policy));
+        let desk = Desk { backend: db, policy, clock, has_worker: true };
+        let consumer = Consumer {
+            db: desk.backend.clone(),
+            sockets,
+            policy: desk.policy.clone(),
+            clock: desk.clock.clone(),
+            thin: Some(thin),
+        };
         let run = consumer::run(consumer, stopping);
         let consumers = tokio::spawn(async move {
             run.await;
             drop(stop);
         });
-        Ok(Self { db, consumers })
+        Ok(Self { desk, consumers })
     }
 
     /// The queue and the store.
     #[must_use]
     pub const fn db(&self) -> &Db {
-        &self.db
+        &self.desk.backend
+    }
+
+    /// What operators can do with it.
+    #[must_use]
+    pub const fn desk(&self) -> &Desk<Db> {
+        &self.desk
     }
 
     /// Waits until nothing is queued, or nothing leaves the queue any more. Returns how many messages are left: what
@@ -63,7 +78,7 @@ impl Offline {
     pub async fn drain(&self) -> Result<u64, QueueError> {
         let (mut least, mut moved_at) = (u64::MAX, Instant::now());
         loop {
-            let queued = self.db.depth().await?.queued;
+            let queued = self.db().depth().await?.queued;
             if queued < least {
                 (least, moved_at) = (queued, Instant::now());
             }

@@ -4,13 +4,15 @@
 //! batches in progress are committed and pushed, sockets are closed. What is still queued is durable and
 //! stays for the next start.
 
+mod asking;
+
 use std::sync::Arc;
 
 use axum::Router;
 use tierlift_core::{
     config::{CookieName, JwksUrl},
     limits::{CONNECTIONS_MAX, INFLIGHT_BYTES_MAX},
-    ports::{Delivery, Stripe},
+    ports::Delivery,
     shared::Shared,
     stripe::signature::Secrets,
     token::{ServiceTokens, TokenKeys},
@@ -19,7 +21,7 @@ use tierlift_ingest::{Ingest, Refusals};
 use tierlift_notifier::Origins;
 use tierlift_session::{
     Access, Keyring, RequireRole, UnknownRole,
-    confirm::{self, Confirmer, NoKey},
+    confirm::{self, NoKey},
     jwks,
 };
 use tierlift_worker::policy_change::note_first;
@@ -35,7 +37,6 @@ use crate::{
     db::Db,
     doors,
     error::{OpenError, RunError},
-    fetcher,
     http::{self, AcceptLoop, Connections, Hosts, Operations, Room, RouterState, WebSocketState},
     maintenance, metrics,
     operations::{self, Operator, OperatorsListener},
@@ -43,7 +44,6 @@ use crate::{
     reconciler,
     settings::{Settings, Timeouts},
     sockets::{Registry, SocketContext},
-    thin,
 };
 
 /// A server that is ready to run.
@@ -106,6 +106,8 @@ pub struct Server {
     hosts: Hosts,
     /// What asks Stripe.
     asking: Vec<reconciler::Task>,
+    /// Where operators ask for a reconciliation, if Stripe may be asked.
+    reconciler: Option<reconciler::Handle>,
     /// Where thin events go, if Stripe may be asked.
     thin: Option<Sender<Delivery>>,
     /// The route that confirms checkouts.
@@ -160,6 +162,7 @@ impl Server {
             host: Router::new(),
             hosts: Hosts::default(),
             asking: Vec::new(),
+            reconciler: None,
             thin: None,
             confirm,
         })
@@ -215,28 +218,6 @@ impl Server {
         Self { operators_listener: Some(listener), ..self }
     }
 
-    /// Reconciles with what Stripe lists: at once if that was never done, and then once a day.
-    #[must_use]
-    pub fn with_reconciler(mut self, stripe: impl Stripe + 'static) -> Self {
-        let (db, policy, clock) =
-            (self.db.clone(), self.access.policy.clone(), self.access.clock.clone());
-        self.asking.push(Box::pin(reconciler::run(stripe, db, policy, clock)));
-        self
-    }
-
-    /// Asks Stripe about the customers about whom the events leave something open, and for the objects that
-    /// thin events name.
-    #[must_use]
-    pub fn with_fetcher(mut self, stripe: impl Stripe + 'static) -> Self {
-        let stripe = Arc::new(stripe);
-        let (db, clock) = (self.db.clone(), self.access.clock.clone());
-        self.asking.push(Box::pin(fetcher::run(Arc::clone(&stripe), db, clock)));
-        let (sender, ready) = thin::channel();
-        self.asking.push(Box::pin(thin::run(stripe, self.consumer(), ready)));
-        self.thin = Some(sender);
-        self
-    }
-
     fn consumer(&self) -> Consumer {
         Consumer {
             db: self.db.clone(),
@@ -245,17 +226,6 @@ impl Server {
             clock: self.access.clock.clone(),
             thin: self.thin.clone(),
         }
-    }
-
-    /// Asks Stripe about a checkout when its page is back from it.
-    #[must_use]
-    pub fn with_confirmer(mut self, stripe: impl Stripe + Clone + 'static) -> Self {
-        let (db, policy, clock) =
-            (self.db.clone(), self.access.policy.clone(), self.access.clock.clone());
-        let confirmer =
-            Confirmer::new(stripe, db.clone(), db, policy, clock).with_wait(self.timeouts.confirm);
-        self.confirm = confirm::router(Arc::clone(&self.access), confirmer);
-        self
     }
 
     /// Serves until `shutdown` completes, and then shuts down gracefully.
@@ -337,6 +307,7 @@ impl Server {
             self.access.clock.clone(),
             sockets.clone(),
         );
+        let operator = operator.with_reconciler(self.reconciler.take());
         if let Some(listener) = self.operators_listener.take() {
             tasks.spawn(listener.serve(operator.clone(), self.timeouts, stopping.clone()));
         }

@@ -177,7 +177,7 @@ impl<B: Backend + Enqueue> Desk<B> {
 }
 
 /// The message of an event; none if it cannot bear on access.
-fn message(
+pub(crate) fn message(
     body: &str,
     accounts: &[String],
     received_at: Timestamp,

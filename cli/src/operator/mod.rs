@@ -46,14 +46,8 @@ impl Door {
         if reach.aws {
             return Helper::start(&reach.stack).map(Self::Aws);
         }
-        let socket = socket_path(&reach.data);
-        match UnixStream::connect(&socket) {
-            Ok(_) => return Ok(Self::Server(socket)),
-            Err(error) if is_absent(&error) => {}
-            Err(error) => {
-                let error = anyhow!(error).context(format!("cannot use {}", socket.display()));
-                return Err(Error::failed(Code::ServerUnavailable, error));
-            }
+        if let Some(server) = Self::of_server(&reach.data)? {
+            return Ok(server);
         }
         let data = &reach.data;
         if !data.exists() {
@@ -69,6 +63,19 @@ impl Door {
             Error::failed(code, error)
         })?;
         Ok(Self::File(runtime, operator))
+    }
+
+    /// Finds the server that has a data file, if there is one.
+    pub(crate) fn of_server(data: &Path) -> Result<Option<Self>, Error> {
+        let socket = socket_path(data);
+        match UnixStream::connect(&socket) {
+            Ok(_) => Ok(Some(Self::Server(socket))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => {
+                let error = anyhow!(error).context(format!("cannot use {}", socket.display()));
+                Err(Error::failed(Code::ServerUnavailable, error))
+            }
+        }
     }
 
     /// Whether messages are applied while the command runs.

@@ -1,11 +1,14 @@
 //! `tierlift import` and `reconcile`, and the same by a server with a key.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 use tempfile::TempDir;
 use tierlift_embedded::system_clock;
-use tierlift_testkit::stripe_api::StripeApi;
+use tierlift_testkit::stripe_api::{Fault, StripeApi};
 
 use super::{PLANS, SECRETS, printed, serving::Serving, tierlift};
 
@@ -52,6 +55,98 @@ fn everybody_who_pays_is_imported_once() {
     ended["ended_at"] = (system_clock().now().as_secs() - 5).into();
     api.put(ended);
     check(&["reconcile"], &["1 were right", "1 changed an account"]);
+}
+
+#[test]
+fn a_running_server_imports_and_reconciles_for_the_commands() {
+    let (folder, api) = (tempfile::tempdir().unwrap(), StripeApi::start(KEY, system_clock()));
+    let stripe = format!("[stripe]\napi_base = \"{}\"\nreconcile = \"never\"\n", api.base());
+    std::fs::write(folder.path().join("tierlift.toml"), format!("{PLANS}{stripe}")).unwrap();
+    for user in ["ada", "eve"] {
+        api.put(subscription(user));
+    }
+    // The commands have no key: it is the server that asks.
+    let command = |args: &[&str]| {
+        let output = tierlift(&folder, &[], args).output().unwrap();
+        (output.status.code().unwrap(), printed(&output))
+    };
+    let check = |args: &[&str], status: i32, lines: &[&str]| {
+        let (ended, text) = command(args);
+        assert_eq!(ended, status, "{args:?}: {text}");
+        for line in lines {
+            assert!(text.contains(line), "{args:?}: {text}");
+        }
+    };
+    let env = [SECRETS, &[("STRIPE_API_KEY", KEY)]].concat();
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let server = Serving::start(tierlift(&folder, &env, &serve));
+    let found = ["2 objects checked on 5 pages", "2 would change an account"];
+    check(&["import", "--dry-run"], 0, &found);
+    check(&["import"], 0, &["2 objects checked on 5 pages", "2 changed an account"]);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !command(&["reconcile"]).1.contains("2 were right") {
+        assert!(Instant::now() < deadline, "what was imported is not applied");
+    }
+    let line = subscription("bob").to_string();
+    std::fs::write(folder.path().join("objects.jsonl"), line).unwrap();
+    let file = ["import", "--file", "objects.jsonl"];
+    check(&file, 0, &["1 objects, 0 events, 0 queued before, 0 ignored"]);
+    std::fs::write(folder.path().join("objects.jsonl"), "\n{\"id\": 1}\n").unwrap();
+    check(&file, 2, &["error[usage.invalid]: objects.jsonl:2: neither an object nor an event"]);
+    api.fail_all(Some(Fault::Status(401)));
+    check(&["reconcile"], 1, &["error[stripe.unauthorized]"]);
+    api.fail_all(None);
+    check(&["reconcile"], 0, &["2 objects checked"]);
+    server.end();
+
+    let server = Serving::start(tierlift(&folder, SECRETS, &serve));
+    check(&["reconcile"], 1, &["error[secret.missing]: the server has no STRIPE_API_KEY"]);
+    server.end();
+}
+
+/// A command that is killed ends no run, and a server that is killed loses none.
+#[test]
+fn a_run_outlives_the_command_that_asked_for_it_and_goes_on_after_a_restart() {
+    const COUNT: usize = 450;
+    let (folder, api) = (tempfile::tempdir().unwrap(), StripeApi::start(KEY, system_clock()));
+    let stripe = format!(
+        "[stripe]\napi_base = \"{}\"\nreconcile = \"never\"\nshare_percent = 8\n",
+        api.base()
+    );
+    std::fs::write(folder.path().join("tierlift.toml"), format!("{PLANS}{stripe}")).unwrap();
+    for number in 0..COUNT {
+        api.put(subscription(&format!("user{number}")));
+    }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let asked = |count: usize| {
+        while api.targets().len() < count {
+            assert!(Instant::now() < deadline, "{:?}", api.targets());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let env = [SECRETS, &[("STRIPE_API_KEY", KEY)]].concat();
+    let serve = || Serving::start(tierlift(&folder, &env, &["serve", "--listen", "127.0.0.1:0"]));
+    let import = || {
+        let mut command = tierlift(&folder, &[], &["import"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let server = serve();
+    let mut first = import();
+    asked(1);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    // The run is the server's, and goes on.
+    asked(3);
+    // Dropping the server kills it.
+    drop(server);
+    let server = serve();
+    let output = tierlift(&folder, &[], &["import"]).output().unwrap();
+    let text = printed(&output);
+    assert!(text.contains(&format!("{COUNT} objects checked")), "{text}");
+    let is_page = |target: &&String| !target.starts_with("/v1/events");
+    let pages = api.targets().iter().filter(is_page).count();
+    assert!((9..=11).contains(&pages), "9 pages, and at most the one of the kill again: {pages}");
+    server.end();
 }
 
 #[test]

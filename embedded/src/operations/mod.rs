@@ -6,6 +6,7 @@ mod caller;
 mod history;
 mod listener;
 mod owner;
+mod reconcile;
 mod socket;
 
 use std::{path::Path, sync::Arc};
@@ -24,6 +25,7 @@ use tierlift_operations::{
 use crate::{
     db::{Db, OpenError},
     policy_change::Reload,
+    reconciler,
     sockets::Registry,
 };
 
@@ -37,6 +39,7 @@ pub struct Operator {
     desk: Desk<Db>,
     connected_accounts: Shared<Vec<String>>,
     sockets: Registry,
+    reconciler: Option<reconciler::Handle>,
 }
 
 impl std::fmt::Debug for Operator {
@@ -56,7 +59,8 @@ impl Operator {
         let backend = Db::open(data, clock.clone())?;
         let desk = Desk { backend, policy: policy.into(), clock, has_worker: false };
         let connected_accounts = connected_accounts.into();
-        Ok(Self { desk, connected_accounts, sockets: Registry::default() })
+        let sockets = Registry::default();
+        Ok(Self { desk, connected_accounts, sockets, reconciler: None })
     }
 
     /// The door of a running server.
@@ -64,13 +68,18 @@ impl Operator {
         let connected_accounts = reload.connected_accounts.clone();
         let policy = reload.policy.clone();
         let desk = Desk { backend, policy, clock, has_worker: true };
-        Self { desk, connected_accounts, sockets }
+        Self { desk, connected_accounts, sockets, reconciler: None }
+    }
+
+    /// The same door, at which reconciliations can be asked for.
+    pub(crate) fn with_reconciler(self, reconciler: Option<reconciler::Handle>) -> Self {
+        Self { reconciler, ..self }
     }
 
     /// All routes, for the owner of the data file.
     pub(crate) fn router(self) -> Router {
         let operator = Arc::new(self);
-        let own = owner::router(Arc::clone(&operator));
+        let own = owner::router(Arc::clone(&operator)).merge(reconcile::router(&operator));
         routes::with_refusals(routes::router(operator).merge(own))
     }
 

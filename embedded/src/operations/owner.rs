@@ -15,7 +15,7 @@ use tierlift_core::{
     ports::DeadLetter,
 };
 use tierlift_operations::{
-    Error, Line, Lines, Replay, Signed, Taken,
+    Error, Imported, Line, Lines, ObjectLines, Replay, Signed, Taken,
     routes::{Answer, Body, ListQuery, Refusal},
 };
 
@@ -29,6 +29,7 @@ pub(super) fn router(operator: Arc<Operator>) -> Router {
         .route("/operations/dead-letters/export", get(export))
         .route("/operations/dead-letters/import", post(import))
         .route("/operations/replay", post(replay))
+        .route("/operations/import", post(import_objects))
         .layer(DefaultBodyLimit::max(TRANSFER_BODY_BYTES_MAX))
         .with_state(operator)
 }
@@ -75,6 +76,10 @@ async fn import(State(door): Door, Body(it): Body<Import>) -> Answer<Taken> {
     let entry = entry.ok_or_else(|| Error::Invalid(subject))?;
     let taken = door.desk.backend.import_dead_letters(dead_letters, entry).await;
     Ok(Json(taken.map_err(Error::from)?))
+}
+
+async fn import_objects(State(door): Door, Body(it): Body<ObjectLines>) -> Answer<Imported> {
+    Ok(Json(door.desk.import(&it, &door.connected_accounts.current()).await?))
 }
 
 async fn replay(State(door): Door, Body(it): Body<Replay>) -> Answer<Taken> {

@@ -1,8 +1,6 @@
 //! Asking Stripe, as a Lambda function: about what thin events name, whenever their queue has some, and at every tick of
 //! a schedule about what is unclear, and once a day about everything.
 
-use std::sync::Arc;
-
 use tierlift_aws::lambda::Function;
 use tierlift_functions::{inquiry::Inquiry, thin::ThinWorker};
 

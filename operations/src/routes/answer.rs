@@ -21,6 +21,11 @@ impl From<Error> for Refusal {
 }
 
 impl Refusal {
+    /// Something that is not possible here.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self(code, detail.into())
+    }
+
     /// A body, a path or a query that is not what the route expects.
     pub fn invalid(error: impl std::fmt::Display) -> Self {
         Self(Code::BodyInvalid, error.to_string())

@@ -1,8 +1,9 @@
-//! `tierlift import` and `tierlift reconcile`: everything that Stripe lists, into a data file that no server has
-//! open. A server with a key does both by itself.
+//! `tierlift import` and `tierlift reconcile`: everything that Stripe lists, by the server that has the data file, or
+//! where no server has it, into the file itself.
 
 mod file;
 mod report;
+mod served;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -19,6 +20,7 @@ use tierlift_core::{
 };
 use tierlift_embedded::{Offline, reconcile::Pass, system_clock};
 use tierlift_stripe::Client;
+use tokio::runtime::Runtime;
 
 use super::{
     print_line,
@@ -28,7 +30,9 @@ use crate::{
     credentials::{self, API_KEY_VAR},
     error::{Error, Problem},
     limits::READER_THREADS_MAX,
-    log, stripe,
+    log,
+    operator::Door,
+    stripe,
 };
 
 const HELP: &str = "\
@@ -36,7 +40,8 @@ Lists customers, subscriptions of every status, completed Checkout Sessions, ref
 what they say like events. Nothing is asked twice: a run that was ended goes on where it was. It needs
 STRIPE_API_KEY, or --file for those who give no key.
 
-A server with STRIPE_API_KEY imports at its first start by itself; it must not run meanwhile.
+A server with STRIPE_API_KEY imports at its first start by itself. While a server has the data file, it is the one that
+asks Stripe, by its own key and rules, and this command shows how far it has come.
 
 Examples:
   tierlift import --dry-run
@@ -45,7 +50,8 @@ Examples:
 
 const RECONCILE_HELP: &str = "\
 Compares everything that Stripe lists with what is stored, and fixes what differs. A server with STRIPE_API_KEY
-does it once a day by itself; it must not run meanwhile.
+does it once a day by itself. While a server has the data file, it is the one that asks Stripe, and this command shows
+how far it has come.
 
 Examples:
   tierlift reconcile --dry-run
@@ -79,7 +85,7 @@ struct Common {
     /// SQLite file with all state; created if missing.
     #[arg(long, value_name = "FILE", default_value = "tierlift.db")]
     data: PathBuf,
-    /// Configuration file [default: tierlift.toml].
+    /// Configuration file, read where no server has the data file [default: tierlift.toml].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Only print what would be found.
@@ -90,34 +96,66 @@ struct Common {
 /// Imports from Stripe, or from a file.
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
     let _guard = log::start(Some("warn"))?;
-    let rules = rules(args.common.config.as_deref(), false)?;
     match &args.file {
-        Some(path) => block_on(async {
-            let offline = open(&args.common.data, &rules).await?;
-            let counts = file::import(path, args.as_of, &rules, offline.db()).await?;
-            let left = offline.drain().await.map_err(queue_error)?;
-            print_line(&counts.to_string());
-            print_left(left);
-            Ok(())
-        }),
-        None => block_on(reconcile(&args.common, &rules, Because::Import)),
+        Some(path) => import_file(path, args),
+        None => reconcile(&args.common, Because::Import),
     }
 }
 
 /// Reconciles with Stripe.
 pub(crate) fn run_reconcile(args: &ReconcileArgs) -> Result<(), Error> {
     let _guard = log::start(Some("warn"))?;
+    reconcile(&args.common, Because::Reconcile)
+}
+
+fn reconcile(common: &Common, because: Because) -> Result<(), Error> {
+    if let Some(door) = Door::of_server(&common.data)? {
+        return served::reconcile(&door, because, common.dry_run);
+    }
+    let rules = rules(common.config.as_deref(), false)?;
+    block_on(reconcile_in_file(common, &rules, because))
+}
+
+fn import_file(path: &Path, args: &Args) -> Result<(), Error> {
+    if let Some(door) = Door::of_server(&args.common.data)? {
+        let counts = file::import(path, args.as_of, |lines| {
+            served::import(&door, lines).map_err(wrong_line)
+        })?;
+        print_line(&counts);
+        return Ok(());
+    }
     let rules = rules(args.common.config.as_deref(), false)?;
-    block_on(reconcile(&args.common, &rules, Because::Reconcile))
+    let runtime = runtime()?;
+    let offline = runtime.block_on(open(&args.common.data, &rules))?;
+    let desk = offline.desk();
+    let counts = file::import(path, args.as_of, |lines| {
+        let imported = runtime.block_on(desk.import(lines, &rules.connected_accounts));
+        imported.map_err(|error| wrong_line(Error::failed(error.code(), error)))
+    })?;
+    let left = runtime.block_on(offline.drain()).map_err(queue_error)?;
+    print_line(&counts);
+    print_left(left);
+    Ok(())
+}
+
+/// A line that cannot be read must change before another attempt.
+fn wrong_line(error: Error) -> Error {
+    match error {
+        Error::Failed { code: Code::BodyInvalid, source } => {
+            Problem::new(Code::UsageInvalid, source.to_string()).into()
+        }
+        other @ (Error::Failed { .. } | Error::Setup(_)) => other,
+    }
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().max_blocking_threads(READER_THREADS_MAX).build();
+    Ok(runtime.context("cannot start the runtime")?)
 }
 
 fn block_on(task: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .max_blocking_threads(READER_THREADS_MAX)
-        .build()
-        .context("cannot start the runtime")?;
-    runtime.block_on(task)
+    runtime()?.block_on(task)
 }
 
 async fn open(data: &Path, rules: &Rules) -> Result<Offline, Error> {
@@ -128,16 +166,13 @@ fn queue_error(error: QueueError) -> Error {
     Error::failed(Code::CommandFailed, error)
 }
 
-async fn reconcile(common: &Common, rules: &Rules, because: Because) -> Result<(), Error> {
+async fn reconcile_in_file(common: &Common, rules: &Rules, because: Because) -> Result<(), Error> {
     let stripe = client(rules)?;
     let offline = open(&common.data, rules).await?;
     let (clock, backend) = (system_clock(), offline.db());
     let stored = backend.reconciliation().await.context("cannot read the data file")?;
-    let unfinished = stored.filter(|latest| latest.ended_at.is_none() && latest.because == because);
-    let state = match unfinished {
-        Some(latest) if !common.dry_run => latest,
-        _ => Reconciliation::new(because, clock.now()),
-    };
+    let latest = stored.filter(|_| !common.dry_run);
+    let state = Reconciliation::asked_for(because, latest, clock.now());
     let (policy, is_dry_run) = (&rules.policy, common.dry_run);
     let (store, queue) = (backend, backend);
     let pass = Pass { stripe: &stripe, store, queue, policy, clock: &clock, is_dry_run };

@@ -135,7 +135,8 @@ async fn serve(
     let server = Server::open(config.into_settings(address)).await.map_err(open_error)?;
     let server = match (&stripe, reconcile) {
         (Some(stripe), Reconcile::Daily) => server.with_reconciler(Arc::clone(stripe)),
-        (Some(_), Reconcile::Never) | (None, _) => server,
+        (Some(stripe), Reconcile::Never) => server.with_reconciler_on_demand(Arc::clone(stripe)),
+        (None, _) => server,
     };
     let server = match &stripe {
         Some(stripe) => server.with_confirmer(Arc::clone(stripe)),
