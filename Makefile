@@ -57,7 +57,7 @@ CHAOS_ACK_P99_MS ?= 50
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
   test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-host-examples test-infrastructure test-seeds \
-  chaos test-release \
+  chaos test-import test-release \
   check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
   bench bench-browser bench-lambda package tools
 
@@ -167,6 +167,12 @@ chaos: demo $(TEST_TOOLS) $(NEXTEST) ## Kill, flood and starve a server under lo
 	cargo build --release --package tierlift-cli --bin tierlift
 	CHAOS_SECS=$(CHAOS_SECS) CHAOS_RATE=$(CHAOS_RATE) CHAOS_ACK_P99_MS=$(CHAOS_ACK_P99_MS) \
 	  cargo nextest run --release --package tierlift-tests --profile chaos --no-capture
+
+# The same test as in `make test`, with a thousand pages; its last line has the figures.
+test-import: $(NEXTEST) ## Import 100,000 subscriptions at Stripe's limits, killed ten times.
+	cargo build --release --package tierlift-cli --bin tierlift
+	IMPORT_SUBSCRIPTIONS=100000 IMPORT_KILLS=10 \
+	  cargo nextest run --release --package tierlift-tests --profile import --no-capture
 
 test-seeds: demo $(NEXTEST) ## Kill the server and shuffle events with SEEDS other seeds.
 	cargo nextest run $(QUICK) --profile seeds --stress-count $(SEEDS)

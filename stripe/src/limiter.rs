@@ -20,29 +20,34 @@ const KEPT: f64 = 0.05;
 pub(crate) struct Limiter {
     all: Mutex<Bucket>,
     endpoints: Mutex<HashMap<&'static str, Bucket>>,
-    endpoint_per_sec: f64,
+    share_percent: u32,
 }
 
-/// A bucket of one second's tokens, which may owe tokens to those who wait.
+/// A bucket of at most one second's tokens, which may owe tokens to those who wait.
 #[derive(Debug)]
 struct Bucket {
     per_sec_max: f64,
+    /// The most tokens that it has. Together with those of the next second they are within the limit.
+    burst: f64,
     per_sec: f64,
     tokens: f64,
     at: Instant,
 }
 
 impl Bucket {
-    fn new(per_sec: f64) -> Self {
-        let tokens = per_sec.max(1.0);
-        Self { per_sec_max: per_sec, per_sec, tokens, at: Instant::now() }
+    /// A share of a limit, in percent.
+    fn new(limit_per_sec: f64, share_percent: u32) -> Self {
+        let per_sec = limit_per_sec * f64::from(share_percent) / 100.0;
+        let burst = per_sec.min(limit_per_sec - per_sec).max(1.0);
+        Self { per_sec_max: per_sec, burst, per_sec, tokens: burst, at: Instant::now() }
     }
 
     /// Takes a token, and returns the time until it is there; `None`, and takes none, if that is too long.
     fn take(&mut self, wait_max: Duration) -> Option<Duration> {
         let now = Instant::now();
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.tokens = passed.mul_add(self.per_sec, self.tokens).min(self.per_sec.max(1.0));
+        self.tokens =
+            passed.mul_add(self.per_sec, self.tokens).min(self.burst.min(self.per_sec.max(1.0)));
         self.at = now;
         let wait = Duration::from_secs_f64((1.0 - self.tokens).max(0.0) / self.per_sec);
         if wait > wait_max {
@@ -67,12 +72,8 @@ impl Limiter {
     pub(crate) fn new(livemode: bool, share_percent: u32) -> Self {
         let all =
             if livemode { STRIPE_LIVE_REQUESTS_PER_SEC } else { STRIPE_ENDPOINT_REQUESTS_PER_SEC };
-        let share = |per_sec: u32| f64::from(per_sec) * f64::from(share_percent) / 100.0;
-        Self {
-            all: Mutex::new(Bucket::new(share(all))),
-            endpoints: Mutex::default(),
-            endpoint_per_sec: share(STRIPE_ENDPOINT_REQUESTS_PER_SEC),
-        }
+        let all = Mutex::new(Bucket::new(f64::from(all), share_percent));
+        Self { all, endpoints: Mutex::default(), share_percent }
     }
 
     /// Waits for this request's turn. `Err` is the time after which to ask again, if too many wait.
@@ -103,8 +104,9 @@ impl Limiter {
 
     fn with_endpoint<T>(&self, endpoint: &'static str, act: impl FnOnce(&mut Bucket) -> T) -> T {
         let mut endpoints = lock(&self.endpoints);
-        let per_sec = self.endpoint_per_sec;
-        act(endpoints.entry(endpoint).or_insert_with(|| Bucket::new(per_sec)))
+        let limit = f64::from(STRIPE_ENDPOINT_REQUESTS_PER_SEC);
+        let new = || Bucket::new(limit, self.share_percent);
+        act(endpoints.entry(endpoint).or_insert_with(new))
     }
 }
 
@@ -139,7 +141,28 @@ mod tests {
         let start = Instant::now();
         tokio::join!(customers, refunds);
         let secs = start.elapsed().as_secs_f64();
-        assert!((0.9..1.1).contains(&secs), "a sandbox has 25 a second in all: {secs}");
+        assert!((1.9..2.1).contains(&secs), "a sandbox has 25 a second in all: {secs}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_second_has_more_requests_than_the_limit() {
+        for share_percent in [10, 25, 50, 75, 100] {
+            let limiter = Limiter::new(true, share_percent);
+            let mut sent = Vec::new();
+            for _ in 0..100 {
+                limiter.turn("/v1/customers").await.unwrap();
+                sent.push(Instant::now());
+            }
+            let most = sent.iter().map(|begun| {
+                let within = |at: &&Instant| {
+                    **at >= *begun && at.duration_since(*begun) < Duration::from_secs(1)
+                };
+                sent.iter().filter(within).count()
+            });
+            let most = most.max().unwrap();
+            // A whole share has one at once, and then the limit.
+            assert!(most <= 26, "{most} in a second with {share_percent} %");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -29,6 +29,8 @@ pub const STRIPE_PAUSE_MS_MAX: u64 = 300_000;
 
 /// Time between the beginnings of two reconciliations, in seconds.
 pub const RECONCILE_INTERVAL_SECS: i64 = 86_400;
+/// Objects of a page that are compared side by side.
+pub const COMPARED_AT_ONCE_MAX: usize = 50;
 /// Time between two looks whether a reconciliation is due, in seconds.
 pub const RECONCILE_CHECK_SECS: u64 = 3_600;
 /// Time between two looks of a command at the queue, in milliseconds.

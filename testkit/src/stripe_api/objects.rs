@@ -70,7 +70,8 @@ impl Objects {
         change(&mut collection.all[collection.places[id]]);
     }
 
-    fn find(&self, kind: &str, id: &str) -> Option<&Value> {
+    /// The object with that id.
+    pub(super) fn find(&self, kind: &str, id: &str) -> Option<&Value> {
         let collection = self.0.get(kind)?;
         collection.all.get(*collection.places.get(id)?)
     }

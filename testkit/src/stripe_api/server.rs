@@ -91,6 +91,12 @@ impl StripeApi {
         self.shared.state().objects.change(kind, id, change);
     }
 
+    /// An object as it is now.
+    #[must_use]
+    pub fn object(&self, kind: &str, id: &str) -> Option<Value> {
+        self.shared.state().objects.find(kind, id).cloned()
+    }
+
     /// Adds everything that a simulated account has by now, and its events.
     pub fn show(&self, world: &World) {
         let mut state = self.shared.state();

@@ -16,6 +16,7 @@ mod fetch;
 mod floods;
 mod grants;
 mod http;
+mod import;
 mod items;
 mod localstripe;
 mod manners;

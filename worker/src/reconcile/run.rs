@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde::Deserialize;
 use tierlift_core::{
     codes::Code,
     id::CustomerId,
+    limits::COMPARED_AT_ONCE_MAX,
     observation::{Because, Observed},
     policy::Policy,
     ports::{
@@ -81,12 +83,10 @@ where
             if let Listed::Events { .. } = place.list {
                 explain(self.store, self.queue, &page.items, &mut state.report).await?;
             } else {
-                for answer in &page.items {
-                    self.compare(answer, state.because, &mut state.report).await?;
-                }
+                self.compare_all(&page.items, state.because, &mut state.report).await?;
                 state.report.pages += 1;
             }
-            state.next = following(&place, page.next, &state.report);
+            state.next = following(&place, page.next, state.because, &state.report);
             self.note(&state).await?;
             on_page(&state);
         }
@@ -128,28 +128,46 @@ where
         }
     }
 
-    /// Compares one object, and enqueues it if it differs or is to be imported.
+    /// Compares the objects of a page, some side by side: each waits for the store and for the queue.
+    async fn compare_all(
+        &self,
+        answers: &[Answer],
+        because: Because,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        for some in answers.chunks(COMPARED_AT_ONCE_MAX) {
+            let compared = join_all(some.iter().map(|answer| self.compare(answer, because))).await;
+            for (answer, compared) in some.iter().zip(compared) {
+                report.checked += 1;
+                match compared? {
+                    Some((prediction, customer)) => count(prediction, customer, answer, report),
+                    None => report.parked += 1,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares one object, and enqueues it if it differs or is to be imported. Returns what would become of it and
+    /// its customer; none if it cannot be read.
     async fn compare(
         &self,
         answer: &Answer,
         because: Because,
-        report: &mut Report,
-    ) -> Result<(), Error> {
-        report.checked += 1;
+    ) -> Result<Option<(Prediction, Option<CustomerId>)>, Error> {
         let observed = Observed { window: answer.window, because };
         let now = self.clock.now();
         let Ok(message) = observation::message(&answer.object, observed, answer.livemode, now)
         else {
-            report.parked += 1;
-            return Ok(());
+            return Ok(None);
         };
         let prediction = predict(self.store, self.policy, &message, now).await?;
         let is_right = prediction == Prediction::Right;
-        count(prediction, &message, answer, report);
-        if self.is_dry_run || (is_right && because != Because::Import) {
-            return Ok(());
+        let customer = CustomerId::new(&message.group.0).ok();
+        if !self.is_dry_run && (!is_right || because == Because::Import) {
+            self.enqueue(message).await?;
         }
-        self.enqueue(message).await
+        Ok(Some((prediction, customer)))
     }
 
     /// Enqueues an observation, when there is room for it.
@@ -164,10 +182,15 @@ where
     }
 }
 
-fn count(prediction: Prediction, message: &Message, answer: &Answer, report: &mut Report) {
+fn count(
+    prediction: Prediction,
+    customer: Option<CustomerId>,
+    answer: &Answer,
+    report: &mut Report,
+) {
     match prediction {
         Prediction::Right => report.right += 1,
-        Prediction::Fixes => report.note_fixed(CustomerId::new(&message.group.0).ok()),
+        Prediction::Fixes => report.note_fixed(customer),
         Prediction::Unowned => report.unowned += 1,
         Prediction::Parked(failure) => {
             report.parked += 1;
@@ -182,15 +205,23 @@ fn count(prediction: Prediction, message: &Message, answer: &Answer, report: &mu
     }
 }
 
-/// Where a list goes on, or the next one begins. Events are read only if something had to be fixed.
-fn following(place: &Place, after: Option<String>, report: &Report) -> Option<Place> {
+/// Where a list goes on, or the next one begins. Events are read only if something had to be fixed that should have
+/// come by webhook: an import finds what was there before.
+fn following(
+    place: &Place,
+    after: Option<String>,
+    because: Because,
+    report: &Report,
+) -> Option<Place> {
     let (list, after) = match (after, place.list) {
         (Some(_), Listed::Events { part }) if !may_read(part, report) => (place.list.next(), None),
         (Some(after), list) => (list, Some(after)),
         (None, list) => (list.next(), None),
     };
     let is_read = match list {
-        Listed::Events { part } => !report.customers.is_empty() && may_read(part, report),
+        Listed::Events { part } => {
+            because != Because::Import && !report.customers.is_empty() && may_read(part, report)
+        }
         Listed::Customers
         | Listed::Subscriptions
         | Listed::CheckoutSessions

@@ -6,7 +6,7 @@
 
 mod faults;
 mod load;
-mod process;
+pub(crate) mod process;
 
 use std::{
     collections::BTreeSet,
@@ -36,7 +36,7 @@ const MEMORY_KIB_MAX: u64 = 200 * 1024;
 /// sender, and what the log and the floods leave for a moment.
 const FILES_MORE_MAX: usize = 64 + 32;
 
-fn number(variable: &str, default: u64) -> u64 {
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
 

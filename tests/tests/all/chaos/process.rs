@@ -35,7 +35,8 @@ impl fmt::Display for Usage {
     }
 }
 
-fn memory_kib(pid: u32) -> u64 {
+/// The resident memory of a process.
+pub(crate) fn memory_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0)
