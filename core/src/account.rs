@@ -143,6 +143,12 @@ impl Account {
         Effective { role: role.clone(), standing }
     }
 
+    /// Whether nothing earns it a role.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.grants.is_empty() && self.manual_role.is_none()
+    }
+
     /// The role by hand, while it holds.
     #[must_use]
     pub fn manual_role_at(&self, now: Timestamp) -> Option<&Role> {

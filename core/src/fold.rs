@@ -200,9 +200,7 @@ impl Record {
         if matches!(&edge.before, Before::Node(before) if *before == edge.to) {
             edge.before = Before::Unknown;
         }
-        self.share_nodes(&mut edge);
-        let index = self.edges.partition_point(|known| *known < edge);
-        self.edges.insert(index, edge);
+        self.remember(edge);
         while self.settle_oldest() {}
         Arrival::Remembered
     }
@@ -254,6 +252,36 @@ impl Record {
         settled.chain(ended).chain(edges).chain(observed)
     }
 
+    /// The users that its nodes name, those before an event included.
+    pub(crate) fn mentioned(&self) -> impl Iterator<Item = &UserId> {
+        let before = self.edges.iter().flat_map(Edge::nodes).filter_map(|node| node.user.as_ref());
+        self.users().chain(before)
+    }
+
+    /// Forgets that its nodes name a user.
+    pub(crate) fn forget(&mut self, user: &UserId) {
+        let forget = |node: &mut Node| drop(node.user.take_if(|known| known == user));
+        if let Some(settled) = &mut self.settled {
+            forget(&mut settled.node);
+        }
+        if let Some(ended) = &mut self.ended {
+            forget(&mut ended.node);
+        }
+        if let Some(observed) = &mut self.observed {
+            forget(Arc::make_mut(&mut observed.node));
+        }
+        for mut edge in std::mem::take(&mut self.edges) {
+            forget(Arc::make_mut(&mut edge.to));
+            if let Before::Node(before) = &mut edge.before {
+                forget(Arc::make_mut(before));
+                if *before == edge.to {
+                    edge.before = Before::Unknown;
+                }
+            }
+            self.remember(edge);
+        }
+    }
+
     /// Whether the subscription has ended.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
@@ -281,6 +309,13 @@ impl Record {
     #[must_use]
     pub fn observed_secs(&self) -> Option<i64> {
         self.observed.as_ref().map(|observed| observed.window.to_secs)
+    }
+
+    /// Inserts an edge in its place.
+    fn remember(&mut self, mut edge: Edge) {
+        self.share_nodes(&mut edge);
+        let index = self.edges.partition_point(|known| *known < edge);
+        self.edges.insert(index, edge);
     }
 
     /// Takes the nodes that the record has already, so that each is kept once.

@@ -107,6 +107,10 @@ system_events! {
     Paused = "tierlift.worker.paused",
     /// An operator let the worker go on.
     Resumed = "tierlift.worker.resumed",
+    /// An operator began to erase a user.
+    ErasureBegun = "tierlift.erasure.begun",
+    /// An operator erased a user: their account, or what a customer had of them.
+    UserErased = "tierlift.user.erased",
     /// The clock had been ahead, and what was decided by it is decided again.
     ClockCorrected = "tierlift.clock.corrected",
 }
@@ -249,6 +253,24 @@ impl LedgerEntry {
         Some(Self { act: Some(act), ..entry })
     }
 
+    /// The same row with a pseudonym in the place of a user's id, wherever it stands. The reason that somebody gave for
+    /// an act is not kept, since it may name them.
+    #[must_use]
+    pub fn without_user(mut self, user: &UserId, pseudonym: &UserId) -> Self {
+        for owner in &mut self.owners {
+            if owner.user == *user {
+                owner.user = pseudonym.clone();
+            }
+        }
+        if let EntryKind::System(kind) = self.kind {
+            self.event = system_event_without(kind, &self.event, user, pseudonym);
+        }
+        if let Some(act) = &mut self.act {
+            act.reason = REASON_ERASED.into();
+        }
+        self
+    }
+
     const fn new(event: EventId, kind: EntryKind, now: Timestamp) -> Self {
         Self {
             event,
@@ -265,6 +287,40 @@ impl LedgerEntry {
             expires_at: now.plus_days(LEDGER_KEPT_DAYS),
         }
     }
+}
+
+/// What stands in the place of a reason that may name an erased user.
+const REASON_ERASED: &str = "(erased)";
+
+/// Whether a text has a user's id as a word.
+pub(crate) fn names(text: &str, user: &UserId) -> bool {
+    let user = user.as_str();
+    let is_part = |it: Option<char>| it.is_some_and(|it| it.is_alphanumeric() || it == '_');
+    text.match_indices(user).any(|(at, _)| {
+        let (before, after) = (text.get(..at), text.get(at + user.len()..));
+        !is_part(before.and_then(|it| it.chars().next_back()))
+            && !is_part(after.and_then(|it| it.chars().next()))
+    })
+}
+
+/// The id of a system event without a user: a pseudonym is its subject then. The same id if it does not name the user.
+fn system_event_without(
+    kind: SystemEvent,
+    event: &EventId,
+    user: &UserId,
+    pseudonym: &UserId,
+) -> EventId {
+    let parts = event.as_str().strip_prefix(kind.as_str()).and_then(|rest| {
+        let (number, subject) = rest.strip_prefix('.')?.split_once('.')?;
+        Some((number.parse().ok()?, subject))
+    });
+    let Some((number, subject)) = parts else { return event.clone() };
+    // A long subject is there as its digest.
+    let is_digest = |subject: &str| system_event_id(kind, subject, number).as_ref() == Some(event);
+    if names(subject, user) || is_digest(user.as_str()) || is_digest(&format!("user.{user}")) {
+        return system_event_id(kind, pseudonym.as_str(), number).unwrap_or_else(|| event.clone());
+    }
+    event.clone()
 }
 
 /// The id of a system event: one for each number, so that it happens once.

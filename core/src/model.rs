@@ -185,7 +185,16 @@ impl ReferenceModel {
 
     /// Commits, if every invariant holds.
     pub fn commit(&mut self, commit: Commit, policy: &Policy, now: Timestamp) -> Outcome {
-        let Commit { ledger, customer, payments, invoices, accounts, changes, context: _ } = commit;
+        let Commit {
+            ledger,
+            customer,
+            payments,
+            invoices,
+            accounts,
+            changes,
+            context: _,
+            erased: _,
+        } = commit;
         let outcome = ledger.outcome;
         assert_eq!((ledger.processed_at, ledger.expires_at), (now, now.plus_days(90)));
         let mut expected_changes = Vec::new();

@@ -301,13 +301,10 @@ impl Server {
             self.access.clock.clone(),
             stopping.clone(),
         ));
-        let operator = Operator::of_server(
-            self.db.clone(),
-            &self.reload,
-            self.access.clock.clone(),
-            sockets.clone(),
-        );
+        let (db, clock) = (self.db.clone(), self.access.clock.clone());
+        let operator = Operator::of_server(db, &self.reload, clock, sockets.clone());
         let operator = operator.with_reconciler(self.reconciler.take());
+        tasks.spawn(operator.clone().watch(stopping.clone()));
         if let Some(listener) = self.operators_listener.take() {
             tasks.spawn(listener.serve(operator.clone(), self.timeouts, stopping.clone()));
         }

@@ -183,13 +183,13 @@ impl<B: Backend> Desk<B> {
         entry.ok_or_else(|| Error::Invalid(format!("{subject} cannot be named in the ledger")))
     }
 
-    async fn account(&self, user: &UserId) -> Result<Account, Error> {
+    pub(crate) async fn account(&self, user: &UserId) -> Result<Account, Error> {
         let known = self.backend.account(user).await?;
         Ok(known.unwrap_or_else(|| Account::new(user.clone(), &self.policy.current())))
     }
 
     /// Commits; returns the changes, or `None` if another writer committed first.
-    async fn try_commit(&self, commit: Commit) -> Result<Option<Vec<Change>>, Error> {
+    pub(crate) async fn try_commit(&self, commit: Commit) -> Result<Option<Vec<Change>>, Error> {
         let changes = commit.changes.clone();
         match self.backend.commit(commit).await {
             Ok(()) => Ok(Some(changes)),

@@ -205,7 +205,7 @@ impl<B: Backend> Desk<B> {
 
     /// The newest discarded dead letters.
     pub async fn discarded(&self) -> Result<Vec<ShownDiscarded>, Error> {
-        let discarded = self.backend.discarded(DEAD_LETTERS_PAGE_MAX).await?;
-        Ok(discarded.iter().map(Into::into).collect())
+        let discarded = self.backend.discarded(None, DEAD_LETTERS_PAGE_MAX).await?;
+        Ok(discarded.items.iter().map(Into::into).collect())
     }
 }

@@ -46,7 +46,8 @@ impl Filter {
             self.error.as_ref().map(|_| "error".to_owned()),
             listed("type", self.kind.as_deref()),
             listed("customer", self.customer.as_ref().map(CustomerId::as_str)),
-            listed("user", self.user.as_ref().map(UserId::as_str)),
+            // An act stays in the ledger when a user is erased, so it names none.
+            self.user.as_ref().map(|_| "user".to_owned()),
         ];
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         if parts.is_empty() { "all".to_owned() } else { parts.join(",") }

@@ -7,6 +7,7 @@
 
 mod acts;
 mod dead_letters;
+mod erase;
 mod error;
 mod filter;
 mod groups;
@@ -20,19 +21,20 @@ mod transfer;
 
 pub use acts::{Grant, Link, Signed};
 pub use dead_letters::{Listed, Shown, ShownDiscarded};
+pub use erase::Erased;
 pub use error::Error;
 pub use filter::Filter;
 pub use groups::{Group, GroupBy, Groups};
 pub use objects::{Imported, ObjectLines};
 pub use readable::readable;
 pub use redrive::{RedriveStep, Redriven};
-pub use status::Status;
+pub use status::{Drift, LastEvent, Status, Traffic};
 pub use stories::{CustomerStory, EventStory, Row, Rows};
 pub use transfer::{Body, Line, Lines, Replay, Taken};
 
 use tierlift_core::{
     policy::Policy,
-    ports::{DeadLetters, Scan, Store, WaitingList},
+    ports::{DeadLetters, Operations, ReconciliationRecord, Scan, Store, WaitingList},
     shared::Shared,
     time::Clock,
 };
@@ -52,8 +54,11 @@ pub struct Desk<B> {
 
 /// A backend that operators can work on.
 pub trait Backend:
-    Store + Scan + WaitingList + DeadLetters + tierlift_core::ports::Operations
+    Store + Scan + WaitingList + DeadLetters + ReconciliationRecord + Operations
 {
 }
 
-impl<B: Store + Scan + WaitingList + DeadLetters + tierlift_core::ports::Operations> Backend for B {}
+impl<B> Backend for B where
+    B: Store + Scan + WaitingList + DeadLetters + ReconciliationRecord + Operations
+{
+}

@@ -149,13 +149,20 @@ impl<B: Backend> Desk<B> {
         Ok(explain_role(&account, &customers, &policy, self.clock.now()))
     }
 
-    /// Every customer that names a user. There is no index of them, so all are looked at, page by page.
+    /// Every customer that names a user.
     async fn customers_of(&self, user: &UserId) -> Result<Vec<Customer>, Error> {
+        self.customers_where(|customer| customer.named_users().contains(user)).await
+    }
+
+    /// The customers that are meant. There is no index of them, so all are looked at, page by page.
+    pub(crate) async fn customers_where(
+        &self,
+        is_meant: impl Fn(&Customer) -> bool,
+    ) -> Result<Vec<Customer>, Error> {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let page = self.backend.customers(after.as_deref(), POLICY_PAGE_ROWS_MAX).await?;
-            let names = |customer: &Customer| customer.named_users().contains(user);
-            found.extend(page.items.into_iter().filter(names));
+            found.extend(page.items.into_iter().filter(&is_meant));
             after = page.next;
             if after.is_none() {
                 return Ok(found);

@@ -96,6 +96,7 @@ fn has_type(name: &str, value: &Value) -> bool {
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
         other => panic!("the check does not know type {other}"),
     }
 }

@@ -7,15 +7,16 @@ use tierlift_core::{
     id::EventId,
     ledger::{Act, LedgerEntry},
     limits::DISCARDED_KEPT_DAYS,
-    ports::{DeadLetter, Discarded, Group, Message, StoreError},
+    ports::{DeadLetter, Discarded, Group, Message, Page, StoreError},
     stripe::event::Type,
     time::Timestamp,
 };
 
 use super::{Deployment, of_queue};
 use crate::{
+    clock,
     queue::HeldEvent,
-    store::{Item, Listed, PK, TTL, Write, check_item, new_item, number, text},
+    store::{Item, Listed, PK, Place, TTL, Write, check_item, new_item, number, text},
 };
 
 /// What the keys of discarded dead letters begin with.
@@ -144,9 +145,37 @@ impl Deployment {
         Ok(true)
     }
 
-    pub(super) async fn list_discarded(&self, max: usize) -> Result<Vec<Discarded>, StoreError> {
-        let (items, _) = self.store.listed(Listed::Discarded, None, None, max).await?;
+    pub(super) async fn list_discarded(
+        &self,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Page<Discarded>, StoreError> {
+        let behind = after.and_then(Place::parse);
+        let page = self.store.listed(Listed::Discarded, None, behind.as_ref(), max);
+        let (items, next) = page.await?;
         let discarded = items.into_iter().map(|item| Row::from_item(item).map(Into::into));
-        discarded.collect()
+        let items = discarded.collect::<Result<_, _>>()?;
+        Ok(Page { items, next: next.map(|place| place.to_string()) })
+    }
+
+    /// One scan of the dead letters serves them all.
+    pub(super) async fn erase_events(&self, events: &[EventId]) -> Result<usize, StoreError> {
+        let mut erased = 0;
+        for event in events {
+            erased += usize::from(self.erase_event(event).await?);
+        }
+        Ok(erased)
+    }
+
+    async fn erase_event(&self, event: &EventId) -> Result<bool, StoreError> {
+        let held = self.seen.lock().await.take(&self.queue, event).await.map_err(of_queue)?;
+        if let Some(held) = &held {
+            self.queue.delete_held(held).await.map_err(of_queue)?;
+        }
+        let is_discarded = self.store.get_uncleared(key(event)).await?.is_some();
+        if is_discarded {
+            self.store.clear(key(event), clock().now()).await?;
+        }
+        Ok(held.is_some() || is_discarded)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use futures_util::future::try_join_all;
 use tierlift_core::{
     id::EventId,
     ledger::LedgerEntry,
@@ -44,6 +45,17 @@ fn parse(cursor: &str) -> Option<RowPlace> {
 }
 
 impl Deployment {
+    /// Each row is replaced in one transaction. What was read before is read again.
+    pub(super) async fn replace(
+        &self,
+        rows: Vec<(EventId, LedgerEntry)>,
+    ) -> Result<(), StoreError> {
+        let replacing = rows.iter().map(|(event, row)| self.store.replace_row(event, row));
+        try_join_all(replacing).await?;
+        *self.scanned.lock().await = None;
+        Ok(())
+    }
+
     pub(super) async fn rows(
         &self,
         filter: &LedgerFilter,

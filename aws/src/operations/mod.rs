@@ -21,8 +21,10 @@ use tierlift_core::{
     ledger::LedgerEntry,
     ports::{
         self, Activity, DeadLetter, DeadLetters, Depth, Discarded, Fate, LedgerFilter, LoadKeys,
-        Note, Page, QueueError, Scan, StoreError, Waiting, WaitingList, WaitingTotals,
+        Note, Page, QueueError, ReconciliationRecord, Scan, StoreError, Waiting, WaitingList,
+        WaitingTotals,
     },
+    reconciliation::Reconciliation,
     time::Timestamp,
 };
 use tokio::sync::Mutex;
@@ -119,6 +121,16 @@ impl WaitingList for Deployment {
     }
 }
 
+impl ReconciliationRecord for Deployment {
+    async fn reconciliation(&self) -> Result<Option<Reconciliation>, StoreError> {
+        self.store.reconciliation().await
+    }
+
+    async fn set_reconciliation(&self, state: Reconciliation) -> Result<(), StoreError> {
+        self.store.set_reconciliation(state).await
+    }
+}
+
 impl DeadLetters for Deployment {
     async fn list(&self, max: usize) -> Result<Vec<DeadLetter>, QueueError> {
         self.let_go().await;
@@ -174,8 +186,26 @@ impl ports::Operations for Deployment {
         self.undiscard_event(event, entry).await
     }
 
-    async fn discarded(&self, max: usize) -> Result<Vec<Discarded>, StoreError> {
-        self.list_discarded(max).await
+    async fn discarded(
+        &self,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Page<Discarded>, StoreError> {
+        self.list_discarded(after, max).await
+    }
+
+    async fn erase_messages(&self, events: &[EventId]) -> Result<usize, StoreError> {
+        let erased = self.erase_events(events).await;
+        self.let_go().await;
+        erased
+    }
+
+    async fn erase_note(&self, group: &str) -> Result<(), StoreError> {
+        self.clear_note(group).await
+    }
+
+    async fn replace_rows(&self, rows: Vec<(EventId, LedgerEntry)>) -> Result<(), StoreError> {
+        self.replace(rows).await
     }
 
     async fn notes(&self) -> Result<BTreeMap<String, Note>, StoreError> {
@@ -186,9 +216,10 @@ impl ports::Operations for Deployment {
         self.write_note(group, entry).await
     }
 
-    /// SQS and the table do not know it.
+    /// SQS counts what is in flight. It and the table know nothing else of it.
     async fn activity(&self, _now: Timestamp) -> Result<Activity, StoreError> {
-        Ok(Activity::default())
+        let in_flight = self.queue.in_flight().await.map_err(of_queue)?;
+        Ok(Activity { in_flight: Some(in_flight), ..Activity::default() })
     }
 
     async fn ledger_page(

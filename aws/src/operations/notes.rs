@@ -12,7 +12,10 @@ use super::{
     Deployment,
     discarded::{act_of, corrupt},
 };
-use crate::store::{Item, Listed, PK, Write, check_item, new_item, text};
+use crate::{
+    clock,
+    store::{Item, Listed, PK, Write, check_item, new_item, text},
+};
 
 /// What the keys of notes begin with.
 const PREFIX: &str = "NOTE#";
@@ -57,6 +60,10 @@ impl Deployment {
         let mut item = note_item(format!("{PREFIX}{group}"), &entry)?;
         Listed::Note.insert(&mut item, entry.processed_at);
         self.store.act(&entry, Write::Put(item)).await
+    }
+
+    pub(super) async fn clear_note(&self, group: &str) -> Result<(), StoreError> {
+        self.store.clear(format!("{PREFIX}{group}"), clock().now()).await
     }
 
     pub(super) async fn pause_note(&self) -> Result<Option<Note>, StoreError> {

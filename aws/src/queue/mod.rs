@@ -206,6 +206,16 @@ impl Queue {
         arn.ok_or_else(|| QueueError::Unavailable("SQS does not say which queue it is".into()))
     }
 
+    /// The approximate number of events that were received and are not settled.
+    #[cfg(feature = "operations")]
+    pub(crate) async fn in_flight(&self) -> Result<u64, QueueError> {
+        let request = self.producer.sqs.get_queue_attributes().queue_url(&self.producer.queue_url);
+        let name = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        let output = request.attribute_names(name).send().await;
+        let counts = output.map_err(|error| unavailable(&error))?.attributes.unwrap_or_default();
+        Ok(counts.values().filter_map(|count| count.parse::<u64>().ok()).sum())
+    }
+
     /// The approximate number of messages in a queue: visible, in flight and delayed.
     async fn message_count(&self, queue_url: &str) -> Result<u64, QueueError> {
         let request = self

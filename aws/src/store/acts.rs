@@ -5,7 +5,9 @@ use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, Put, TransactWriteItem},
 };
-use tierlift_core::{ledger::LedgerEntry, limits::ITEM_BYTES_MAX, ports::StoreError};
+use tierlift_core::{
+    id::EventId, ledger::LedgerEntry, limits::ITEM_BYTES_MAX, ports::StoreError, time::Timestamp,
+};
 
 use super::{
     Store,
@@ -49,6 +51,30 @@ impl Store {
         }
     }
 
+    /// Clears an item.
+    pub(crate) async fn clear(&self, key: String, now: Timestamp) -> Result<(), StoreError> {
+        let request = self.client.put_item().table_name(&self.table);
+        let item = cleared(key, now);
+        request.set_item(Some(item)).send().await.map_err(|error| unavailable(&error))?;
+        Ok(())
+    }
+
+    /// Puts a row of the ledger in the place of the one of an event. If it has another event, that one is cleared.
+    pub(crate) async fn replace_row(
+        &self,
+        event: &EventId,
+        row: &LedgerEntry,
+    ) -> Result<(), StoreError> {
+        let new = self.transact(Write::Put(item::ledger_item(row)?), row)?;
+        let mut request = self.client.transact_write_items().transact_items(new);
+        if row.event != *event {
+            let old = Write::Clear(item::ledger_key(event));
+            request = request.transact_items(self.transact(old, row)?);
+        }
+        request.send().await.map_err(|error| unavailable(&error))?;
+        Ok(())
+    }
+
     /// The item with that key, unless it was cleared.
     pub(crate) async fn get_uncleared(&self, key: String) -> Result<Option<Item>, StoreError> {
         Ok(self.get(key).await?.filter(|item| !item.contains_key(CLEARED)))
@@ -57,13 +83,7 @@ impl Store {
     fn transact(&self, write: Write, by: &LedgerEntry) -> Result<TransactWriteItem, StoreError> {
         let item = match write {
             Write::Put(item) => item,
-            Write::Clear(key) => item::new_item(
-                key,
-                Item::from([
-                    (CLEARED.to_owned(), AttributeValue::Bool(true)),
-                    (item::TTL.to_owned(), item::number(by.processed_at.as_secs())),
-                ]),
-            ),
+            Write::Clear(key) => cleared(key, by.processed_at),
         };
         if size::bytes(&item) > ITEM_BYTES_MAX {
             let message = "it is larger than an item of the table can be";
@@ -73,6 +93,15 @@ impl Store {
         let put = put.map_err(|error| unavailable(&error))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
+}
+
+/// An item of which nothing but the key is left.
+fn cleared(key: String, at: Timestamp) -> Item {
+    let attributes = Item::from([
+        (CLEARED.to_owned(), AttributeValue::Bool(true)),
+        (item::TTL.to_owned(), item::number(at.as_secs())),
+    ]);
+    item::new_item(key, attributes)
 }
 
 /// Whether a condition failed, and not the table.

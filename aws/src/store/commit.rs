@@ -58,7 +58,8 @@ impl Transaction {
         let (new, now) = (Version::default(), commit.ledger.processed_at);
         this.put(table, ItemKind::Ledger, item::ledger_item(&commit.ledger)?, new)?;
         if let Some(customer) = &commit.customer {
-            let item = item::customer_item(customer)?;
+            let mut item = item::customer_item(customer)?;
+            item::insert_expiry(&mut item, commit.customer_expires_at(customer));
             this.put(table, ItemKind::Customer, item, customer.version)?;
         }
         for payment in &commit.payments {
@@ -76,7 +77,8 @@ impl Transaction {
                 context: commit.context.clone(),
             });
             let json = record.as_ref().map(change_json);
-            let item = item::account_item(account, json)?;
+            let mut item = item::account_item(account, json)?;
+            item::insert_expiry(&mut item, commit.account_expires_at(account));
             this.put(table, ItemKind::Account, item, account.version)?;
         }
         // A customer concerns as many accounts as users own something of it: nearly always one.

@@ -250,6 +250,13 @@ pub(super) fn account_item(account: &Account, change: Option<String>) -> Result<
     Ok(item)
 }
 
+/// Has DynamoDB delete an item from a time on.
+pub(super) fn insert_expiry(item: &mut Item, at: Option<Timestamp>) {
+    if let Some(at) = at {
+        item.insert(TTL.to_owned(), number(at.as_secs()));
+    }
+}
+
 /// The item of a ledger row. One that somebody wrote by hand is in the index of what operators list.
 pub(super) fn ledger_item(entry: &LedgerEntry) -> Result<Item, Error> {
     let mut item = to_item(entry)?;

@@ -72,6 +72,7 @@ impl Store {
                 .client
                 .scan()
                 .table_name(&self.table)
+                .consistent_read(true)
                 .segment(segment)
                 .total_segments(LEDGER_SCAN_SEGMENTS)
                 .expression_attribute_names("#pk", item::PK)

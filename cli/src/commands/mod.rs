@@ -8,6 +8,7 @@ mod completions;
 mod customer;
 mod dead_letters;
 mod doctor;
+mod erase;
 mod event;
 mod explain;
 mod grant;
@@ -76,6 +77,7 @@ pub(crate) enum Command {
     Unlink(link::UnlinkArgs),
     Grant(grant::Args),
     Revoke(revoke::Args),
+    Erase(erase::Args),
     /// Pause the worker: webhooks are acknowledged and wait in the queue.
     Pause(pause::Args),
     /// Let the worker go on.
@@ -108,6 +110,7 @@ impl Command {
             Self::Unlink(args) => link::unlink(&args),
             Self::Grant(args) => grant::run(&args),
             Self::Revoke(args) => revoke::run(&args),
+            Self::Erase(args) => erase::run(&args),
             Self::Pause(args) => pause::run(&args, true),
             Self::Resume(args) => pause::run(&args, false),
             Self::Audit(args) => audit::run(&args),

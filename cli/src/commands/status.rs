@@ -1,4 +1,5 @@
 //! `tierlift status`: how the deployment is, at a glance.
+#![expect(clippy::indexing_slicing, reason = "a key that a JSON value lacks is null")]
 
 use serde_json::Value;
 
@@ -16,16 +17,20 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
     let answer = Door::open(&args.reach)?.get("/status")?;
-    print(args.reach.json, &answer, lines);
+    // What a backend does not know, another place does.
+    let unknown = if args.reach.aws { "unknown here; CloudWatch has it" } else { "-" };
+    print(args.reach.json, &answer, |status| lines(status, unknown));
     Ok(())
 }
 
-fn lines(status: &Value) -> Vec<String> {
+fn lines(status: &Value, unknown: &str) -> Vec<String> {
     let value = |name: &str| text(&status[name]);
+    let known = |name: &str| if status[name].is_null() { unknown.to_owned() } else { value(name) };
     let line = |name: &str, value: String| format!("{name:<22}{value}");
     let mut lines = vec![
         line("queued", value("queued")),
-        line("oldest, in seconds", value("oldestAgeSecs")),
+        line("in flight", known("inFlight")),
+        line("oldest, in seconds", oldest(status, unknown)),
         line("dead letters", value("deadLetters")),
     ];
     for (cause, count) in status["deadLettersByCause"].as_object().into_iter().flatten() {
@@ -34,9 +39,41 @@ fn lines(status: &Value) -> Vec<String> {
     lines.extend([
         line("waiting for an owner", value("waiting")),
         line("  since", value("waitingSince")),
-        line("last applied", value("lastAppliedAt")),
-        line("applied in a minute", value("appliedLastMinute")),
+        line("last applied", known("lastAppliedAt")),
+        line("  event", last_event(&status["lastEvent"])),
+        line("applied in a minute", known("appliedLastMinute")),
+        line("webhooks in a minute", known("webhooksLastMinute")),
+        line("lag, in seconds", known("lagSecs")),
+        line("drift", drift(&status["drift"])),
         line("paused", value("paused")),
     ]);
     lines
+}
+
+/// The age of the oldest message. Where nothing is queued, none is unknown.
+fn oldest(status: &Value, unknown: &str) -> String {
+    match &status["oldestAgeSecs"] {
+        Value::Null if status["queued"] != 0 => unknown.to_owned(),
+        age => text(age),
+    }
+}
+
+fn last_event(event: &Value) -> String {
+    if event.is_null() {
+        return "-".to_owned();
+    }
+    let of = |name: &str| text(&event[name]);
+    format!("{} ({}, {})", of("event"), of("type"), of("outcome"))
+}
+
+fn drift(drift: &Value) -> String {
+    if drift.is_null() {
+        return "never compared with Stripe; tierlift reconcile does it".to_owned();
+    }
+    let of = |name: &str| text(&drift[name]);
+    let (fixed, checked) = (of("fixed"), of("checked"));
+    match &drift["endedAt"] {
+        Value::Null => format!("{fixed} of {checked} so far, since {}", of("begunAt")),
+        ended => format!("{fixed} of {checked} differed at {}", text(ended)),
+    }
 }

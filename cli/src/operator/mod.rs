@@ -27,7 +27,7 @@ use crate::{
 
 use helper::Helper;
 
-pub(crate) use options::{Reach, Sign};
+pub(crate) use options::{Reach, Sign, confirms};
 pub(crate) use table::{print, print_rows, text};
 
 /// Where requests go.

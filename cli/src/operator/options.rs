@@ -1,8 +1,13 @@
 //! Arguments that operators' commands share.
 
-use std::path::PathBuf;
+use std::{
+    io::{self, BufRead as _, IsTerminal as _},
+    path::PathBuf,
+};
 
 use serde_json::{Value, json};
+
+use crate::log;
 
 /// Where the deployment is, and how its answers are printed.
 #[derive(Clone, Debug, clap::Args)]
@@ -50,4 +55,15 @@ impl Sign {
         }
         fields
     }
+}
+
+/// Asks whoever is at the terminal. Without one nobody can be asked, and nothing is confirmed.
+pub(crate) fn confirms(question: &str) -> bool {
+    if !io::stdin().is_terminal() {
+        return false;
+    }
+    log::print(format!("{question} [y/N] "));
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && answer.trim().eq_ignore_ascii_case("y")
 }

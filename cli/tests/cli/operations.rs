@@ -236,10 +236,20 @@ fn operators_link_grant_revoke_and_pause() {
     assert_eq!(deployment.json("explain eve")["role"], "free");
     deployment.run("grant eve king --reason no", 1);
     deployment.run("revoke ada --reason stolen", 0);
+    let refused = deployment.run("erase ada --reason request", 2);
+    assert!(refused.contains("confirm with --yes"), "{refused}");
+    assert_eq!(deployment.json("explain ada")["role"], "paid");
+    let erased = deployment.run("erase ada --yes --reason request", 0);
+    assert!(erased.contains("customers: 1\ndead letters: 0"), "{erased}");
+    assert_eq!(deployment.json("explain ada")["role"], "free");
+    assert_eq!(deployment.run("audit export --user ada", 0), "");
+    assert!(!deployment.run("audit export", 0).contains("\"ada\""));
 
     deployment.run("pause --reason incident", 0);
     subscribe(&serving, "evt_2", "cara", "a@b.example");
-    assert_eq!(deployment.json("status")["queued"], 1);
+    let status = deployment.json("status");
+    assert_eq!((&status["queued"], &status["inFlight"]), (&1.into(), &0.into()));
+    assert_eq!(status["lastEvent"]["event"], "evt_1", "{status}");
     serving.end();
     // It stays paused through a restart.
     let serving = deployment.serve();

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { Icon } from '../../parts/icons';
 import { ActDialog } from './ActDialog';
 import { Chart } from './Chart';
-import { Ago, Heading, Missing } from './bits';
+import { Ago, EventLink, Heading, Missing } from './bits';
 import { act } from './api';
 import { useAnswer } from './answer';
 import { useMayAct } from './caller';
@@ -13,6 +13,9 @@ import { to } from './place';
 import type { History, Sample, Status } from './types';
 
 const LIVE_MS = 2_000;
+
+/** A number, or that only another place has it. */
+const known = (value: number | null): string => (value === null ? '–' : count(value));
 
 function sentence(status: Status): [tone: 'good' | 'warn' | 'bad', text: string] {
   if (status.paused !== null) return ['warn', 'The worker is paused'];
@@ -128,6 +131,68 @@ function Causes({ status }: { status: Status }) {
   );
 }
 
+function Facts({ status }: { status: Status }) {
+  return (
+    <section className="card" aria-labelledby="facts">
+      <h2 id="facts">Also</h2>
+      <dl className="facts">
+        <div>
+          <dt>Paid for, without an owner</dt>
+          <dd>
+            {count(status.waiting)}
+            {status.waitingSince && (
+              <small>
+                {' '}
+                since <Ago at={status.waitingSince} />
+              </small>
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>Webhooks in the last minute</dt>
+          <dd>{known(status.webhooksLastMinute)}</dd>
+        </div>
+        <div>
+          <dt>In flight</dt>
+          <dd>{known(status.inFlight)}</dd>
+        </div>
+        <div>
+          <dt>Last applied</dt>
+          <dd>
+            {status.lastAppliedAt ? <Ago at={status.lastAppliedAt} /> : '–'}
+            {status.lastEvent && (
+              <small>
+                {' '}
+                <EventLink id={status.lastEvent.event} />
+              </small>
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>Drift from Stripe</dt>
+          <dd>
+            {status.drift === null ? (
+              'never compared'
+            ) : (
+              <>
+                {count(status.drift.fixed)} of {count(status.drift.checked)}
+                <small>
+                  {' '}
+                  <Ago at={status.drift.endedAt ?? status.drift.begunAt} />
+                </small>
+              </>
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>Worker</dt>
+          <dd>{status.paused === null ? 'runs' : 'paused'}</dd>
+        </div>
+      </dl>
+    </section>
+  );
+}
+
 export function Overview() {
   const { data: status, error, reload } = useAnswer<Status>('/status', LIVE_MS);
   const { data: history } = useAnswer<History>('/history', LIVE_MS);
@@ -150,31 +215,7 @@ export function Overview() {
       <Charts status={status} history={history ?? { intervalSecs: 5, samples: [] }} />
       <div className="columns">
         <Causes status={status} />
-        <section className="card" aria-labelledby="facts">
-          <h2 id="facts">Also</h2>
-          <dl className="facts">
-            <div>
-              <dt>Paid for, without an owner</dt>
-              <dd>
-                {count(status.waiting)}
-                {status.waitingSince && (
-                  <small>
-                    {' '}
-                    since <Ago at={status.waitingSince} />
-                  </small>
-                )}
-              </dd>
-            </div>
-            <div>
-              <dt>Last applied</dt>
-              <dd>{status.lastAppliedAt ? <Ago at={status.lastAppliedAt} /> : 'never'}</dd>
-            </div>
-            <div>
-              <dt>Worker</dt>
-              <dd>{status.paused === null ? 'runs' : 'paused'}</dd>
-            </div>
-          </dl>
-        </section>
+        <Facts status={status} />
       </div>
     </>
   );

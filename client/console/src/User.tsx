@@ -11,7 +11,7 @@ import { many, time } from './format';
 import { to } from './place';
 import type { RoleExplanation, Rows } from './types';
 
-type Open = 'grant' | 'revoke' | null;
+type Open = 'grant' | 'revoke' | 'erase' | null;
 
 function Acts({ user, onDone }: { user: string; onDone: () => void }) {
   const [open, setOpen] = useState<Open>(null);
@@ -24,6 +24,9 @@ function Acts({ user, onDone }: { user: string; onDone: () => void }) {
       </button>
       <button className="ghost danger" onClick={() => setOpen('revoke')}>
         End all sessions
+      </button>
+      <button className="ghost danger" onClick={() => setOpen('erase')}>
+        Erase
       </button>
       {open === 'grant' && (
         <ActDialog
@@ -50,6 +53,26 @@ function Acts({ user, onDone }: { user: string; onDone: () => void }) {
           onClose={close}
         >
           <p>Every token that was issued until now is void. The role stays.</p>
+        </ActDialog>
+      )}
+      {open === 'erase' && (
+        <ActDialog
+          title={`Erase ${user}`}
+          verb="Erase permanently"
+          onAct={(reason, form) => {
+            if (form.get('user') !== user)
+              return Promise.reject(new Error('That is another user.'));
+            return act('/erase', { user }, reason);
+          }}
+          onDone={onDone}
+          onClose={close}
+        >
+          <p>
+            Their account, what customers have of them, dead letters and notes go; sessions end. The
+            ledger keeps a pseudonym. It cannot be undone.
+          </p>
+          <label htmlFor="user">Their id, to confirm</label>
+          <input id="user" name="user" required autoComplete="off" />
         </ActDialog>
       )}
     </div>

@@ -14,12 +14,25 @@ export interface Status {
   waiting: number;
   waitingSince: string | null;
   lastAppliedAt: string | null;
-  appliedLastMinute: number;
+  appliedLastMinute: number | null;
+  inFlight: number | null;
+  lastEvent: { event: string; type: string; outcome: string } | null;
+  webhooksLastMinute: number | null;
+  lagSecs: number | null;
+  drift: {
+    begunAt: string;
+    endedAt: string | null;
+    checked: number;
+    fixed: number;
+    unowned: number;
+    parked: number;
+  } | null;
   paused: string | null;
 }
 
 export interface Sample {
   at: string;
+  webhooks: number;
   applied: number;
   roleChanges: number;
   lagSecs: number | null;

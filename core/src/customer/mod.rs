@@ -255,6 +255,42 @@ impl Customer {
         }
     }
 
+    /// Whether any of its sources names a user, or once did.
+    #[must_use]
+    pub fn mentions(&self, user: &UserId) -> bool {
+        self.mentioned().any(|known| known == user)
+    }
+
+    /// Whether they name this user and nobody else.
+    #[must_use]
+    pub fn mentions_only(&self, user: &UserId) -> bool {
+        self.mentions(user) && self.mentioned().all(|known| known == user)
+    }
+
+    /// Whether nothing is known of it.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        *self == Self { version: self.version, ..Self::new(self.id.clone()) }
+    }
+
+    /// Forgets everything about it.
+    pub fn clear(&mut self) {
+        *self = Self { version: self.version, ..Self::new(self.id.clone()) };
+    }
+
+    /// Every user that is named anywhere in it.
+    fn mentioned(&self) -> impl Iterator<Item = &UserId> {
+        let subscriptions = self.subscriptions.values().flat_map(|known| {
+            let checkout = known.checkout.as_ref().map(|latest| &latest.value);
+            known.record.mentioned().chain(&known.link).chain(checkout)
+        });
+        let purchases = self.purchases.values().flat_map(|known| {
+            known.link.iter().chain(known.checkout.as_ref().map(|latest| &latest.value))
+        });
+        let own = self.links.manual.iter().chain(self.user_by_metadata());
+        subscriptions.chain(purchases).chain(own)
+    }
+
     /// The user that its sources name, if there is only one: a hint about which account to load.
     #[must_use]
     pub fn sole_user(&self) -> Option<UserId> {

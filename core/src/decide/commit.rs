@@ -5,9 +5,10 @@ use crate::{
     change::{Change, ChangeKind, DeliveryContext},
     customer::Customer,
     grant::Grant,
-    id::{CustomerId, EventId, Version},
+    id::{CustomerId, EventId, UserId, Version},
     invoice::Invoice,
     ledger::{LedgerEntry, Owner},
+    limits::ERASED_KEPT_DAYS,
     payment::Payment,
     policy::{Policy, Role},
     time::Timestamp,
@@ -30,6 +31,8 @@ pub struct Commit {
     pub changes: Vec<Change>,
     /// The webhook behind the commit, if there is one.
     pub context: Option<DeliveryContext>,
+    /// The user whose data it erases. What is blank after it is deleted in [`ERASED_KEPT_DAYS`].
+    pub erased: Option<UserId>,
 }
 
 impl Commit {
@@ -43,7 +46,25 @@ impl Commit {
             accounts: Vec::new(),
             changes: Vec::new(),
             context: None,
+            erased: None,
         }
+    }
+
+    /// Time from which an account that it writes may be deleted: only that of a user who is erased.
+    #[must_use]
+    pub fn account_expires_at(&self, account: &Account) -> Option<Timestamp> {
+        self.expires_at()
+            .filter(|_| self.erased.as_ref() == Some(&account.user) && account.is_blank())
+    }
+
+    /// Time from which the customer may be deleted: only if nothing is left of it after an erasure.
+    #[must_use]
+    pub fn customer_expires_at(&self, customer: &Customer) -> Option<Timestamp> {
+        self.expires_at().filter(|_| customer.is_blank())
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        self.erased.as_ref().map(|_| self.ledger.processed_at.plus_days(ERASED_KEPT_DAYS))
     }
 
     /// Replaces what a customer earns for an account, if a grant is given, and settles the account.

@@ -7,6 +7,7 @@
 
 mod admit;
 mod commit;
+mod erase;
 mod link;
 mod money;
 mod policy_change;
@@ -36,6 +37,7 @@ use admit::admit;
 use money::Money;
 
 pub use commit::Commit;
+pub use erase::Erasure;
 pub use link::{LinkError, Linkable, act_alone, link};
 pub use policy_change::{PolicyChange, Redecision, change_policy, concerned, settle_under};
 pub use service::{GrantError, Granted, ServiceRequest, grant, withdraw};

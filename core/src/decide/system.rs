@@ -62,8 +62,7 @@ pub fn begin_epoch(
 /// Revokes all tokens of a user that were issued until now. Their sockets end with the change that is pushed.
 #[must_use]
 pub fn revoke(mut account: Account, act: Act, policy: &Policy, now: Timestamp) -> Option<Commit> {
-    // `iat` has whole seconds: a token of this one may be older than the revocation.
-    let revoked_before = Some(Timestamp::from_secs(now.as_secs().saturating_add(1)));
+    let revoked_before = Some(revocation(now));
     account.revoked_before = revoked_before;
     // A socket that opens meanwhile must not miss it.
     account.changed_at = Some(now);
@@ -76,6 +75,12 @@ pub fn revoke(mut account: Account, act: Act, policy: &Policy, now: Timestamp) -
         change.revoked_before = revoked_before;
     }
     Some(commit)
+}
+
+/// The time before which tokens are refused that were issued until now. `iat` has whole seconds: a token of this one
+/// may be older than the revocation.
+pub(super) const fn revocation(now: Timestamp) -> Timestamp {
+    Timestamp::from_secs(now.as_secs().saturating_add(1))
 }
 
 fn system_commit(

@@ -1,4 +1,4 @@
-//! Limits of operators' commands on AWS.
+//! Limits of operators' commands, most of them on AWS.
 
 /// Time that one attempt of an operator's call to AWS may take, in milliseconds.
 pub const AWS_PERSON_ATTEMPT_TIMEOUT_MS: u64 = 10_000;
@@ -10,6 +10,10 @@ pub const DEAD_LETTERS_HELD_MARGIN_SECS: u64 = 20;
 pub const DEAD_LETTERS_BYTES_PER_SCAN_MAX: usize = 256 * 1024 * 1024;
 /// Receives of dead letters at the same time.
 pub const DEAD_LETTERS_RECEIVES_AT_ONCE_MAX: usize = 8;
+/// Days for which what is left of an erased user is kept: longer than any token that was issued before is valid.
+pub const ERASED_KEPT_DAYS: i64 = 30;
+/// Rows of the ledger that an erasure replaces at once.
+pub const ERASED_ROWS_AT_ONCE_MAX: usize = 10;
 /// Notes on groups of dead letters that are read on AWS.
 pub const NOTES_MAX: usize = 1_000;
 /// Notes on one page of the index on AWS.

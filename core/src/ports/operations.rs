@@ -62,10 +62,12 @@ pub enum Fate {
 }
 
 /// How the worker does, as far as the backend knows it without looking at every row of the ledger.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// Time at which an event was last applied.
-    pub last_applied_at: Option<Timestamp>,
+    /// Messages that are delivered and not settled.
+    pub in_flight: Option<u64>,
+    /// The row of the webhook or observation that was last applied.
+    pub last_event: Option<LedgerEntry>,
     /// Events that were applied in the last minute.
     pub applied_last_minute: Option<u64>,
 }
@@ -104,11 +106,19 @@ pub trait Operations: Send + Sync {
         entry: LedgerEntry,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// The newest discarded dead letters, at most `max`.
+    /// A page of at most `max` discarded dead letters, newest first; it begins behind `after`.
     fn discarded(
         &self,
+        after: Option<&str>,
         max: usize,
-    ) -> impl Future<Output = Result<Vec<Discarded>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Page<Discarded>, StoreError>> + Send;
+
+    /// Deletes what is stored of events that were never applied, permanently: their dead letters, and what was
+    /// discarded of them. Returns of how many events there was something.
+    fn erase_messages(
+        &self,
+        events: &[EventId],
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
     /// The notes on groups of dead letters.
     fn notes(&self) -> impl Future<Output = Result<BTreeMap<String, Note>, StoreError>> + Send;
@@ -118,6 +128,15 @@ pub trait Operations: Send + Sync {
         &self,
         group: &str,
         entry: LedgerEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Deletes the note on a group of dead letters.
+    fn erase_note(&self, group: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Replaces rows of the ledger, each under the event that it was found by. The new row may have another event.
+    fn replace_rows(
+        &self,
+        rows: Vec<(EventId, LedgerEntry)>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// How the worker does at `now`.

@@ -78,7 +78,8 @@ impl Aggregate for Customer {
             fetch_not_before)
         VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state,
-            waiting_since = excluded.waiting_since, fetch_not_before = excluded.fetch_not_before";
+            waiting_since = excluded.waiting_since, fetch_not_before = excluded.fetch_not_before,
+            expires_at = NULL";
 
     fn execute(
         &self,
@@ -98,7 +99,7 @@ impl Aggregate for Account {
     const WRITE: &str = "INSERT INTO accounts (user, version, state, next_expiry_at)
         VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (user) DO UPDATE SET version = excluded.version, state = excluded.state,
-            next_expiry_at = excluded.next_expiry_at";
+            next_expiry_at = excluded.next_expiry_at, expires_at = NULL";
 
     fn execute(
         &self,

@@ -18,6 +18,7 @@ use super::{
     checkpoint::Checkpoints,
     dispatch::load_index,
     engine::{Engine, Job},
+    erase,
     error::{Error, OpenError},
     file::DataFile,
     health::{FileHealth, Health},
@@ -168,7 +169,13 @@ impl Db {
     /// Deletes at most `max` expired rows of each table; returns how many it deleted of the most affected
     /// one.
     pub async fn prune(&self, now: Timestamp, max: usize) -> Result<usize, Error> {
-        self.write(move |tables| rows::prune(&tables.connection, now, max)).await
+        self.write(move |tables| {
+            if erase::prune(&tables.connection, now)? > 0 {
+                tables.cache.clear();
+            }
+            rows::prune(&tables.connection, now, max)
+        })
+        .await
     }
 
     /// Runs a job in the next transaction; returns its result when that is committed.

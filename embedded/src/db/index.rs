@@ -110,6 +110,11 @@ pub(super) struct Index {
 }
 
 impl Index {
+    /// The number of deliveries that are not settled.
+    pub(super) fn in_flight(&self) -> usize {
+        self.deliveries.len()
+    }
+
     /// The number of messages.
     pub(super) const fn len(&self) -> usize {
         self.len

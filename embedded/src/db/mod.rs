@@ -36,6 +36,7 @@ mod backup;
 mod change_log;
 mod check;
 mod dead_letters;
+mod erase;
 mod import;
 mod operations;
 mod processed;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Error::ToSqlConversionFailure, Row};
+use rusqlite::{Connection, Error::ToSqlConversionFailure, OptionalExtension as _, Row};
 use tierlift_core::{
     id::{CustomerId, EventId},
     ledger::{Act, LedgerEntry},
@@ -17,6 +17,7 @@ use tierlift_core::{
 
 use super::{
     dead_letters::dead_letter,
+    erase,
     error::{Error, corrupt},
     handle::Db,
     message_rows::limit,
@@ -83,11 +84,20 @@ fn fates(connection: &Connection, events: &[EventId]) -> Result<Vec<Fate>, Error
 
 /// The rows of the last minute are counted up to a page of them.
 fn activity(connection: &Connection, now: Timestamp) -> Result<Activity, Error> {
-    let latest = ledger_page(connection, &LedgerFilter::default(), i64::MAX, 1)?;
+    let last_event = connection
+        .prepare_cached(
+            "SELECT event, kind, customer, owners, outcome, cause, ambiguous, created, processed_at,
+                 expires_at, actor, reason, because
+             FROM ledger WHERE kind NOT LIKE 'tierlift.%' ORDER BY rowid DESC LIMIT 1",
+        )?
+        .query_row((), |row| Ok(ledger_entry(row)))
+        .optional()?
+        .transpose()?;
     let minute = LedgerFilter { since: Some(now.plus_secs(-60)), ..LedgerFilter::default() };
     let minute = ledger_page(connection, &minute, i64::MAX, LEDGER_PAGE_MAX)?;
     Ok(Activity {
-        last_applied_at: latest.items.first().map(|row| row.processed_at),
+        in_flight: None,
+        last_event,
         applied_last_minute: u64::try_from(minute.items.len()).ok(),
     })
 }
@@ -136,13 +146,13 @@ fn undiscard(connection: &Connection, event: &EventId, entry: &LedgerEntry) -> R
     Ok(moved > 0 || deleted > 0)
 }
 
-fn discarded(connection: &Connection, max: usize) -> Result<Vec<Discarded>, Error> {
+fn discarded(connection: &Connection, after: i64, max: usize) -> Result<Page<Discarded>, Error> {
     let mut statement = connection.prepare_cached(
         "SELECT event, kind, message_group, received_at, trace, body, failure, actor, reason,
              discarded_at, expires_at, rowid
-         FROM discarded ORDER BY rowid DESC LIMIT ?1",
+         FROM discarded WHERE rowid < ?1 ORDER BY rowid DESC LIMIT ?2",
     )?;
-    let mut rows = statement.query((limit(max),))?;
+    let mut rows = statement.query((after, limit(max)))?;
     let item = |row: &Row<'_>| {
         let text = |column| row.get_ref(column)?.as_str().map_err(corrupt);
         Ok(Discarded {
@@ -152,7 +162,7 @@ fn discarded(connection: &Connection, max: usize) -> Result<Vec<Discarded>, Erro
             expires_at: Timestamp::from_micros(row.get(10)?),
         })
     };
-    Ok(page_of(&mut rows, max, |row| row.get(11), item)?.items)
+    page_of(&mut rows, max, |row| row.get(11), item)
 }
 
 fn notes(connection: &Connection) -> Result<BTreeMap<String, Note>, Error> {
@@ -238,7 +248,9 @@ impl Operations for Db {
     }
 
     async fn activity(&self, now: Timestamp) -> Result<Activity, StoreError> {
-        Ok(self.read_committed(move |connection| activity(connection, now)).await?)
+        let activity = self.read_committed(move |connection| activity(connection, now)).await?;
+        let in_flight = self.read_uncommitted(|tables| Ok(tables.index.in_flight())).await?;
+        Ok(Activity { in_flight: u64::try_from(in_flight).ok(), ..activity })
     }
 
     async fn discard(&self, event: &EventId, entry: LedgerEntry) -> Result<bool, StoreError> {
@@ -251,8 +263,27 @@ impl Operations for Db {
         Ok(self.write(move |tables| undiscard(&tables.connection, &event, &entry)).await?)
     }
 
-    async fn discarded(&self, max: usize) -> Result<Vec<Discarded>, StoreError> {
-        Ok(self.read_committed(move |connection| discarded(connection, max)).await?)
+    async fn discarded(
+        &self,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Page<Discarded>, StoreError> {
+        let after = place(after, i64::MAX);
+        Ok(self.read_committed(move |connection| discarded(connection, after, max)).await?)
+    }
+
+    async fn erase_messages(&self, events: &[EventId]) -> Result<usize, StoreError> {
+        let events = events.to_owned();
+        Ok(self.write(move |tables| erase::messages(&tables.connection, &events)).await?)
+    }
+
+    async fn erase_note(&self, group: &str) -> Result<(), StoreError> {
+        let group = group.to_owned();
+        Ok(self.write(move |tables| erase::note(&tables.connection, &group)).await?)
+    }
+
+    async fn replace_rows(&self, rows: Vec<(EventId, LedgerEntry)>) -> Result<(), StoreError> {
+        Ok(self.write(move |tables| erase::replace_rows(&tables.connection, &rows)).await?)
     }
 
     async fn notes(&self) -> Result<BTreeMap<String, Note>, StoreError> {

@@ -22,7 +22,7 @@ const UNRELEASED: usize = 1;
 
 /// The step at index `n` migrates a file from version `n` to version `n + 1`. The first step makes nothing:
 /// it stands for the schema that was never released.
-const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5, V6, V7];
+const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5, V6, V7, V8];
 
 const V2: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -158,6 +158,14 @@ const V7: &str = "
         expires_at INTEGER NOT NULL,
         change     TEXT    NOT NULL
     ) STRICT;
+";
+
+/// From when on what is left of an erased user may be deleted.
+const V8: &str = "
+    ALTER TABLE customers ADD COLUMN expires_at INTEGER;
+    CREATE INDEX customers_by_deletion ON customers (expires_at) WHERE expires_at IS NOT NULL;
+    ALTER TABLE accounts ADD COLUMN expires_at INTEGER;
+    CREATE INDEX accounts_by_deletion ON accounts (expires_at) WHERE expires_at IS NOT NULL;
 ";
 
 /// Opens the writing connection to an existing file and migrates the schema.

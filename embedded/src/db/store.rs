@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
+use rusqlite::Connection;
 use tierlift_core::{
     account::Account,
     customer::Customer,
@@ -17,8 +18,8 @@ use tierlift_core::{
 
 use super::{
     aggregates::{self, Aggregate, read},
-    cache::version,
-    change_rows,
+    cache::{Cache, version},
+    change_rows, erase,
     error::Error,
     handle::Db,
     rows,
@@ -65,6 +66,22 @@ pub(super) fn commit(
     if !rows::write_ledger(connection, &commit.ledger)? {
         return Ok(Err(StoreError::Duplicate));
     }
+    if commit.erased.is_some() {
+        erase::overwriting(connection, || write_aggregates(connection, cache, commit))?;
+        erase::expire(connection, commit)?;
+    } else {
+        write_aggregates(connection, cache, commit)?;
+    }
+    let latest = change_rows::append(connection, &commit.changes, commit.ledger.processed_at)?;
+    tables.logged(latest);
+    Ok(Ok(()))
+}
+
+fn write_aggregates(
+    connection: &Connection,
+    cache: &mut Cache,
+    commit: &Commit,
+) -> Result<(), Error> {
     let now = commit.ledger.processed_at;
     for payment in &commit.payments {
         aggregates::write(connection, payment, now)?;
@@ -80,9 +97,7 @@ pub(super) fn commit(
         aggregates::write(connection, account, now)?;
         cache.wrote_account(account.clone());
     }
-    let latest = change_rows::append(connection, &commit.changes, now)?;
-    tables.logged(latest);
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// Whether another writer changed an aggregate since the decision. A repeated event is not a conflict:
@@ -107,7 +122,7 @@ fn is_conflict(tables: &mut Tables, commit: &Commit) -> Result<bool, Error> {
     Ok(stale && !rows::is_processed(connection, &commit.ledger.event)?)
 }
 
-fn is_stale<T: Aggregate>(connection: &rusqlite::Connection, decided: &T) -> Result<bool, Error> {
+fn is_stale<T: Aggregate>(connection: &Connection, decided: &T) -> Result<bool, Error> {
     let stored: Option<T> = read(connection, decided.key())?;
     Ok(version(stored.as_ref(), Aggregate::version) != decided.version())
 }

@@ -14,6 +14,7 @@ use tierlift_core::{
     ports::DeadLetters as _,
     time::Clock,
 };
+use tierlift_operations::Traffic;
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -21,12 +22,18 @@ use tokio::{
 
 use crate::{db::Db, sockets::Registry, stop::stopped};
 
+/// Samples of the last minute.
+#[expect(clippy::cast_possible_truncation, reason = "it is a dozen")]
+const SAMPLES_PER_MINUTE: usize = (60 / HISTORY_INTERVAL_SECS) as usize;
+
 /// What happened in one interval, and how things stood at its end.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Sample {
     /// The end of the interval.
     at: String,
+    /// Webhooks that were answered.
+    webhooks: u64,
     /// Events that were applied.
     applied: u64,
     /// Role changes that were committed.
@@ -44,7 +51,7 @@ pub(super) struct Sample {
 
 /// The samples, oldest first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct History(Arc<Mutex<VecDeque<Sample>>>);
+pub(crate) struct History(Arc<Mutex<VecDeque<Sample>>>);
 
 /// The samples and the time between two of them.
 #[derive(Debug, Serialize)]
@@ -55,6 +62,17 @@ pub(super) struct Samples {
 }
 
 impl History {
+    /// What happened in the last minute.
+    pub(super) fn traffic(&self) -> Traffic {
+        let samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let minute = samples.iter().rev().take(SAMPLES_PER_MINUTE);
+        let lags = minute.clone().filter_map(|sample| sample.lag_secs);
+        Traffic {
+            webhooks: (!samples.is_empty()).then(|| minute.map(|sample| sample.webhooks).sum()),
+            lag_secs: lags.max_by(f64::total_cmp),
+        }
+    }
+
     pub(super) fn samples(&self) -> Samples {
         let samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Samples { interval_secs: HISTORY_INTERVAL_SECS, samples: samples.iter().cloned().collect() }
@@ -69,7 +87,7 @@ impl History {
     }
 
     /// Adds a sample in each interval until `stop` is true.
-    pub(super) async fn fill(
+    pub(crate) async fn fill(
         self,
         (db, sockets, clock): (Db, Registry, Clock),
         metrics: PrometheusHandle,
@@ -87,6 +105,7 @@ impl History {
             let totals = Totals::read(&metrics.render());
             self.add(Sample {
                 at: clock.now().to_string(),
+                webhooks: totals.webhooks.saturating_sub(before.webhooks),
                 applied: totals.applied.saturating_sub(before.applied),
                 role_changes: totals.role_changes.saturating_sub(before.role_changes),
                 lag_secs: totals.lag_since(&before),
@@ -102,6 +121,7 @@ impl History {
 /// The counters of the process so far.
 #[derive(Debug, Default, PartialEq)]
 struct Totals {
+    webhooks: u64,
     applied: u64,
     role_changes: u64,
     /// Upper bounds of the lag's buckets, in seconds, each with the number of events that did not exceed it.
@@ -115,7 +135,9 @@ impl Totals {
         for line in text.lines() {
             let Some((name, value)) = line.rsplit_once(' ') else { continue };
             let value = || value.parse().unwrap_or(0);
-            if name.starts_with("tierlift_events_total") {
+            if name.starts_with("tierlift_webhooks_total") {
+                totals.webhooks += value();
+            } else if name.starts_with("tierlift_events_total") {
                 totals.applied += value();
             } else if name.starts_with("tierlift_role_changes_total") {
                 totals.role_changes += value();
@@ -155,6 +177,7 @@ mod tests {
         let text = |events: u64, fast: u64, all: u64| {
             format!(
                 "# TYPE tierlift_events_total counter\n\
+                 tierlift_webhooks_total{{result=\"accepted\",code=\"ok\"}} {all}\n\
                  tierlift_events_total{{outcome=\"applied\"}} {events}\n\
                  tierlift_events_total{{outcome=\"stale\"}} 1\n\
                  tierlift_role_changes_total{{direction=\"up\"}} 2\n\
@@ -178,9 +201,10 @@ mod tests {
         for number in 0..HISTORY_SAMPLES_MAX as u64 + 3 {
             let at = String::new();
             let (lag_secs, queued, dead_letters, sockets) = (None, 0, 0, 0);
-            let role_changes = 0;
+            let (role_changes, webhooks) = (0, 2);
             history.add(Sample {
                 at,
+                webhooks,
                 applied: number,
                 role_changes,
                 lag_secs,
@@ -189,6 +213,8 @@ mod tests {
                 sockets,
             });
         }
+        let minute = history.traffic();
+        assert_eq!((minute.webhooks, minute.lag_secs), (Some(24), None));
         let samples = history.samples().samples;
         assert_eq!((samples.len(), samples[0].applied), (HISTORY_SAMPLES_MAX, 3));
     }

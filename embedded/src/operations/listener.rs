@@ -25,7 +25,6 @@ use super::{
 };
 use crate::{
     http::{AcceptLoop, Connections, Hosts, Room},
-    metrics,
     settings::Timeouts,
     stop::stopped,
 };
@@ -60,10 +59,7 @@ impl OperatorsListener {
         mut stop: watch::Receiver<bool>,
     ) {
         let Self { listener, tokens, origins, pages } = self;
-        let history = History::default();
-        let desk = &operator.desk;
-        let parts = (desk.backend.clone(), operator.sockets.clone(), desk.clock.clone());
-        let filling = history.clone().fill(parts, metrics::handle(), stop.clone());
+        let history = operator.history.clone();
         let names = origins.iter().filter_map(host).collect();
         let accept_loop = AcceptLoop {
             listener,
@@ -76,8 +72,7 @@ impl OperatorsListener {
             head_timeout: timeouts.request_head,
             finish_timeout: timeouts.shutdown / 2,
         };
-        let serving = async { accept_loop.run(stopped(&mut stop)).await.finish().await };
-        tokio::join!(serving, filling);
+        accept_loop.run(stopped(&mut stop)).await.finish().await;
     }
 }
 

@@ -18,17 +18,20 @@ use axum::{
 use tierlift_core::{change::Change, policy::Policy, shared::Shared, time::Clock};
 use tierlift_notifier::notify;
 use tierlift_operations::{
-    Desk,
+    Desk, Traffic,
     routes::{self, Door},
 };
+use tokio::sync::watch;
 
 use crate::{
     db::{Db, OpenError},
+    metrics,
     policy_change::Reload,
     reconciler,
     sockets::Registry,
 };
 
+use history::History;
 pub use listener::OperatorsListener;
 pub use socket::socket_path;
 pub(crate) use socket::{Socket, serve};
@@ -40,6 +43,7 @@ pub struct Operator {
     connected_accounts: Shared<Vec<String>>,
     sockets: Registry,
     reconciler: Option<reconciler::Handle>,
+    history: History,
 }
 
 impl std::fmt::Debug for Operator {
@@ -59,8 +63,8 @@ impl Operator {
         let backend = Db::open(data, clock.clone())?;
         let desk = Desk { backend, policy: policy.into(), clock, has_worker: false };
         let connected_accounts = connected_accounts.into();
-        let sockets = Registry::default();
-        Ok(Self { desk, connected_accounts, sockets, reconciler: None })
+        let (sockets, history) = (Registry::default(), History::default());
+        Ok(Self { desk, connected_accounts, sockets, reconciler: None, history })
     }
 
     /// The door of a running server.
@@ -68,12 +72,19 @@ impl Operator {
         let connected_accounts = reload.connected_accounts.clone();
         let policy = reload.policy.clone();
         let desk = Desk { backend, policy, clock, has_worker: true };
-        Self { desk, connected_accounts, sockets, reconciler: None }
+        let history = History::default();
+        Self { desk, connected_accounts, sockets, reconciler: None, history }
     }
 
     /// The same door, at which reconciliations can be asked for.
     pub(crate) fn with_reconciler(self, reconciler: Option<reconciler::Handle>) -> Self {
         Self { reconciler, ..self }
+    }
+
+    /// Notes what happens in the process, until `stop` is true.
+    pub(crate) async fn watch(self, stop: watch::Receiver<bool>) {
+        let Self { desk, sockets, history, .. } = self;
+        history.fill((desk.backend, sockets, desk.clock), metrics::handle(), stop).await;
     }
 
     /// All routes, for the owner of the data file.
@@ -94,6 +105,10 @@ impl Door for Operator {
 
     fn desk(&self) -> &Desk<Db> {
         &self.desk
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.history.traffic()
     }
 
     async fn push(&self, changes: &[Change]) {

@@ -25,8 +25,8 @@ use tierlift_core::{
 use tower::ServiceExt as _;
 
 use crate::{
-    Backend, CustomerStory, Desk, EventStory, Grant, Groups, Link, Listed, RedriveStep, Redriven,
-    Rows, Shown, ShownDiscarded, Signed, Status,
+    Backend, CustomerStory, Desk, Erased, EventStory, Grant, Groups, Link, Listed, RedriveStep,
+    Redriven, Rows, Shown, ShownDiscarded, Signed, Status, Traffic,
 };
 
 pub use answer::{Answer, Done, Refusal};
@@ -39,6 +39,11 @@ pub trait Door: Send + Sync + 'static {
 
     /// The desk at which requests are answered.
     fn desk(&self) -> &Desk<Self::Backend>;
+
+    /// What the process knows about its own last minute.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
 
     /// Pushes what an act changed to the sockets of its users, if nothing else does.
     fn push(&self, changes: &[Change]) -> impl Future<Output = ()> + Send;
@@ -82,6 +87,7 @@ pub fn router<D: Door>(door: Arc<D>) -> Router {
         .route("/link", post(link::<D>))
         .route("/grant", post(grant::<D>))
         .route("/revoke", post(revoke::<D>))
+        .route("/erase", post(erase::<D>))
         .route("/pause", post(pause::<D>))
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .with_state(door);
@@ -140,7 +146,7 @@ struct Pause {
 }
 
 async fn status<D: Door>(State(door): At<D>) -> Answer<Status> {
-    Ok(Json(door.desk().status().await?))
+    Ok(Json(door.desk().status(door.traffic()).await?))
 }
 
 async fn list<D: Door>(State(door): At<D>, Query(query): Query<ListQuery>) -> Answer<Vec<Listed>> {
@@ -236,6 +242,14 @@ async fn revoke<D: Door>(State(door): At<D>, Body(it): Body<OnUser>) -> Answer<D
     let changes = door.desk().revoke(&it.user, &it.signed).await?;
     door.push(&changes).await;
     Ok(Json(Done { changed: changes.len() }))
+}
+
+/// What was committed is pushed, even if the rest failed.
+async fn erase<D: Door>(State(door): At<D>, Body(it): Body<OnUser>) -> Answer<Erased> {
+    let mut changes = Vec::new();
+    let erased = door.desk().erase(&it.user, &it.signed, &mut changes).await;
+    door.push(&changes).await;
+    Ok(Json(erased?))
 }
 
 async fn pause<D: Door>(State(door): At<D>, Body(it): Body<Pause>) -> Answer<Done> {

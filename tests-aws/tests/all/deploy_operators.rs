@@ -137,9 +137,21 @@ async fn an_incident_is_found_understood_and_fixed_with_the_stacks_policies() {
     let missing = eve.run("event evt_none", 1);
     assert!(missing.contains("error[subject.missing]"), "{missing}");
 
+    // Erased: by a person's request, also what others cannot be asked for again.
+    eve.run("erase user_3 --reason request", 2);
+    eve.run("revoke user_3 --reason user_3_is_gone", 0);
+    let erased = eve.json("erase user_3 --yes --reason request");
+    assert_eq!((&erased["customers"], &erased["rows"]), (&1.into(), &2.into()), "{erased}");
+    assert_eq!(eve.run("audit export --user user_3", 0), "");
+    let rows = eve.run("audit export", 0);
+    assert!(!rows.contains("user_3\"") && rows.contains(erased["pseudonym"].as_str().unwrap()));
+    assert_eq!(eve.json("explain user_3")["role"], "free");
+    assert_eq!(eve.json("customer cus_user_3")["things"], serde_json::json!([]));
+
     // Every act is in the ledger.
     let acts = eve.run("audit export --acts --since 1h", 0);
-    for (kind, count) in [("noted", 1), ("redriven", 3), ("discarded", 1), ("undiscarded", 1)] {
+    let kinds = [("noted", 1), ("redriven", 3), ("discarded", 1), ("undiscarded", 1), ("begun", 1)];
+    for (kind, count) in kinds {
         assert_eq!(acts.matches(&format!(".{kind}\"")).count(), count, "{kind}: {acts}");
     }
 }
@@ -209,6 +221,7 @@ async fn who_may_look_sees_everything_and_changes_nothing() {
         "grant ada paid --reason no",
         "revoke ada --reason no",
         "pause --reason no",
+        "erase ada --yes --reason no",
     ] {
         let refused = ada.run(line, 1);
         assert!(refused.contains("AccessDenied"), "{line}: {refused}");

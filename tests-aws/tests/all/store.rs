@@ -177,6 +177,7 @@ fn decided_as(ledger: LedgerEntry, event: &str) -> Commit {
         invoices: vec![],
         accounts: vec![],
         changes: vec![],
+        erased: None,
         context: None,
     }
 }

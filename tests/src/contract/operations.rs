@@ -2,6 +2,7 @@
 
 use tierlift_core::{
     codes::Code,
+    decide::{self, Erasure},
     failure::Failure,
     id::UserId,
     ledger::{Act, LedgerEntry, SystemEvent},
@@ -13,7 +14,7 @@ use tierlift_core::{
     subscription::Status,
 };
 use tierlift_testkit::{
-    facts::{customer_id, event_id, message, subscription},
+    facts::{customer_id, event_id, message, policy, subscription},
     harness::eventually,
 };
 
@@ -35,6 +36,9 @@ macro_rules! operations_promises {
             lists_what_webhooks_did_by_customer_and_user,
             says_what_became_of_redriven_events,
             remembers_who_paused_it,
+            erases_messages_and_notes,
+            replaces_rows_of_the_ledger,
+            keeps_what_an_erasure_left_blank_for_a_while,
         );
     };
 }
@@ -116,7 +120,7 @@ pub async fn keeps_what_failed_before_a_redrive<B: OperationsBackend>(backend: &
 async fn discarded<B: OperationsBackend>(backend: &B, count: usize) -> Vec<Discarded> {
     let mut discarded = Vec::new();
     eventually(&format!("{count} are discarded"), async || {
-        discarded = backend.operations().discarded(10).await.unwrap();
+        discarded = backend.operations().discarded(None, 10).await.unwrap().items;
         discarded.len() == count
     })
     .await;
@@ -244,4 +248,95 @@ pub async fn remembers_who_paused_it<B: OperationsBackend>(backend: &B) {
         operations.set_paused(false, resumed).await.unwrap();
         assert_eq!(operations.paused().await.unwrap(), None);
     }
+}
+
+/// A dead letter, a discarded one and a note are gone; erasing them again changes nothing.
+pub async fn erases_messages_and_notes<B: OperationsBackend>(backend: &B) {
+    let operations = backend.operations();
+    for event in ["evt_1", "evt_2", "evt_3"] {
+        park(backend, event, "no role").await;
+    }
+    let entry = act(SystemEvent::Discarded, "evt_2", backend.now());
+    assert!(operations.discard(&event_id("evt_2"), entry).await.unwrap());
+    let entry = act(SystemEvent::Noted, "plan.unmapped", backend.now());
+    operations.set_note("plan.unmapped", entry).await.unwrap();
+    discarded(backend, 1).await;
+    for (event, is_there) in [("evt_1", true), ("evt_1", false), ("evt_2", true), ("evt_2", false)]
+    {
+        let erased =
+            operations.erase_messages(&[event_id(event), event_id("evt_9")]).await.unwrap();
+        assert_eq!(erased, usize::from(is_there), "{event}");
+    }
+    discarded(backend, 0).await;
+    let entry = act(SystemEvent::Undiscarded, "evt_2", backend.now());
+    assert!(!operations.undiscard(&event_id("evt_2"), entry).await.unwrap());
+    assert_eq!(backend.queue().get(&event_id("evt_1")).await.unwrap(), None);
+    assert!(backend.queue().get(&event_id("evt_3")).await.unwrap().is_some());
+    for _ in 0..2 {
+        operations.erase_note("plan.unmapped").await.unwrap();
+    }
+    eventually("there is no note", async || operations.notes().await.unwrap().is_empty()).await;
+}
+
+/// A row is replaced under the same event or under another one, and keeps its place.
+pub async fn replaces_rows_of_the_ledger<B: OperationsBackend>(backend: &B) {
+    let (user, pseudonym) = (UserId::new("ada").unwrap(), UserId::new("erased-1").unwrap());
+    for (event, user) in [("evt_1", "ada"), ("evt_2", "bob")] {
+        let customer = format!("cus_{user}");
+        apply(backend, &subscription(event, &customer, Some(user), Status::Active, AT)).await;
+    }
+    let account = backend.store().account(&user).await.unwrap().unwrap();
+    let revoke = Act::new("eve", "ada lost it").unwrap();
+    let revoked = decide::revoke(account, revoke, &policy(), AT.plus_secs(1)).unwrap();
+    let named = revoked.ledger.event.clone();
+    backend.store().commit(revoked).await.unwrap();
+    let operations = backend.operations();
+    let filter = LedgerFilter { user: Some(user.clone()), ..LedgerFilter::default() };
+    let found = operations.ledger_page(&filter, None, 10).await.unwrap().items;
+    assert_eq!(found.len(), 2);
+    let replaced =
+        found.iter().map(|row| (row.event.clone(), row.clone().without_user(&user, &pseudonym)));
+    let replaced: Vec<_> = replaced.collect();
+    for _ in 0..2 {
+        operations.replace_rows(replaced.clone()).await.unwrap();
+    }
+    assert_eq!(operations.ledger_page(&filter, None, 10).await.unwrap().items, []);
+    assert_eq!(backend.store().ledger(&event_id("evt_1")).await.unwrap().unwrap(), replaced[1].1);
+    let renamed = &replaced[0].0;
+    assert_eq!(*renamed, named);
+    let filter = LedgerFilter { user: Some(pseudonym), ..LedgerFilter::default() };
+    let rows = operations.ledger_page(&filter, None, 10).await.unwrap().items;
+    let events: Vec<_> = rows.iter().map(|row| row.event.as_str().to_owned()).collect();
+    assert_eq!(events, ["tierlift.tokens.revoked.2.erased-1", "evt_1"]);
+    assert_eq!(rows[0].act.as_ref().unwrap().reason(), "(erased)");
+    let acts = LedgerFilter { acts_only: true, ..LedgerFilter::default() };
+    eventually("the act has its new name", async || {
+        let page = operations.ledger_page(&acts, None, 10).await.unwrap();
+        page.items.len() == 1 && page.items[0].event.as_str() == events[0]
+    })
+    .await;
+}
+
+/// What is blank is still there, so that tokens of before are refused, and another event makes more of it.
+pub async fn keeps_what_an_erasure_left_blank_for_a_while<B: OperationsBackend>(backend: &B) {
+    let user = UserId::new("ada").unwrap();
+    apply(backend, &subscription("evt_1", "cus_ada", Some("ada"), Status::Active, AT)).await;
+    let erasure = Erasure::new(user.clone(), Act::new("eve", "a request").unwrap(), AT).unwrap();
+    let (store, now) = (backend.store(), AT.plus_secs(1));
+    let customer = store.customer(&customer_id("cus_ada")).await.unwrap().unwrap();
+    let account = store.account(&user).await.unwrap();
+    let accounts = [(user.clone(), account)].into();
+    let commit = erasure.customer(customer, accounts, &policy(), now).unwrap();
+    store.commit(commit).await.unwrap();
+    assert!(store.customer(&customer_id("cus_ada")).await.unwrap().unwrap().is_blank());
+    let account = store.account(&user).await.unwrap().unwrap();
+    assert_eq!((account.role.as_str(), account.is_blank()), ("free", true));
+    store.commit(erasure.account(account, &policy(), now).unwrap()).await.unwrap();
+    let account = store.account(&user).await.unwrap().unwrap();
+    assert!(account.revoked_before.is_some() && account.role_assigned_by.is_none());
+    let later = subscription("evt_2", "cus_ada", Some("ada"), Status::Active, AT.plus_secs(9));
+    apply(backend, &later).await;
+    let account = store.account(&user).await.unwrap().unwrap();
+    assert_eq!((account.role.as_str(), account.revocation_id.0), ("paid", 3));
+    assert!(account.revoked_before.is_some());
 }

@@ -28,7 +28,7 @@ const WORLDS: u64 = 60;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The policy of a world, with its plans or with none of them.
-fn policy(world: &World, has_plans: bool) -> Policy {
+pub(crate) fn policy(world: &World, has_plans: bool) -> Policy {
     let rules = &world.rules;
     let plan = |(key, plan): (&String, &world::Plan)| PlanConfig {
         days: plan.days,
@@ -43,7 +43,7 @@ fn policy(world: &World, has_plans: bool) -> Policy {
     Policy::new(config).unwrap()
 }
 
-fn message(event: &Event, received_at: Timestamp) -> Option<Message> {
+pub(crate) fn message(event: &Event, received_at: Timestamp) -> Option<Message> {
     let body = event.body.to_string();
     let Ok(Head::Wanted { id, kind, customer }) = Head::parse(body.as_bytes(), &[]) else {
         return None;
@@ -53,18 +53,18 @@ fn message(event: &Event, received_at: Timestamp) -> Option<Message> {
 }
 
 /// One deployment, driven message by message.
-struct Deployment {
-    db: Db,
+pub(crate) struct Deployment {
+    pub(crate) db: Db,
     clock: ManualClock,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Deployment {
-    fn new(now: Timestamp) -> Self {
+    pub(crate) fn new(now: Timestamp) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = ManualClock::new(now);
         let db = Db::open(&folder.path().join("tierlift.db"), clock.clock()).unwrap();
-        Self { db, clock, _folder: folder }
+        Self { db, clock, folder }
     }
 
     async fn receive(&self) -> Delivery {
@@ -78,7 +78,7 @@ impl Deployment {
     }
 
     /// Applies the next message; returns what that was, in the words of a prediction.
-    async fn apply(&self, policy: &Policy) -> Prediction {
+    pub(crate) async fn apply(&self, policy: &Policy) -> Prediction {
         let delivery = self.receive().await;
         let verdict = attempt(&self.db, policy, &delivery, &self.clock.clock()).await;
         let done = self.done(&delivery.message.event, &verdict).await;

@@ -12,6 +12,7 @@ mod dependencies;
 mod docs;
 mod doors;
 mod dry_run;
+mod erase;
 mod fetch;
 mod floods;
 mod grants;

@@ -2,10 +2,7 @@
 //! was killed is continued by the same command: what is in the queue already is no dead letter any more.
 #![expect(clippy::indexing_slicing, reason = "a key that a JSON value lacks is null")]
 
-use std::{
-    io::{self, BufRead as _, IsTerminal as _},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use serde_json::{Value, json};
@@ -19,7 +16,7 @@ use crate::{
     commands::print_line,
     error::{Error, Problem},
     log,
-    operator::{Door, Reach, Sign, print, text, with_query},
+    operator::{Door, Reach, Sign, confirms, print, text, with_query},
 };
 
 const HELP: &str = "\
@@ -131,17 +128,11 @@ fn confirm(args: &Args, door: &Door) -> Result<(), Error> {
     if count <= REDRIVE_CONFIRMED_ABOVE {
         return Ok(());
     }
-    let refused = || {
-        let message = format!("{count} dead letters would be redriven; confirm with --yes");
-        Error::from(Problem::new(Code::UsageInvalid, message))
-    };
-    if !io::stdin().is_terminal() {
-        return Err(refused());
+    if confirms(&format!("Redrive {count} dead letters?")) {
+        return Ok(());
     }
-    log::print(format!("Redrive {count} dead letters? [y/N] "));
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    if read.is_ok() && answer.trim().eq_ignore_ascii_case("y") { Ok(()) } else { Err(refused()) }
+    let message = format!("{count} dead letters would be redriven; confirm with --yes");
+    Err(Problem::new(Code::UsageInvalid, message).into())
 }
 
 fn predicted(items: &Value) -> Vec<String> {
