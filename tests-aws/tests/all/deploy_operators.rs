@@ -144,7 +144,7 @@ async fn an_incident_is_found_understood_and_fixed_with_the_stacks_policies() {
     assert_eq!((&erased["customers"], &erased["rows"]), (&1.into(), &2.into()), "{erased}");
     assert_eq!(eve.run("audit export --user user_3", 0), "");
     let rows = eve.run("audit export", 0);
-    assert!(!rows.contains("user_3\"") && rows.contains(erased["pseudonym"].as_str().unwrap()));
+    assert!(!rows.contains("\"user_3\"") && rows.contains(erased["pseudonym"].as_str().unwrap()));
     assert_eq!(eve.json("explain user_3")["role"], "free");
     assert_eq!(eve.json("customer cus_user_3")["things"], serde_json::json!([]));
 
