@@ -146,7 +146,7 @@ impl Account {
     /// Whether nothing earns it a role.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.grants.is_empty() && self.manual_role.is_none()
+        self.grants.is_empty() && self.service_grants.is_empty() && self.manual_role.is_none()
     }
 
     /// The role by hand, while it holds.

@@ -294,16 +294,31 @@ const REASON_ERASED: &str = "(erased)";
 
 /// Whether a text has a user's id as a word.
 pub(crate) fn names(text: &str, user: &UserId) -> bool {
-    let user = user.as_str();
+    places(text, user.as_str()).next().is_some()
+}
+
+/// Where a text has a word.
+fn places<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let is_part = |it: Option<char>| it.is_some_and(|it| it.is_alphanumeric() || it == '_');
-    text.match_indices(user).any(|(at, _)| {
-        let (before, after) = (text.get(..at), text.get(at + user.len()..));
+    text.match_indices(word).map(|(at, _)| at).filter(move |at| {
+        let (before, after) = (text.get(..*at), text.get(at + word.len()..));
         !is_part(before.and_then(|it| it.chars().next_back()))
             && !is_part(after.and_then(|it| it.chars().next()))
     })
 }
 
-/// The id of a system event without a user: a pseudonym is its subject then. The same id if it does not name the user.
+/// A text with another word in the place of one.
+fn with_word(text: &str, word: &str, other: &str) -> String {
+    let (mut written, mut from) = (String::new(), 0);
+    for at in places(text, word) {
+        written.push_str(text.get(from..at).unwrap_or_default());
+        written.push_str(other);
+        from = at + word.len();
+    }
+    written + text.get(from..).unwrap_or_default()
+}
+
+/// The id of a system event without a user: a pseudonym is in its subject then. The same id if it does not name the user.
 fn system_event_without(
     kind: SystemEvent,
     event: &EventId,
@@ -315,12 +330,14 @@ fn system_event_without(
         Some((number.parse().ok()?, subject))
     });
     let Some((number, subject)) = parts else { return event.clone() };
+    let (user, pseudonym) = (user.as_str(), pseudonym.as_str());
     // A long subject is there as its digest.
     let is_digest = |subject: &str| system_event_id(kind, subject, number).as_ref() == Some(event);
-    if names(subject, user) || is_digest(user.as_str()) || is_digest(&format!("user.{user}")) {
-        return system_event_id(kind, pseudonym.as_str(), number).unwrap_or_else(|| event.clone());
+    let mut other = with_word(subject, user, pseudonym);
+    if other == subject && (is_digest(user) || is_digest(&format!("user.{user}"))) {
+        pseudonym.clone_into(&mut other);
     }
-    event.clone()
+    system_event_id(kind, &other, number).unwrap_or_else(|| event.clone())
 }
 
 /// The id of a system event: one for each number, so that it happens once.

@@ -183,3 +183,7 @@ fn remove_names(customer: &mut Customer, user: &UserId) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "erase_tests.rs"]
+mod tests;
