@@ -26,7 +26,7 @@ export interface Api {
 
 export interface ApiOptions {
   baseUrl: string;
-  env: Pick<Environment, 'fetch' | 'setTimer'>;
+  env: Pick<Environment, 'fetch' | 'setTimer' | 'controlled' | 'now'>;
   userId: string;
   tokens: Pick<Tokens, 'current' | 'renew'>;
 }
@@ -63,8 +63,11 @@ export function createApi({ baseUrl, env, userId, tokens }: ApiOptions): Api {
   async function profile(seen: Version | null): Promise<Profile> {
     const failed = (code: TierErrorCode): Profile => ({ outcome: 'unreachable', code });
     try {
-      const query = seen ? `?${new URLSearchParams(seen as object as Record<string, string>)}` : '';
-      const { response, token } = await send(`/session${query}`);
+      // A service worker that answers from its cache first has nothing for an address that it never saw.
+      // Others share the permission that the browser keeps for each address of another origin.
+      const query = { ...seen, ...(env.controlled() && { at: env.now() }) };
+      const search = new URLSearchParams(query as object as Record<string, string>).toString();
+      const { response, token } = await send(`/session${search && `?${search}`}`);
       const { ok, status } = response;
       const body = await bodyOf(env, response);
       const code = codeOf(body);

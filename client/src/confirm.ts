@@ -12,8 +12,8 @@ import { underLock } from './under-lock.js';
 export interface ConfirmOptions {
   env: Pick<Environment, 'locks' | 'setTimer' | 'elapsed'>;
   userId: string;
-  /** Name of the lock. */
-  lockName: string;
+  /** Name under which the tabs of one browser share things about this server. */
+  name: string;
   fetch: Api['fetch'];
   /** Takes the state that comes with the answer. */
   publish: (update: Update) => void;
@@ -25,7 +25,8 @@ export interface ConfirmOptions {
 export type Confirm = (checkoutSessionId: string, isConfirmed: () => boolean) => Promise<boolean>;
 
 export function createConfirm(options: ConfirmOptions): Confirm {
-  const { env, lockName } = options;
+  const { env, name, userId } = options;
+  const lockName = `${name}:confirm:${userId}`;
   /** When it may be asked again: never where the server does not offer it. */
   let notBefore = -Infinity;
   let asking: Promise<boolean> | null = null;

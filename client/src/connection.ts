@@ -17,7 +17,7 @@ import type { ClientFrame } from './types.js';
 
 export interface ConnectionOptions {
   env: Pick<Environment, 'socket' | 'elapsed' | 'random' | 'setTimer' | 'visible'>;
-  url: string;
+  socketUrl: string;
   userId: string;
   store: Pick<Store, 'patch' | 'version'>;
   tokens: Pick<Tokens, 'current' | 'renew'>;
@@ -25,7 +25,7 @@ export interface ConnectionOptions {
   poll: () => Promise<Profile>;
   onFrame: (frame: Frame) => void;
   /** A frame is about somebody else: the socket is not this user's. */
-  onOtherUser: () => void;
+  onForeignFrame: () => void;
 }
 
 export interface Connection {
@@ -154,7 +154,7 @@ function openSocket(
   token: string,
   dispatch: (event: ConnectionEvent) => void,
 ): FrameSocket {
-  const { env, url, userId, onFrame, onOtherUser } = options;
+  const { env, socketUrl, userId, onFrame, onForeignFrame } = options;
   let socket: Socket | null = null;
   let live = true;
 
@@ -167,7 +167,7 @@ function openSocket(
     const frame = live ? parseFrame(data, userId) : null;
     if (!frame) return;
     if (frame.type === 'CLOSE') closed(frame.code);
-    else if ('user' in frame && reportedHolder(frame.user) !== userId) onOtherUser();
+    else if ('user' in frame && reportedHolder(frame.user) !== userId) onForeignFrame();
     else {
       dispatch({ type: 'frame' });
       onFrame(frame);
@@ -185,7 +185,7 @@ function openSocket(
 
   attempt(() => {
     // It throws where sockets are denied, or where the token is no valid subprotocol.
-    socket = env.socket(url, ['tierlift.v1', `bearer.${token}`]);
+    socket = env.socket(socketUrl, ['tierlift.v1', `bearer.${token}`]);
     socket.onopen = () => {
       if (live) dispatch({ type: 'opened', now: env.elapsed() });
     };

@@ -12,8 +12,9 @@ import { createTimer } from './timer.js';
 import type { TabPosition } from './types.js';
 
 export interface ElectionOptions {
-  /** Name of the leader's lock. */
+  /** Name under which the tabs of one browser share things about this server. */
   name: string;
+  userId: string;
   env: Pick<Environment, 'locks' | 'abortable' | 'visible' | 'random' | 'setTimer'>;
   /** Whether this tab hears the others. A follower that does not would be left behind. */
   live: boolean;
@@ -32,8 +33,8 @@ export interface Election {
 }
 
 export function createElection(options: ElectionOptions): Election {
-  const { name, env, live, post, onPosition, onWatched } = options;
-  const lock = createLock({ name, env, onHeld, onLost });
+  const { name, userId, env, live, post, onPosition, onWatched } = options;
+  const lock = createLock({ name: `${name}:leader:${userId}`, env, onHeld, onLost });
   const probe = createProbe(options, () => position === 'follower', steal);
   let position: TabPosition | null = null;
   /** How often this tab lost the lock. */

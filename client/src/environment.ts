@@ -53,6 +53,8 @@ export interface Environment {
   /** Subscribes to a page event. The returned function unsubscribes. */
   listen: (type: PageEvent, handler: (event: Event) => void) => () => void;
   visible: () => boolean;
+  /** Whether a service worker stands between the page and the network. */
+  controlled: () => boolean;
   /** Loads code that not every page needs. It rejects where a policy forbids it, or the file is gone. */
   load: <Code>(code: () => Promise<Code>) => Promise<Code>;
   /** Writes a line to the developer's console. */
@@ -118,6 +120,7 @@ export function browser(platform: Platform = globalThis): Environment {
       return () => attempt(() => platform.removeEventListener(type, handler, true));
     },
     visible: () => attempt(() => !platform.document.hidden, true),
+    controlled: () => attempt(() => !!platform.navigator.serviceWorker.controller, false),
     load: (code) => code(),
     warn: (line) => console.warn(line),
   };

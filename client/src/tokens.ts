@@ -1,5 +1,6 @@
-// The current access token and its renewal: one for all tabs, under a lock. A token belongs to the
-// session's user, and what the host returns for anybody else ends the session.
+// The current access token. A token belongs to the session's user, and what the host returns for anybody
+// else ends the session. The code of its renewal, renewal.ts, is loaded when the server refuses one; where
+// it does not come, the host alone renews it.
 // It keeps a token no longer than the page lives and writes none to storage; the host may do so.
 
 import { callHost } from './callback.js';
@@ -7,7 +8,7 @@ import { holderOf } from './claims.js';
 import type { Environment } from './environment.js';
 import * as limits from './limits.js';
 import type { TokenHost, TokenReason } from './options.js';
-import { underLock } from './under-lock.js';
+import type { Update } from './store.js';
 import { within } from './within.js';
 
 /** The host's token is no longer that of the session's user. */
@@ -33,41 +34,60 @@ export interface Tokens {
   /** Rejects with `userChanged` or `TokenFailed`. */
   current: () => Promise<string>;
   /** Returns a token in place of one that was refused, or null if there is none yet. */
-  renew: (refused: string, reason: 'expired' | 'stale') => Promise<string | null>;
-  /** Uses what another tab obtained. */
-  adopt: (from: string, to: string) => void;
+  renew: (refused: string, reason: Refusal) => Promise<string | null>;
+  /** The host's own answer, unless it is what was refused, or what that one had replaced. */
+  fromHost: (refused: string, reason: Refusal) => Promise<string | null>;
+  /** Uses what tierlift issued, here or in another tab. Null if it is not this session's. */
+  adopt: (from: string, to: string) => string | null;
   /** Later answers of the host are no longer this session's. */
   close: () => void;
 }
 
+/** Why a token needs to be renewed. */
+export type Refusal = 'expired' | 'stale';
+
+/** What renewal.ts exports. */
+export interface RenewalCode {
+  renew: (options: RenewalOptions, refused: string, reason: Refusal) => Promise<string | null>;
+  /** Whether the host may store `to` in place of `from`. */
+  mayStore: (host: TokenHost, from: string, to: string) => boolean;
+}
+
+/** What a renewal needs of the tokens that it belongs to. */
+export interface RenewalOptions
+  extends TokensOptions, Pick<Tokens, 'current' | 'adopt' | 'fromHost'> {}
+
 export interface TokensOptions {
-  /** Name of the renewal's lock. */
+  load: () => Promise<RenewalCode>;
+  /** Name under which the tabs of one browser share things about this server. */
   name: string;
-  env: Pick<Environment, 'locks' | 'setTimer'>;
-  host: TokenHost;
+  env: Pick<Environment, 'locks' | 'setTimer' | 'fetch'>;
+  baseUrl: string;
+  /** The host's. */
+  options: TokenHost;
   userId: string;
-  /** POST /session/refresh. Null when there is no exchange, and rejects when the server is unreachable. */
-  exchange: (stale: string) => Promise<string | null>;
-  /** Whether the host may store `to` in place of `from`. It never rejects. */
-  mayStore: (from: string, to: string) => Promise<boolean>;
+  /** Takes the state that comes with a new token. */
+  publish: (update: Update) => void;
   /** The host's token is this one, of another user, of nobody, or unreadable. */
   onOtherUser: (token: string | null) => void;
   /** Hands a renewed token to the other tabs. */
   share: (from: string, to: string) => void;
 }
 
-export function createTokens(options: TokensOptions): Tokens {
-  const { name, env, host, userId, exchange, mayStore, onOtherUser, share } = options;
+export function createTokens(parts: TokensOptions): Tokens {
+  const { load, env, options: host, userId, onOtherUser } = parts;
   /** The last replacement, for a host that does not know the new token. */
   let replaced: { from: string; to: string } | null = null;
   let renewal: Promise<string | null> | null = null;
   let closed = false;
 
+  const isOurs = (token: string | null): token is string =>
+    holderOf(token, host.accountClaims) === userId;
+
   async function ask(reason: TokenReason): Promise<string> {
     const token = await askHost(env, host, reason);
-    if (closed) throw userChanged();
-    if (token !== null && holderOf(token, host.accountClaims) === userId) return token;
-    onOtherUser(token);
+    if (!closed && isOurs(token)) return token;
+    if (!closed) onOtherUser(token);
     throw userChanged();
   }
 
@@ -76,25 +96,30 @@ export function createTokens(options: TokensOptions): Tokens {
     return token === replaced?.from ? replaced.to : token;
   }
 
-  /** Uses `to` wherever the host returns what led to `refused`. */
+  /** Uses `to` wherever the host returns what led to `refused`, which it returns. */
   function remember(refused: string, to: string): string {
     const from = replaced?.to === refused ? replaced.from : refused;
     replaced = from === to ? null : { from, to };
     return from;
   }
 
-  function adopt(refused: string, to: string): void {
-    if (closed || holderOf(to, host.accountClaims) !== userId) return;
+  function adopt(refused: string, to: string): string | null {
+    if (closed || !isOurs(to)) return null;
     const from = remember(refused, to);
-    if (host.onToken) void offer(from, to);
+    if (host.onToken) offer(from, to);
+    return to;
   }
 
-  async function offer(from: string, to: string): Promise<void> {
-    if ((await mayStore(from, to)) && !closed) callHost(() => host.onToken?.(to));
+  function offer(from: string, to: string): void {
+    load().then(
+      ({ mayStore }) => {
+        if (!closed && mayStore(host, from, to)) callHost(() => host.onToken?.(to));
+      },
+      () => undefined,
+    );
   }
 
-  /** The host's own answer, unless it is what was refused, or what that one had replaced. */
-  async function fromHost(refused: string, reason: TokenReason): Promise<string | null> {
+  async function fromHost(refused: string, reason: Refusal): Promise<string | null> {
     const token = await ask(reason);
     if (token === refused) return null;
     if (reason === 'stale' && replaced?.to === refused && replaced.from === token) return null;
@@ -102,33 +127,17 @@ export function createTokens(options: TokensOptions): Tokens {
     return token;
   }
 
-  async function fromServer(refused: string): Promise<string | null> {
-    const token = await exchange(refused);
-    if (closed) throw userChanged();
-    if (token !== null) adopt(refused, token);
-    return token;
-  }
-
-  async function replace(refused: string, reason: 'expired' | 'stale'): Promise<string | null> {
-    const token = await current();
-    // Another tab was faster, and its renewal serves this one too.
-    if (token !== refused) return token;
-    // The server exchanges no token that has expired.
-    const fromTierlift = async () => (reason === 'stale' ? fromServer(refused) : null);
-    const renewed =
-      host.refresh === 'tierlift'
-        ? ((await fromTierlift()) ?? (await fromHost(refused, reason)))
-        : ((await fromHost(refused, reason)) ?? (await fromTierlift()));
-    if (renewed !== null) share(refused, renewed);
-    return renewed;
-  }
-
-  function renew(refused: string, reason: 'expired' | 'stale'): Promise<string | null> {
-    renewal ??= underLock(env, name, () => replace(refused, reason)).finally(() => {
-      renewal = null;
-    });
+  function renew(refused: string, reason: Refusal): Promise<string | null> {
+    renewal ??= load()
+      .then(
+        (code) => code.renew({ ...parts, current, adopt, fromHost }, refused, reason),
+        () => fromHost(refused, reason),
+      )
+      .finally(() => {
+        renewal = null;
+      });
     return renewal;
   }
 
-  return { current, renew, adopt, close: () => void (closed = true) };
+  return { current, renew, fromHost, adopt, close: () => void (closed = true) };
 }

@@ -26,8 +26,6 @@ import { isDismissed, isOpen, readWatch, writeWatch } from './watch-storage.js';
 import type { Watch } from './watch-storage.js';
 
 export interface UpgradeWatchOptions extends ConfirmOptions {
-  /** Key of the stored watch, which names the user. */
-  key: string;
   env: Pick<Environment, 'storage' | 'now' | 'elapsed' | 'setTimer' | 'locks'>;
   /** GET /session; the user it returns arrives through `observe`. It never rejects. */
   poll: () => Promise<unknown>;

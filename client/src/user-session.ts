@@ -4,9 +4,7 @@
 import { createApi } from './api.js';
 import type { Api, Profile } from './api.js';
 import { createConnection } from './connection.js';
-import type { Connection } from './connection.js';
 import { createElection } from './election.js';
-import type { Election } from './election.js';
 import type { Environment } from './environment.js';
 import type { Report } from './errors.js';
 import type { Load } from './load.js';
@@ -14,10 +12,8 @@ import type { TierClientOptions } from './options.js';
 import type { Place } from './place.js';
 import type { Store } from './store.js';
 import { createSync } from './sync.js';
-import type { Sync } from './sync.js';
 import type { SessionMessage, Tabs } from './tabs.js';
 import { createTokens, userChanged } from './tokens.js';
-import type { Tokens, TokensOptions } from './tokens.js';
 import type { User } from './types.js';
 import { createUpgrade } from './upgrade.js';
 import type { Upgrade } from './upgrade.js';
@@ -57,36 +53,35 @@ export interface UserSession {
 }
 
 export function createUserSession(parts: UserSessionOptions): UserSession {
-  const { options, store, env, place, tabs, report, userId } = parts;
-  const { baseUrl, name } = place;
-  const shared = { store, env, userId };
+  const { store, place, tabs, userId } = parts;
   const post = (message: SessionMessage): void => tabs.post(userId, message);
+  const shared = { ...parts, ...place, post };
   let closed = false;
 
   const tokens = createTokens({
     ...shared,
-    name: `${name}:refresh:${userId}`,
-    host: options,
-    ...createExchange(parts, (update) => sync.publish(update)),
-    onOtherUser: parts.onOtherUser,
+    publish: (update) => sync.publish(update),
     share: (from, to) => post({ type: 'TOKEN', from, to }),
   });
-  const api = createApi({ env, baseUrl, userId, tokens });
+  const api = createApi({ ...shared, tokens });
   const sync = createSync({
     ...shared,
-    post,
     api,
-    report,
     adopt: tokens.adopt,
     observe: (user: User) => upgrade.observe(user),
-    onRevoked: parts.onRevoked,
   });
   const { poll } = sync;
-  const { connection, election } = createUplink(parts, post, tokens, sync);
-  const upgrade = createUpgrade({
-    ...{ store, env, userId, poll, load: parts.load, fetch: api.fetch, publish: sync.publish },
-    key: `${name}:upgrade:${userId}`,
-    lockName: `${name}:confirm:${userId}`,
+  const upgrade = createUpgrade({ ...shared, ...sync, fetch: api.fetch });
+  const connection = createConnection({ ...shared, ...sync, tokens });
+  const election = createElection({
+    ...shared,
+    live: tabs.live,
+    onPosition: (position) => {
+      store.patch({ position });
+      if (position === 'follower') connection.stop();
+      else connection.start();
+    },
+    onWatched: (wake) => (wake ? connection.wake() : connection.watched()),
   });
 
   function suspend(): void {
@@ -130,47 +125,4 @@ export function createUserSession(parts: UserSessionOptions): UserSession {
       suspend();
     },
   };
-}
-
-/** The exchange of stale tokens, which publishes the state that comes with a new one. */
-function createExchange(
-  { load, env, place, options }: UserSessionOptions,
-  publish: Sync['publish'],
-): Pick<TokensOptions, 'exchange' | 'mayStore'> {
-  const code = () => load().catch(() => null);
-  return {
-    exchange: async (stale) => {
-      const renewal = await (await code())?.exchange(env, place.baseUrl, stale);
-      if (renewal?.user) publish({ user: renewal.user, via: 'poll' });
-      return renewal?.accessToken ?? null;
-    },
-    mayStore: async (from, to) => (await code())?.mayStore(options, from, to) ?? false,
-  };
-}
-
-/** The socket, and the election of the tab that keeps it. */
-function createUplink(
-  { store, env, place, tabs, userId, onForeignFrame }: UserSessionOptions,
-  post: (message: SessionMessage) => void,
-  tokens: Tokens,
-  { poll, onFrame }: Sync,
-): { connection: Connection; election: Election } {
-  const connection = createConnection({
-    ...{ env, store, userId, tokens, poll, onFrame },
-    url: place.socketUrl,
-    onOtherUser: onForeignFrame,
-  });
-  const election = createElection({
-    env,
-    name: `${place.name}:leader:${userId}`,
-    live: tabs.live,
-    post,
-    onPosition: (position) => {
-      store.patch({ position });
-      if (position === 'follower') connection.stop();
-      else connection.start();
-    },
-    onWatched: (wake) => (wake ? connection.wake() : connection.watched()),
-  });
-  return { connection, election };
 }

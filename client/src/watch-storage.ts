@@ -24,22 +24,26 @@ export interface Watch {
 export type Before = Pick<User, 'role' | 'subscriptionActive' | 'status'>;
 
 export interface WatchStorage {
-  key: string;
+  /** Name under which the tabs of one browser share things about this server. */
+  name: string;
   userId: string;
   env: Pick<Environment, 'storage' | 'now'>;
 }
 
-export function readWatch({ env, key, userId }: WatchStorage): Watch | null {
-  const text = env.storage.read(key);
+const keyOf = ({ name, userId }: WatchStorage): string => `${name}:upgrade:${userId}`;
+
+export function readWatch(where: WatchStorage): Watch | null {
+  const { env, userId } = where;
+  const text = env.storage.read(keyOf(where));
   const watch = parseJson(text) as Watch | null;
   const valid = watch?.v === 2 && env.now() - watch.startedAt < limits.WATCH_AGE_MS_MAX;
   if (valid && watch.userId === userId) return watch;
-  if (text !== null) env.storage.write(key, null);
+  if (text !== null) writeWatch(where, null);
   return null;
 }
 
-export function writeWatch({ env, key }: WatchStorage, watch: Watch | null): void {
-  env.storage.write(key, watch && JSON.stringify(watch));
+export function writeWatch(where: WatchStorage, watch: Watch | null): void {
+  where.env.storage.write(keyOf(where), watch && JSON.stringify(watch));
 }
 
 /** Whether somebody may still wait for it. */

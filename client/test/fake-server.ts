@@ -69,7 +69,7 @@ const isOver = ({ exp = Infinity }: Claims): boolean => exp * 1_000 <= Date.now(
 const CHECKOUTS = {
   unpaid: [409, 'checkout.unpaid'],
   foreign: [403, 'checkout.foreign'],
-  busy: [429, 'rate.limited'],
+  busy: [429, 'checkout.rate_limited'],
   away: [503, 'stripe.unavailable'],
 } as const;
 
@@ -198,7 +198,7 @@ export class FakeServer {
   /** Looks the checkout up: what it paid for is committed, and answered. */
   private confirm(userId: string): Response {
     const { checkout } = this;
-    if (checkout === null) return problem(404, 'route.unknown');
+    if (checkout === null) return problem(404, 'route.not_found');
     if (checkout === 'garbled') return new Response('<!doctype html>');
     if (checkout === 'mistaken') return Response.json(this.session(this.account('u3')));
     if (checkout !== 'paid' && checkout !== 'hangs') {

@@ -7,7 +7,9 @@ import { browser } from '../src/environment.js';
 import { createLoad } from '../src/load.js';
 import * as onDemand from '../src/on-demand.js';
 import type { FakeTab } from './browser-model.js';
+import type { TokenRequest } from '../src/index.js';
 import { createHarness, watchStatus } from './harness.js';
+import { tokenFor } from './fake-server.js';
 
 const harness = createHarness();
 
@@ -174,4 +176,20 @@ it('a token whose exchange does not come is renewed by the host, and nobody is s
   const user = { role: 'paid' };
   expect(tab!.snapshot).toMatchObject({ status: 'ready', user, error: { code: 'token.stale' } });
   expect(harness.server.count('POST /session/refresh')).toBe(0);
+});
+
+it('an expired token is renewed by the host alone where the code of a renewal does not come', async () => {
+  const lasting = (seconds: number) =>
+    tokenFor('u1', 0, { exp: Math.floor(Date.now() / SECOND_MS) + seconds });
+  const tokens = { now: lasting(3), next: lasting(3_600) };
+  const onSignOut = vi.fn();
+  const getToken = ({ reason }: TokenRequest) =>
+    reason === 'expired' ? (tokens.now = tokens.next) : tokens.now;
+  const tabs = [0, 1].map(() => harness.browser.openTab('u1', { getToken, onSignOut }));
+  for (const tab of tabs) refuse(tab);
+  await harness.advance(5 * SECOND_MS);
+  const current = { status: 'ready', isStale: false, error: null };
+  for (const tab of tabs) expect(tab.snapshot).toMatchObject(current);
+  expect(tokens.now).toBe(tokens.next);
+  expect(onSignOut).not.toHaveBeenCalled();
 });

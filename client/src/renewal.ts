@@ -1,13 +1,49 @@
-// The exchange of a stale token at the server, and whether the host may keep what it returns.
+// The renewal of a refused token, by one tab for all: the host's own answer, or the exchange of a stale
+// token at the server. It also says whether the host may keep what the exchange returns.
 
 import { bodyOf } from './api.js';
 import { claimsOf } from './claims.js';
 import type { Environment } from './environment.js';
 import type { TokenHost } from './options.js';
 import { parseUser } from './parse.js';
+import type { Refusal, RenewalOptions } from './tokens.js';
 import type { User } from './types.js';
+import { underLock } from './under-lock.js';
 
-export interface Exchanged {
+/** A token in place of one that was refused, or null if there is none yet. */
+export function renew(
+  options: RenewalOptions,
+  refused: string,
+  reason: Refusal,
+): Promise<string | null> {
+  const { env, name, userId } = options;
+  return underLock(env, `${name}:refresh:${userId}`, () => replace(options, refused, reason));
+}
+
+async function replace(
+  { env, options: host, baseUrl, publish, share, current, adopt, fromHost }: RenewalOptions,
+  refused: string,
+  reason: Refusal,
+): Promise<string | null> {
+  const token = await current();
+  // Another tab was faster, and its renewal serves this one too.
+  if (token !== refused) return token;
+
+  async function fromServer(): Promise<string | null> {
+    // The server exchanges no token that has expired.
+    const exchanged = reason === 'stale' ? await exchange(env, baseUrl, refused) : null;
+    if (exchanged?.user) publish({ user: exchanged.user, via: 'poll' });
+    return exchanged && adopt(refused, exchanged.accessToken);
+  }
+  const ways = [() => fromHost(refused, reason), fromServer];
+  if (host.refresh === 'tierlift') ways.reverse();
+  let renewed: string | null = null;
+  for (const way of ways) renewed ??= await way();
+  if (renewed !== null) share(refused, renewed);
+  return renewed;
+}
+
+interface Exchanged {
   accessToken: string;
   user: User | null;
 }
@@ -16,7 +52,7 @@ export interface Exchanged {
  * POST /session/refresh. Null when the server refuses, or has no key to sign a token with. It rejects
  * when the server is unreachable.
  */
-export async function exchange(
+async function exchange(
   env: Pick<Environment, 'fetch' | 'setTimer'>,
   baseUrl: string,
   stale: string,
