@@ -1,22 +1,63 @@
-// Unit tests: no network, no browser, and fake clocks only.
+// Unit tests: no network, no browser, and fake clocks only. The React part is tested with both versions of
+// React, and Svelte's with components that its compiler has compiled.
+import { compile } from 'svelte/compiler';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
+const at = (path: string) => new URL(path, import.meta.url).pathname;
+
+const alias = [
+  { find: /^@tierlift\/client$/, replacement: at('src/index.ts') },
+  { find: /^@tierlift\/client\/react$/, replacement: at('src/react/index.ts') },
+  { find: /^@tierlift\/client\/react\/sonner$/, replacement: at('src/react/sonner.ts') },
+];
+
+const REACT_18 = at('test/react-18/node_modules');
+
+const svelte: Plugin = {
+  name: 'svelte',
+  transform(code, id) {
+    return id.endsWith('.svelte') ? compile(code, { filename: id, generate: 'client' }).js : null;
+  },
+};
+
 export default defineConfig({
-  resolve: {
-    alias: [
+  test: {
+    retry: 0,
+    maxWorkers: 2,
+    projects: [
       {
-        find: /^@tierlift\/client$/,
-        replacement: new URL('src/index.ts', import.meta.url).pathname,
+        resolve: { alias },
+        test: {
+          name: 'client',
+          include: ['test/*.test.{ts,tsx}'],
+          provide: { react: '19' },
+        },
       },
       {
-        find: /^@tierlift\/client\/react$/,
-        replacement: new URL('src/react/index.ts', import.meta.url).pathname,
+        resolve: {
+          alias: [
+            ...alias,
+            { find: /^(react|react-dom)(\/.*)?$/, replacement: `${REACT_18}/$1$2` },
+          ],
+        },
+        test: {
+          name: 'react-18',
+          include: ['test/react*.test.{ts,tsx}', 'test/*.test.tsx'],
+          provide: { react: '18' },
+          // It imports React, too.
+          server: { deps: { inline: ['sonner'] } },
+        },
       },
       {
-        find: /^@tierlift\/client\/react\/sonner$/,
-        replacement: new URL('src/react/sonner.ts', import.meta.url).pathname,
+        plugins: [svelte],
+        resolve: { alias, conditions: ['browser'] },
+        test: {
+          name: 'svelte',
+          include: ['test/svelte/*.test.ts'],
+          server: { deps: { inline: [/svelte/] } },
+        },
       },
     ],
   },
-  test: { include: ['test/**/*.test.{ts,tsx}'], retry: 0, maxWorkers: 2 },
 });

@@ -1,7 +1,7 @@
 // A host's page that mounts the client in Strict Mode as often as the test says, each time a new one, and
 // unmounts it once it is live.
 
-import { StrictMode, useEffect } from 'react';
+import { StrictMode, useEffect, version } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createTierClient } from '../src/index';
 import { SubscriptionStatus, TierProvider, UpgradeStatus, useTier } from '../src/react/index';
@@ -9,7 +9,10 @@ import { SubscriptionStatus, TierProvider, UpgradeStatus, useTier } from '../src
 declare global {
   /** Mounts, waits until it is live, and unmounts, unless the page is to keep it. */
   var mount: (keep?: boolean) => Promise<void>;
+  var reactVersion: string;
 }
+
+globalThis.reactVersion = version;
 
 const address = new URLSearchParams(location.hash.slice(1));
 const toasts = { success: () => undefined, info: () => undefined };

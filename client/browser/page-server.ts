@@ -1,5 +1,5 @@
 // Serves one page of a host's own, on an origin of its own: a script that esbuild bundles from the
-// client's source, an empty document, and the headers that the test chooses.
+// client's source, an empty document, and the headers and other scripts that the test chooses.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -11,7 +11,9 @@ import { build } from 'esbuild';
 const HTML = `<!doctype html><html lang="en"><title>Host</title>
   <body><script type="module" src="/page.js"></script></body></html>`;
 
-async function bundle(entry: string): Promise<string> {
+type Alias = Record<string, string>;
+
+async function bundle(entry: string, alias: Alias): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(import.meta.dirname, entry)],
     bundle: true,
@@ -20,6 +22,7 @@ async function bundle(entry: string): Promise<string> {
     jsx: 'automatic',
     // React runs effects twice in Strict Mode in development only.
     define: { 'process.env.NODE_ENV': '"development"' },
+    alias,
     write: false,
   });
   return outputFiles[0]?.text ?? '';
@@ -28,19 +31,23 @@ async function bundle(entry: string): Promise<string> {
 export class PageServer {
   /** Headers of the document. */
   headers: Record<string, string> = {};
+  /** Scripts by their path. */
+  readonly scripts = new Map<string, string>();
   readonly #server: Server;
 
   private constructor(script: string) {
+    this.scripts.set('/page.js', script);
     this.#server = createServer((request, response) => {
-      const isScript = request.url === '/page.js';
-      const type = isScript ? 'text/javascript' : 'text/html';
-      response.writeHead(200, { 'content-type': type, ...(isScript ? {} : this.headers) });
-      response.end(isScript ? script : HTML);
+      const found = this.scripts.get(request.url ?? '');
+      const type = found === undefined ? 'text/html' : 'text/javascript';
+      response.writeHead(200, { 'content-type': type, ...(found === undefined && this.headers) });
+      response.end(found ?? HTML);
     });
   }
 
-  static async start(entry: string): Promise<PageServer> {
-    const server = new PageServer(await bundle(entry));
+  /** Starts one. `alias` replaces packages that the script imports. */
+  static async start(entry: string, alias: Alias = {}): Promise<PageServer> {
+    const server = new PageServer(await bundle(entry, alias));
     await once(server.#server.listen(0, '127.0.0.1'), 'listening');
     return server;
   }

@@ -17,20 +17,26 @@ const USE = `
 import { createTierClient, type TierClient } from '@tierlift/client';
 import { TierProvider, useTier } from '@tierlift/client/react';
 import { sonnerToasts } from '@tierlift/client/react/sonner';
+import { tierStore } from '@tierlift/client/svelte';
+import { useTier as useTierOfVue } from '@tierlift/client/vue';
 export const client: TierClient = createTierClient({ getToken: () => null });
-export const parts = [TierProvider, useTier, sonnerToasts.success];
+export const parts = [TierProvider, useTier, sonnerToasts.success, tierStore(client)];
+export const role = (): string | null => useTierOfVue().value.role;
 // @ts-expect-error: a client needs to know where tokens come from.
 createTierClient({});
 `;
 
 const PRINT = `console.log(
-  typeof core.createTierClient, typeof react.useTier, typeof sonner.sonnerToasts.info);`;
+  typeof core.createTierClient, typeof react.useTier, typeof sonner.sonnerToasts.info,
+  typeof vue.useTier, typeof svelte.tierStore);`;
+const PRINTED = 'function function function function function';
 
 beforeAll(() => {
   packed = pack(folder);
   folder.write('project/package.json', '{ "private": true }');
   const types = ['@types/react', '@types/react-dom', 'csstype'];
-  install(packed, project, ['react', 'react-dom', 'scheduler', 'sonner', ...types]);
+  const vue = ['vue', '@vue/reactivity', '@vue/runtime-core', '@vue/shared'];
+  install(packed, project, ['react', 'react-dom', 'scheduler', 'sonner', ...vue, ...types]);
 });
 afterAll(() => folder.remove());
 
@@ -43,7 +49,7 @@ describe('the tarball of a fresh clone', () => {
   });
 
   it('contains nothing else', () => {
-    const kinds = /^(dist|src|react|examples)\/|^(LICENSE-|README|SPEC|package\.json)/;
+    const kinds = /^(dist|src|react|vue|svelte|examples)\/|^(LICENSE-|README|SPEC|package\.json)/;
     expect(packed.files.filter((path) => !kinds.test(path))).toEqual([]);
     expect(packed.files.filter((path) => /node_modules|\.next|\.env$|test/.test(path))).toEqual([]);
   });
@@ -67,15 +73,15 @@ describe('the tarball of a fresh clone', () => {
   });
 
   it('has every file that package.json names', () => {
-    const named = ['package.json', 'react/package.json', 'react/sonner/package.json'].flatMap(
-      (name) => {
-        const text = readFileSync(join(installed, name), 'utf8');
-        const paths = [...text.matchAll(/"(\.[^"]+)"/g)].map(([, path = '']) => path);
-        return paths.filter((path) => path.includes('/')).map((path) => join(dirname(name), path));
-      },
-    );
+    const entries = ['react', 'react/sonner', 'vue', 'svelte'];
+    const manifests = ['package.json', ...entries.map((entry) => `${entry}/package.json`)];
+    const named = manifests.flatMap((name) => {
+      const text = readFileSync(join(installed, name), 'utf8');
+      const paths = [...text.matchAll(/"(\.[^"]+)"/g)].map(([, path = '']) => path);
+      return paths.filter((path) => path.includes('/')).map((path) => join(dirname(name), path));
+    });
     // The keys of `exports` are no files.
-    const files = named.filter((path) => path !== 'react' && path !== 'react/sonner');
+    const files = named.filter((path) => !entries.includes(path));
     expect(files.filter((path) => !packed.files.includes(path))).toEqual([]);
   });
 });
@@ -108,24 +114,25 @@ describe('a publisher', () => {
 });
 
 describe('a host', () => {
-  const entries = [
-    "'@tierlift/client'",
-    "'@tierlift/client/react'",
-    "'@tierlift/client/react/sonner'",
-  ];
-  const [core, react, sonner] = entries;
+  const entries = Object.entries({
+    core: '@tierlift/client',
+    react: '@tierlift/client/react',
+    sonner: '@tierlift/client/react/sonner',
+    vue: '@tierlift/client/vue',
+    svelte: '@tierlift/client/svelte',
+  });
 
   it('imports it', () => {
-    const imports = `import * as core from ${core}; import * as react from ${react};`;
-    folder.write('project/use.mjs', `${imports} import * as sonner from ${sonner}; ${PRINT}`);
-    expect(run(project, 'node', 'use.mjs').trim()).toBe('function function function');
+    const imports = entries.map(([name, entry]) => `import * as ${name} from '${entry}';`);
+    folder.write('project/use.mjs', `${imports.join('\n')}\n${PRINT}`);
+    expect(run(project, 'node', 'use.mjs').trim()).toBe(PRINTED);
   });
 
   it('requires it, as Jest does', () => {
-    const [a, b, c] = entries.map((entry) => `require(${entry})`);
-    folder.write('project/use.cjs', `const core = ${a}, react = ${b}, sonner = ${c}; ${PRINT}`);
+    const requires = entries.map(([name, entry]) => `const ${name} = require('${entry}');`);
+    folder.write('project/use.cjs', `${requires.join('\n')}\n${PRINT}`);
     expect(run(project, 'node', '--no-experimental-require-module', 'use.cjs').trim()).toBe(
-      'function function function',
+      PRINTED,
     );
   });
 

@@ -16,6 +16,12 @@ const entries = [
     file: 'dist/react/sonner.d.ts',
     report: 'api/react-sonner.api.md',
   },
+  { specifier: '@tierlift/client/vue', file: 'dist/vue/index.d.ts', report: 'api/vue.api.md' },
+  {
+    specifier: '@tierlift/client/svelte',
+    file: 'dist/svelte/index.d.ts',
+    report: 'api/svelte.api.md',
+  },
 ];
 
 const program = ts.createProgram(

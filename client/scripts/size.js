@@ -9,7 +9,7 @@ const BYTES_PER_KB = 1024;
 const ON_DEMAND = './on-demand.js';
 const parts = [
   // What every page loads. SPEC.md says where it goes.
-  { name: 'core', entry: 'dist/index.js', gzipKbMax: 9.0, brotliKbMax: 8.25 },
+  { name: 'core', entry: 'dist/index.js', gzipKbMax: 9.05, brotliKbMax: 8.3 },
   // The watch, the renewal of tokens and the sentences, without what they share with the core.
   { name: 'on demand', entry: 'dist/index.js', lazy: true, gzipKbMax: 2.8, brotliKbMax: 2.55 },
   // Selectors, guards by role, and a status that keeps the focus and can be dismissed.

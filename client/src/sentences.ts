@@ -3,7 +3,8 @@
 const SENTENCES: Record<string, string> = {
   'token.failed': 'getToken failed',
   'token.unreadable': 'getToken returned no JWT whose “sub” is a string',
-  'token.invalid': 'the server does not accept the token: compare its secret or issuer, and keep it below 8 KiB',
+  'token.invalid':
+    'the server does not accept the token: compare its secret or issuer, and keep it below 8 KiB',
   'token.missing': 'the server received no token',
   'user.mismatch': 'the server reported another user than the “sub” of the token',
   'server.unreachable': 'no answer: check baseUrl, and that allowed_origins lists this page',

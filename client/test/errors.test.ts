@@ -14,6 +14,9 @@ const MINUTE_MS = 60_000;
 /** A NextAuth session: an encrypted token of five parts. */
 const JWE = 'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..aXY.Y2lwaGVydGV4dA.dGFn';
 
+/** Of a host that forgot to make its id a string. */
+const NUMBERED = `e30.${btoa(JSON.stringify({ sub: 5 }))}.sig`;
+
 const html = () =>
   Promise.resolve(new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } }));
 const refused = () => Promise.resolve(Response.json({ code: 'origin.refused' }, { status: 403 }));
@@ -24,6 +27,7 @@ const cases: Case[] = [
   ['a session that is no JWT', 'token.unreadable', { getToken: () => 'opaque-session-id' }],
   ['an encrypted session', 'token.unreadable', { getToken: () => JWE }],
   ['a token without a subject', 'token.unreadable', { getToken: () => 'e30.e30.sig' }],
+  ['an id that is a number', 'token.unreadable', { getToken: () => NUMBERED }],
   ['no text', 'token.unreadable', { getToken: () => ({ token: 'x' }) as never }],
   [
     'a host that throws',
@@ -70,6 +74,12 @@ describe.each(cases)('%s', (_, code, options, fetch) => {
     expect(await profile).toBeNull();
     expect(settled).toHaveBeenCalledTimes(1);
   });
+});
+
+it('a host whose ids are numbers reads that “sub” has to be a string', async () => {
+  const tab = harness.browser.openTab('u1', { getToken: () => NUMBERED });
+  await harness.advance();
+  expect(tab.warnings).toEqual([expect.stringContaining('whose “sub” is a string')]);
 });
 
 describe.each(['https://', 'http://[', 'localhost:8787', 'ftp://tier.test'])(
