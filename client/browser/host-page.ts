@@ -1,5 +1,4 @@
-// A host's page on an origin of its own, which records each role that it has shown, and what the console
-// was told.
+// A host's page on an origin of its own, which records each role that it has shown.
 
 import { createTierClient } from '../src/index';
 import type { TierClient } from '../src/index';

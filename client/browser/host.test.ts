@@ -33,7 +33,7 @@ let server: DemoServer;
 let browser: Awaited<ReturnType<typeof launch>>;
 let context: BrowserContext;
 let users = 0;
-/** What the console of each page was told. */
+/** The lines of each console. */
 const lines: string[] = [];
 const folder = new Folder();
 let tierlift: Server;

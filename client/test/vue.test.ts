@@ -83,7 +83,7 @@ it('a component that is gone no longer listens', async () => {
   expect(unsubscribed).toHaveBeenCalledTimes(1);
 });
 
-it('a component without the plugin is told what it needs', () => {
+it('a component without the plugin fails with what it needs', () => {
   app = createApp({ setup: () => void useTierClient(), template: '<p />' });
   app.config.warnHandler = () => undefined;
   expect(() => app.mount(host)).toThrow('app.use(tierlift(client))');

@@ -1,4 +1,4 @@
-// The client in Svelte: a store. That is a contract of Svelte's and no class, so this imports nothing of
+// The client in Svelte: a store. That is a contract of Svelte's and no class, so this imports no part of
 // it, and serves `$tier` in Svelte 4 and 5 and `fromStore(tier).current` beside runes.
 
 import type { TierClient } from '../client.js';
