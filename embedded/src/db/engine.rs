@@ -52,7 +52,10 @@ impl Engine {
             };
             match first {
                 Ok(first) => self.batch(first, jobs),
-                Err(RecvTimeoutError::Timeout) => self.when_quiet(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.delete_completed(Instant::now());
+                    self.when_quiet();
+                }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             serve_waiting(&mut self.tables, self.clock.now());
@@ -62,9 +65,11 @@ impl Engine {
 
     /// The time until there is something to do even if no job comes.
     fn next_wake(&self) -> Option<Duration> {
-        let quiet = self.checkpoints.quiet_at().map(|at| at.duration_since(Instant::now()));
+        let planned = [self.checkpoints.quiet_at(), self.tables.completed.due_at()];
+        let planned = planned.into_iter().flatten().min();
+        let planned = planned.map(|at| at.duration_since(Instant::now()));
         let due = next_due(&self.tables, self.clock.now());
-        quiet.into_iter().chain(due).min()
+        planned.into_iter().chain(due).min()
     }
 
     /// One transaction: the first job, and all that arrived since.
@@ -89,6 +94,21 @@ impl Engine {
         }
     }
 
+    /// No transaction has come since messages were completed: one is made to delete their rows.
+    fn delete_completed(&mut self, now: Instant) {
+        if self.tables.completed.due_at().is_none_or(|at| at > now) {
+            return;
+        }
+        if let Err(error) = alone(&mut self.tables, |_| Ok(())) {
+            tracing::error!(%error, "messages that are done with not deleted, tried again later");
+            self.tables.health.set_commits_fail(error.concerns_every_job());
+            self.tables.completed.postpone();
+        }
+        if std::mem::take(&mut self.tables.has_changed) {
+            self.checkpoints.committed(1);
+        }
+    }
+
     /// Nothing was committed for a moment: the file is made complete. After a transaction that was lost, one
     /// more shows whether they succeed again.
     fn when_quiet(&mut self) {
@@ -106,7 +126,10 @@ impl Engine {
     }
 
     /// The last checkpoint, so that the file can be moved by itself.
-    fn end(self) {
+    fn end(mut self) {
+        if let Some(at) = self.tables.completed.due_at() {
+            self.delete_completed(at);
+        }
         self.checkpoints.finish();
         if !complete_unless_moved(&self.tables) {
             tracing::warn!("data file is incomplete without the log beside it");

@@ -25,6 +25,7 @@ mod index;
 mod tables;
 
 mod checkpoint;
+mod completed;
 mod dispatch;
 mod engine;
 mod reader;

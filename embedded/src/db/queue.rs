@@ -152,9 +152,12 @@ impl Queue for Db {
 }
 
 impl Db {
-    /// Deletes the messages of these deliveries without waiting for the commit: if a crash loses the
-    /// deletion, the messages are redelivered and the ledger knows them.
+    /// Deletes the messages of these deliveries without waiting for it: the next transaction does it.
     pub fn delete_later(&self, receipts: Vec<Receipt>) {
-        drop(self.submit(move |tables| delete(tables, &receipts)));
+        self.send_job(Job::Read(Box::new(move |tables| {
+            for receipt in &receipts {
+                tables.complete(delivery_number(receipt));
+            }
+        })));
     }
 }

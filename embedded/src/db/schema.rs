@@ -22,7 +22,7 @@ const UNRELEASED: usize = 1;
 
 /// The step at index `n` migrates a file from version `n` to version `n + 1`. The first step makes nothing:
 /// it stands for the schema that was never released.
-const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5, V6, V7, V8];
+const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5, V6, V7, V8, V9];
 
 const V2: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -151,7 +151,7 @@ const V6: &str = "
     CREATE TABLE pause (id INTEGER PRIMARY KEY CHECK (id = 1), note TEXT NOT NULL) STRICT;
 ";
 
-/// The log of changes. A position is never used again, even if all rows are gone.
+/// The log of changes.
 const V7: &str = "
     CREATE TABLE changes (
         position   INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -166,6 +166,18 @@ const V8: &str = "
     CREATE INDEX customers_by_deletion ON customers (expires_at) WHERE expires_at IS NOT NULL;
     ALTER TABLE accounts ADD COLUMN expires_at INTEGER;
     CREATE INDEX accounts_by_deletion ON accounts (expires_at) WHERE expires_at IS NOT NULL;
+";
+
+/// The log counts by itself: its latest row is never deleted. What SQLite counts costs each commit a page.
+const V9: &str = "
+    ALTER TABLE changes RENAME TO counted_changes;
+    CREATE TABLE changes (
+        position   INTEGER PRIMARY KEY,
+        expires_at INTEGER NOT NULL,
+        change     TEXT    NOT NULL
+    ) STRICT;
+    INSERT INTO changes SELECT position, expires_at, change FROM counted_changes;
+    DROP TABLE counted_changes;
 ";
 
 /// Opens the writing connection to an existing file and migrates the schema.

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::{
     cache::Cache,
+    completed::Completed,
     file::DataFile,
     health::Health,
     index::{Index, IndexChange},
@@ -18,6 +19,8 @@ pub(super) struct Tables {
     pub(super) connection: Connection,
     pub(super) index: Index,
     pub(super) cache: Cache,
+    /// The rows that the next transaction deletes.
+    pub(super) completed: Completed,
     pub(super) file: Arc<DataFile>,
     pub(super) health: Arc<Health>,
     /// The number of the latest mark of an incomplete file.
@@ -49,6 +52,7 @@ impl Tables {
             connection,
             index,
             cache: Cache::default(),
+            completed: Completed::default(),
             file,
             mark_number: health.any_number(),
             health,
@@ -79,8 +83,18 @@ impl Tables {
         self.logged = latest.or(self.logged);
     }
 
+    /// Removes the message of a delivery from the index, and its row with the next transaction.
+    pub(super) fn complete(&mut self, delivery: u64) {
+        if let Some(seq) = self.index.row_of(delivery) {
+            self.completed.push(seq);
+            self.index.complete(delivery);
+            self.health.queue_moved_on(self.index.len() == 0);
+        }
+    }
+
     /// The open transaction was committed.
     pub(super) fn committed(&mut self) {
+        self.completed.committed();
         let mut moves_on = self.index.len() == 0;
         for change in self.changes.drain(..) {
             moves_on |= matches!(change, IndexChange::Completed(_));

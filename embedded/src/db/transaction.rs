@@ -115,6 +115,7 @@ fn begin(tables: &Tables) -> Result<Begun, Error> {
 /// Commits. The first commit after the file was complete marks it incomplete, in the file as well once there is
 /// a log.
 fn commit(tables: &mut Tables, begun: Begun) -> Result<(), Error> {
+    tables.completed.delete(&tables.connection)?;
     let has_changed = tables.connection.total_changes() != begun.0;
     let is_first = has_changed && tables.health.is_complete();
     let mark = is_first.then(|| tables.next_mark());

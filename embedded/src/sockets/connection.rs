@@ -141,8 +141,9 @@ async fn push<S: Store>(
             Pending::Change(change) => {
                 let SocketContext { store, policy, clock, .. } = context;
                 let (policy, now) = (policy.current(), clock.now());
+                // Boxed, like every step that reads the store: an idle socket reserves no memory for it.
                 let notice = frames::notice(store, &policy, socket.sender(), &change, now);
-                Message::text(notice.await.map_err(End::Server)?)
+                Message::text(Box::pin(notice).await.map_err(End::Server)?)
             }
         });
     }
@@ -197,7 +198,7 @@ async fn handle_frame<S: Store>(
     let frame = frames::parse(&text).map_err(End::Server)?;
     let policy = policy.current();
     let reply = frames::reply(store, &policy, socket.sender(), frame, clock.now());
-    let reply = reply.await.map_err(End::Server)?;
+    let reply = Box::pin(reply).await.map_err(End::Server)?;
     send(web_socket, socket, [Message::text(&*reply)].into()).await
 }
 
