@@ -50,7 +50,7 @@ LISTEN ?= 127.0.0.1:8787
 DATA ?= tierlift.db
 
 # How long everything goes wrong at once, how many webhooks a second come meanwhile, and how soon 99 % of
-# them must be acknowledged while the disk can be written. An hour is CHAOS_SECS=3600.
+# them must be acknowledged while the disk can be written, if that is not 0. An hour is CHAOS_SECS=3600.
 CHAOS_SECS ?= 300
 CHAOS_RATE ?= 1000
 CHAOS_ACK_P99_MS ?= 50

@@ -53,6 +53,8 @@ pub use health::FileHealth;
 pub use scan::Snapshot;
 
 #[cfg(test)]
+mod completed_tests;
+#[cfg(test)]
 mod copy_tests;
 #[cfg(test)]
 mod corrupt_tests;

@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use tierlift_core::{
-    id::{CustomerId, EventId},
-    ports::{DeadLetters, Enqueue, Enqueued, Group, Message, Queue},
+    account::Account,
+    decide::assign,
+    id::{CustomerId, EventId, UserId},
+    policy::{Policy, PolicyConfig, Role},
+    ports::{ChangeLog as _, DeadLetters, Enqueue, Enqueued, Group, Message, Queue, Store as _},
     stripe::event::Type,
     time::{Clock, Timestamp},
 };
@@ -140,13 +143,6 @@ async fn commits_are_synced_to_disk() {
 
 #[tokio::test]
 async fn the_ledger_forgets_what_is_older_than_its_time() {
-    use tierlift_core::{
-        account::Account,
-        decide::assign,
-        id::UserId,
-        policy::{Policy, PolicyConfig, Role},
-        ports::Store,
-    };
     let policy =
         Policy::new(PolicyConfig { roles: vec!["free".to_owned()], ..PolicyConfig::default() })
             .unwrap();
@@ -164,6 +160,40 @@ async fn the_ledger_forgets_what_is_older_than_its_time() {
     assert_eq!(db.prune(NOW.plus_days(90), 1).await.unwrap(), 1);
     assert!(db.ledger(&event).await.unwrap().is_none());
     assert_eq!(db.prune(NOW.plus_days(90), 10).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn followers_of_the_log_of_changes_go_on_in_a_file_of_the_schema_before() {
+    let policy = PolicyConfig { roles: vec!["free".to_owned()], ..PolicyConfig::default() };
+    let policy = Policy::new(policy).unwrap();
+    let (_folder, path) = folder();
+    let change = async |db: &Db, user: &str| {
+        let account = Account::new(UserId::new(user).unwrap(), &policy);
+        db.commit(assign(account, Some(Role::new("operator")), &policy, NOW).unwrap())
+            .await
+            .unwrap();
+        db.latest_change().await.unwrap()
+    };
+    let db = open(&path).unwrap();
+    let seen = change(&db, "ada").await;
+    drop(db);
+    let before = "
+        ALTER TABLE changes RENAME TO uncounted;
+        CREATE TABLE changes (
+            position   INTEGER PRIMARY KEY AUTOINCREMENT,
+            expires_at INTEGER NOT NULL,
+            change     TEXT    NOT NULL
+        ) STRICT;
+        INSERT INTO changes SELECT * FROM uncounted;
+        DROP TABLE uncounted;
+        PRAGMA user_version = 7;";
+    Connection::open(&path).unwrap().execute_batch(before).unwrap();
+    let db = open(&path).unwrap();
+    assert_eq!(db.latest_change().await.unwrap(), seen);
+    let next = change(&db, "bob").await;
+    assert_eq!(next.position, seen.position + 1);
+    let followed = db.changes_after(Some(seen), 9).await.unwrap().unwrap();
+    assert_eq!(followed.iter().map(|it| it.cursor).collect::<Vec<_>>(), [next]);
 }
 
 #[cfg(unix)]

@@ -97,10 +97,10 @@ async fn everything_at_once_loses_nothing_and_holds_up_nobody() {
     );
     assert!(usage.memory_kib <= MEMORY_KIB_MAX, "{usage}");
     assert!(usage.files_more <= FILES_MORE_MAX, "{usage}");
-    if let Ok(limit) = std::env::var("CHAOS_ACK_P99_MS") {
-        let p99 = acks.p99_outside(&windows.lock().unwrap());
-        assert!(p99 <= Duration::from_millis(limit.parse().unwrap()), "ack p99 is {p99:?}");
-    }
+    // A machine that does something else meanwhile is no fault of the server's: zero is no limit.
+    let limit = Duration::from_millis(number("CHAOS_ACK_P99_MS", 0));
+    let p99 = acks.p99_outside(&windows.lock().unwrap());
+    assert!(limit.is_zero() || p99 <= limit, "ack p99 is {p99:?}");
 }
 
 async fn serve(home: &Arc<Home>, clock: &faults::SystemTime) -> Tierlift {
