@@ -186,7 +186,7 @@ async fn followers_of_the_log_of_changes_go_on_in_a_file_of_the_schema_before() 
         ) STRICT;
         INSERT INTO changes SELECT * FROM uncounted;
         DROP TABLE uncounted;
-        PRAGMA user_version = 7;";
+        PRAGMA user_version = 8;";
     Connection::open(&path).unwrap().execute_batch(before).unwrap();
     let db = open(&path).unwrap();
     assert_eq!(db.latest_change().await.unwrap(), seen);
