@@ -54,10 +54,12 @@ DATA ?= tierlift.db
 CHAOS_SECS ?= 300
 CHAOS_RATE ?= 1000
 CHAOS_ACK_P99_MS ?= 50
+# The same for a stack on an emulator of AWS, with ten events a second.
+SECS ?= 600
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
   test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-host-examples test-infrastructure test-seeds \
-  chaos test-import test-release \
+  chaos chaos-aws test-import test-release \
   check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
   bench bench-browser bench-lambda package tools
 
@@ -173,6 +175,9 @@ test-import: $(NEXTEST) ## Import 100,000 subscriptions at Stripe's limits, kill
 	cargo build --release --package tierlift-cli --bin tierlift
 	IMPORT_SUBSCRIPTIONS=100000 IMPORT_KILLS=10 \
 	  cargo nextest run --release --package tierlift-tests --profile import --no-capture
+
+chaos-aws: test-package $(TEST_TOOLS) $(NEXTEST) ## Stall a client, throttle the table and rotate a secret of a stack on an emulator, for SECS.
+	CHAOS_AWS_SECS=$(SECS) cargo nextest run --workspace --profile chaos-aws --no-capture
 
 test-seeds: demo $(NEXTEST) ## Kill the server and shuffle events with SEEDS other seeds.
 	cargo nextest run $(QUICK) --profile seeds --stress-count $(SEEDS)

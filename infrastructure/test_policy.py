@@ -325,8 +325,9 @@ class Functions(Template):
             self.assertEqual(source["Properties"]["FunctionResponseTypes"], ["ReportBatchItemFailures"], name)
         stream = self.properties("NotifierStreamChanges")
         self.assertTrue(stream["BisectBatchOnFunctionError"])
-        self.assertGreater(stream["MaximumRetryAttempts"], 0)
-        self.assertGreater(stream["MaximumRecordAgeInSeconds"], 0)
+        # An hour of an outage is waited for; after two hours no socket is left that missed the change.
+        self.assertEqual(stream["MaximumRetryAttempts"], -1)
+        self.assertEqual(stream["MaximumRecordAgeInSeconds"], 2 * 60 * 60)
         failures = {"Fn::GetAtt": ["NotifierFailureQueue", "Arn"]}
         self.assertEqual(stream["DestinationConfig"]["OnFailure"]["Destination"], failures)
 

@@ -344,8 +344,8 @@ pub const JWKS_AGE_SECS_MIN: u64 = 60;
 pub const JWKS_AGE_SECS_DEFAULT: u64 = 10 * 60;
 /// Age from which it is used only while the issuer is unavailable, in seconds: a withdrawn key counts no longer.
 pub const JWKS_AGE_SECS_MAX: u64 = 15 * 60;
-/// Time for which a key set is used while the issuer is unavailable, in seconds.
-pub const JWKS_KEPT_SECS: u64 = 60 * 60;
+/// Time for which a key set is used without its issuer, in seconds: an hour, and its age at the beginning.
+pub const JWKS_KEPT_SECS: u64 = 60 * 60 + JWKS_AGE_SECS_MAX;
 /// Time after which a failed fetch of a key set is repeated, in seconds.
 pub const JWKS_RETRY_SECS: u64 = 10;
 /// Time between two fetches of a key set because of unknown keys, in seconds, on average.
@@ -372,6 +372,8 @@ pub const SOCKET_FRAMES_BURST_MAX: u32 = 50;
 pub const USER_FRAMES_PER_SEC_MAX: u32 = 50;
 /// Frames that all sockets of a user may send at once.
 pub const USER_FRAMES_BURST_MAX: u32 = 250;
+/// Allowances of frames that a gateway keeps before it forgets those that are whole.
+pub const ALLOWANCES_KEPT_MAX: usize = 1_024;
 /// Frames in the outbox of a socket; the next one ends the socket.
 pub const SOCKET_OUTBOX_FRAMES_MAX: usize = 32;
 /// Buffer that the system may hold for a socket in each direction, in bytes; Linux doubles it. The
@@ -392,8 +394,7 @@ pub const SOCKET_CLOSE_TIMEOUT_SECS: u64 = 5;
 pub const PUSHES_AT_ONCE_MAX: usize = 16;
 /// Users whose changes from a feed are pushed at the same time.
 pub const USERS_NOTIFIED_AT_ONCE_MAX: usize = 8;
-/// Time for which a process remembers what it pushed to a socket, in seconds: as long as a batch of
-/// the change feed is retried.
-pub const PUSH_REMEMBERED_SECS: i64 = 20 * 60;
+/// Time for which a process remembers a push, in seconds: as long as the change feed is retried, and a margin.
+pub const PUSH_REMEMBERED_SECS: i64 = 2 * 60 * 60 + 10 * 60;
 /// Pushes that a process remembers.
 pub const PUSHES_REMEMBERED_MAX: usize = 10_000;

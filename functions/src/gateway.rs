@@ -7,7 +7,7 @@ use tierlift_aws::{
     sockets::{ConnectionId, Connections},
     store::Store,
 };
-use tierlift_notifier::{HandshakeError, handshake::selected_subprotocol};
+use tierlift_notifier::{FrameAllowances, HandshakeError, handshake::selected_subprotocol};
 
 use crate::rotating_access::{self, FunctionAccess};
 
@@ -28,6 +28,7 @@ impl Gateway {
             access: access.access().clone(),
             sockets: Connections::new(&function.sdk, environment.table()?, endpoint),
             origins,
+            allowances: FrameAllowances::default(),
         };
         Ok(Self { access, rules })
     }

@@ -11,7 +11,7 @@
 //! up for that: where the account changed recently, and since the socket opened, a snapshot comes with the
 //! pong.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use http::HeaderMap;
 use tierlift_core::{
@@ -28,19 +28,21 @@ use tierlift_core::{
 use tierlift_session::Access;
 
 use crate::{
-    Close, HandshakeError, Origins,
+    Close, FrameAllowances, HandshakeError, Origins,
     frames::{self, Sender},
     handshake,
 };
 
 /// Serves the sockets of a gateway.
-pub struct Gateway<S, C> {
+pub struct Gateway<S, C: GatewaySockets> {
     /// Tokens and accounts.
     pub access: Arc<Access<S>>,
     /// The sockets.
     pub sockets: C,
     /// Origins whose pages may open sockets.
     pub origins: Origins,
+    /// Frames that clients may send.
+    pub allowances: FrameAllowances<C::Id>,
 }
 
 impl<S: Store, C: GatewaySockets> Gateway<S, C> {
@@ -98,8 +100,15 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
     }
 
     async fn reply(&self, socket: &C::Id, text: &str) -> Result<Cow<'static, str>, Close> {
+        let now = Instant::now();
+        if !self.allowances.take_of_socket(socket, now) {
+            return Err(Close::TooManyFrames);
+        }
         let frame = frames::parse(text)?;
         let holder = self.holder(socket).await?;
+        if !self.allowances.take_of_user(&holder.user, now) {
+            return Err(Close::TooManyFrames);
+        }
         let Access { store, policy, clock, .. } = &*self.access;
         let sender = Sender { user: &holder.user, others: &[], token: holder.token };
         let reply = frames::reply(store, &policy.current(), sender, frame, clock.now()).await?;

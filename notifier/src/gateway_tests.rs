@@ -7,7 +7,10 @@ use tierlift_core::{
     decide,
     id::RevocationId,
     ledger::Act,
-    limits::{SOCKET_FRAME_BYTES_MAX, TOKEN_CLOCK_SKEW_SECS, TOKEN_TTL_SECS},
+    limits::{
+        SOCKET_FRAME_BYTES_MAX, SOCKET_FRAMES_BURST_MAX, TOKEN_CLOCK_SKEW_SECS, TOKEN_TTL_SECS,
+        USER_FRAMES_BURST_MAX,
+    },
     policy::{Policy, PolicyConfig},
     token::TokenTimes,
 };
@@ -23,7 +26,12 @@ fn gateway(accounts: impl IntoIterator<Item = Account>, clock: &ManualClock) -> 
     let accounts: HashMap<_, _> =
         accounts.into_iter().map(|account| (account.user.clone(), account)).collect();
     let access = access(Accounts(Some(Mutex::new(accounts))), clock);
-    Gateway { access, sockets: HeldSockets::default(), origins: Origins::default() }
+    Gateway {
+        access,
+        sockets: HeldSockets::default(),
+        origins: Origins::default(),
+        allowances: FrameAllowances::default(),
+    }
 }
 
 /// The account of ada, whose role was assigned at that time.
@@ -119,6 +127,7 @@ async fn without_the_store_there_is_no_snapshot_but_a_pong() {
         access: access(Accounts(None), &ManualClock::new()),
         sockets: HeldSockets::default(),
         origins: Origins::default(),
+        allowances: FrameAllowances::default(),
     };
     let token = TokenTimes { issued_at: Some(START), valid_until: START.plus_secs(900) };
     let holder = Holder { user: user("ada"), opened_at: START, token };
@@ -223,4 +232,43 @@ async fn a_revocation_ends_the_sockets_that_were_opened_before_it() {
     assert_eq!((gateway.sockets.take_closed(), gateway.sockets.open_ids()), (vec![1], vec![2]));
     let pushed = gateway.sockets.take_pushed();
     assert_eq!(pushed.len(), 2, "a frame that says why, and a notice: {pushed:?}");
+}
+
+/// The number of pings that are answered before the gateway closes a socket with 4011: these sockets in turn.
+async fn flooded(gateway: &TestGateway, sockets: std::ops::Range<u32>) -> usize {
+    for answered in 0..10_000 {
+        let socket = sockets.start + answered % u32::try_from(sockets.len()).unwrap();
+        if gateway.text(&socket, r#"{"action":"ping"}"#).await.is_none() {
+            let frame = r#"{"v":1,"type":"CLOSE","code":4011,"reason":"too_many_frames"}"#;
+            assert_eq!(gateway.sockets.take_pushed(), [(socket, frame.to_owned())]);
+            assert_eq!(gateway.sockets.take_closed(), [socket]);
+            return usize::try_from(answered).unwrap();
+        }
+    }
+    panic!("any number of frames is answered");
+}
+
+#[tokio::test]
+async fn a_flood_of_frames_ends_the_socket_that_sends_it_and_no_other() {
+    let gateway = gateway([], &ManualClock::new());
+    for (user, socket) in [("ada", 1), ("ada", 2), ("bob", 3)] {
+        connect(&gateway, user, socket).await.unwrap();
+    }
+    assert!(flooded(&gateway, 1..2).await >= usize::try_from(SOCKET_FRAMES_BURST_MAX).unwrap());
+    assert_eq!(gateway.sockets.open_ids(), [3, 2]);
+    for socket in [2, 3] {
+        assert!(gateway.text(&socket, r#"{"action":"ping"}"#).await.is_some());
+    }
+}
+
+/// None of the sockets sends too many by itself.
+#[tokio::test]
+async fn a_user_has_an_allowance_for_all_sockets() {
+    let gateway = gateway([], &ManualClock::new());
+    for socket in 1..=20 {
+        connect(&gateway, "ada", socket).await.unwrap();
+    }
+    let answered = flooded(&gateway, 1..21).await;
+    let burst = usize::try_from(USER_FRAMES_BURST_MAX).unwrap();
+    assert!((burst..20 * usize::try_from(SOCKET_FRAMES_BURST_MAX).unwrap()).contains(&answered));
 }

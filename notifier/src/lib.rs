@@ -4,6 +4,7 @@
 //! It keeps no state: the port [`tierlift_core::ports::Sockets`] knows who holds which socket, and the
 //! store knows what a user may do. A socket that misses a notice gets a snapshot later.
 
+mod allowance;
 mod close;
 mod feed;
 pub mod frames;
@@ -15,6 +16,7 @@ mod notify;
 mod origins;
 mod revoke;
 
+pub use allowance::{Allowance, FrameAllowances};
 pub use close::Close;
 pub use feed::notify_all;
 pub use gateway::Gateway;

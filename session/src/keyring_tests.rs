@@ -149,7 +149,7 @@ async fn a_key_that_is_new_in_the_first_minute_is_found_and_forged_ones_are_limi
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_issuer_is_away_the_last_set_counts_for_an_hour() {
+async fn while_the_issuer_is_away_the_last_set_outlasts_an_hour() {
     let issuer = Issuer::new(&["rsa"]);
     issuer.serve(None);
     let keyring = issuer.keyring();

@@ -89,8 +89,8 @@ async fn push_batch(
     let pushing = push(changes.iter().flatten().cloned().collect());
     let pushed = tokio::time::timeout(time, pushing).await;
     let mut pushed = pushed.unwrap_or_default().into_iter();
-    // An unreadable record fails until the event source moves it to the failure queue.
-    let done = changes.iter().map(|change| change.is_some() && pushed.next().unwrap_or(false));
+    // An unreadable record would fail again, and hold up its shard for hours: clients have the state from their next sync.
+    let done = changes.iter().map(|change| change.is_none() || pushed.next().unwrap_or(false));
     let failed = batch.records.into_iter().zip(done).filter(|(_, done)| !done);
     // Lambda reads a failure without a number as a failure of the whole batch.
     let number = |record: Record| record.dynamodb.sequence_number.unwrap_or_default();
@@ -102,13 +102,19 @@ impl Row {
     /// The change that was committed with the item; `None` where it cannot be read.
     fn change(&self) -> Option<ChangeRecord> {
         let record = self.sequence_number.as_deref();
+        let unreadable =
+            || metrics::counter!("tierlift_notices_total", "result" => "failed").increment(1);
         let attribute = self.new_image.as_ref().and_then(|account| account.change.as_ref());
         let Some(json) = attribute.and_then(|text| text.s.as_deref()) else {
             tracing::error!(record, "stream record without a change");
+            unreadable();
             return None;
         };
         serde_json::from_str(json)
-            .inspect_err(|error| tracing::error!(record, %error, "change unreadable"))
+            .inspect_err(|error| {
+                tracing::error!(record, %error, "change unreadable");
+                unreadable();
+            })
             .ok()
     }
 }

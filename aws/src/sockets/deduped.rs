@@ -7,11 +7,12 @@
 use std::{
     collections::{HashSet, VecDeque},
     hash::Hash,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use sha2::{Digest, Sha256};
 use tierlift_core::{
+    change::Change,
     id::UserId,
     limits::{PUSH_REMEMBERED_SECS, PUSHES_REMEMBERED_MAX},
     ports::{Pushed, Sockets, SocketsError},
@@ -43,6 +44,24 @@ impl<S: Sockets<Id: Eq + Hash>> DedupedSockets<S> {
     pub fn new(sockets: S, clock: Clock) -> Self {
         let recent = RecentPushes { set: HashSet::new(), queue: VecDeque::new() };
         Self { sockets, clock, recent: Mutex::new(recent) }
+    }
+
+    /// Pushes a text, unless it was pushed recently.
+    async fn once(
+        &self,
+        socket: &S::Id,
+        text: &str,
+        push: impl Future<Output = Result<Pushed, SocketsError>> + Send,
+    ) -> Result<Pushed, SocketsError> {
+        let key = (socket.clone(), Sha256::digest(text).into());
+        if self.recent().set.contains(&key) {
+            return Ok(Pushed::Sent);
+        }
+        let pushed = push.await?;
+        if pushed == Pushed::Sent {
+            self.recent().remember(key, self.clock.now());
+        }
+        Ok(pushed)
     }
 
     /// The recent pushes, without those that are too old.
@@ -82,15 +101,16 @@ impl<S: Sockets<Id: Eq + Hash>> Sockets for DedupedSockets<S> {
     }
 
     async fn push(&self, socket: &S::Id, text: &str) -> Result<Pushed, SocketsError> {
-        let push = (socket.clone(), Sha256::digest(text).into());
-        if self.recent().set.contains(&push) {
-            return Ok(Pushed::Sent);
-        }
-        let pushed = self.sockets.push(socket, text).await?;
-        if pushed == Pushed::Sent {
-            self.recent().remember(push, self.clock.now());
-        }
-        Ok(pushed)
+        self.once(socket, text, self.sockets.push(socket, text)).await
+    }
+
+    async fn push_change(
+        &self,
+        socket: &S::Id,
+        change: &Arc<Change>,
+        text: &str,
+    ) -> Result<Pushed, SocketsError> {
+        self.once(socket, text, self.sockets.push_change(socket, change, text)).await
     }
 
     async fn revoke(

@@ -20,6 +20,7 @@ use std::{
 use aws_sdk_apigatewaymanagement::{self as gateway, error::SdkError, primitives::Blob};
 use aws_sdk_dynamodb::{self as dynamodb, types::AttributeValue};
 use tierlift_core::{
+    change::Change,
     id::UserId,
     limits::{
         CONNECTION_KEPT_SECS, CONNECTION_OPENING_SECS, CONNECTION_PAGES_MAX,
@@ -141,6 +142,28 @@ impl Connections {
         self.delete_row(socket).await
     }
 
+    /// Ends a socket. The gateway does it with a code of its own, so a frame says why before that.
+    async fn end_with(
+        &self,
+        socket: &ConnectionId,
+        (code, reason): (u16, &str),
+    ) -> Result<(), SocketsError> {
+        match self.push(socket, &frame::close(code, reason)).await? {
+            Pushed::Sent => self.close(socket).await,
+            Pushed::Gone => self.forget(socket).await,
+        }
+    }
+
+    async fn row(
+        &self,
+        socket: &ConnectionId,
+        consistent: bool,
+    ) -> Result<Option<Item>, SocketsError> {
+        let request = self.rows.get_item().table_name(&self.table).consistent_read(consistent);
+        let request = request.key(PK, AttributeValue::S(socket.key()));
+        Ok(request.send().await.map_err(|error| failed(&error))?.item)
+    }
+
     async fn delete_row(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
         let request = self.rows.delete_item().table_name(&self.table);
         let request = request.key(PK, AttributeValue::S(socket.key()));
@@ -188,6 +211,23 @@ impl Sockets for Connections {
         Ok(sockets)
     }
 
+    /// A socket whose token has expired hears that instead, and ends.
+    async fn push_change(
+        &self,
+        socket: &ConnectionId,
+        _: &Arc<Change>,
+        text: &str,
+    ) -> Result<Pushed, SocketsError> {
+        // The row's times never change, so any copy of it will do. An unreadable one ends at the client's next frame.
+        let row = self.row(socket, false).await?.unwrap_or_default();
+        let valid_until = integer(&row, TOKEN_VALID_UNTIL).map(Timestamp::from_millis);
+        if valid_until.is_some_and(|until| until <= self.clock.now()) {
+            self.end_with(socket, frame::TOKEN_EXPIRED).await?;
+            return Ok(Pushed::Gone);
+        }
+        self.push(socket, text).await
+    }
+
     async fn push(&self, socket: &ConnectionId, text: &str) -> Result<Pushed, SocketsError> {
         let request = self.gateway.post_to_connection().connection_id(socket.as_str());
         match request.data(Blob::new(text)).send().await {
@@ -202,8 +242,7 @@ impl Sockets for Connections {
         }
     }
 
-    /// The row says with which token the socket was opened. The gateway ends it with a code of its own, so a
-    /// frame says why before that.
+    /// The row says with which token the socket was opened.
     async fn revoke(
         &self,
         socket: &ConnectionId,
@@ -213,12 +252,7 @@ impl Sockets for Connections {
         if !holder.token.is_revoked(revoked_before) {
             return Ok(false);
         }
-        let (code, reason) = frame::REVOKED;
-        if self.push(socket, &frame::close(code, reason)).await? == Pushed::Sent {
-            self.close(socket).await?;
-        } else {
-            self.forget(socket).await?;
-        }
+        self.end_with(socket, frame::REVOKED).await?;
         Ok(true)
     }
 
@@ -252,15 +286,8 @@ impl GatewaySockets for Connections {
     }
 
     async fn holder(&self, socket: &ConnectionId) -> Result<Option<Holder>, SocketsError> {
+        let Some(row) = self.row(socket, true).await? else { return Ok(None) };
         let key = socket.key();
-        let request = self.rows.get_item().table_name(&self.table).consistent_read(true);
-        let row = request
-            .key(PK, AttributeValue::S(key.clone()))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?
-            .item;
-        let Some(row) = row else { return Ok(None) };
         check_item(&row, &key).map_err(|error| SocketsError(error.into()))?;
         let time = |name| integer(&row, name).map(Timestamp::from_millis);
         match (text(&row, USER).map(UserId::new), time(CONNECTED_AT), time(TOKEN_VALID_UNTIL)) {

@@ -134,11 +134,14 @@ fn take_one<T: item::Aggregate>(
 impl ports::Store for Store {
     async fn load(&self, keys: &LoadKeys) -> Result<Loaded, StoreError> {
         let mut found = self.get_all(&keys_to_get(keys)).await?;
+        found.values().try_for_each(read::check_release)?;
         let mut loaded = take(keys, &mut found)?;
         let owner = loaded.customer.as_ref().and_then(Customer::sole_user);
         if let Some(user) = owner.filter(|user| !loaded.accounts.contains_key(user)) {
-            let account = ports::Store::account(self, &user).await?;
-            loaded.accounts.insert(user, account);
+            let found = self.get(item::account_key(&user)).await?;
+            found.iter().try_for_each(read::check_release)?;
+            let account = found.map(|item| item::parse_aggregate(item, user.as_str()));
+            loaded.accounts.insert(user, account.transpose()?);
         }
         Ok(loaded)
     }

@@ -81,3 +81,10 @@ impl Store {
             .collect())
     }
 }
+
+/// Refuses an item of a later version. That passes: the later version is deployed again.
+pub(super) fn check_release(item: &item::Item) -> Result<(), StoreError> {
+    let checked = item::check_item(item, item::text(item, item::PK).unwrap_or_default());
+    let later = checked.err().filter(|error| matches!(error, item::Error::LaterShape { .. }));
+    later.map_or(Ok(()), |error| Err(StoreError::Unavailable(error.into())))
+}

@@ -1,6 +1,6 @@
 //! Live sockets: who holds which, and how to push a frame to one.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, hash::Hash, sync::Arc};
 
 use crate::{change::Change, id::UserId, time::Timestamp, token::TokenTimes};
 
@@ -37,7 +37,8 @@ pub trait Sockets: Send + Sync {
     ) -> impl Future<Output = Result<Pushed, SocketsError>> + Send;
 
     /// Pushes a change to a socket that follows its account. `text` is the notice of that account alone; a
-    /// socket whose token speaks for several gets one about all of them, as they are then.
+    /// socket whose token speaks for several gets one about all of them, as they are then. A socket whose token has
+    /// expired gets none, and ends.
     fn push_change(
         &self,
         socket: &Self::Id,
@@ -72,7 +73,7 @@ pub struct Holder {
 
 /// Sockets that a gateway holds for us: each of its events names a socket, and a record says who opened
 /// it. [`Sockets::for_user`] lists the newest first, and may lag a moment behind the records.
-pub trait GatewaySockets: Sockets<Id: PartialEq> {
+pub trait GatewaySockets: Sockets<Id: Eq + Hash> {
     /// Records who opened a socket.
     fn open(
         &self,

@@ -153,6 +153,9 @@ pub fn close(code: u16, reason: &str) -> String {
     text(&CloseNotice { v: V, r#type: "CLOSE", code, reason })
 }
 
+/// The code and the reason of a socket whose token has expired.
+pub const TOKEN_EXPIRED: (u16, &str) = (4001, "token_expired");
+
 /// The code and the reason of a socket whose token was revoked.
 pub const REVOKED: (u16, &str) = (4003, "revoked");
 

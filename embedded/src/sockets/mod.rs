@@ -4,7 +4,6 @@
 //! An idle socket costs one task and one small read buffer: an outbox takes memory only while a frame
 //! is in it. Nothing here knows what a frame means; the notifier does.
 
-mod allowance;
 mod connection;
 mod outbox;
 mod registry;

@@ -15,22 +15,19 @@ use std::{
 use tierlift_core::{
     change::Change,
     id::UserId,
-    limits::{
-        SOCKET_FRAMES_BURST_MAX, SOCKET_FRAMES_PER_SEC_MAX, SOCKET_PINGS_MISSED_MAX, SOCKETS_MAX,
-        SOCKETS_PER_USER_MAX, USER_FRAMES_BURST_MAX, USER_FRAMES_PER_SEC_MAX,
-    },
+    limits::{SOCKET_PINGS_MISSED_MAX, SOCKETS_MAX, SOCKETS_PER_USER_MAX},
     ports::{Pushed, Sockets, SocketsError},
     time::{Clock, Timestamp},
     token::TokenTimes,
 };
-use tierlift_notifier::{Close, frames::Sender};
+use tierlift_notifier::{Allowance, Close, frames::Sender};
 use tokio::{
     sync::{Notify, watch},
     time::{MissedTickBehavior, interval},
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{allowance::Allowance, outbox::Outbox};
+use super::outbox::Outbox;
 use crate::stop::stopped;
 
 /// Locks that users are spread over. A round of pings goes through them one after another.
@@ -146,7 +143,7 @@ impl Registry {
         let mut shard = self.shard(&user);
         let known = shard.users.get(&user).and_then(|sockets| sockets.first());
         let user_frames = known.map_or_else(
-            || Arc::new(Allowance::new(USER_FRAMES_PER_SEC_MAX, USER_FRAMES_BURST_MAX, now)),
+            || Arc::new(Allowance::of_user(now)),
             |socket| Arc::clone(&socket.user_frames),
         );
         let socket = Arc::new(Socket {
@@ -156,7 +153,7 @@ impl Registry {
             token,
             outbox: Outbox::default(),
             missed_pings: AtomicU8::default(),
-            frames: Allowance::new(SOCKET_FRAMES_PER_SEC_MAX, SOCKET_FRAMES_BURST_MAX, now),
+            frames: Allowance::of_socket(now),
             user_frames,
         });
         let guard = SocketGuard { registry: self.clone(), socket: Arc::clone(&socket) };

@@ -11,14 +11,20 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde_json::json;
-use tierlift_aws::sockets::{ConnectionId, Connections};
+use tierlift_aws::sockets::{ConnectionId, Connections, DedupedSockets};
 use tierlift_core::{
+    account::Standing,
+    change::{Change, ChangeKind},
+    id::{Epoch, RevocationId, Version},
     limits::{AWS_ATTEMPTS_MAX, CONNECTION_KEPT_SECS, SOCKETS_PER_USER_MAX},
     ports::{GatewaySockets as _, Holder, Pushed, Sockets as _},
     time::Timestamp,
     token::TokenTimes,
 };
-use tierlift_testkit::{facts::user_id, harness::eventually};
+use tierlift_testkit::{
+    facts::{event_id, policy, user_id},
+    harness::eventually,
+};
 
 use super::{emulator::sdk_at, table::Table};
 
@@ -243,4 +249,55 @@ async fn ends_a_socket_of_a_revoked_token() {
         assert!(seen.first().is_none_or(|(_, _, body)| body == reason), "{seen:?}");
     }
     assert!(!connections.revoke(&id("unknown"), AT).await.unwrap());
+}
+
+/// A change of ada's account.
+fn change() -> Arc<Change> {
+    let role = |name: &str| policy().role(name).unwrap().clone();
+    Arc::new(Change {
+        kind: ChangeKind::Upgraded,
+        user: user_id("ada"),
+        previous_role: role("free"),
+        role: role("paid"),
+        epoch: Epoch::default(),
+        revocation_id: RevocationId(1),
+        account_version: Version(1),
+        standing: Standing::default(),
+        event: event_id("evt_1"),
+        role_assigned_at: None,
+        revoked_before: None,
+        at: AT,
+    })
+}
+
+/// The socket hears that its token has expired, and ends. A frame would tell whoever stole the token what its user has.
+#[tokio::test]
+async fn a_socket_of_an_expired_token_gets_no_notice_and_ends() {
+    let (endpoint, seen) = gateway().await;
+    let (_table, connections) = connections(&endpoint).await;
+    let sockets = DedupedSockets::new(connections.clone(), tierlift_aws::clock());
+    let now = tierlift_aws::clock().now();
+    let valid_until = |secs| {
+        let token = TokenTimes { issued_at: Some(AT), valid_until: now.plus_secs(secs) };
+        Holder { token, ..holder("ada", AT) }
+    };
+    let expired = r#"{"v":1,"type":"CLOSE","code":4001,"reason":"token_expired"}"#;
+    for (name, holder, pushed, calls, text) in [
+        ("200", valid_until(60), Pushed::Sent, &[Method::POST][..], "hello"),
+        ("201", valid_until(-1), Pushed::Gone, &[Method::POST, Method::DELETE], expired),
+        ("410", valid_until(-1), Pushed::Gone, &[Method::POST], expired),
+    ] {
+        connections.open(&id(name), &holder).await.unwrap();
+        assert_eq!(sockets.push_change(&id(name), &change(), "hello").await.unwrap(), pushed);
+        let seen = std::mem::take(&mut *seen.lock().unwrap());
+        let methods: Vec<_> = seen.iter().map(|(method, ..)| method.clone()).collect();
+        assert_eq!((&*methods, &*seen[0].2), (calls, text), "{name}");
+        let kept = connections.holder(&id(name)).await.unwrap().is_some();
+        assert_eq!(kept, pushed == Pushed::Sent, "{name}");
+    }
+    // The first one has it already, and one whose row is gone gets it as before.
+    assert_eq!(sockets.push_change(&id("200"), &change(), "hello").await.unwrap(), Pushed::Sent);
+    assert_eq!(seen.lock().unwrap().len(), 0);
+    assert_eq!(sockets.push_change(&id("202"), &change(), "hello").await.unwrap(), Pushed::Sent);
+    assert_eq!(seen.lock().unwrap().len(), 1);
 }

@@ -25,7 +25,10 @@ use tierlift_testkit::{
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite;
 
-use super::emulator::{AUTHORIZATION, Emulator};
+use super::{
+    emulator::{AUTHORIZATION, Emulator},
+    proxy::Proxy,
+};
 
 /// Parameters that every test deploys with.
 const PARAMETERS: [&str; 3] =
@@ -82,6 +85,19 @@ impl Stack {
         let arn = format!("StripeKeyArn={}", secret["ARN"].as_str().unwrap());
         let base = format!("StripeApiBase={}", api.base());
         Self::start_on(emulator, &template(), &[&arn, &base]).await
+    }
+
+    /// Deploys the packaged template so that the functions reach AWS through a network with faults.
+    pub(super) async fn start_behind_proxy() -> (Self, Proxy) {
+        let emulator = Emulator::with_policies();
+        let proxy = Proxy::start(emulator.address()).await;
+        let [behind, direct] = [proxy.address(), emulator.address()].map(|a| format!("//{a}"));
+        let endpoint = format!("EmulatorEndpoint=http:{behind}");
+        let mut this = Self::start_on(emulator, &template(), &[&endpoint]).await;
+        // Stripe and the browsers meet no fault.
+        let outputs = this.outputs.to_string().replace(&behind, &direct);
+        this.outputs = serde_json::from_str(&outputs).unwrap();
+        (this, proxy)
     }
 
     async fn start_on(emulator: Emulator, template: &Path, more: &[&str]) -> Self {

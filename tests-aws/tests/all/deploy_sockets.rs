@@ -136,3 +136,22 @@ async fn one_socket_too_many_closes_the_oldest() {
         assert_eq!(socket.hear().await["type"], "ROLE_UPGRADED");
     }
 }
+
+#[tokio::test]
+async fn a_socket_whose_token_has_expired_hears_that_and_no_notice() {
+    let stack = Stack::start().await;
+    let connections = stack.connections();
+    let mut old = stack.socket("ada").await;
+    holds(&connections, "ada", 1).await;
+    let [socket] = &*connections.for_user(&user_id("ada")).await.unwrap() else { panic!() };
+    let mut holder = connections.holder(socket).await.unwrap().unwrap();
+    holder.token.valid_until = now();
+    connections.open(socket, &holder).await.unwrap();
+    let mut fresh = stack.socket("ada").await;
+    stack.accepts(&subscribed("evt_1", "ada")).await;
+    assert_eq!(fresh.hear().await["type"], "ROLE_UPGRADED");
+    let close = old.hear().await;
+    assert_eq!(close["code"], 4001, "{close}");
+    assert!(old.closed().await.is_some());
+    holds(&connections, "ada", 1).await;
+}

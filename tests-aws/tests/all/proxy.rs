@@ -58,6 +58,8 @@ struct Script {
     requests: Vec<(String, Value)>,
     /// Operations that had a fault, under these rules or earlier ones.
     faulted: BTreeSet<String>,
+    /// The socket whose client does not read, and how often a push to it was refused.
+    stalled: Option<(String, usize)>,
 }
 
 /// A running proxy.
@@ -97,6 +99,17 @@ impl Proxy {
         script.counts.clear();
     }
 
+    /// From now on pushes to this socket are refused as API Gateway does it when the buffer of its client is full
+    /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>).
+    pub(super) fn stall(&self, connection: &str) {
+        self.script.lock().unwrap().stalled = Some((format!("/@connections/{connection} "), 0));
+    }
+
+    /// How often a push to the stalled socket was refused.
+    pub(super) fn stalled_pushes(&self) -> usize {
+        self.script.lock().unwrap().stalled.as_ref().map_or(0, |(_, pushes)| *pushes)
+    }
+
     /// Requests since the rules were set.
     pub(super) fn counts(&self) -> Counts {
         self.script.lock().unwrap().counts.clone()
@@ -120,6 +133,15 @@ impl Drop for Proxy {
 }
 
 impl Script {
+    /// Whether a request is a push to the stalled socket.
+    fn is_stalled(&mut self, request: &Message) -> bool {
+        let line = request.start_line.replace("%40", "@").replace("%3D", "=");
+        let Some((connection, pushes)) = &mut self.stalled else { return false };
+        let is_push = line.starts_with("POST") && line.contains(connection.as_str());
+        *pushes += usize::from(is_push);
+        is_push
+    }
+
     /// Counts a request and returns its fault, if it has one.
     fn next_fault(&mut self, operation: String, input: Value) -> Option<Fault> {
         let count = self.counts.entry(operation.clone()).or_default();
@@ -146,7 +168,11 @@ impl Connection {
         let mut unread = Vec::new();
         loop {
             let request = read_message(&mut self.client, &mut unread).await?;
-            let input = json(&request);
+            if self.script.lock().unwrap().is_stalled(&request) {
+                self.client.write_all(&stalled().bytes()).await?;
+                continue;
+            }
+            let input: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             let fault = self.script.lock().unwrap().next_fault(operation(&request), input.clone());
             let response = match fault {
                 None => self.forward(&request).await?,
@@ -213,6 +239,13 @@ fn is_empty(request: &Value) -> bool {
     let tables = request["RequestItems"].as_object().into_iter().flatten();
     let keys = tables.map(|(_, table)| &table["Keys"]);
     keys.chain([&request["Entries"]]).filter_map(Value::as_array).all(Vec::is_empty)
+}
+
+/// The answer to a push that API Gateway cannot hold for the client any more.
+fn stalled() -> Message {
+    let mut message = Message::new("HTTP/1.1 429 .", "application/json", "{}");
+    message.headers.push(("x-amzn-errortype".to_owned(), "LimitExceededException".to_owned()));
+    message
 }
 
 /// A response with a body of JSON.

@@ -77,6 +77,14 @@ fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>, message: &s
     }
 }
 
+/// It may be decided once the later version is deployed again, and must not be parked until then.
+fn assert_waits<T: std::fmt::Debug>(result: Result<T, StoreError>, message: &str) {
+    match result {
+        Err(StoreError::Unavailable(error)) if error.to_string().contains(message) => {}
+        other => panic!("{other:?} instead of {message:?}"),
+    }
+}
+
 /// A store on a table of its own, the event of ada's purchase, and the commit that it leads to.
 async fn first_purchase() -> (Table, Store, Event, Commit) {
     let table = Table::create().await;
@@ -100,7 +108,10 @@ async fn a_foreign_item_is_not_a_duplicate() {
     ] {
         table.put(&item).await.unwrap();
         assert_corrupt(store.commit(commit.clone()).await, message);
-        assert_corrupt(store.load(&keys(&event)).await, message);
+        match message {
+            "has shape 2" => assert_waits(store.load(&keys(&event)).await, message),
+            _ => assert_corrupt(store.load(&keys(&event)).await, message),
+        }
         assert_corrupt(store.ledger(&event.id).await, message);
         assert_eq!(table.get("EVENT#evt_ada").await, item);
     }
@@ -117,7 +128,7 @@ async fn an_item_of_a_later_version_is_left_alone() {
     item["shape"] = json!({ "N": "2" });
     table.put(&item).await.unwrap();
     assert_corrupt(store.account(&user_id("ada")).await, "USER#ada has shape 2");
-    assert_corrupt(store.load(&keys(&event)).await, "USER#ada has shape 2");
+    assert_waits(store.load(&keys(&event)).await, "USER#ada has shape 2");
     let late = Commit { accounts: commit.accounts, ..decided_as(commit.ledger, "evt_late") };
     assert!(matches!(store.commit(late).await, Err(StoreError::Conflict)));
     assert_eq!(table.get("USER#ada").await, item);

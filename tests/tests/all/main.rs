@@ -16,6 +16,7 @@ mod erase;
 mod fetch;
 mod floods;
 mod grants;
+mod hour;
 mod http;
 mod import;
 mod items;

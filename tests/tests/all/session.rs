@@ -17,6 +17,7 @@ use tierlift_core::{
     ledger::Act,
     limits::{TOKEN_CLOCK_SKEW_SECS, TOKEN_TTL_SECS},
     ports::Store,
+    time::Timestamp,
     token::{Secret, TokenConfig, TokenKeys},
     wire::session::Session,
 };
@@ -218,7 +219,7 @@ async fn a_guarded_route_asks_the_account_and_not_the_token() {
     server.get("/premium/more", "").await.assert(404, "route.not_found");
 }
 
-const ISSUER: &str = "https://issuer.example.com/";
+pub(super) const ISSUER: &str = "https://issuer.example.com/";
 
 /// An issuer that serves its key set, and counts how often it is asked.
 struct Issuer {
@@ -229,7 +230,7 @@ struct Issuer {
 
 impl Issuer {
     async fn start(first: Option<&Key>) -> Self {
-        let served = Arc::new(Mutex::new(first.map(|key| json!({ "keys": [key.jwk] }))));
+        let served = Arc::new(Mutex::new(first.map(Key::key_set)));
         let asked = Arc::new(AtomicUsize::default());
         let (shared, count) = (served.clone(), asked.clone());
         let answer = move || {
@@ -245,7 +246,7 @@ impl Issuer {
     }
 
     fn serve(&self, key: Option<&Key>) {
-        *self.served.lock().unwrap() = key.map(|key| json!({ "keys": [key.jwk] }));
+        *self.served.lock().unwrap() = key.map(Key::key_set);
     }
 
     fn asked(&self) -> usize {
@@ -254,14 +255,14 @@ impl Issuer {
 }
 
 /// An Ed25519 key of an issuer.
-struct Key {
+pub(super) struct Key {
     kid: &'static str,
     private: EncodingKey,
     jwk: Jwk,
 }
 
 impl Key {
-    fn new(kid: &'static str, seed: u8) -> Self {
+    pub(super) fn new(kid: &'static str, seed: u8) -> Self {
         // PKCS #8 is this and the seed (RFC 8410, section 7).
         let mut der = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
         der.extend([seed; 32]);
@@ -277,10 +278,19 @@ impl Key {
     }
 
     fn token_for(&self, server: &TestServer, issuer: &str, audience: &str) -> String {
+        self.token_at(server.now(), issuer, audience)
+    }
+
+    pub(super) fn token_at(&self, now: Timestamp, issuer: &str, audience: &str) -> String {
         let header = Header { kid: Some(self.kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
-        let exp = server.now().as_secs() + 600;
+        let exp = now.as_secs() + 600;
         let claims = json!({ "sub": "ada", "exp": exp, "iss": issuer, "aud": audience });
         encode(&header, &claims, &self.private).unwrap()
+    }
+
+    /// The key set with this key alone.
+    pub(super) fn key_set(&self) -> Value {
+        json!({ "keys": [self.jwk] })
     }
 }
 
