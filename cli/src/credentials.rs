@@ -15,9 +15,11 @@ use std::{
 use anyhow::{Context as _, bail};
 use tierlift_core::{
     codes::Code,
+    config::WebhookUrl,
     limits::JWT_SECRET_BYTES_MIN,
     stripe::signature::Secrets,
     token::{self, NamedTokens, NamedTokensError, OperatorTokens, ServiceTokens},
+    webhook,
 };
 
 use tierlift_stripe::{Key, KeyError};
@@ -33,6 +35,8 @@ pub(crate) const JWT_SECRET_VAR: &str = "TIERLIFT_JWT_SECRET";
 
 /// Environment variable of the service tokens.
 pub(crate) const SERVICE_TOKENS_VAR: &str = "TIERLIFT_SERVICE_TOKENS";
+/// Environment variable of the secrets with which webhooks to the host are signed.
+pub(crate) const WEBHOOKS_OUT_SECRET_VAR: &str = "TIERLIFT_WEBHOOKS_OUT_SECRET";
 /// Environment variable of operators' tokens that may do everything.
 pub(crate) const OPERATOR_TOKENS_VAR: &str = "TIERLIFT_OPERATOR_TOKENS";
 /// Environment variable of operators' tokens that may only read.
@@ -123,6 +127,25 @@ pub(crate) fn service_tokens(list: &str) -> Result<ServiceTokens, Problem> {
     ServiceTokens::parse(list).map_err(|error| {
         Problem::new(Code::SecretInvalid, format!("{SERVICE_TOKENS_VAR}: {error}"))
     })
+}
+
+/// The secrets of webhooks to the host, which are needed if it takes some.
+pub(crate) fn webhooks_out(
+    url: Option<&WebhookUrl>,
+    list: Option<&str>,
+) -> Result<Option<(WebhookUrl, webhook::Secrets)>, Problem> {
+    let Some(url) = url else { return Ok(None) };
+    let Some(list) = list else {
+        let message = format!(
+            "{WEBHOOKS_OUT_SECRET_VAR} is not set; webhooks to {url} are signed with it: whsec_ and what \
+             `openssl rand -base64 32` prints"
+        );
+        return Err(Problem::new(Code::SecretMissing, message));
+    };
+    let secrets = webhook::Secrets::parse(list).map_err(|error| {
+        Problem::new(Code::SecretInvalid, format!("{WEBHOOKS_OUT_SECRET_VAR}: {error}"))
+    })?;
+    Ok(Some((url.clone(), secrets)))
 }
 
 /// The tokens of operators: those that may act, and those that may only read.

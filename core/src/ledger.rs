@@ -101,6 +101,10 @@ system_events! {
     Replayed = "tierlift.events.replayed",
     /// An operator wrote a note on a group of dead letters.
     Noted = "tierlift.dead_letters.noted",
+    /// An operator had dead webhooks to the host sent again.
+    WebhooksRedriven = "tierlift.webhooks.redriven",
+    /// An operator discarded dead webhooks to the host.
+    WebhooksDiscarded = "tierlift.webhooks.discarded",
     /// An operator linked a customer, subscription or purchase to a user, or removed that link.
     Linked = "tierlift.owner.linked",
     /// An operator paused the worker.

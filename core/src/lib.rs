@@ -48,6 +48,7 @@ pub mod model;
 pub mod reconciliation;
 
 pub mod token;
+pub mod webhook;
 pub mod wire;
 
 pub use placeholder::is_placeholder;

@@ -12,6 +12,7 @@ mod fetcher;
 pub mod maintenance;
 mod policy_change;
 mod reconciler;
+mod webhooks;
 
 mod doors;
 mod http;
@@ -29,7 +30,10 @@ mod server;
 mod settings;
 
 pub use clock::system_clock;
-pub use db::Db;
+pub use db::{
+    Db,
+    webhook::{Dead, Pending, Waiting},
+};
 pub use error::{OpenError, RunError};
 pub use offline::Offline;
 pub use operations::{Operator, OperatorsListener, socket_path};

@@ -104,7 +104,7 @@ pub struct Server {
     timeouts: Timeouts,
     host: Router,
     hosts: Hosts,
-    /// What asks Stripe.
+    /// What asks Stripe, or sends webhooks to the host.
     asking: Vec<reconciler::Task>,
     /// Where operators ask for a reconciliation, if Stripe may be asked.
     reconciler: Option<reconciler::Handle>,

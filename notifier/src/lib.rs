@@ -1,5 +1,5 @@
-//! The notifier: pushes committed changes to the live sockets of their users, and replies to the frames
-//! of clients.
+//! The notifier: pushes committed changes to the live sockets of their users and as webhooks to the host, and
+//! replies to the frames of clients.
 //!
 //! It keeps no state: the port [`tierlift_core::ports::Sockets`] knows who holds which socket, and the
 //! store knows what a user may do. A socket that misses a notice gets a snapshot later.
@@ -15,6 +15,7 @@ mod memory;
 mod notify;
 mod origins;
 mod revoke;
+pub mod webhook;
 
 pub use allowance::{Allowance, FrameAllowances};
 pub use close::Close;

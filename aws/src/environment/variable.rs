@@ -33,5 +33,6 @@ pub(super) const fn variable(key: &Key) -> &'static str {
         Key::SharePercent => "TIERLIFT_STRIPE_SHARE_PERCENT",
         Key::Reconcile => "TIERLIFT_STRIPE_RECONCILE",
         Key::Fetch => "TIERLIFT_STRIPE_FETCH",
+        Key::WebhooksOut | Key::WebhooksOutUrl => "TIERLIFT_WEBHOOKS_OUT_URL",
     }
 }

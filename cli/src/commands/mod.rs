@@ -24,6 +24,7 @@ mod revoke;
 mod serve;
 mod status;
 mod trigger;
+mod webhooks_out;
 
 use clap::{Parser, Subcommand};
 use serde_json::Value;
@@ -70,6 +71,7 @@ pub(crate) enum Command {
     Status(status::Args),
     #[command(alias = "dlq")]
     DeadLetters(dead_letters::Args),
+    Webhooks(webhooks_out::Args),
     Explain(explain::Args),
     Event(event::Args),
     Customer(customer::Args),
@@ -103,6 +105,7 @@ impl Command {
             Self::Init(args) => init::run(&args),
             Self::Status(args) => status::run(&args),
             Self::DeadLetters(args) => dead_letters::run(&args),
+            Self::Webhooks(args) => webhooks_out::run(&args),
             Self::Explain(args) => explain::run(&args),
             Self::Event(args) => event::run(&args),
             Self::Customer(args) => customer::run(&args),

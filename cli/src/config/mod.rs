@@ -9,7 +9,7 @@ mod reader;
 use std::fmt;
 
 use tierlift_core::{
-    config::{CookieName, Origin, StripeConfig},
+    config::{CookieName, Origin, StripeConfig, WebhookUrl},
     policy::PolicyConfig,
     token::TokenConfig,
 };
@@ -32,6 +32,7 @@ pub(crate) const ROOT_KEYS: &[&str] = &[
     "policy",
     "purchases",
     "stripe",
+    "webhooks_out",
 ];
 /// The keys of `[authorize]`.
 pub(crate) const AUTHORIZE_KEYS: &[&str] = &["cookie"];
@@ -55,6 +56,9 @@ pub(crate) const PURCHASES_KEYS: &[&str] = &["refund", "dispute", "stack"];
 /// The keys of `[stripe]`.
 pub(crate) const STRIPE_KEYS: &[&str] = &["api_base", "share_percent", "reconcile", "fetch"];
 
+/// The keys of `[webhooks_out]`.
+pub(crate) const WEBHOOKS_OUT_KEYS: &[&str] = &["url"];
+
 /// The content of a configuration file. Whether it suffices for a server is another question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Config {
@@ -68,6 +72,8 @@ pub(crate) struct Config {
     pub(crate) authorize_cookie: Option<CookieName>,
     /// How Stripe's API is asked.
     pub(crate) stripe: StripeConfig,
+    /// Where the host takes webhooks.
+    pub(crate) webhooks_out: Option<WebhookUrl>,
 }
 
 /// One thing that is wrong, and its position.

@@ -18,7 +18,7 @@ use tierlift_core::{
 
 use crate::config::{
     AUTHORIZE_KEYS, PAUSE_COLLECTION_KEYS, PLAN_KEYS, POLICY_KEYS, PURCHASES_KEYS, ROOT_KEYS,
-    STRIPE_KEYS,
+    STRIPE_KEYS, WEBHOOKS_OUT_KEYS,
 };
 
 fn schema() -> Value {
@@ -72,7 +72,7 @@ fn schema() -> Value {
             "jwks_url": {
                 "description": "Address of the key set of the issuer of access tokens.",
                 "type": "string",
-                "pattern": JWKS_URL,
+                "pattern": SAFE_URL,
             },
             "issuer": texts("Values of `iss`, one of which a token must have."),
             "audience": texts(
@@ -87,13 +87,14 @@ fn schema() -> Value {
             "policy": policy(&default),
             "purchases": purchases(&default),
             "stripe": stripe(),
+            "webhooks_out": webhooks_out(),
         },
         "dependentRequired": { "jwks_url": ["issuer", "audience"] },
     })
 }
 
 /// Addresses with TLS, or on this machine.
-const JWKS_URL: &str = "^https://[^/]|^http://(localhost|127\\.[0-9.]+|\\[::1\\])(:[0-9]+)?(/|$)";
+const SAFE_URL: &str = "^https://[^/]|^http://(localhost|127\\.[0-9.]+|\\[::1\\])(:[0-9]+)?(/|$)";
 
 fn account_claims() -> Value {
     json!({
@@ -128,6 +129,21 @@ fn authorize() -> Value {
                 "description": "The cookie that has the access token of a request without a bearer token.",
                 "type": "string",
                 "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+            },
+        },
+    })
+}
+
+fn webhooks_out() -> Value {
+    json!({
+        "description": "Webhooks to the host, signed with TIERLIFT_WEBHOOKS_OUT_SECRET.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "url": {
+                "description": "Address at which the host takes them.",
+                "type": "string",
+                "pattern": SAFE_URL,
             },
         },
     })
@@ -365,4 +381,5 @@ fn the_schema_has_exactly_the_keys_that_are_read() {
     assert_eq!(keys(pause_collection), sorted(PAUSE_COLLECTION_KEYS));
     assert_eq!(keys("/properties/purchases/properties"), sorted(PURCHASES_KEYS));
     assert_eq!(keys("/properties/stripe/properties"), sorted(STRIPE_KEYS));
+    assert_eq!(keys("/properties/webhooks_out/properties"), sorted(WEBHOOKS_OUT_KEYS));
 }

@@ -93,6 +93,9 @@ fn answers_are_as_their_schema_describes_them() {
             ("done", "pause --reason incident"),
             ("status", "status"),
             ("done", "resume --reason over"),
+            ("webhooks", "webhooks status"),
+            ("deadWebhooks", "webhooks list"),
+            ("counted", "webhooks redrive msg_1 --reason again"),
             ("backup", "backup copy.db"),
         ],
     );

@@ -22,6 +22,10 @@ pub(super) const JWKS_URL_FORMAT: &str = "the https address of a key set, such a
 pub(super) const API_BASE_FORMAT: &str = "https and a host, such as \"https://api.stripe.com\", with \
                                           nothing after it; http only on this machine";
 
+/// The format of the address of the host's webhooks, for error messages.
+pub(super) const WEBHOOK_URL_FORMAT: &str = "the https address at which the host takes webhooks, such as \
+     \"https://app.example.com/webhooks/tierlift\"; http only on this machine";
+
 /// The format of a cookie's name, for error messages.
 pub(super) const COOKIE_NAME_FORMAT: &str = "the name of a cookie, such as \"__Host-token\"";
 
@@ -106,6 +110,10 @@ pub enum Key {
     Reconcile,
     /// `stripe.fetch`
     Fetch,
+    /// `webhooks_out`
+    WebhooksOut,
+    /// `webhooks_out.url`
+    WebhooksOutUrl,
 }
 
 impl fmt::Display for Key {
@@ -150,6 +158,8 @@ impl fmt::Display for Key {
             Self::SharePercent => f.write_str("stripe.share_percent"),
             Self::Reconcile => f.write_str("stripe.reconcile"),
             Self::Fetch => f.write_str("stripe.fetch"),
+            Self::WebhooksOut => f.write_str("webhooks_out"),
+            Self::WebhooksOutUrl => f.write_str("webhooks_out.url"),
         }
     }
 }
@@ -254,6 +264,9 @@ pub enum ValueError {
     /// The address of Stripe's API is no URL, or not a safe one. A password in it is not repeated.
     #[error("is {0:?}; allowed: {allowed}", allowed = API_BASE_FORMAT)]
     ApiBase(String),
+    /// The address of the host's webhooks is no URL, or not a safe one. A password in it is not repeated.
+    #[error("is {0:?}; allowed: {allowed}", allowed = WEBHOOK_URL_FORMAT)]
+    WebhookUrl(String),
     /// The part of Stripe's rate limits is no percentage.
     #[error("is {0}; allowed: a whole number from 1 to 100")]
     SharePercent(String),

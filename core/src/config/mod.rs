@@ -10,6 +10,7 @@ mod fault;
 mod jwks_url;
 mod origin;
 mod stripe;
+mod webhook_url;
 mod words;
 
 use crate::limits::{GRACE_DAYS_MAX, SESSION_DAYS_MAX};
@@ -19,6 +20,7 @@ pub use fault::{Fault, Faults, Key, ValueError};
 pub use jwks_url::JwksUrl;
 pub use origin::Origin;
 pub use stripe::{ApiBase, Fetch, Reconcile, StripeConfig};
+pub use webhook_url::WebhookUrl;
 pub(crate) use words::words;
 
 /// Parses `true` or `false`, as `livemode` is written in an environment.

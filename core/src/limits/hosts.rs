@@ -3,3 +3,29 @@
 /// Grants by services that an account remembers. One that has ended makes room after
 /// [`LEDGER_KEPT_DAYS`](super::LEDGER_KEPT_DAYS): until then its id is known.
 pub const SERVICE_GRANTS_PER_USER_MAX: usize = 64;
+
+/// Secrets with which webhooks to the host are signed: the current one, and one that is being rotated in or out.
+pub const WEBHOOK_SECRETS_MAX: usize = 4;
+/// Length of such a secret, in bytes
+/// (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
+pub const WEBHOOK_SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+/// Time that the host may take to accept a webhook, in seconds.
+pub const WEBHOOK_SEND_TIMEOUT_SECS: u64 = 10;
+/// Webhooks that are sent to the host at the same time, each of another user.
+pub const WEBHOOKS_AT_ONCE_MAX: usize = 16;
+/// Webhooks of one user that are sent one after another before they are settled together.
+pub const WEBHOOKS_PER_TURN_MAX: usize = 16;
+/// Webhooks that failed in a row before the host is only probed.
+pub const WEBHOOK_FAILURES_IN_A_ROW_MAX: usize = 8;
+/// Changes that are taken from the log for webhooks in one transaction.
+pub const WEBHOOKS_TAKEN_MAX: usize = 500;
+/// Webhooks that wait to be sent. Further changes stay in the log until there is room.
+pub const WEBHOOKS_PENDING_MAX: usize = 20_000;
+/// Time for which a webhook is tried, in hours. Then it is dead.
+pub const WEBHOOK_TRIED_HOURS: i64 = 72;
+/// Time after which those that are due are looked for again, in milliseconds.
+pub const WEBHOOK_CHECK_INTERVAL_MS: u64 = 1_000;
+/// Dead webhooks on a page of a list.
+pub const DEAD_WEBHOOKS_PAGE_MAX: usize = 500;
+/// Days for which a dead webhook is kept.
+pub const DEAD_WEBHOOK_KEPT_DAYS: i64 = 30;

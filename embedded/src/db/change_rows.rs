@@ -74,12 +74,21 @@ pub(super) fn changes_after(
 ) -> Result<Option<Vec<LoggedChange>>, Error> {
     // One moment for both reads, so that nothing is deleted in between.
     let snapshot = connection.unchecked_transaction()?;
+    changes_within(&snapshot, after, max)
+}
+
+/// The same within an open transaction.
+pub(super) fn changes_within(
+    connection: &Connection,
+    after: Option<Cursor>,
+    max: usize,
+) -> Result<Option<Vec<LoggedChange>>, Error> {
     if let Some(after) = after
-        && !is_kept(&snapshot, after)?
+        && !is_kept(connection, after)?
     {
         return Ok(None);
     }
-    let mut select = snapshot.prepare_cached(
+    let mut select = connection.prepare_cached(
         "SELECT position, change FROM changes WHERE position > ?1 ORDER BY position LIMIT ?2",
     )?;
     let after = i64::try_from(after.unwrap_or_default().position).unwrap_or(i64::MAX);

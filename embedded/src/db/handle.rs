@@ -244,7 +244,7 @@ impl Db {
         &self.inner.awaited
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 }

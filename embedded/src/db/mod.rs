@@ -18,6 +18,8 @@ mod change_rows;
 mod message_rows;
 mod pause_row;
 mod rows;
+pub(crate) mod webhook;
+mod webhook_rows;
 
 mod awaited;
 mod cache;
@@ -44,6 +46,7 @@ mod processed;
 mod queue;
 mod scan;
 mod store;
+mod webhooks;
 
 pub use backup::BackupError;
 pub use check::check;

@@ -19,6 +19,7 @@ use super::{
     change_rows,
     error::{Error, corrupt},
     message_rows::limit,
+    webhook_rows,
 };
 
 /// A text column as a type that has a JSON name.
@@ -225,6 +226,7 @@ pub(super) fn latest_commit_at(connection: &Connection) -> Result<Option<Timesta
 pub(super) fn prune(connection: &Connection, now: Timestamp, max: usize) -> Result<usize, Error> {
     let mut most =
         prune_ledger(connection, now, max)?.max(change_rows::prune(connection, now, max)?);
+    most = most.max(webhook_rows::prune(connection, now, max)?);
     for delete in [
         "DELETE FROM discarded WHERE event IN (
              SELECT event FROM discarded WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",

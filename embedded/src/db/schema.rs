@@ -22,7 +22,7 @@ const UNRELEASED: usize = 1;
 
 /// The step at index `n` migrates a file from version `n` to version `n + 1`. The first step makes nothing:
 /// it stands for the schema that was never released.
-const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5, V6, V7, V8, V9];
+const MIGRATIONS: &[&str] = &["", V2, V3, V4, V5, V6, V7, V8, V9, V10];
 
 const V2: &str = "
     -- Messages that are not applied yet, in the order of their arrival.
@@ -178,6 +178,40 @@ const V9: &str = "
     ) STRICT;
     INSERT INTO changes SELECT position, expires_at, change FROM counted_changes;
     DROP TABLE counted_changes;
+";
+
+/// Webhooks to the host: those that are not accepted yet, for whom some wait and when the next try is, those that
+/// were tried for too long, and up to where the log of changes was taken.
+const V10: &str = "
+    CREATE TABLE webhooks (
+        position  INTEGER PRIMARY KEY,
+        id        TEXT    NOT NULL,
+        user      TEXT    NOT NULL,
+        taken_at  INTEGER NOT NULL,
+        change    TEXT    NOT NULL
+    ) STRICT;
+    CREATE INDEX webhooks_by_user ON webhooks (user, position);
+
+    CREATE TABLE webhook_users (
+        user      TEXT    PRIMARY KEY,
+        next_at   INTEGER NOT NULL,
+        attempts  INTEGER NOT NULL,
+        error     TEXT
+    ) STRICT;
+    CREATE INDEX webhook_users_by_next ON webhook_users (next_at);
+
+    CREATE TABLE dead_webhooks (
+        position  INTEGER PRIMARY KEY,
+        id        TEXT    NOT NULL,
+        user      TEXT    NOT NULL,
+        taken_at  INTEGER NOT NULL,
+        change    TEXT    NOT NULL,
+        failed_at INTEGER NOT NULL,
+        attempts  INTEGER NOT NULL,
+        error     TEXT    NOT NULL
+    ) STRICT;
+
+    CREATE TABLE webhook_place (id INTEGER PRIMARY KEY CHECK (id = 1), cursor TEXT NOT NULL) STRICT;
 ";
 
 /// Opens the writing connection to an existing file and migrates the schema.

@@ -24,6 +24,7 @@ use super::{
     handle::Db,
     rows,
     tables::Tables,
+    webhook_rows,
 };
 
 fn load(tables: &mut Tables, keys: &LoadKeys) -> Result<Loaded, Error> {
@@ -66,7 +67,8 @@ pub(super) fn commit(
     if !rows::write_ledger(connection, &commit.ledger)? {
         return Ok(Err(StoreError::Duplicate));
     }
-    if commit.erased.is_some() {
+    if let Some(user) = &commit.erased {
+        webhook_rows::erase(connection, user)?;
         erase::overwriting(connection, || write_aggregates(connection, cache, commit))?;
         erase::expire(connection, commit)?;
     } else {

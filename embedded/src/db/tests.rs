@@ -186,6 +186,10 @@ async fn followers_of_the_log_of_changes_go_on_in_a_file_of_the_schema_before() 
         ) STRICT;
         INSERT INTO changes SELECT * FROM uncounted;
         DROP TABLE uncounted;
+        DROP TABLE webhooks;
+        DROP TABLE webhook_users;
+        DROP TABLE dead_webhooks;
+        DROP TABLE webhook_place;
         PRAGMA user_version = 8;";
     Connection::open(&path).unwrap().execute_batch(before).unwrap();
     let db = open(&path).unwrap();

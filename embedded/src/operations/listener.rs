@@ -22,6 +22,7 @@ use super::{
     Operator,
     caller::{Caller, guard, only_own_pages, with_headers},
     history::History,
+    webhooks,
 };
 use crate::{
     http::{AcceptLoop, Connections, Hosts, Room},
@@ -92,7 +93,9 @@ fn router(
     let own = Router::new()
         .route("/operations/token", get(token))
         .route("/operations/history", get(async move || Json(history.samples())));
-    let routes = routes::router(Arc::new(operator)).merge(own);
+    let operator = Arc::new(operator);
+    let own = own.merge(webhooks::router(Arc::clone(&operator)));
+    let routes = routes::router(operator).merge(own);
     routes
         .method_not_allowed_fallback(async || problem::method_not_allowed())
         .route_layer(from_fn_with_state(Arc::new(tokens), guard))

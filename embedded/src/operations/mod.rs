@@ -8,6 +8,7 @@ mod listener;
 mod owner;
 mod reconcile;
 mod socket;
+mod webhooks;
 
 use std::{path::Path, sync::Arc};
 
@@ -90,7 +91,9 @@ impl Operator {
     /// All routes, for the owner of the data file.
     pub(crate) fn router(self) -> Router {
         let operator = Arc::new(self);
-        let own = owner::router(Arc::clone(&operator)).merge(reconcile::router(&operator));
+        let own = owner::router(Arc::clone(&operator))
+            .merge(reconcile::router(&operator))
+            .merge(webhooks::router(Arc::clone(&operator)));
         routes::with_refusals(routes::router(operator).merge(own))
     }
 

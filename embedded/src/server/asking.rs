@@ -1,14 +1,22 @@
-//! What a server does only with a key: it asks Stripe.
+//! What a server does with other programs: with a key it asks Stripe, and it sends webhooks to the host.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
-use tierlift_core::ports::Stripe;
+use tierlift_core::{config::WebhookUrl, ports::Stripe, webhook::Secrets};
+use tierlift_notifier::webhook::Sender;
 use tierlift_session::confirm::{self, Confirmer};
 
 use super::Server;
-use crate::{fetcher, reconciler, thin};
+use crate::{fetcher, reconciler, thin, webhooks::Dispatcher};
 
 impl Server {
+    /// Sends every change to that URL, signed with these secrets, from the first start with it on.
+    pub fn with_webhooks_out(mut self, url: WebhookUrl, secrets: Secrets) -> io::Result<Self> {
+        let dispatcher = Dispatcher::new(self.db.clone(), Sender::start(url, secrets)?);
+        self.asking.push(Box::pin(dispatcher.run()));
+        Ok(self)
+    }
+
     /// Reconciles with what Stripe lists: at once if that was never done, then once a day, and when an operator asks
     /// for it.
     #[must_use]

@@ -41,3 +41,4 @@ mod stories;
 mod stripe_api;
 mod thin;
 mod tierlift;
+mod webhooks_out;

@@ -41,6 +41,10 @@ Environment:
   TIERLIFT_SERVICE_TOKENS
                          Tokens of the host's backends for the routes under /v1, name:token or
                          name:sha256-…, at least 32 bytes each; several, separated by commas
+  TIERLIFT_WEBHOOKS_OUT_SECRET
+                         Secret that signs webhooks to webhooks_out.url of the configuration, whsec_ and
+                         24 to 64 bytes in base64; several, separated by commas, while it is rotated:
+                         all of them sign
   TIERLIFT_OPERATOR_TOKENS
                          Operators' tokens for --operations-listen, name:token or name:sha256-…, at
                          least 32 bytes each; several, separated by commas. The name is the actor of
@@ -131,6 +135,7 @@ async fn serve(
     let mut config = config;
     let stripe = config.stripe.take().map(Arc::new);
     let operators = config.operators.take();
+    let webhooks_out = config.webhooks_out.take();
     let StripeConfig { reconcile, fetch, .. } = config.rules.stripe;
     let server = Server::open(config.into_settings(address)).await.map_err(open_error)?;
     let server = match (&stripe, reconcile) {
@@ -145,6 +150,12 @@ async fn serve(
     let server = match (stripe, fetch) {
         (Some(stripe), Fetch::WhenNeeded | Fetch::Always) => server.with_fetcher(stripe),
         (Some(_), Fetch::Never) | (None, _) => server,
+    };
+    let server = match webhooks_out {
+        Some((url, secrets)) => {
+            server.with_webhooks_out(url, secrets).context("cannot start threads")?
+        }
+        None => server,
     };
     let server = match &demo {
         Some(plan) => demo::add_to(server, plan, address)?,

@@ -35,11 +35,12 @@ impl Reloader {
             return;
         }
         let old = &self.rules;
-        if (&rules.allowed_origins, &rules.tokens, &rules.authorize_cookie)
-            != (&old.allowed_origins, &old.tokens, &old.authorize_cookie)
+        if (&rules.allowed_origins, &rules.tokens, &rules.authorize_cookie, &rules.webhooks_out)
+            != (&old.allowed_origins, &old.tokens, &old.authorize_cookie, &old.webhooks_out)
         {
             tracing::warn!(
-                "allowed_origins and what concerns tokens or cookies take effect at the next start"
+                "allowed_origins, webhooks_out and what concerns tokens or cookies take effect at the next \
+                 start"
             );
         }
         tracing::info!("configuration read again");

@@ -9,10 +9,11 @@ use std::{
 
 use tierlift_core::{
     codes::Code,
-    config::{CookieName, Origin, StripeConfig},
+    config::{CookieName, Origin, StripeConfig, WebhookUrl},
     policy::{Policy, PolicyConfig},
     stripe::signature::Secrets,
     token::{ServiceTokens, TokenConfig, TokenKeys},
+    webhook,
 };
 use tierlift_embedded::{Settings, Timeouts, system_clock};
 use tierlift_stripe::Client;
@@ -20,7 +21,10 @@ use tierlift_stripe::Client;
 use super::{Args, operators::Operators};
 use crate::{
     config::Config,
-    credentials::{self, API_KEY_VAR, JWT_SECRET_VAR, SERVICE_TOKENS_VAR, WEBHOOK_SECRET_VAR},
+    credentials::{
+        self, API_KEY_VAR, JWT_SECRET_VAR, SERVICE_TOKENS_VAR, WEBHOOK_SECRET_VAR,
+        WEBHOOKS_OUT_SECRET_VAR,
+    },
     demo::DemoPlan,
     error::{Error, Problem},
     stripe::client,
@@ -37,6 +41,7 @@ pub(in crate::commands) struct Rules {
     pub(in crate::commands) allowed_origins: Vec<Origin>,
     pub(in crate::commands) authorize_cookie: Option<CookieName>,
     pub(in crate::commands) stripe: StripeConfig,
+    pub(in crate::commands) webhooks_out: Option<WebhookUrl>,
 }
 
 impl Rules {
@@ -51,6 +56,7 @@ impl Rules {
             allowed_origins: config.allowed_origins,
             authorize_cookie: config.authorize_cookie,
             stripe: config.stripe,
+            webhooks_out: config.webhooks_out,
         })
     }
 }
@@ -75,6 +81,8 @@ pub(super) struct ServeConfig {
     webhook_secrets: Secrets,
     token_keys: TokenKeys,
     service_tokens: ServiceTokens,
+    /// Where the host takes webhooks, and what signs them.
+    pub(super) webhooks_out: Option<(WebhookUrl, webhook::Secrets)>,
     /// Who asks Stripe, with a key.
     pub(super) stripe: Option<Client>,
     /// Where operators come in with a token.
@@ -94,6 +102,7 @@ impl ServeConfig {
             jwt_secret: jwt_secret.as_deref(),
             api_key: credentials::variable(API_KEY_VAR),
             service_tokens: credentials::variable(SERVICE_TOKENS_VAR).unwrap_or_default(),
+            webhooks_out: credentials::variable(WEBHOOKS_OUT_SECRET_VAR),
         };
         for_deployment(args, &variables)
     }
@@ -129,11 +138,13 @@ struct Variables<'v> {
     jwt_secret: Option<&'v str>,
     api_key: Option<String>,
     service_tokens: String,
+    webhooks_out: Option<String>,
 }
 
 /// The settings of a deployment. All problems are reported together.
 fn for_deployment(args: Args, variables: &Variables<'_>) -> Result<ServeConfig, Error> {
-    let Variables { webhook_secrets, jwt_secret, api_key, service_tokens } = variables;
+    let Variables { webhook_secrets, jwt_secret, api_key, service_tokens, webhooks_out } =
+        variables;
     let (webhook_secrets, jwt_secret) = (*webhook_secrets, *jwt_secret);
     let config = deployment_config(args.config.as_deref());
     let has_jwks = config.as_ref().is_ok_and(|config| config.tokens.jwks_url.is_some());
@@ -142,15 +153,18 @@ fn for_deployment(args: Args, variables: &Variables<'_>) -> Result<ServeConfig, 
     let jwt_secret = credentials::jwt_secret(jwt_secret, has_jwks);
     let livemode = config.as_ref().map(|config| config.policy.livemode);
     let api_key = livemode.map_or(Ok(None), |live| credentials::api_key(api_key.as_deref(), live));
-    let service_tokens = credentials::service_tokens(service_tokens);
+    let url = config.as_ref().ok().and_then(|config| config.webhooks_out.as_ref());
+    let webhooks_out = credentials::webhooks_out(url, webhooks_out.as_deref());
+    let services =
+        credentials::service_tokens(service_tokens).and_then(|it| Ok((it, webhooks_out?)));
     let operators = Operators::for_deployment(&args.operators);
-    match (config, webhook_secrets, jwt_secret, api_key, (service_tokens, operators)) {
+    match (config, webhook_secrets, jwt_secret, api_key, (services, operators)) {
         (
             Ok(config),
             Ok(webhook_secrets),
             Ok(jwt_secret),
             Ok(key),
-            (Ok(service_tokens), Ok(operators)),
+            (Ok((service_tokens, webhooks_out)), Ok(operators)),
         ) if shared.is_none() => Ok(ServeConfig {
             operators,
             stripe: key.map(|key| client(key, &config.stripe)),
@@ -161,10 +175,11 @@ fn for_deployment(args: Args, variables: &Variables<'_>) -> Result<ServeConfig, 
             webhook_secrets,
             token_keys: TokenKeys::new(jwt_secret),
             service_tokens,
+            webhooks_out,
         }),
-        (config, webhook_secrets, jwt_secret, api_key, (service_tokens, operators)) => {
+        (config, webhook_secrets, jwt_secret, api_key, (services, operators)) => {
             let problems = [config.err(), webhook_secrets.err(), jwt_secret.err(), shared];
-            let more = [api_key.err(), service_tokens.err(), operators.err()];
+            let more = [api_key.err(), services.err(), operators.err()];
             let problems = problems.into_iter().chain(more);
             Err(Error::Setup(problems.flatten().collect()))
         }
@@ -219,6 +234,9 @@ fn for_demo(args: Args) -> Result<ServeConfig, Error> {
     let service_tokens = credentials::variable(SERVICE_TOKENS_VAR).unwrap_or_default();
     let token = credentials::demo_operator_token(&args.data)?;
     let operators = Operators::for_demo(&args.operators, args.listen, token)?;
+    let webhooks_out = credentials::variable(WEBHOOKS_OUT_SECRET_VAR);
+    let webhooks_out =
+        credentials::webhooks_out(config.webhooks_out.as_ref(), webhooks_out.as_deref())?;
     Ok(ServeConfig {
         operators: Some(operators),
         data: args.data,
@@ -230,6 +248,7 @@ fn for_demo(args: Args) -> Result<ServeConfig, Error> {
         webhook_secrets: credentials::demo_webhook_secrets(more.as_deref())?,
         token_keys: TokenKeys::new(credentials::jwt_secret(Some(&jwt_secret), false)?),
         service_tokens: credentials::service_tokens(&service_tokens)?,
+        webhooks_out,
     })
 }
 

@@ -6,6 +6,7 @@ mod policy;
 mod stripe;
 mod tokens;
 mod values;
+mod webhooks_out;
 
 use std::{collections::HashMap, ops::Range};
 
@@ -106,6 +107,7 @@ impl Reader<'_> {
                 "policy" => self.policy(value, policy),
                 "purchases" => self.purchases(value, policy),
                 "stripe" => self.stripe(value, &mut config.stripe),
+                "webhooks_out" => self.webhooks_out(value, &mut config.webhooks_out),
                 _ => self.unknown(key, "at the top level", ROOT_KEYS),
             }
         }
