@@ -176,6 +176,13 @@ pub(crate) fn demo_operator_token(data: &Path) -> anyhow::Result<String> {
     demo_secret(&beside(data, ".operator-token"))
 }
 
+/// A secret that nobody had before.
+pub(crate) fn new_secret() -> io::Result<String> {
+    let mut bytes = [0; JWT_SECRET_BYTES_MIN];
+    getrandom::fill(&mut bytes).map_err(io::Error::from)?;
+    Ok(hex::encode(bytes))
+}
+
 fn demo_secret(path: &Path) -> anyhow::Result<String> {
     let context = || format!("the demo's secret in {}", path.display());
     match fs::read_to_string(path) {
@@ -197,9 +204,7 @@ fn beside(data: &Path, suffix: &str) -> PathBuf {
 }
 
 fn write_new(path: &Path) -> anyhow::Result<String> {
-    let mut bytes = [0; JWT_SECRET_BYTES_MIN];
-    getrandom::fill(&mut bytes).map_err(io::Error::from)?;
-    let secret = hex::encode(bytes);
+    let secret = new_secret()?;
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "{secret}")?;
     file.sync_all()?;

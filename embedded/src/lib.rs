@@ -42,6 +42,7 @@ pub use server::Server;
 pub use settings::{Settings, Timeouts};
 pub use sockets::{Handle, Registry};
 pub use tierlift_notifier::revoke;
+pub use tierlift_operations::routes::Actor;
 pub use tierlift_operations::{Imported, ObjectLines};
 pub use tierlift_worker::{
     policy_change::{Difference, Preview, preview},

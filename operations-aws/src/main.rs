@@ -16,7 +16,7 @@ use tierlift_aws::{
 use tierlift_core::{change::Change, codes::Code};
 use tierlift_operations::{
     Desk,
-    routes::{Door, router, with_refusals},
+    routes::{Door, OwnersDoor, router, transfer, with_refusals},
 };
 
 use lines::{Greeting, serve};
@@ -28,16 +28,28 @@ struct Args {
     /// The stack.
     #[arg(long, value_name = "NAME")]
     stack: String,
+    /// Answer what a console asks, which neither exports, imports nor replays.
+    #[arg(long)]
+    console: bool,
 }
 
 /// The desk of a deployment. The table's stream brings what an act changes to the sockets.
-struct AwsDoor(Desk<Deployment>);
+struct AwsDoor {
+    desk: Desk<Deployment>,
+    connected_accounts: Vec<String>,
+}
+
+impl OwnersDoor for AwsDoor {
+    fn connected_accounts(&self) -> Vec<String> {
+        self.connected_accounts.clone()
+    }
+}
 
 impl Door for AwsDoor {
     type Backend = Deployment;
 
     fn desk(&self) -> &Desk<Deployment> {
-        &self.0
+        &self.desk
     }
 
     async fn push(&self, _changes: &[Change]) {}
@@ -48,23 +60,27 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(tracing::Level::WARN).init();
     let sdk = Sdk::from_default_chain().await;
-    let (deployment, policy) = match Deployment::of_stack(&sdk, &args.stack).await {
-        Ok(found) => found,
-        Err(error) => {
-            let code = match error {
-                StackError::Missing(_) => Code::StackMissing,
-                StackError::Environment(_) => Code::ConfigInvalid,
-                StackError::Unavailable(_) => Code::AwsUnavailable,
-            };
-            lines::write(&Greeting::Failed { code, detail: error.to_string() }).await;
-            return ExitCode::FAILURE;
-        }
-    };
+    let (deployment, policy, connected_accounts) =
+        match Deployment::of_stack(&sdk, &args.stack).await {
+            Ok(found) => found,
+            Err(error) => {
+                let code = match error {
+                    StackError::Missing(_) => Code::StackMissing,
+                    StackError::Environment(_) => Code::ConfigInvalid,
+                    StackError::Unavailable(_) => Code::AwsUnavailable,
+                };
+                lines::write(&Greeting::Failed { code, detail: error.to_string() }).await;
+                return ExitCode::FAILURE;
+            }
+        };
     let desk =
         Desk { backend: deployment, policy: policy.into(), clock: clock(), has_worker: true };
-    let door = Arc::new(AwsDoor(desk));
+    let door = Arc::new(AwsDoor { desk, connected_accounts });
+    let routes = router(Arc::clone(&door));
+    // Whoever is at the console did not choose which file is read or written.
+    let routes = if args.console { routes } else { routes.merge(transfer(Arc::clone(&door))) };
     lines::write(&Greeting::Ready { version: env!("CARGO_PKG_VERSION").to_owned() }).await;
-    serve(with_refusals(router(Arc::clone(&door)))).await;
+    serve(with_refusals(routes)).await;
     door.desk().backend.let_go().await;
     ExitCode::SUCCESS
 }

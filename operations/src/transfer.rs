@@ -9,8 +9,10 @@ use tierlift_core::{
     decide::act_alone,
     failure::FailureRecord,
     id::EventId,
-    ledger::SystemEvent,
-    limits::{DEAD_LETTERS_PAGE_MAX, ID_BYTES_MAX, WEBHOOK_BODY_BYTES_MAX},
+    ledger::{LedgerEntry, SystemEvent},
+    limits::{
+        DEAD_LETTERS_PAGE_MAX, EXPORT_PAGE_BODIES_BYTES_MAX, ID_BYTES_MAX, WEBHOOK_BODY_BYTES_MAX,
+    },
     ports::{DeadLetter, Enqueue, Enqueued, Group, Message},
     stripe::{
         self,
@@ -124,9 +126,34 @@ impl TryFrom<Line> for DeadLetter {
 }
 
 impl<B: Backend> Desk<B> {
-    /// A page of the dead letters that a filter means, oldest first, as lines.
+    /// Adds dead letters. All lines are read before the first is added.
+    pub async fn import_dead_letters(
+        &self,
+        lines: Vec<Line>,
+        signed: &Signed,
+    ) -> Result<Taken, Error> {
+        let act = signed.act()?;
+        let dead_letters: Vec<DeadLetter> =
+            lines.into_iter().map(DeadLetter::try_from).collect::<Result<_, _>>()?;
+        let (count, now) = (dead_letters.len(), self.clock.now());
+        let subject = count.to_string();
+        let entry = LedgerEntry::for_act(SystemEvent::Imported, &subject, act, now);
+        let entry = entry.ok_or_else(|| Error::Invalid(subject))?;
+        let added = self.backend.import_dead_letters(dead_letters, entry).await?;
+        Ok(Taken { added, known: count.saturating_sub(added), ignored: 0 })
+    }
+
+    /// A page of the dead letters that a filter means, oldest first, as lines. The larger their bodies, the fewer.
     pub async fn export(&self, filter: &Filter, after: Option<&str>) -> Result<Lines, Error> {
-        let page = self.backend.dead_letters(after, None, DEAD_LETTERS_PAGE_MAX).await?;
+        let mut max = DEAD_LETTERS_PAGE_MAX;
+        let page = loop {
+            let page = self.backend.dead_letters(after, None, max).await?;
+            let bytes: usize = page.items.iter().map(|one| one.message.body.len()).sum();
+            if bytes <= EXPORT_PAGE_BODIES_BYTES_MAX || max == 1 {
+                break page;
+            }
+            max /= 2;
+        };
         let mut lines = Vec::new();
         for one in &page.items {
             if self.admits(filter, one).await? {

@@ -55,6 +55,15 @@ impl Seen {
         Ok(self.list.as_deref().and_then(<[_]>::last).map(cursor))
     }
 
+    /// The events of all of them, as they are now or were for the page before.
+    pub(super) async fn events(&mut self, queue: &Queue) -> Result<Vec<EventId>, QueueError> {
+        if self.list.is_none() {
+            self.read(queue).await?;
+        }
+        let list = self.list.as_deref().unwrap_or_default();
+        Ok(list.iter().map(|one| one.content.message.event.clone()).collect())
+    }
+
     /// Takes the dead letters of an event out of those that are held; reads them again if that is too long ago.
     pub(super) async fn take(
         &mut self,

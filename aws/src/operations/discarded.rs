@@ -82,7 +82,7 @@ impl From<Row> for Discarded {
     }
 }
 
-fn key(event: &EventId) -> String {
+pub(super) fn key(event: &EventId) -> String {
     format!("{PREFIX}{event}")
 }
 

@@ -6,6 +6,7 @@
 
 mod dead_letters;
 mod discarded;
+mod import;
 mod ledger;
 mod notes;
 mod stack;
@@ -20,9 +21,9 @@ use tierlift_core::{
     id::{CustomerId, EventId, UserId},
     ledger::LedgerEntry,
     ports::{
-        self, Activity, DeadLetter, DeadLetters, Depth, Discarded, Fate, LedgerFilter, LoadKeys,
-        Note, Page, QueueError, ReconciliationRecord, Scan, StoreError, Waiting, WaitingList,
-        WaitingTotals,
+        self, Activity, DeadLetter, DeadLetters, Depth, Discarded, Enqueue, Enqueued, Fate,
+        LedgerFilter, LoadKeys, Message, Note, Page, QueueError, ReconciliationRecord, Scan,
+        StoreError, Waiting, WaitingList, WaitingTotals,
     },
     reconciliation::Reconciliation,
     time::Timestamp,
@@ -131,6 +132,12 @@ impl ReconciliationRecord for Deployment {
     }
 }
 
+impl Enqueue for Deployment {
+    async fn enqueue(&self, message: Message) -> Result<Enqueued, QueueError> {
+        self.queue.enqueue(message).await
+    }
+}
+
 impl DeadLetters for Deployment {
     async fn list(&self, max: usize) -> Result<Vec<DeadLetter>, QueueError> {
         self.let_go().await;
@@ -198,6 +205,14 @@ impl ports::Operations for Deployment {
         let erased = self.erase_events(events).await;
         self.let_go().await;
         erased
+    }
+
+    async fn import_dead_letters(
+        &self,
+        dead_letters: Vec<DeadLetter>,
+        entry: LedgerEntry,
+    ) -> Result<usize, StoreError> {
+        self.import(dead_letters, entry).await
     }
 
     async fn erase_note(&self, group: &str) -> Result<(), StoreError> {

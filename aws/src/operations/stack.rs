@@ -26,8 +26,11 @@ pub enum StackError {
 }
 
 impl Deployment {
-    /// The deployment of a stack, and the policy that its worker follows.
-    pub async fn of_stack(sdk: &Sdk, stack: &str) -> Result<(Self, Policy), StackError> {
+    /// The deployment of a stack, the policy that its worker follows, and the connected accounts whose events count.
+    pub async fn of_stack(
+        sdk: &Sdk,
+        stack: &str,
+    ) -> Result<(Self, Policy, Vec<String>), StackError> {
         let lambda = Client::new(sdk.config());
         let worker = format!("{stack}-worker");
         let found = lambda.get_function_configuration().function_name(worker).send().await;
@@ -49,6 +52,6 @@ impl Deployment {
         let (queue, store) = (Queue::new(sdk, queue, dead, table), Store::new(sdk, table));
         let source = EventSource::new(lambda);
         let deployment = Self { source: Some(source), ..Self::new(store, queue) };
-        Ok((deployment, environment.policy()?))
+        Ok((deployment, environment.policy()?, environment.connected_accounts()?))
     }
 }

@@ -32,18 +32,21 @@ pub(crate) enum Write {
 impl Store {
     /// Writes an act. [`StoreError::Conflict`] if its row is there already.
     pub(crate) async fn act(&self, entry: &LedgerEntry, write: Write) -> Result<(), StoreError> {
-        let row = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item::ledger_item(entry)?))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", item::PK)
-            .build()
-            .map_err(|error| unavailable(&error))?;
         let request = self
             .client
             .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(row).build())
+            .transact_items(self.row(entry)?)
             .transact_items(self.transact(write, entry)?);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_conflict(&error) => Err(StoreError::Conflict),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Writes an act that changes nothing else in the table. [`StoreError::Conflict`] if its row is there already.
+    pub(crate) async fn note_act(&self, entry: &LedgerEntry) -> Result<(), StoreError> {
+        let request = self.client.transact_write_items().transact_items(self.row(entry)?);
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) if is_conflict(&error) => Err(StoreError::Conflict),
@@ -77,7 +80,19 @@ impl Store {
 
     /// The item with that key, unless it was cleared.
     pub(crate) async fn get_uncleared(&self, key: String) -> Result<Option<Item>, StoreError> {
-        Ok(self.get(key).await?.filter(|item| !item.contains_key(CLEARED)))
+        Ok(self.get(key).await?.filter(is_uncleared))
+    }
+
+    /// The new row of an act.
+    fn row(&self, entry: &LedgerEntry) -> Result<TransactWriteItem, StoreError> {
+        let row = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item::ledger_item(entry)?))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", item::PK)
+            .build()
+            .map_err(|error| unavailable(&error))?;
+        Ok(TransactWriteItem::builder().put(row).build())
     }
 
     fn transact(&self, write: Write, by: &LedgerEntry) -> Result<TransactWriteItem, StoreError> {
@@ -93,6 +108,11 @@ impl Store {
         let put = put.map_err(|error| unavailable(&error))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
+}
+
+/// Whether an item was not cleared.
+pub(crate) fn is_uncleared(item: &Item) -> bool {
+    !item.contains_key(CLEARED)
 }
 
 /// An item of which nothing but the key is left.

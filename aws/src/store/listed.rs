@@ -1,7 +1,13 @@
 //! The index of what operators list: acts, discarded dead letters and notes, the newest first. No webhook writes into
 //! it. It is eventually consistent: what was written a moment ago may be missing.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use std::fmt::Debug;
+
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata as _, SdkError},
+    operation::query::QueryError,
+    types::AttributeValue,
+};
 use tierlift_core::{ports::StoreError, time::Timestamp};
 
 use super::{
@@ -62,12 +68,23 @@ impl Store {
             .scan_index_forward(false)
             .limit(i32::try_from(max).unwrap_or(i32::MAX).max(1))
             .set_exclusive_start_key(start);
-        let page = request.send().await.map_err(|error| unavailable(&error))?;
+        let page = request.send().await.map_err(|error| refused(&error))?;
         let next = page.last_evaluated_key.as_ref().and_then(place);
         let keys: Vec<String> = page.items().iter().filter_map(place).map(|it| it.key).collect();
         let mut found = self.get_all(&keys.iter().cloned().collect()).await?;
         Ok((keys.iter().filter_map(|key| found.remove(key)).collect(), next))
     }
+}
+
+/// A table that another stack or a person made may lack the index.
+fn refused<R: Debug + Send + Sync + 'static>(error: &SdkError<QueryError, R>) -> StoreError {
+    let message = error.message().unwrap_or_default();
+    if error.code() == Some("ValidationException") && message.contains("specified index") {
+        let missing = "the table lacks the index `operations`, which an ExistingTable needs for acts, notes and \
+                       discarded dead letters; infrastructure/README.md says how to add it";
+        return StoreError::Unavailable(missing.into());
+    }
+    unavailable(error)
 }
 
 fn place(entry: &Item) -> Option<Place> {
@@ -76,7 +93,23 @@ fn place(entry: &Item) -> Option<Place> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::error::ErrorMetadata;
+
     use super::*;
+
+    /// The message is DynamoDB's.
+    #[test]
+    fn a_table_without_the_index_is_named_as_such() {
+        let refusal = |message: &str| {
+            let metadata = ErrorMetadata::builder().code("ValidationException").message(message);
+            let error = QueryError::generic(metadata.build());
+            refused(&SdkError::<QueryError, ()>::service_error(error, ())).to_string()
+        };
+        let missing = refusal("The table does not have the specified index: operations");
+        assert!(missing.contains("lacks the index `operations`"), "{missing}");
+        let other = refusal("1 validation error detected");
+        assert!(!other.contains("lacks"), "{other}");
+    }
 
     #[test]
     fn a_cursor_is_a_place() {

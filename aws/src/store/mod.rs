@@ -52,7 +52,7 @@ use commit::Transaction;
 pub(crate) use item::{Item, PK, TTL, check_item, integer, new_item, number, text};
 #[cfg(feature = "operations")]
 pub(crate) use {
-    acts::Write,
+    acts::{Write, is_uncleared},
     item::{ledger_key, parse_found_ledger},
     ledger_scan::{RowPlace, Rows, is_wanted},
     listed::Place,

@@ -5,6 +5,7 @@ mod backup;
 mod check;
 mod codes;
 mod completions;
+mod console;
 mod customer;
 mod dead_letters;
 mod doctor;
@@ -85,6 +86,7 @@ pub(crate) enum Command {
     /// Let the worker go on.
     Resume(pause::Args),
     Audit(audit::Args),
+    Console(console::Args),
     Backup(backup::Args),
     Restore(restore::Args),
     Replay(replay::Args),
@@ -117,6 +119,7 @@ impl Command {
             Self::Pause(args) => pause::run(&args, true),
             Self::Resume(args) => pause::run(&args, false),
             Self::Audit(args) => audit::run(&args),
+            Self::Console(args) => console::run(&args),
             Self::Backup(args) => backup::run(&args),
             Self::Restore(args) => restore::run(&args),
             Self::Replay(args) => replay::run(&args),

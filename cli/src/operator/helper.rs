@@ -42,8 +42,17 @@ struct Answer {
 impl Helper {
     /// Starts it for a stack.
     pub(super) fn start(stack: &str) -> Result<Self, Error> {
+        Self::start_with(&["--stack", stack])
+    }
+
+    /// Starts it for the console of a stack.
+    pub(crate) fn start_for_console(stack: &str) -> Result<Self, Error> {
+        Self::start_with(&["--stack", stack, "--console"])
+    }
+
+    fn start_with(args: &[&str]) -> Result<Self, Error> {
         let mut command = Command::new(program());
-        command.args(["--stack", stack]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| {
             let what = if error.kind() == io::ErrorKind::NotFound {
                 anyhow!("{PROGRAM} is neither beside this program nor in PATH")
@@ -67,7 +76,7 @@ impl Helper {
     }
 
     /// Asks one thing.
-    pub(super) fn ask(
+    pub(crate) fn ask(
         &self,
         method: &Method,
         path: &str,

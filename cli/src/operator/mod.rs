@@ -25,8 +25,7 @@ use crate::{
     error::{Error, Problem},
 };
 
-use helper::Helper;
-
+pub(crate) use helper::Helper;
 pub(crate) use options::{Reach, Sign, confirms};
 pub(crate) use table::{print, print_rows, text};
 

@@ -14,6 +14,11 @@ pub const DEAD_LETTERS_RECEIVES_AT_ONCE_MAX: usize = 8;
 pub const ERASED_KEPT_DAYS: i64 = 30;
 /// Rows of the ledger that an erasure replaces at once.
 pub const ERASED_ROWS_AT_ONCE_MAX: usize = 10;
+/// Bodies in one answer with exported dead letters, in bytes.
+pub const EXPORT_PAGE_BODIES_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Time for which the console of a deployment on AWS shows the same status, in seconds: each time it is asked for, all dead
+/// letters are received.
+pub const CONSOLE_STATUS_KEPT_SECS: u64 = 30;
 /// Notes on groups of dead letters that are read on AWS.
 pub const NOTES_MAX: usize = 1_000;
 /// Notes on one page of the index on AWS.

@@ -130,6 +130,14 @@ pub trait Operations: Send + Sync {
         entry: LedgerEntry,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Adds dead letters that come from elsewhere. What is known already, wherever it stands, is left as it is. Returns
+    /// how many were added.
+    fn import_dead_letters(
+        &self,
+        dead_letters: Vec<DeadLetter>,
+        entry: LedgerEntry,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
     /// Deletes the note on a group of dead letters.
     fn erase_note(&self, group: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 

@@ -2,40 +2,22 @@
 //! left as it is.
 
 use rusqlite::{Connection, Error::ToSqlConversionFailure};
-use tierlift_core::{
-    ledger::LedgerEntry,
-    ports::{DeadLetter, StoreError},
-};
-use tierlift_operations::Taken;
+use tierlift_core::{ledger::LedgerEntry, ports::DeadLetter};
 
-use super::{error::Error, handle::Db, rows::write_ledger};
+use super::{error::Error, rows::write_ledger};
 
-impl Db {
-    /// Adds dead letters, with the act's row of the ledger, in one transaction.
-    pub(crate) async fn import_dead_letters(
-        &self,
-        dead_letters: Vec<DeadLetter>,
-        entry: LedgerEntry,
-    ) -> Result<Taken, StoreError> {
-        Ok(self.write(move |tables| import(&tables.connection, &dead_letters, &entry)).await?)
-    }
-}
-
-fn import(
+/// Adds dead letters, with the act's row of the ledger. Returns how many were added.
+pub(super) fn import(
     connection: &Connection,
     dead_letters: &[DeadLetter],
     entry: &LedgerEntry,
-) -> Result<Taken, Error> {
-    let mut taken = Taken::default();
+) -> Result<usize, Error> {
+    let mut added = 0;
     for one in dead_letters {
-        if add(connection, one)? {
-            taken.added += 1;
-        } else {
-            taken.known += 1;
-        }
+        added += usize::from(add(connection, one)?);
     }
     write_ledger(connection, entry)?;
-    Ok(taken)
+    Ok(added)
 }
 
 /// Adds a dead letter, unless its event is known.

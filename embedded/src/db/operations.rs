@@ -20,6 +20,7 @@ use super::{
     erase,
     error::{Error, corrupt},
     handle::Db,
+    import::import,
     message_rows::limit,
     pause_row::paused,
     rows::{ledger_entry, write_ledger},
@@ -275,6 +276,17 @@ impl Operations for Db {
     async fn erase_messages(&self, events: &[EventId]) -> Result<usize, StoreError> {
         let events = events.to_owned();
         Ok(self.write(move |tables| erase::messages(&tables.connection, &events)).await?)
+    }
+
+    async fn import_dead_letters(
+        &self,
+        dead_letters: Vec<DeadLetter>,
+        entry: LedgerEntry,
+    ) -> Result<usize, StoreError> {
+        let write = move |tables: &mut super::tables::Tables| {
+            import(&tables.connection, &dead_letters, &entry)
+        };
+        Ok(self.write(write).await?)
     }
 
     async fn erase_note(&self, group: &str) -> Result<(), StoreError> {

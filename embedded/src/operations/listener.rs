@@ -2,7 +2,7 @@
 //! never the public one. Whoever uses it does not own the data file, so it makes no backup: that writes a file
 //! where the request says.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::Future, sync::Arc};
 
 use axum::{
     Extension, Json, Router,
@@ -21,7 +21,6 @@ use tokio::{net::TcpListener, sync::watch};
 use super::{
     Operator,
     caller::{Caller, guard, only_own_pages, with_headers},
-    history::History,
     webhooks,
 };
 use crate::{
@@ -52,6 +51,14 @@ impl fmt::Debug for OperatorsListener {
 }
 
 impl OperatorsListener {
+    /// Serves routes that are not those of a data file, until `stop` completes. It has the same guard, and no samples for
+    /// charts.
+    pub async fn serve_routes(self, routes: Router, stop: impl Future<Output = ()>) {
+        let origins: Arc<[Origin]> = self.origins.clone().into();
+        let guarded = guarded(routes, self.tokens.clone(), origins, self.pages.clone());
+        self.accept(guarded, Timeouts::default(), stop).await;
+    }
+
     /// Serves until `stop` is true, and lets requests in progress finish.
     pub(crate) async fn serve(
         self,
@@ -59,12 +66,22 @@ impl OperatorsListener {
         timeouts: Timeouts,
         mut stop: watch::Receiver<bool>,
     ) {
-        let Self { listener, tokens, origins, pages } = self;
         let history = operator.history.clone();
-        let names = origins.iter().filter_map(host).collect();
+        let samples = get(async move || Json(history.samples()));
+        let operator = Arc::new(operator);
+        let own = Router::new().route("/operations/history", samples);
+        let own = own.merge(webhooks::router(Arc::clone(&operator)));
+        let routes = routes::router(operator).merge(own);
+        let origins: Arc<[Origin]> = self.origins.clone().into();
+        let guarded = guarded(routes, self.tokens.clone(), origins, self.pages.clone());
+        self.accept(guarded, timeouts, async move { stopped(&mut stop).await }).await;
+    }
+
+    async fn accept(self, router: Router, timeouts: Timeouts, stop: impl Future<Output = ()>) {
+        let names = self.origins.iter().filter_map(host).collect();
         let accept_loop = AcceptLoop {
-            listener,
-            router: router(operator, history, tokens, origins.into(), pages),
+            listener: self.listener,
+            router,
             connections: Connections::new(Room {
                 connections: OPERATIONS_CONNECTIONS_MAX,
                 inflight_bytes: OPERATIONS_INFLIGHT_BYTES_MAX,
@@ -73,7 +90,7 @@ impl OperatorsListener {
             head_timeout: timeouts.request_head,
             finish_timeout: timeouts.shutdown / 2,
         };
-        accept_loop.run(stopped(&mut stop)).await.finish().await;
+        accept_loop.run(stop).await.finish().await;
     }
 }
 
@@ -83,20 +100,15 @@ fn host(origin: &Origin) -> Option<String> {
     uri.host().map(str::to_owned)
 }
 
-fn router(
-    operator: Operator,
-    history: History,
+/// Routes behind the guard, and pages beside them.
+fn guarded(
+    routes: Router,
     tokens: OperatorTokens,
     origins: Arc<[Origin]>,
     pages: Router,
 ) -> Router {
-    let own = Router::new()
-        .route("/operations/token", get(token))
-        .route("/operations/history", get(async move || Json(history.samples())));
-    let operator = Arc::new(operator);
-    let own = own.merge(webhooks::router(Arc::clone(&operator)));
-    let routes = routes::router(operator).merge(own);
     routes
+        .route("/operations/token", get(token))
         .method_not_allowed_fallback(async || problem::method_not_allowed())
         .route_layer(from_fn_with_state(Arc::new(tokens), guard))
         .merge(pages)

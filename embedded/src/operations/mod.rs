@@ -20,7 +20,7 @@ use tierlift_core::{change::Change, policy::Policy, shared::Shared, time::Clock}
 use tierlift_notifier::notify;
 use tierlift_operations::{
     Desk, Traffic,
-    routes::{self, Door},
+    routes::{self, Door, OwnersDoor},
 };
 use tokio::sync::watch;
 
@@ -100,6 +100,12 @@ impl Operator {
     /// Answers one request, as the socket would: the status and the body.
     pub async fn answer(&self, method: Method, path: &str, body: String) -> (StatusCode, String) {
         routes::answer(self.clone().router(), method, path, body).await
+    }
+}
+
+impl OwnersDoor for Operator {
+    fn connected_accounts(&self) -> Vec<String> {
+        self.connected_accounts.current().to_vec()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod request;
+mod transfer;
 
 use std::{future::Future, sync::Arc};
 
@@ -31,6 +32,7 @@ use crate::{
 
 pub use answer::{Answer, Done, Refusal};
 pub use request::{Actor, Body, ListQuery};
+pub use transfer::{OwnersDoor, transfer};
 
 /// What the routes need of the process that serves them.
 pub trait Door: Send + Sync + 'static {

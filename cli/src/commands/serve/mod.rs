@@ -25,6 +25,7 @@ use tierlift_embedded::{OpenError, Reload, Server, db};
 use tokio::net::TcpListener;
 
 use crate::{demo, error::Error, limits::READER_THREADS_MAX, log};
+pub(super) use operators::Operators;
 use operators::OperatorsArgs;
 use reload::Reloader;
 use settings::ServeConfig;

@@ -25,7 +25,7 @@ pub(super) struct OperatorsArgs {
 }
 
 /// The operators' listener, before its address is taken.
-pub(super) struct Operators {
+pub(in crate::commands) struct Operators {
     listen: SocketAddr,
     origins: Vec<Origin>,
     tokens: OperatorTokens,
@@ -81,8 +81,22 @@ impl Operators {
         Ok(Self { listen, origins: args.operations_origin.clone(), tokens, shown: Some(token) })
     }
 
+    /// That of a console without a server: on this machine, with a token that is shown.
+    pub(in crate::commands) fn for_console(
+        listen: SocketAddr,
+        actor: &str,
+        token: String,
+    ) -> Result<Self, Problem> {
+        if !listen.ip().is_loopback() {
+            let message = format!("{listen} is reachable from other machines; listen on 127.0.0.1");
+            return Err(Problem::new(Code::UsageInvalid, message));
+        }
+        let tokens = credentials::operator_tokens(&format!("{actor}:{token}"), "")?;
+        Ok(Self { listen, origins: Vec::new(), tokens, shown: Some(token) })
+    }
+
     /// Takes the address. Returns the listener, and where the console is.
-    pub(super) async fn listen(self) -> Result<(OperatorsListener, String), Error> {
+    pub(in crate::commands) async fn listen(self) -> Result<(OperatorsListener, String), Error> {
         let Self { listen, mut origins, tokens, shown } = self;
         let listener = self::bind(listen, shown.is_some()).await;
         let listener = listener
