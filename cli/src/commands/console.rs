@@ -136,7 +136,9 @@ async fn ask(
     let asked = tokio::task::spawn_blocking(move || desk.ask(&method, &path, &body)).await;
     match asked {
         Ok(Ok((status, text))) => {
-            (status, [(CONTENT_TYPE, "application/json")], text).into_response()
+            let is_refusal = !status.is_success();
+            let kind = if is_refusal { "application/problem+json" } else { "application/json" };
+            (status, [(CONTENT_TYPE, kind)], text).into_response()
         }
         Ok(Err(_)) | Err(_) => {
             let detail = "the program for AWS does not answer; start the console again";

@@ -13,6 +13,7 @@ mod docs;
 mod doors;
 mod dry_run;
 mod erase;
+mod erased_file;
 mod fetch;
 mod floods;
 mod grants;
