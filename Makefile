@@ -208,15 +208,17 @@ lint-text:
 	$(PYTHON) -B scripts/words.py
 	$(PYTHON) -B scripts/structure.py
 
-check-events: $(EVENTS_VENV)/.ready ## Compare the table of event types with Stripe's SDK.
+check-events: $(EVENTS_VENV)/.ready ## Compare the table of event types and the stand-in's answers with Stripe's SDK.
 	@$(EVENTS_VENV)/bin/python -B scripts/stripe_events.py
+	@$(EVENTS_VENV)/bin/python -B scripts/stripe_objects.py
 
 # Only the package itself: it is read, and never run.
 LATEST := $(TARGET)/stripe-latest
-check-events-latest: $(EVENTS_VENV)/.ready ## Compare the table of event types with the newest of Stripe's SDKs.
+check-events-latest: $(EVENTS_VENV)/.ready ## Compare the same with the newest of Stripe's SDKs.
 	@rm -rf $(LATEST)
 	@$(EVENTS_VENV)/bin/pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest $(LATEST) stripe
 	@$(EVENTS_VENV)/bin/python -B scripts/stripe_events.py $(LATEST)/stripe-*.whl
+	@$(EVENTS_VENV)/bin/python -B scripts/stripe_objects.py $(LATEST)/stripe-*.whl
 
 deny: $(DENY) ## Check licences, sources and which package may use which crate.
 	cargo deny --log-level error check bans licenses sources

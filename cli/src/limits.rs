@@ -39,6 +39,8 @@ pub(crate) const DEMO_DELAY_MS_MAX: u64 = 60_000;
 pub(crate) const CLOCK_SKEW_SECS_MAX: i64 = 60;
 /// Time back to which the doctor looks for deliveries that failed, in seconds: as long as Stripe repeats them.
 pub(crate) const DELIVERIES_LOOKED_BACK_SECS: i64 = 3 * 86_400;
+/// Time that Stripe has to deliver an event before the doctor mentions it, in seconds.
+pub(crate) const DELIVERIES_GIVEN_SECS: i64 = 3_600;
 /// Time between two looks at a reconciliation by a server.
 pub(crate) const RECONCILE_POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Pages of prices that the doctor reads.

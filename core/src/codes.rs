@@ -256,6 +256,8 @@ codes! {
     EndpointEventsMissing = "endpoint.events_missing", Finding;
     /// The webhook endpoint gets events that nobody needs.
     EndpointEventsUnneeded = "endpoint.events_unneeded", Finding;
+    /// The webhook endpoint sends the events of another version of Stripe's API.
+    EndpointVersionDiffers = "endpoint.version_differs", Finding;
     /// An active price has no plan.
     PriceUnmapped = "price.unmapped", Finding;
     /// A plan names something that is not sold.

@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tierlift_core::{
     codes::Code,
-    limits::RECONCILE_CHECK_SECS,
+    limits::{RECONCILE_BACKLOG_MAX, RECONCILE_CHECK_SECS},
     observation::Because,
     policy::Policy,
     ports::{ReconciliationRecord as _, Stripe},
@@ -180,7 +180,8 @@ impl<A: Stripe> Reconciler<A> {
         tracing::info!(because, pages, is_dry_run, "reconciliation begins");
         let Self { stripe, db, clock, handle, .. } = self;
         let policy = &*self.policy.current();
-        let pass = Pass { stripe, store: db, queue: db, policy, clock, is_dry_run };
+        let backlog_max = Some(RECONCILE_BACKLOG_MAX);
+        let pass = Pass { stripe, store: db, queue: db, policy, clock, is_dry_run, backlog_max };
         handle.note(&state);
         pass.run(state, |state| handle.note(state)).await
     }

@@ -136,7 +136,15 @@ impl Inquiry {
         let Some(due) = Reconciliation::due(latest, self.clock.now()) else { return Ok(()) };
         let because = due.because.as_str();
         let Self { store, queue, policy, clock, .. } = self;
-        let pass = Pass { stripe: client, store, queue, policy, clock, is_dry_run: false };
+        let pass = Pass {
+            stripe: client,
+            store,
+            queue,
+            policy,
+            clock,
+            is_dry_run: false,
+            backlog_max: None,
+        };
         let mut pages: u64 = 0;
         let run = pass.run(due, |_| pages += 1);
         match timeout_at(until, run).await {

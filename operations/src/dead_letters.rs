@@ -6,12 +6,17 @@ use serde::Serialize;
 use serde_json::Value;
 use tierlift_core::{
     codes::Code,
+    config::Fetch,
     explain::Prediction,
     id::{EventId, UserId},
     limits::DEAD_LETTERS_PAGE_MAX,
     ports::{DeadLetter, Discarded, Message},
+    stripe::event::Type,
 };
-use tierlift_worker::decide_only;
+use tierlift_worker::{
+    decide_only,
+    thin::{self, Admitted},
+};
 
 use crate::{Backend, Desk, Error, Filter, filter::event_of, readable};
 
@@ -157,8 +162,18 @@ impl<B: Backend> Desk<B> {
     }
 
     /// What would become of a message if it were redriven now: the worker's decision, without its commit.
+    /// Stripe is not asked: of a thin event it is said what Stripe would be asked for.
     pub async fn predict(&self, message: &Message) -> Result<Prediction, Error> {
         let policy = self.policy.current();
+        if message.kind == Type::Thin && policy.fetch != Fetch::Never {
+            return Ok(match thin::admit(&self.backend, &policy, message).await? {
+                Admitted::Asks(_, object) => {
+                    Prediction::Asks { object: object.as_str().to_owned() }
+                }
+                Admitted::Parks(failure) => (&failure).into(),
+                Admitted::Duplicate => Prediction::Duplicate,
+            });
+        }
         let decision = decide_only(&self.backend, &policy, message, self.clock.now()).await?;
         Ok((&decision).into())
     }

@@ -193,6 +193,23 @@ async fn when_stripe_is_away_it_is_asked_now_and_then_only() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_hour_without_stripe_costs_few_requests_and_ends_within_minutes() {
+    let bench = bench();
+    bench.api.put(subscription(1, "cus_1"));
+    bench.api.fail_all(Some(Fault::Dropped));
+    let hour = tokio::time::Instant::now() + Duration::from_hours(1);
+    while tokio::time::Instant::now() < hour {
+        assert_eq!(bench.code("sub_1").await, Err(Code::StripeUnavailable));
+        tokio::time::advance(Duration::from_secs(5)).await;
+    }
+    let asked = bench.api.targets().len();
+    assert!((10..=30).contains(&asked), "{asked} requests in an hour");
+    bench.api.fail_all(None);
+    tokio::time::advance(Duration::from_mins(5)).await;
+    assert!(bench.code("sub_1").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_storm_of_429_slows_everything_down() {
     let bench = bench();
     bench.api.put(subscription(1, "cus_1"));

@@ -104,10 +104,11 @@ fn filtered(list: &ListOf, query: Query) -> Query {
             .with("payment[type]", "payment_intent")
             .with("payment[payment_intent]", payment.as_str()),
         ListOf::Refunds | ListOf::Disputes => query.with("expand[]", "data.charge"),
-        ListOf::Events { types, since_secs, undelivered } => {
+        ListOf::Events { types, since_secs, until_secs, undelivered } => {
             let query = types.iter().fold(query, |query, kind| query.with("types[]", kind));
-            let since = since_secs.map(|secs| secs.to_string());
+            let [since, until] = [since_secs, until_secs].map(|at| at.map(|at| at.to_string()));
             let query = query.with_any("created[gte]", since.as_deref());
+            let query = query.with_any("created[lte]", until.as_deref());
             query.with_any("delivery_success", undelivered.then_some("false"))
         }
         ListOf::Prices => query.with("active", "true").with("expand[]", "data.product"),
@@ -165,10 +166,11 @@ mod tests {
         let events = ListOf::Events {
             types: vec!["invoice.paid".into(), "customer.updated".into()],
             since_secs: Some(1_795_000_000),
+            until_secs: Some(1_795_000_060),
             undelivered: true,
         };
         let target = "/v1/events?limit=100&types[]=invoice.paid&types[]=customer.updated\
-                      &created[gte]=1795000000&delivery_success=false";
+                      &created[gte]=1795000000&created[lte]=1795000060&delivery_success=false";
         assert_eq!(list(&events, None).target, target);
     }
 }

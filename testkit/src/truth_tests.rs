@@ -123,7 +123,10 @@ impl Outcome {
 
     /// Delivers an event. Returns whether it was not parked.
     fn deliver(&mut self, event: &Event) -> bool {
-        let body = event.body.to_string();
+        self.deliver_body(&event.body.to_string())
+    }
+
+    fn deliver_body(&mut self, body: &str) -> bool {
         match self.model.deliver(body.as_bytes(), &self.policy, self.now) {
             Delivered::Parked(Code::PlanUnmapped | Code::ItemsTruncated) => false,
             Delivered::Parked(other) => panic!("{other}: {body}"),

@@ -16,6 +16,8 @@
 //! Who may commit makes an [`attempt`](ThinFetcher::attempt). Who may not [asks](ThinFetcher::ask), and enqueues
 //! the answer.
 
+mod admit;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -37,6 +39,8 @@ use tierlift_core::{
 };
 
 use crate::{Done, Verdict, apply, decide_only, record};
+
+pub use admit::{Admitted, admit};
 
 /// Time before an event is looked at again whose second was not over at Stripe, in milliseconds.
 const AGAIN_MS: u64 = 1_000;
@@ -122,25 +126,20 @@ impl<A: Stripe> ThinFetcher<A> {
         clock: &Clock,
     ) -> Result<Asked, Failed> {
         let settled = |verdict| Ok(Asked::Settled(verdict));
-        let thin = match ThinEvent::parse(&delivery.message.body) {
-            Ok(thin) => thin,
-            Err(error) => return settled(Verdict::Park(Failure::new(error.code(), &error))),
+        let (thin, object) = match admit(store, policy, &delivery.message).await? {
+            Admitted::Asks(thin, object) => (thin, object),
+            Admitted::Parks(failure) => return settled(Verdict::Park(failure)),
+            Admitted::Duplicate => return settled(Verdict::Done(Done::Duplicate)),
         };
-        let Some(object) = thin.object.as_ref().filter(|_| thin.livemode == policy.livemode) else {
-            return settled(Verdict::Park(refusal(&thin, policy)));
-        };
-        if is_known(store, &delivery.message, &thin).await? {
-            return settled(Verdict::Done(Done::Duplicate));
-        }
         let (now, settles_at) = (clock.now(), over_at(thin.created_secs));
         if now < settles_at {
             if delivery.deliveries <= 1 {
-                self.look(store, queue, policy, (object, &thin), now).await?;
+                self.look(store, queue, policy, (&object, &thin), now).await?;
             }
             return settled(Verdict::Wait { delay_ms: settles_at.millis_since(now) });
         }
         let is_after = |answer: &Answer| answer.window.from_secs > thin.created_secs;
-        let answer = self.answer(object, is_after).await?;
+        let answer = self.answer(&object, is_after).await?;
         if !is_after(&answer) {
             return settled(Verdict::Wait { delay_ms: AGAIN_MS });
         }
@@ -195,32 +194,9 @@ impl<A: Stripe> ThinFetcher<A> {
     }
 }
 
-/// Whether the ledger has the event, or the snapshot event of the same change.
-async fn is_known<S: Store>(
-    store: &S,
-    message: &Message,
-    thin: &ThinEvent,
-) -> Result<bool, StoreError> {
-    for event in [Some(&message.event), thin.twin.as_ref()].into_iter().flatten() {
-        if store.ledger(event).await?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 fn observed(answer: &Answer, received_at: Timestamp) -> Result<Message, stripe::Error> {
     let observed = Observed { window: answer.window, because: Because::Thin };
     observation::message(&answer.object, observed, answer.livemode, received_at)
-}
-
-/// Why a thin event cannot be asked about.
-fn refusal(thin: &ThinEvent, policy: &Policy) -> Failure {
-    if thin.livemode == policy.livemode {
-        return Failure::new(Code::EventThin, &"it names no object that can be retrieved");
-    }
-    let error = format!("livemode is {}, here it is {}", thin.livemode, policy.livemode);
-    Failure::new(Code::LivemodeMismatch, &error)
 }
 
 /// What is about the object parks the event; everything else is about Stripe, the key or the store, and passes.

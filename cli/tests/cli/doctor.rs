@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tierlift_core::{stripe::catalog, time::Timestamp};
 use tierlift_embedded::system_clock;
+use tierlift_stripe::API_VERSION;
 use tierlift_testkit::{
     clock::ManualClock,
     stripe_api::{Fault, StripeApi},
@@ -19,6 +20,7 @@ fn account(api: &StripeApi) {
     api.put(json!({
         "id": "we_1", "object": "webhook_endpoint", "livemode": false, "status": "enabled",
         "url": "https://app.example.com/webhooks/stripe", "enabled_events": events,
+        "api_version": API_VERSION,
     }));
     api.put(json!({
         "id": "prod_1", "object": "product", "livemode": false, "active": true, "name": "Pro",
@@ -31,6 +33,15 @@ fn price(id: &str) -> Value {
         "id": id, "object": "price", "livemode": false, "active": true, "product": "prod_1",
         "lookup_key": null,
     })
+}
+
+/// Puts an event that was created as long ago and that some endpoint has not taken.
+fn pending(api: &StripeApi, secs_ago: i64, kind: &str) {
+    api.put(json!({
+        "id": "evt_1", "object": "event", "livemode": false, "type": kind,
+        "created": system_clock().now().as_secs() - secs_ago, "pending_webhooks": 1,
+        "data": { "object": {} },
+    }));
 }
 
 /// The codes of what is found, and the exit status.
@@ -75,6 +86,8 @@ fn each_thing_that_is_wrong_is_found() {
     let disabled = endpoint("status", "disabled".into());
     let elsewhere = endpoint("url", "https://app.example.com/".into());
     let everything = endpoint("enabled_events", json!(["*"]));
+    let older = endpoint("api_version", "2020-08-27".into());
+    let accounts = endpoint("api_version", Value::Null);
     let few = endpoint("enabled_events", json!(["invoice.paid", "balance.available"]));
     let rows: &[Row<'_>] = &[
         (&|_| {}, &[], 0),
@@ -88,17 +101,13 @@ fn each_thing_that_is_wrong_is_found() {
             &["plan.unused"],
             0,
         ),
-        (
-            &|api| {
-                api.put(json!({
-                    "id": "evt_1", "object": "event", "livemode": false, "type": "invoice.paid",
-                    "created": system_clock().now().as_secs() - 60, "pending_webhooks": 1,
-                    "data": { "object": {} },
-                }));
-            },
-            &["deliveries.failed"],
-            0,
-        ),
+        (&older, &["endpoint.version_differs"], 0),
+        (&accounts, &[], 0),
+        (&|api| pending(api, 2 * 3_600, "invoice.paid"), &["deliveries.failed"], 0),
+        // It may be on its way, Stripe has given up, or nobody needs it.
+        (&|api| pending(api, 60, "invoice.paid"), &[], 0),
+        (&|api| pending(api, 4 * 86_400, "invoice.paid"), &[], 0),
+        (&|api| pending(api, 2 * 3_600, "balance.available"), &[], 0),
         (&|api| api.fail_all(Some(Fault::Status(401))), &["stripe.unauthorized"], 1),
         (&|api| api.fail_next(Fault::Status(403)), &["stripe.forbidden"], 1),
     ];

@@ -15,6 +15,8 @@ function verdict(prediction: Prediction): [tone: string, text: string] {
       return ['good', 'It was applied before: nothing would change'];
     case 'fails':
       return ['bad', 'It would fail again'];
+    case 'asks':
+      return ['warn', `Stripe would be asked for ${prediction.object}`];
     case 'moving':
       return ['warn', 'What it depends on is changing at this moment'];
   }

@@ -97,6 +97,7 @@ export type Prediction =
     }
   | { result: 'duplicate' }
   | { result: 'fails'; cause: string; error: string }
+  | { result: 'asks'; object: string }
   | { result: 'moving' };
 
 export interface Shown extends Listed {

@@ -62,6 +62,11 @@ pub enum Prediction {
         /// The error message.
         error: String,
     },
+    /// It is a thin event: Stripe would be asked for an object, and the answer applied.
+    Asks {
+        /// The object's id.
+        object: String,
+    },
     /// What it depends on changes faster than it can be followed.
     Moving,
 }
@@ -118,16 +123,19 @@ impl Prediction {
             }
             Self::Duplicate => vec!["The event was applied before; nothing changes.".to_owned()],
             Self::Fails { cause, error } => vec![format!("It fails again: {cause}: {error}.")],
+            Self::Asks { object } => {
+                vec![format!("Stripe is asked for {object}, and what it answers is applied.")]
+            }
             Self::Moving => {
                 vec!["What it depends on is changing at this moment; ask again.".to_owned()]
             }
         }
     }
 
-    /// Whether the event would leave the dead letters.
+    /// Whether the event would leave the dead letters, as far as that is known.
     #[must_use]
     pub const fn leaves(&self) -> bool {
-        matches!(self, Self::Applies { .. } | Self::Duplicate)
+        matches!(self, Self::Applies { .. } | Self::Duplicate | Self::Asks { .. })
     }
 }
 
@@ -183,6 +191,11 @@ mod tests {
             ),
             (Prediction::Duplicate, true, "The event was applied before; nothing changes."),
             (fails, false, "It fails again: plan.unmapped: no role."),
+            (
+                Prediction::Asks { object: "sub_1".to_owned() },
+                true,
+                "Stripe is asked for sub_1, and what it answers is applied.",
+            ),
         ] {
             assert_eq!(prediction.sentences().join(" "), sentences);
             assert_eq!(prediction.leaves(), leaves);

@@ -29,6 +29,10 @@ pub const STRIPE_PAUSE_MS_MAX: u64 = 300_000;
 
 /// Time between the beginnings of two reconciliations, in seconds.
 pub const RECONCILE_INTERVAL_SECS: i64 = 86_400;
+/// Messages in the queue of one process above which a reconciliation reads no further page.
+pub const RECONCILE_BACKLOG_MAX: u64 = 2_000;
+/// Time between two looks whether the queue is shorter, in milliseconds.
+pub const RECONCILE_BACKLOG_POLL_MS: u64 = 20;
 /// Objects of a page that are compared side by side.
 pub const COMPARED_AT_ONCE_MAX: usize = 50;
 /// Time between two looks whether a reconciliation is due, in seconds.

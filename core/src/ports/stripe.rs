@@ -119,6 +119,8 @@ pub enum ListOf {
         types: Vec<String>,
         /// Those that were created in this second or later, in seconds since the epoch.
         since_secs: Option<i64>,
+        /// Those that were created in this second or earlier, in seconds since the epoch.
+        until_secs: Option<i64>,
         /// Those that could not be delivered to some endpoint.
         undelivered: bool,
     },

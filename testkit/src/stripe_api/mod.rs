@@ -12,6 +12,8 @@
 mod fault;
 mod objects;
 mod query;
+#[cfg(test)]
+mod recorded_tests;
 mod server;
 
 pub use fault::Fault;

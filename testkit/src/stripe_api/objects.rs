@@ -101,7 +101,7 @@ impl Objects {
     }
 
     fn list(&self, path: &str, kind: &str, filters: &[&str], query: &Query) -> Reply {
-        let general = ["limit", "starting_after", "expand[]", "created[gte]"];
+        let general = ["limit", "starting_after", "expand[]", "created[gte]", "created[lte]"];
         let is_known = |name: &&str| general.contains(name) || filters.contains(name);
         if let Some(unknown) = query.names().find(|name| !is_known(name)) {
             return error(
@@ -166,7 +166,9 @@ fn matches(object: &Value, query: &Query) -> bool {
     let mut types = query.all("types[]").peekable();
     let kind = types.peek().is_none() || types.any(|kind| object["type"] == *kind);
     let since = query.get("created[gte]").and_then(|secs| secs.parse::<i64>().ok());
-    let created = since.is_none_or(|since| object["created"].as_i64() >= Some(since));
+    let until = query.get("created[lte]").and_then(|secs| secs.parse::<i64>().ok());
+    let created = since.is_none_or(|since| object["created"].as_i64() >= Some(since))
+        && until.is_none_or(|until| object["created"].as_i64() <= Some(until));
     let failed = object["pending_webhooks"].as_i64() > Some(0);
     let delivered = query.get("delivery_success").is_none_or(|value| failed == (value == "false"));
     let plain = ["customer", "subscription", "charge", "product", "email", "payment_intent"];

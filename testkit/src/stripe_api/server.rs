@@ -51,6 +51,7 @@ struct State {
     is_held: bool,
     per_sec_max: Option<u32>,
     second: Option<(Instant, u32)>,
+    limited: u64,
 }
 
 impl StripeApi {
@@ -134,6 +135,12 @@ impl StripeApi {
     /// Answers 429 to more requests than that in a second.
     pub fn limit(&self, per_sec_max: u32) {
         self.shared.state().per_sec_max = Some(per_sec_max);
+    }
+
+    /// How many requests were more than that.
+    #[must_use]
+    pub fn limited(&self) -> u64 {
+        self.shared.state().limited
     }
 
     /// The targets of all requests so far.
@@ -261,7 +268,9 @@ impl State {
             (*since, *count) = (Instant::now(), 0);
         }
         *count += 1;
-        *count > max
+        let is_over = *count > max;
+        self.limited += u64::from(is_over);
+        is_over
     }
 }
 

@@ -15,6 +15,8 @@ const LOST_PERCENT: usize = 30;
 
 pub(super) enum Arrival<'w> {
     Event(&'w Event),
+    /// The event as `EventBridge` brings it: the same JSON in other bytes.
+    Partner(&'w Event),
     Answer(Message),
 }
 
@@ -46,6 +48,9 @@ impl Outcome {
     pub(super) fn arrive(&mut self, arrival: &Arrival<'_>) -> bool {
         match arrival {
             Arrival::Event(event) => self.deliver(event),
+            Arrival::Partner(event) => {
+                self.deliver_body(&serde_json::to_string_pretty(&event.body).unwrap())
+            }
             Arrival::Answer(message) => match self.model.take(message, &self.policy, self.now) {
                 Delivered::Parked(Code::PlanUnmapped | Code::ItemsTruncated) => false,
                 Delivered::Parked(other) => panic!("{other}: {message:?}"),

@@ -1,5 +1,5 @@
-//! The same history by every way in which it can be learned: snapshots alone, thin events alone, snapshots with
-//! an answer to each, and snapshots of which what is unclear is asked for. All end where the oracle says.
+//! The same history by every way in which it can be learned: snapshots alone, by webhook or by `EventBridge`, thin
+//! events alone, snapshots with an answer to each, and snapshots of which what is unclear is asked for. All end where the oracle says.
 
 use std::collections::BTreeSet;
 
@@ -71,6 +71,15 @@ fn always<'w>(world: &'w World, rng: &mut Rng) -> Vec<Arrival<'w>> {
     arrivals.collect()
 }
 
+/// Every event by `EventBridge`, which keeps no order and brings some events twice.
+fn partner<'w>(world: &'w World, rng: &mut Rng) -> Vec<Arrival<'w>> {
+    let arrivals = world.events.iter().flat_map(|event| {
+        let repeats = 1 + usize::from(rng.chance(20));
+        std::iter::repeat_with(|| Arrival::Partner(event)).take(repeats)
+    });
+    arrivals.collect()
+}
+
 /// Asks about the subscriptions and sessions of the customers who are due, until nobody is.
 fn ask_when_needed(world: &World, outcome: &mut Outcome, rng: &mut Rng) {
     for _ in 0..ROUNDS_MAX {
@@ -103,6 +112,7 @@ fn every_way_to_learn_a_history_leads_to_the_same_end() {
         let mut ways = [
             ("thin", thin(&world, &mut rng)),
             ("always", always(&world, &mut rng)),
+            ("EventBridge", partner(&world, &mut rng)),
             ("snapshots", snapshots),
         ];
         for (way, arrivals) in &mut ways {

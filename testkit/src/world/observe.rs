@@ -83,7 +83,10 @@ impl World {
                 let charges = invoice.charges.iter().filter_map(|id| self.payments.get(id));
                 let payments =
                     charges.map(|payment| render_money::invoice_payment(self, &invoice, payment));
-                object["payments"] = json!({ "data": payments.collect::<Vec<_>>() });
+                let data = payments.collect::<Vec<_>>();
+                let url = format!("/v1/invoice_payments?invoice={}", invoice.id);
+                object["payments"] =
+                    json!({ "object": "list", "data": data, "has_more": false, "url": url });
             }
             object
         });

@@ -111,7 +111,7 @@ async fn it_goes_on_where_it_was_ended_and_says_what_became_of_the_webhooks() {
         Client::new(Settings { base: api.base(), share_percent: 100, ..Settings::new(key) });
     let (stripe, clock) = (&client, &clock);
     let (store, queue, policy) = (&store, &queue, &policy);
-    let pass = Pass { stripe, store, queue, policy, clock, is_dry_run: false };
+    let pass = Pass { stripe, store, queue, policy, clock, is_dry_run: false, backlog_max: None };
     let mut ended = 0;
     let report = loop {
         match run_for_a_page(&pass).await {

@@ -144,6 +144,28 @@ async fn while_stripe_fails_everybody_stays_due_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_about_somebody_else_changes_nobody_and_is_asked_for_again() {
+    let mut shop = Shop::open().await;
+    lose_an_event(&shop).await;
+    shop.api.put(subscription("active"));
+    let mut of_eve = subscription("canceled");
+    of_eve["id"] = "sub_9".into();
+    of_eve["customer"] = "cus_9".into();
+    of_eve["metadata"]["user_id"] = "eve".into();
+    shop.api.put(of_eve);
+    shop.clock.advance(Duration::from_secs(3));
+    shop.api.fail_next(Fault::Swapped { target: "/v1/subscriptions/sub_9".to_owned() });
+    let before = shop.role().await;
+    shop.fetch().await.unwrap();
+    assert_eq!((shop.role().await, shop.due().await), (before, Some(FetchReason::Ambiguous)));
+    let eve = shop.offline.db().customer(&customer_id("cus_9")).await.unwrap();
+    assert_eq!(eve, None);
+    shop.clock.advance(Duration::from_mins(1));
+    assert_eq!(shop.fetch().await.unwrap(), 1);
+    assert_eq!((shop.role().await.as_str(), shop.due().await), ("paid", None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_answer_does_not_settle_is_asked_for_less_and_less_often() {
     let mut shop = Shop::open().await;
     lose_an_event(&shop).await;

@@ -145,8 +145,8 @@ async fn an_import_that_is_killed_again_and_again_ends_right() {
     }
     let server = serve(&home).await;
     place.send_replace(Some(server.address()));
-    let last = || api.targets().last().is_some_and(|it| it.starts_with("/v1/disputes"));
-    wait(&server, &mut memory_kib, last).await;
+    let is_listed = || api.targets().last().is_some_and(|it| it.starts_with("/v1/disputes"));
+    wait(&server, &mut memory_kib, is_listed).await;
     let listed = begun_at.elapsed();
     let sent = webhooks.await.unwrap();
     wait_until_applied(&server, &mut memory_kib).await;

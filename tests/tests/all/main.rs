@@ -12,6 +12,7 @@ mod dependencies;
 mod docs;
 mod doors;
 mod dry_run;
+mod economy;
 mod erase;
 mod erased_file;
 mod fetch;

@@ -98,7 +98,8 @@ impl Shop {
         let (policy, clock) = (policy(), self.clock.clock());
         let (stripe, db) = (&self.client, self.offline.db());
         let (policy, clock) = (&policy, &clock);
-        let pass = Pass { stripe, store: db, queue: db, policy, clock, is_dry_run };
+        let pass =
+            Pass { stripe, store: db, queue: db, policy, clock, is_dry_run, backlog_max: None };
         let done = pass.run(state, |_| {}).await.unwrap();
         assert_eq!(self.offline.drain().await.unwrap(), 0);
         assert_eq!(self.offline.db().depth().await.unwrap().dead, 0);
@@ -162,7 +163,8 @@ async fn an_import_that_is_killed_goes_on_where_it_was() {
     let (policy, clock) = (policy(), shop.clock.clock());
     let (stripe, db) = (&shop.client, shop.offline.db());
     let (policy, is_dry_run) = (&policy, false);
-    let pass = Pass { stripe, store: db, queue: db, policy, clock: &clock, is_dry_run };
+    let pass =
+        Pass { stripe, store: db, queue: db, policy, clock: &clock, is_dry_run, backlog_max: None };
     let mut kills = 0;
     loop {
         let latest = db.reconciliation().await.unwrap();

@@ -2,13 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tierlift_core::{
     codes::Code,
+    explain::Prediction,
     observation::Because,
     policy::Policy,
     ports::{DeadLetters as _, Store as _},
 };
+use tierlift_embedded::Db;
+use tierlift_operations::Desk;
 use tierlift_stripe::{Client, Key, Settings};
 use tierlift_testkit::{
     clock::ManualClock,
@@ -36,10 +40,14 @@ struct Thin {
 
 impl Thin {
     async fn open() -> Self {
+        Self::with_share(100).await
+    }
+
+    async fn with_share(share_percent: u32) -> Self {
         let clock = ManualClock::new(START);
         let api = StripeApi::start(KEY, clock.clock());
         let settings = Settings { base: api.base(), ..Settings::new(Key::parse(KEY).unwrap()) };
-        let client = Arc::new(Client::new(Settings { share_percent: 100, ..settings }));
+        let client = Arc::new(Client::new(Settings { share_percent, ..settings }));
         let server = TestServer::open(
             clock.clone(),
             |settings, _| settings.policy = Policy::new(shop::config()).unwrap().into(),
@@ -63,6 +71,13 @@ impl Thin {
     async fn deliver(&self, thin: &Value) {
         let answer = self.shop.server.webhook(&thin.to_string()).await;
         assert_eq!(&*answer.body, r#"{"status":"accepted"}"#);
+    }
+
+    /// What operators see.
+    fn desk(&self) -> Desk<Db> {
+        let policy = Policy::new(shop::config()).unwrap().into();
+        let (backend, clock) = (self.shop.server.db.clone(), self.clock.clock());
+        Desk { backend, policy, clock, has_worker: true }
     }
 
     /// Lets seconds pass until everything that is queued is settled.
@@ -132,6 +147,49 @@ async fn a_burst_about_one_object_costs_two_requests() {
     }
 }
 
+/// A thousand events in one second about forty subscriptions, each of which changes while they come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_events_in_a_second_stay_below_stripes_limit_and_end_right() {
+    const OBJECTS: usize = 40;
+    const EVENTS: usize = 1_000;
+    let thin = Thin::with_share(80).await;
+    thin.api.limit(25);
+    let object = |number: usize, status: &str| {
+        let id = format!("sub_{number}");
+        let sold = shop::subscription(&id, Some(&format!("user{number}")), &["price_pro"]);
+        with(
+            &sold,
+            json!({ "status": status, "created": START.as_secs(), "livemode": false,
+            "customer": format!("cus_{number}") }),
+        )
+    };
+    for number in 0..OBJECTS {
+        thin.api.put(object(number, "active"));
+    }
+    let posted = (0..EVENTS).map(async |number| {
+        let of = number % OBJECTS;
+        if number / OBJECTS == EVENTS / OBJECTS / 2 && of.is_multiple_of(4) {
+            thin.api.put(object(of, "unpaid"));
+        }
+        thin.post(&format!("evt_{number}"), UPDATED, &object(of, "active"), None).await;
+    });
+    join_all(posted).await;
+    thin.settle().await;
+    for number in 0..OBJECTS {
+        let role = thin.shop.session(&format!("user{number}")).await["role"].clone();
+        let expected = if number.is_multiple_of(4) { "free" } else { "paid" };
+        assert_eq!(role, expected, "user{number}");
+    }
+    for number in 0..EVENTS {
+        let row = thin.shop.server.db.ledger(&event_id(&format!("evt_{number}"))).await.unwrap();
+        assert!(row.is_some(), "{number}");
+    }
+    let asked = thin.api.targets().len();
+    eprintln!("{EVENTS} thin events about {OBJECTS} objects: {asked} requests");
+    assert_eq!(thin.api.limited(), 0);
+    assert!(asked <= 3 * OBJECTS, "{asked} requests");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_an_event_and_its_snapshot_twin_the_second_changes_nothing() {
     let thin = Thin::open().await;
@@ -168,8 +226,11 @@ async fn while_stripe_fails_thin_events_stay_queued_and_others_are_applied() {
     let bob = webhook::event("evt_2", CREATED, thin.clock.now(), &bob);
     assert_eq!(thin.shop.server.webhook(&bob.to_string()).await.status, 200);
     eventually("others go on", async || thin.shop.session("bob").await["role"] == "pro").await;
-    let depth = thin.shop.server.db.depth().await.unwrap();
-    assert_eq!((depth.queued, depth.dead), (1, 0));
+    eventually("only the thin one is queued", async || {
+        let depth = thin.shop.server.db.depth().await.unwrap();
+        (depth.queued, depth.dead) == (1, 0)
+    })
+    .await;
     thin.api.fail_all(None);
     thin.settle().await;
     assert_eq!(thin.role().await, "paid");
@@ -224,6 +285,22 @@ async fn what_cannot_be_retrieved_is_a_dead_letter_with_its_cause() {
         assert_eq!(letter.failure.cause, cause, "{id}");
     }
     assert_eq!(thin.shop.server.db.depth().await.unwrap().dead, 4, "a first look parks nothing");
+    // A dry run says what would be asked for, and asks nothing.
+    let asked = thin.api.targets().len();
+    for (id, expected) in [
+        ("evt_unmapped", Ok("sub_2")),
+        ("evt_live", Err(Code::LivemodeMismatch)),
+        ("evt_summary", Err(Code::EventThin)),
+    ] {
+        let shown = thin.desk().show(&event_id(id)).await.unwrap();
+        let predicted = match shown.redrive {
+            Prediction::Asks { ref object } => Ok(object.as_str()),
+            Prediction::Fails { cause, .. } => Err(cause),
+            other => panic!("{id}: {other:?}"),
+        };
+        assert_eq!(predicted, expected, "{id}");
+    }
+    assert_eq!(thin.api.targets().len(), asked);
     // Another price: the dead letter can be redriven, and changes nothing more.
     let mapped = with(&subscription("active"), json!({ "id": "sub_2" }));
     thin.api.put(mapped.clone());

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tierlift_core::{
     codes::Code,
     id::CustomerId,
-    limits::COMPARED_AT_ONCE_MAX,
+    limits::{COMPARED_AT_ONCE_MAX, RECONCILE_BACKLOG_POLL_MS},
     observation::{Because, Observed},
     policy::Policy,
     ports::{
@@ -42,6 +42,9 @@ pub struct Pass<'p, A, S, Q> {
     pub clock: &'p Clock,
     /// Whether nothing is enqueued and no place is stored.
     pub is_dry_run: bool,
+    /// Messages in the queue above which the next page waits, so that webhooks wait behind few and little is in memory.
+    /// Without it none waits.
+    pub backlog_max: Option<u64>,
 }
 
 /// Prices of a subscription, for the report.
@@ -79,6 +82,7 @@ where
         mut on_page: impl FnMut(&Reconciliation) + Send,
     ) -> Result<Reconciliation, Error> {
         while let Some(place) = state.next.clone() {
+            self.wait_for_room().await?;
             let page = self.page(&place).await?;
             if let Listed::Events { .. } = place.list {
                 explain(self.store, self.queue, &page.items, &mut state.report).await?;
@@ -93,6 +97,15 @@ where
         state.ended_at = Some(self.clock.now());
         self.note(&state).await?;
         Ok(state)
+    }
+
+    /// Waits until the queue is short enough.
+    async fn wait_for_room(&self) -> Result<(), Error> {
+        let Some(max) = self.backlog_max.filter(|_| !self.is_dry_run) else { return Ok(()) };
+        while self.queue.depth().await?.queued > max {
+            sleep(Duration::from_millis(RECONCILE_BACKLOG_POLL_MS)).await;
+        }
+        Ok(())
     }
 
     async fn note(&self, state: &Reconciliation) -> Result<(), Error> {
@@ -110,9 +123,12 @@ where
             Listed::CheckoutSessions => ListOf::CheckoutSessions { customer: None, payment: None },
             Listed::Refunds => ListOf::Refunds,
             Listed::Disputes => ListOf::Disputes,
-            Listed::Events { part } => {
-                ListOf::Events { types: types(part), since_secs: None, undelivered: false }
-            }
+            Listed::Events { part } => ListOf::Events {
+                types: types(part),
+                since_secs: None,
+                until_secs: None,
+                undelivered: false,
+            },
         };
         let from = |after: Option<String>| {
             let list = &list;

@@ -12,15 +12,20 @@ use tierlift_core::{
     subscription::Item,
 };
 use tierlift_embedded::system_clock;
+use tierlift_stripe::API_VERSION;
 
 use super::finding::Finding;
-use crate::limits::{CLOCK_SKEW_SECS_MAX, DELIVERIES_LOOKED_BACK_SECS, DOCTOR_PAGES_MAX};
+use crate::limits::{
+    CLOCK_SKEW_SECS_MAX, DELIVERIES_GIVEN_SECS, DELIVERIES_LOOKED_BACK_SECS, DOCTOR_PAGES_MAX,
+};
 
 #[derive(Deserialize)]
 struct Endpoint {
     url: String,
     status: String,
     enabled_events: Vec<String>,
+    /// None is the account's.
+    api_version: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -80,12 +85,21 @@ async fn endpoints<A: Stripe>(
         return Ok(findings);
     };
     findings.extend(events(enabled));
+    findings.extend(version(enabled));
     Ok(findings)
 }
 
 fn missing(named: Option<&str>) -> Finding {
     let url = named.unwrap_or("https://…/webhooks/stripe");
     Finding::problem(Code::EndpointMissing, format!("no webhook endpoint has the URL {url}"))
+}
+
+/// Compares an endpoint's version with the one that is asked for.
+fn version(endpoint: &Endpoint) -> Option<Finding> {
+    let Endpoint { url, api_version, .. } = endpoint;
+    let version = api_version.as_deref().filter(|version| *version != API_VERSION)?;
+    let message = format!("{url} sends events of {version}; tierlift is built for {API_VERSION}");
+    Some(Finding::notice(Code::EndpointVersionDiffers, message))
 }
 
 /// Compares an endpoint's events with the one table of them.
@@ -171,17 +185,21 @@ fn unused(policy: &Policy, sold: &BTreeSet<String>) -> Vec<Finding> {
 async fn deliveries<A: Stripe>(stripe: &A) -> Result<Vec<Finding>, StripeError> {
     let types = catalog::relevant().filter(|kind| !catalog::is_thin(kind)).map(str::to_owned);
     let types: Vec<String> = types.collect();
-    let since_secs = system_clock().now().as_secs().saturating_sub(DELIVERIES_LOOKED_BACK_SECS);
+    let now = system_clock().now();
+    let since_secs = Some(now.plus_secs(-DELIVERIES_LOOKED_BACK_SECS).as_secs());
+    // Those that were created a moment ago may be on their way.
+    let until_secs = Some(now.plus_secs(-DELIVERIES_GIVEN_SECS).as_secs());
     let (mut count, mut has_more) = (0, false);
     for types in types.chunks(STRIPE_EVENT_TYPES_MAX) {
-        let (types, since_secs) = (types.to_vec(), Some(since_secs));
-        let list = ListOf::Events { types, since_secs, undelivered: true };
+        let types = types.to_vec();
+        let list = ListOf::Events { types, since_secs, until_secs, undelivered: true };
         let page = stripe.list(&list, None).await?;
         count += page.items.len();
         has_more |= page.next.is_some();
     }
     let more = if has_more { " or more" } else { "" };
-    let message = format!("{count}{more} events of the last three days are not delivered yet");
+    let message =
+        format!("{count}{more} events of the last three days are not delivered after an hour");
     let finding = Finding::notice(Code::DeliveriesFailed, message);
     Ok((count > 0).then_some(finding).into_iter().collect())
 }

@@ -122,8 +122,11 @@ fn print(args: &Args, findings: &[Finding]) {
     for finding in findings {
         print_line(&finding.to_string());
     }
-    if findings.is_empty() {
-        print_line("everything is set up");
+    match findings.first() {
+        None => print_line("everything is set up"),
+        Some(Finding { code, .. }) => print_line(&format!(
+            "For what to do about a finding, run `tierlift codes` with its code, such as `tierlift codes {code}`."
+        )),
     }
 }
 

@@ -14,6 +14,7 @@ use std::{
 use anyhow::Context as _;
 use tierlift_core::{
     codes::Code,
+    limits::RECONCILE_BACKLOG_MAX,
     observation::Because,
     ports::{QueueError, ReconciliationRecord as _},
     reconciliation::Reconciliation,
@@ -174,8 +175,9 @@ async fn reconcile_in_file(common: &Common, rules: &Rules, because: Because) -> 
     let latest = stored.filter(|_| !common.dry_run);
     let state = Reconciliation::asked_for(because, latest, clock.now());
     let (policy, is_dry_run) = (&rules.policy, common.dry_run);
-    let (store, queue) = (backend, backend);
-    let pass = Pass { stripe: &stripe, store, queue, policy, clock: &clock, is_dry_run };
+    let (store, queue, backlog_max) = (backend, backend, Some(RECONCILE_BACKLOG_MAX));
+    let pass =
+        Pass { stripe: &stripe, store, queue, policy, clock: &clock, is_dry_run, backlog_max };
     let progress = Progress::new(&state);
     let done = pass.run(state, |state| progress.show(state)).await;
     progress.end();
