@@ -25,6 +25,10 @@ pub const QUEUED_BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Customers, and accounts, that the writing thread caches. One more empties the cache; a busy server
 /// refills it with one read for each.
 pub const CACHED_ROWS_MAX: usize = 10_000;
+/// Accounts that are kept in memory for who asks for roles. One more in a shard empties that shard.
+pub const ACCOUNTS_IN_MEMORY_MAX: usize = 65_536;
+/// Parts of those accounts, each with a lock of its own.
+pub const ACCOUNT_SHARDS: usize = 64;
 /// Idle connections that are kept for reads.
 pub const READERS_IDLE_MAX: usize = 4;
 /// Time that a read waits for a locked file, in seconds.

@@ -71,9 +71,8 @@ impl Cache {
         self.customers.0.insert(customer.id.clone(), Some(customer));
     }
 
-    /// Caches an account that was just written.
-    pub(super) fn wrote_account(&mut self, mut account: Account) {
-        account.version = account.version.next();
+    /// Caches an account as it was just written.
+    pub(super) fn wrote_account(&mut self, account: Account) {
         self.accounts.0.insert(account.user.clone(), Some(account));
     }
 

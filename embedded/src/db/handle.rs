@@ -13,6 +13,7 @@ use tierlift_core::time::{Clock, Timestamp};
 use tokio::sync::{oneshot, watch};
 
 use super::{
+    accounts::Accounts,
     awaited::Awaited,
     change_rows,
     checkpoint::Checkpoints,
@@ -45,6 +46,7 @@ struct Inner {
     /// The position of the latest change that is committed.
     latest_position: watch::Sender<u64>,
     awaited: Awaited,
+    accounts: Arc<Accounts>,
     /// Locked for as long as any clone lives, and closed after all connections.
     file: Arc<DataFile>,
 }
@@ -108,8 +110,9 @@ impl Db {
             .map_err(|source| OpenError::Queue { path: path_text(), source })?;
         let latest_position = watch::Sender::new(latest_position.position);
         let (file_of, health_of) = (Arc::clone(&file), Arc::clone(&health));
-        let mut tables =
-            Tables::new(connection, index, file_of, health_of, latest_position.clone());
+        let (accounts, latest) = (Arc::new(Accounts::default()), latest_position.clone());
+        let accounts_of = Arc::clone(&accounts);
+        let mut tables = Tables::new(connection, index, file_of, health_of, latest, accounts_of);
         tables.is_paused = paused.is_some();
         let readers = Readers::open(file.path())
             .map_err(|source| OpenError::Sql { path: path_text(), source })?;
@@ -129,6 +132,7 @@ impl Db {
                 clock,
                 latest_position,
                 awaited: Awaited::default(),
+                accounts,
                 file,
             }),
         })
@@ -171,7 +175,7 @@ impl Db {
     pub async fn prune(&self, now: Timestamp, max: usize) -> Result<usize, Error> {
         self.write(move |tables| {
             if erase::prune(&tables.connection, now)? > 0 {
-                tables.cache.clear();
+                tables.deleted();
             }
             rows::prune(&tables.connection, now, max)
         })
@@ -237,6 +241,11 @@ impl Db {
     /// Ends the wait of everybody who waits for a change.
     pub(crate) fn end_waits(&self) {
         self.inner.latest_position.send_replace(u64::MAX);
+    }
+
+    /// The accounts in memory.
+    pub(super) fn accounts(&self) -> &Accounts {
+        &self.inner.accounts
     }
 
     /// Who waits for an event.

@@ -21,6 +21,7 @@ mod rows;
 pub(crate) mod webhook;
 mod webhook_rows;
 
+mod accounts;
 mod awaited;
 mod cache;
 mod index;
@@ -55,6 +56,8 @@ pub use handle::Db;
 pub use health::FileHealth;
 pub use scan::Snapshot;
 
+#[cfg(test)]
+mod account_read_tests;
 #[cfg(test)]
 mod completed_tests;
 #[cfg(test)]

@@ -74,6 +74,10 @@ pub(super) fn commit(
     } else {
         write_aggregates(connection, cache, commit)?;
     }
+    for account in &commit.accounts {
+        tables.wrote_account(account.clone());
+    }
+    let connection = &tables.connection;
     let latest = change_rows::append(connection, &commit.changes, commit.ledger.processed_at)?;
     tables.logged(latest);
     Ok(Ok(()))
@@ -97,7 +101,6 @@ fn write_aggregates(
     }
     for account in &commit.accounts {
         aggregates::write(connection, account, now)?;
-        cache.wrote_account(account.clone());
     }
     Ok(())
 }
@@ -143,8 +146,15 @@ impl Store for Db {
     }
 
     async fn account(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
-        let user = user.clone();
-        Ok(self.read_committed(move |connection| read(connection, user.as_str())).await?)
+        let reading = match self.accounts().get(user) {
+            Ok(known) => return Ok(known),
+            Err(reading) => reading,
+        };
+        let id = user.clone();
+        let account: Option<Account> =
+            self.read_committed(move |connection| read(connection, id.as_str())).await?;
+        self.accounts().keep(&reading, user, account.clone());
+        Ok(account)
     }
 
     async fn customer(&self, customer: &CustomerId) -> Result<Option<Customer>, StoreError> {

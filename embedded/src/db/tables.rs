@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use tierlift_core::account::Account;
 use tokio::sync::watch;
 
 use super::{
+    accounts::Accounts,
     cache::Cache,
     completed::Completed,
     file::DataFile,
@@ -36,6 +38,18 @@ pub(super) struct Tables {
     latest_position: watch::Sender<u64>,
     /// That of the latest one in the open transaction.
     logged: Option<u64>,
+    /// The accounts as they are committed, for those who ask for roles.
+    accounts: Arc<Accounts>,
+    /// What the open transaction will change about them.
+    account_changes: Vec<AccountChange>,
+}
+
+/// What a transaction changes about the accounts in memory.
+enum AccountChange {
+    /// One was written, and is this now.
+    Written(Box<Account>),
+    /// Some were deleted.
+    Deleted,
 }
 
 impl Tables {
@@ -46,6 +60,7 @@ impl Tables {
         file: Arc<DataFile>,
         health: Arc<Health>,
         latest_position: watch::Sender<u64>,
+        accounts: Arc<Accounts>,
     ) -> Self {
         health.queue_moved_on(index.len() == 0);
         Self {
@@ -61,7 +76,22 @@ impl Tables {
             changes: Vec::new(),
             latest_position,
             logged: None,
+            accounts,
+            account_changes: Vec::new(),
         }
+    }
+
+    /// The open transaction has written an account, decided on the version before.
+    pub(super) fn wrote_account(&mut self, mut account: Account) {
+        account.version = account.version.next();
+        self.cache.wrote_account(account.clone());
+        self.account_changes.push(AccountChange::Written(Box::new(account)));
+    }
+
+    /// The open transaction has deleted accounts or customers.
+    pub(super) fn deleted(&mut self) {
+        self.cache.clear();
+        self.account_changes.push(AccountChange::Deleted);
     }
 
     /// The next mark of an incomplete file.
@@ -100,6 +130,13 @@ impl Tables {
             moves_on |= matches!(change, IndexChange::Completed(_));
             self.index.apply(change);
         }
+        // Before the commit is reported.
+        for change in self.account_changes.drain(..) {
+            match change {
+                AccountChange::Written(account) => self.accounts.committed(*account),
+                AccountChange::Deleted => self.accounts.clear(),
+            }
+        }
         if let Some(position) = self.logged.take() {
             self.latest_position.send_replace(position);
         }
@@ -112,6 +149,7 @@ impl Tables {
     pub(super) fn lost(&mut self) {
         self.changes.clear();
         self.logged = None;
+        self.account_changes.clear();
         self.cache.clear();
     }
 }
