@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn what_is_no_secret_is_refused_without_being_shown() {
         let of = |bytes: usize| format!("whsec_{}", STANDARD.encode(vec![9; bytes]));
-        let many = vec![SECRET; WEBHOOK_SECRETS_MAX + 1].join(",");
+        let many = [SECRET; WEBHOOK_SECRETS_MAX + 1].join(",");
         assert!(Secrets::parse(&format!("{},{}", of(24), of(64))).is_ok());
         for (list, error) in [
             (" , ", SecretsError::None),

@@ -50,12 +50,11 @@ pub(super) fn take(connection: &Connection, now: Timestamp) -> Result<Taken, Err
     if pending_at_least(connection, WEBHOOKS_PENDING_MAX)? {
         return Ok(Taken { is_full: true, ..taken });
     }
-    let changes = match changes_within(connection, Some(place), WEBHOOKS_TAKEN_MAX)? {
+    let known = changes_within(connection, Some(place), WEBHOOKS_TAKEN_MAX)?;
+    taken.has_gap = known.is_none();
+    let changes = match known {
         Some(changes) => changes,
-        None => {
-            taken.has_gap = true;
-            changes_within(connection, None, WEBHOOKS_TAKEN_MAX)?.unwrap_or_default()
-        }
+        None => changes_within(connection, None, WEBHOOKS_TAKEN_MAX)?.unwrap_or_default(),
     };
     for logged in &changes {
         insert(connection, logged, now)?;
