@@ -23,7 +23,6 @@ use tokio::{
 use crate::{db::Db, sockets::Registry, stop::stopped};
 
 /// Samples of the last minute.
-#[expect(clippy::cast_possible_truncation, reason = "it is a dozen")]
 const SAMPLES_PER_MINUTE: usize = (60 / HISTORY_INTERVAL_SECS) as usize;
 
 /// What happened in one interval, and how things stood at its end.

@@ -27,8 +27,8 @@ async fn files_are_taken_over_and_the_console_is_served_on_this_machine() {
     let cara = lines.lines().next().unwrap().replace("ada", "cara").replace("bob", "cara");
     file("lines.jsonl", &format!("{lines}{cara}\n{cara}\n"));
     lines.lines().for_each(|line| check("line", &serde_json::from_str(line).unwrap()));
-    let taken = eve.checked("taken", "dead-letters import lines.jsonl --reason moved");
-    assert_eq!((&taken["added"], &taken["known"]), (&1.into(), &3.into()), "{taken}");
+    let imported = eve.checked("taken", "dead-letters import lines.jsonl --reason moved");
+    assert_eq!((&imported["added"], &imported["known"]), (&1.into(), &3.into()));
     eve.eventually("status", |it| it["deadLetters"] == 3);
     file("events.jsonl", &format!("{}\n", subscribed("evt_dora", "dora")));
     assert_eq!(eve.json("replay --file events.jsonl --reason lost")["added"], 1);
