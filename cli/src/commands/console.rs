@@ -134,18 +134,14 @@ async fn ask(
         }
     };
     let asked = tokio::task::spawn_blocking(move || desk.ask(&method, &path, &body)).await;
-    match asked {
-        Ok(Ok((status, text))) => {
-            let is_refusal = !status.is_success();
-            let kind = if is_refusal { "application/problem+json" } else { "application/json" };
-            (status, [(CONTENT_TYPE, kind)], text).into_response()
-        }
-        Ok(Err(_)) | Err(_) => {
-            let detail = "the program for AWS does not answer; start the console again";
-            problem::response(StatusCode::SERVICE_UNAVAILABLE, Code::AwsUnavailable, detail)
-                .into_response()
-        }
-    }
+    let Ok(Ok((status, text))) = asked else {
+        let detail = "the program for AWS does not answer; start the console again";
+        return problem::response(StatusCode::SERVICE_UNAVAILABLE, Code::AwsUnavailable, detail)
+            .into_response();
+    };
+    let is_refusal = !status.is_success();
+    let kind = if is_refusal { "application/problem+json" } else { "application/json" };
+    (status, [(CONTENT_TYPE, kind)], text).into_response()
 }
 
 /// A body with its actor; none stays none.

@@ -1,5 +1,4 @@
 //! `tierlift status`: how the deployment is, at a glance.
-#![expect(clippy::indexing_slicing, reason = "a key that a JSON value lacks is null")]
 
 use serde_json::Value;
 
@@ -52,10 +51,8 @@ fn lines(status: &Value, unknown: &str) -> Vec<String> {
 
 /// The age of the oldest message. Where nothing is queued, none is unknown.
 fn oldest(status: &Value, unknown: &str) -> String {
-    match &status["oldestAgeSecs"] {
-        Value::Null if status["queued"] != 0 => unknown.to_owned(),
-        age => text(age),
-    }
+    let age = &status["oldestAgeSecs"];
+    if age.is_null() && status["queued"] != 0 { unknown.to_owned() } else { text(age) }
 }
 
 fn last_event(event: &Value) -> String {
@@ -72,8 +69,8 @@ fn drift(drift: &Value) -> String {
     }
     let of = |name: &str| text(&drift[name]);
     let (fixed, checked) = (of("fixed"), of("checked"));
-    match &drift["endedAt"] {
-        Value::Null => format!("{fixed} of {checked} so far, since {}", of("begunAt")),
-        ended => format!("{fixed} of {checked} differed at {}", text(ended)),
+    if drift["endedAt"].is_null() {
+        return format!("{fixed} of {checked} so far, since {}", of("begunAt"));
     }
+    format!("{fixed} of {checked} differed at {}", of("endedAt"))
 }
