@@ -2,10 +2,7 @@
 //! customer needs no read. Only that thread writes them, so the cache holds what is stored, or will be
 //! once the open transaction is committed. A lost transaction empties it.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    hash::Hash,
-};
+use std::{collections::HashMap, hash::Hash};
 
 use rusqlite::Connection;
 use tierlift_core::{
@@ -41,10 +38,11 @@ impl<K: Clone + Eq + Hash, V> Rows<K, V> {
         if self.0.len() >= CACHED_ROWS_MAX {
             self.0.clear();
         }
-        match self.0.entry(key.clone()) {
-            Entry::Occupied(known) => Ok(known.into_mut().as_ref()),
-            Entry::Vacant(vacant) => Ok(vacant.insert(read()?).as_ref()),
+        // Nearly every row is known: its key need not be copied to find it.
+        if !self.0.contains_key(key) {
+            self.0.insert(key.clone(), read()?);
         }
+        Ok(self.0.get(key).and_then(Option::as_ref))
     }
 }
 
