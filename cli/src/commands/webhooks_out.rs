@@ -1,5 +1,4 @@
 //! `tierlift webhooks`: webhooks to the host: what waits, which are dead, and what to do about those.
-#![expect(clippy::indexing_slicing, reason = "a key that a JSON value lacks is null")]
 
 use serde_json::{Value, json};
 

@@ -26,6 +26,7 @@ const CATCH_UP_SECS: i64 = (RETRY_DELAY_MS_MAX / 1_000).cast_signed() + 1;
 
 /// What is unavailable for an hour.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is away or not, in any combination")]
 struct Outage {
     store: bool,
     stream: bool,
@@ -51,7 +52,7 @@ impl Outage {
         self.bites(&world);
         self.set(&world, false);
         world.live(CATCH_UP_SECS, true).await;
-        self.is_over(&world);
+        Self::is_over(&world);
         // What Stripe could not deliver comes within its own time.
         world.live(HOUR, false).await;
         self.is_made_up_for(&world);
@@ -70,7 +71,7 @@ impl Outage {
     }
 
     /// Everything is as if there had been no outage, but for what Stripe still has to send again.
-    fn is_over(self, world: &World) {
+    fn is_over(world: &World) {
         let recent = world.clock.now().plus_secs(-CATCH_UP_SECS);
         let waiting = world.queue.waiting_since();
         assert!(waiting.iter().all(|since| *since >= recent), "{waiting:?}");

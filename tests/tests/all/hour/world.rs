@@ -232,9 +232,10 @@ fn keyring(key: &Key, issuer: &Away) -> Keyring {
     };
     let (json, issuer) = (key.key_set().to_string().into_bytes(), issuer.clone());
     let fetch = move || {
-        let answer = match issuer.get() {
-            true => Err(FetchError::from("away")),
-            false => Ok(Document { json: json.clone(), max_age: None }),
+        let answer = if issuer.get() {
+            Err(FetchError::from("away"))
+        } else {
+            Ok(Document { json: json.clone(), max_age: None })
         };
         Box::pin(std::future::ready(answer)) as Pin<Box<dyn Future<Output = _> + Send>>
     };
