@@ -26,7 +26,7 @@ const CATCH_UP_SECS: i64 = (RETRY_DELAY_MS_MAX / 1_000).cast_signed() + 1;
 
 /// What is unavailable for an hour.
 #[derive(Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is away or not, in any combination")]
+#[expect(clippy::struct_excessive_bools, reason = "each is unavailable or not, in any combination")]
 struct Outage {
     store: bool,
     stream: bool,
