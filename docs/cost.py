@@ -15,20 +15,13 @@ import doctest
 import math
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+import cost_units
 from cost_prices import MILLION, PRICES
+from cost_units import FUNCTIONS, Line, gb, gb_s, invocations, logs, queue_requests, read_units, write_units
 
 MONTH_HOURS = 730
-
-# For each function its memory in MB, as in the template, and the duration of an invocation in ms. The
-# durations are assumed: most of each is waiting for AWS, which no emulator can show.
-FUNCTIONS = {
-    **{"ingest": (512, 15), "worker": (512, 30), "notifier-stream": (512, 25)},
-    **{"notifier-gateway": (256, 10), "session": (256, 10), "expiry": (256, 100), "fetch": (256, 100)},
-    **{"ingest-eventbridge": (256, 15)},
-}
 
 # Bytes as the bench of the functions measures them, rounded up; a customer with a history.
 WEBHOOK_BYTES = 3_500
@@ -44,82 +37,6 @@ ANSWERED_BYTES = 1_000
 PING_SECONDS, PING_LOOKED_AT_SECONDS = 240, 15
 LIFE_MINUTES = 110
 SECRET_SECONDS = 300
-
-
-def write_units(size_bytes, transaction=False):
-    """One per KB or part of it, twice in a transaction.
-
-    >>> write_units(1), write_units(1024), write_units(1025), write_units(1024, transaction=True)
-    (1, 1, 2, 2)
-    """
-    return math.ceil(size_bytes / 1024) * (2 if transaction else 1)
-
-
-def read_units(size_bytes, strong=True):
-    """One per 4 KB or part of it, half if eventually consistent; a read of an absent item counts as well.
-
-    >>> read_units(0), read_units(4096), read_units(4097), read_units(100, strong=False)
-    (1, 1, 2, 0.5)
-    """
-    return max(1, math.ceil(size_bytes / 4096)) * (1 if strong else 0.5)
-
-
-def queue_requests(size_bytes):
-    """One per 64 KB or part of it.
-
-    >>> queue_requests(3_500), queue_requests(65_536), queue_requests(65_537)
-    (1, 1, 2)
-    """
-    return max(1, math.ceil(size_bytes / 65_536))
-
-
-def gb_s(function, invocations=1):
-    """GB-seconds of invocations of a function. Durations are billed in milliseconds, rounded up.
-
-    >>> gb_s("ingest"), gb_s("notifier-gateway", 4)
-    (0.0075, 0.01)
-    """
-    memory_mb, ms = FUNCTIONS[function]
-    return memory_mb / 1024 * math.ceil(ms) / 1000 * invocations
-
-
-def gb(size_bytes):
-    return size_bytes / 1e9
-
-
-@dataclass(frozen=True)
-class Line:
-    """A quantity of something that has a price, for one unit of its table."""
-
-    part: str
-    what: str
-    quantity: float
-    price: str
-    source: str
-
-    @property
-    def dollars(self):
-        return self.quantity * PRICES[self.price].dollars / PRICES[self.price].per
-
-
-def invocations(function, count, source):
-    return [
-        Line("Lambda", f"{function}: invocations", count, "lambda_request", source),
-        Line(
-            "Lambda",
-            f"{function}: time",
-            gb_s(function, count),
-            "lambda_gb_s",
-            "{} MB; {} ms, assumed".format(*FUNCTIONS[function]),
-        ),
-    ]
-
-
-def logs(part, what, size_bytes, source):
-    return [
-        Line(part, f"{what}: logs ingested", gb(size_bytes), "logged", source),
-        Line(part, f"{what}: logs kept 30 days", gb(size_bytes), "log_kept", "uncompressed"),
-    ]
 
 
 ITEMS = (CUSTOMER_BYTES, ACCOUNT_BYTES, LEDGER_BYTES)
@@ -150,6 +67,7 @@ EVENT = [
     Line("DynamoDB", "stream", 0, "read", "reads by Lambda are free"),
     *invocations("notifier-stream", 1, "batches of one; only changes that are pushed invoke it"),
     Line("DynamoDB", "Query of sockets", read_units(CONNECTION_BYTES, strong=False), "read", "the index, eventually consistent"),
+    Line("DynamoDB", "GetItem of the socket", read_units(CONNECTION_BYTES, strong=False), "read", "whether its token has expired, eventually consistent"),
     Line("API Gateway", "notice", 1, "frame", "one open socket"),
     Line("Network", "responses and notices", gb(ANSWERED_BYTES), "sent", "1 KB with headers"),
     *logs(
@@ -159,6 +77,16 @@ EVENT = [
         "ingest 500, worker 1,100, notifier 850 bytes, measured; access log 350",
     ),
 ]
+
+# What only an event costs that changes something which is shown.
+OF_A_CHANGE = {"index of expiries", "notifier-stream: invocations", "notifier-stream: time", "Query of sockets", "GetItem of the socket", "notice"}
+# An event that changes nothing which is shown, such as `invoice.paid`: ledger, payment and invoice instead of ledger,
+# customer and account, which cost as much.
+QUIET_EVENT = [line for line in EVENT if line.what not in OF_A_CHANGE and not line.part == "CloudWatch"] + [
+    *logs("CloudWatch", "ingest, worker", sum(LOGGED_BYTES.values()) - LOGGED_BYTES["notifier-stream"], "as above"),
+]
+# A renewal is `customer.subscription.updated`, which moves the expiry, `invoice.paid` and `invoice_payment.paid`.
+RENEWAL = [EVENT, QUIET_EVENT, QUIET_EVENT]
 
 REFRESH = [
     Line("API Gateway", "POST /session/refresh", 1, "http", "one tab fetches the new token for all"),
@@ -256,6 +184,17 @@ def total(lines):
     return sum(line.dollars for line in lines)
 
 
+def of_renewals():
+    """The mean of the events of a renewal.
+
+    >>> total(QUIET_EVENT) < of_renewals() < total(EVENT)
+    True
+    >>> MILLION * of_renewals() <= 10
+    True
+    """
+    return sum(map(total, RENEWAL)) / len(RENEWAL)
+
+
 def example_dollars(events, sockets):
     """The monthly cost of each part of an example.
 
@@ -328,6 +267,15 @@ def examples_table():
     return table(head, ["---", *["--:"] * len(EXAMPLES)], rows)
 
 
+def kinds_table():
+    rows = [
+        ["changes what is shown: the table below", money(MILLION * total(EVENT))],
+        ["changes nothing that is shown", money(MILLION * total(QUIET_EVENT))],
+        ["**mean of a renewal's three events**", f"**{money(MILLION * of_renewals())}**"],
+    ]
+    return table(["an event that", "$ per million events"], ["---", "--:"], rows)
+
+
 def evens_table():
     left = total(MACHINE) - total(MONTH) - total(BUSY)
     events = left / (total(EVENT) + total(REFRESH))
@@ -341,6 +289,7 @@ def evens_table():
 
 TABLES = {
     "prices": prices_table,
+    "kinds": kinds_table,
     "event": lambda: bill(EVENT, "per event", MILLION, "per million events"),
     "refresh": lambda: bill(REFRESH, "per refresh", MILLION, "per million refreshes"),
     "socket": lambda: bill(SOCKET_HOUR, "per hour", 1000 * MONTH_HOURS, "per 1,000 sockets and month"),
@@ -379,7 +328,7 @@ def check(path):
     if page != expected:
         diff = difflib.unified_diff(page.splitlines(), expected.splitlines(), str(path), "docs/cost.py", lineterm="")
         sys.exit("\n".join(diff))
-    if doctest.testmod().failed:
+    if doctest.testmod().failed or doctest.testmod(cost_units).failed:
         sys.exit(1)
 
 

@@ -5,7 +5,7 @@ to the functions that it runs. This program listens on 127.0.0.1, prints its por
 enforces the policies of roles (AUTH), removes its files, and ends when its standard input is closed, so
 that it never outlives the test that started it.
 
-It adds eight behaviours of AWS that ministack 1.5.33 lacks and that the template, the functions and the
+It adds nine behaviours of AWS that ministack 1.5.33 lacks and that the template, the functions and the
 client rely on. They are added in memory:
 
 - the subprotocol in the response of `$connect` is used in the handshake;
@@ -15,6 +15,7 @@ client rely on. They are added in memory:
 - a socket that sends a binary frame is closed with 1003, and no function is called;
 - policies know `dynamodb:LeadingKeys`, so that a condition on it can fail;
 - a batch operation of SQS is allowed by the action of its single operation;
+- the resource of a parameter that is named by its ARN, and of a version of it, is that ARN;
 - events of a partner reach the bus of their source;
 - stream records that a function reports as failed are retried. AWS retries from the first failed record
   on, this program retries the whole batch.
@@ -176,6 +177,21 @@ def allow_batches(iam_actions):
     iam_actions.extract_iam_action = single_action_of
 
 
+def name_parameters_by_arn(iam_actions):
+    """`GetParameter` takes an ARN, and a version or label behind a colon: both are the parameter of that ARN."""
+    resource_of = iam_actions.extract_resource_arn
+
+    def parameter_of(service, *request, **named):
+        resource = resource_of(service, *request, **named)
+        before, found, name = resource.rpartition(":parameter/") if service == "ssm" else ("", "", resource)
+        if not found:
+            return resource
+        # Without the parameter that the ARN was taken for the name of.
+        return f"{before[before.rfind('arn:'):]}{found}{name.partition(':')[0]}"
+
+    iam_actions.extract_resource_arn = parameter_of
+
+
 def number_mappings(lambda_service):
     """Answers the numbers of event source mappings as numbers: CloudFormation gives them as text."""
     respond = lambda_service._esm_response
@@ -264,6 +280,7 @@ def main():
     answer_cors(provisioners)
     add_leading_keys(iam_actions)
     allow_batches(iam_actions)
+    name_parameters_by_arn(iam_actions)
     retry_failed_records(lambda_svc)
     number_mappings(lambda_svc)
     deliver_partner_events(eventbridge)

@@ -37,7 +37,7 @@ async fn updates_under_traffic_are_noticed_by_nobody() {
     let stack = Arc::new(Stack::start().await);
     let tabs: Vec<_> = (0..10).map(|number| Tab::open(&stack, &user(number))).collect();
     eventually("all tabs are open", async || tabs.iter().all(|tab| tab.connections() > 0)).await;
-    let traffic = Traffic::start(&stack, SECS);
+    let traffic = Traffic::start(&stack, SECS, 0);
 
     let bad = Arc::clone(&stack);
     let events = spawn_blocking(move || bad.fails_to_update(&["Plans=price_pro=gold"])).await;

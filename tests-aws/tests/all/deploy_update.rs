@@ -86,3 +86,29 @@ async fn a_policy_document_is_deployed_by_its_version() {
     let events = stack.fails_to_update(&[&place, &version_of]);
     assert!(events.contains("line 1 of the policy document"), "{events}");
 }
+
+/// The same in the Parameter Store, whose versions are numbers.
+#[tokio::test]
+async fn a_policy_document_of_the_parameter_store_is_deployed_by_its_version() {
+    let stack = Stack::start().await;
+    let arn = "PolicyArn=arn:aws:ssm:us-east-1:000000000000:parameter/tierlift/policy";
+    let put = async |text: &str| {
+        let input = json!({
+            "Name": "/tierlift/policy", "Type": "String", "Value": text, "Overwrite": true,
+        });
+        let answer = stack.call("AmazonSSM.PutParameter", &input).await;
+        format!("PolicyVersion={}", answer["Version"])
+    };
+    let first = put("Plans=price_pro=team\n").await;
+    let second = put("Plans=price_pro=paid\n").await;
+    for (version, user, role) in
+        [(&first, "ada", "team"), (&second, "bob", "paid"), (&first, "eve", "team")]
+    {
+        stack.update(&[arn, version]);
+        stack.accepts(&subscribed(&format!("evt_{user}"), user)).await;
+        becomes(&stack, user, role).await;
+    }
+    let events = stack.fails_to_update(&[arn, &put("Plan=a").await]);
+    assert!(events.contains("line 1 of the policy document"), "{events}");
+    assert!(stack.fails_to_update(&[arn, "PolicyVersion=9"]).contains("version 9 of"));
+}

@@ -37,6 +37,8 @@ const EVENT_INTERVAL: Duration = Duration::from_millis(100);
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// Time after which a tab connects again.
 const RECONNECT_DELAY: Duration = Duration::from_millis(200);
+/// Time after which Stripe sends an event again.
+const RESENT_AFTER: Duration = Duration::from_secs(5);
 /// Time in which everything must be right after the last event: the longest pause of a worker, and what an
 /// emulator on a busy machine needs.
 const CATCH_UP: Duration = Duration::from_mins(2);
@@ -134,10 +136,13 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    pub(super) fn start(stack: &Arc<Stack>, secs: u64) -> Self {
+    /// Ten events a second for that time. Each must be accepted, at the latest when Stripe has sent it again as
+    /// often as `resent` says.
+    pub(super) fn start(stack: &Arc<Stack>, secs: u64, resent: usize) -> Self {
         let secrets = Arc::new(Mutex::new(vec![WEBHOOK_SECRET]));
         let statuses = Arc::default();
-        let sending = send(Arc::clone(stack), Arc::clone(&secrets), Arc::clone(&statuses), secs);
+        let sending =
+            send(Arc::clone(stack), Arc::clone(&secrets), Arc::clone(&statuses), secs, resent);
         Self { stack: Arc::clone(stack), secrets, statuses, running: tokio::spawn(sending) }
     }
 
@@ -178,6 +183,7 @@ async fn send(
     secrets: Arc<Mutex<Vec<&'static str>>>,
     statuses: Arc<Mutex<BTreeMap<String, &'static str>>>,
     secs: u64,
+    resent: usize,
 ) -> usize {
     let mut ticks = interval(EVENT_INTERVAL);
     let events = usize::try_from(u128::from(secs) * 1_000 / EVENT_INTERVAL.as_millis()).unwrap();
@@ -194,9 +200,15 @@ async fn send(
         let (stack, secrets) = (Arc::clone(&stack), secrets.lock().unwrap().clone());
         posts.spawn(async move {
             let body = event.to_string().into_bytes();
-            let answer =
-                stack.send(stack.webhook_request(&body, &signature(&secrets, &body))).await;
-            assert_eq!((answer.status, number), (200, number), "{}", answer.body);
+            for left in (0..=resent).rev() {
+                let request = stack.webhook_request(&body, &signature(&secrets, &body));
+                let answer = stack.send(request).await;
+                if answer.status == 200 {
+                    return;
+                }
+                assert!(answer.status == 503 && left > 0, "{number}: {answer:?}");
+                tokio::time::sleep(RESENT_AFTER).await;
+            }
         });
         while let Some(posted) = posts.try_join_next() {
             posted.unwrap();

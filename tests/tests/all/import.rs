@@ -156,13 +156,14 @@ async fn an_import_that_is_killed_again_and_again_ends_right() {
 
     let db = home.db();
     check(&api, &db, count).await;
-    let kills = at.len();
     eprintln!(
         "{count} subscriptions, {kills} kills, {sent} webhooks: {read} pages of {least} in {listed:.1?}, \
          applied after {applied:.1?}, memory at most {} MiB",
         memory_kib / 1024
     );
-    assert!(read * 10 <= least * 11, "{read} pages of {least}");
+    // Of a short list, the pages that are read again after each kill are more than a tenth.
+    let most = (least * 11 / 10).max(least + 2 * kills);
+    assert!(read <= most, "{read} pages of {least}");
     assert!(memory_kib <= MEMORY_KIB_MAX, "{memory_kib} KiB");
 }
 

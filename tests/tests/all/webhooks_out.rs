@@ -189,9 +189,10 @@ impl Running {
     }
 
     async fn has_sent_all(&self) -> bool {
-        let waiting = self.db.webhooks_waiting().await.unwrap();
         let latest = tierlift_core::ports::ChangeLog::latest_change(&self.db).await.unwrap();
-        waiting.pending == 0 && self.db.webhooks_taken().await.unwrap() == Some(latest.position)
+        // What is taken is counted afterwards: between the two a change may be taken, and not be sent.
+        let taken = self.db.webhooks_taken().await.unwrap();
+        taken == Some(latest.position) && self.db.webhooks_waiting().await.unwrap().pending == 0
     }
 }
 
