@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tierlift_core::{
@@ -18,7 +18,7 @@ use tierlift_core::{
 /// The accounts of some users, and how often one of them was committed.
 #[derive(Default)]
 struct Shard {
-    known: HashMap<UserId, Option<Account>>,
+    known: HashMap<UserId, Option<Arc<Account>>>,
     commits: u64,
 }
 
@@ -44,7 +44,10 @@ impl Accounts {
     /// The account of a user, where it is known, `None` if it is known to be absent. Otherwise what to read it with.
     pub(super) fn get(&self, user: &UserId) -> Result<Option<Account>, Reading> {
         let Some(shard) = self.shard(user) else { return Err(Reading { commits: u64::MAX }) };
-        shard.known.get(user).cloned().ok_or(Reading { commits: shard.commits })
+        let known = shard.known.get(user).cloned().ok_or(Reading { commits: shard.commits });
+        // Copied when nobody waits for the lock.
+        drop(shard);
+        known.map(|account| account.map(Arc::unwrap_or_clone))
     }
 
     /// Keeps what was read, unless something was committed meanwhile.
@@ -56,11 +59,11 @@ impl Accounts {
         if shard.known.len() >= ACCOUNTS_IN_MEMORY_MAX / ACCOUNT_SHARDS {
             shard.known.clear();
         }
-        shard.known.insert(user.clone(), account);
+        shard.known.insert(user.clone(), account.map(Arc::new));
     }
 
     /// Replaces what was known of an account that was just committed.
-    pub(super) fn committed(&self, account: Account) {
+    pub(super) fn committed(&self, account: Arc<Account>) {
         let Some(mut shard) = self.shard(&account.user) else { return };
         shard.commits += 1;
         if let Some(known) = shard.known.get_mut(&account.user) {
@@ -112,13 +115,13 @@ mod tests {
         let accounts = Accounts::default();
         let ada = UserId::new("ada").unwrap();
         let Err(reading) = accounts.get(&ada) else { panic!("it is known") };
-        accounts.committed(account("ada", 2));
+        accounts.committed(account("ada", 2).into());
         accounts.keep(&reading, &ada, Some(account("ada", 1)));
         assert_eq!(version(&accounts, &ada), None);
         let Err(reading) = accounts.get(&ada) else { panic!("it is known") };
         accounts.keep(&reading, &ada, Some(account("ada", 2)));
         assert_eq!(version(&accounts, &ada), Some(2));
-        accounts.committed(account("ada", 3));
+        accounts.committed(account("ada", 3).into());
         assert_eq!(version(&accounts, &ada), Some(3));
         let Err(reading) = accounts.get(&UserId::new("bob").unwrap()) else { panic!() };
         accounts.clear();

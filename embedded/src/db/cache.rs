@@ -2,7 +2,7 @@
 //! customer needs no read. Only that thread writes them, so the cache holds what is stored, or will be
 //! once the open transaction is committed. A lost transaction empties it.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use rusqlite::Connection;
 use tierlift_core::{
@@ -17,7 +17,7 @@ use super::{aggregates::read, error::Error};
 #[derive(Default)]
 pub(super) struct Cache {
     customers: Rows<CustomerId, Customer>,
-    accounts: Rows<UserId, Account>,
+    accounts: Rows<UserId, Arc<Account>>,
 }
 
 /// Rows by key; `None` is a row that is known to be absent.
@@ -60,7 +60,8 @@ impl Cache {
         connection: &Connection,
         user: &UserId,
     ) -> Result<Option<&Account>, Error> {
-        self.accounts.get(user, || read(connection, user.as_str()))
+        let read = || Ok(read(connection, user.as_str())?.map(Arc::new));
+        Ok(self.accounts.get(user, read)?.map(Arc::as_ref))
     }
 
     /// Caches a customer that was just written.
@@ -70,7 +71,7 @@ impl Cache {
     }
 
     /// Caches an account as it was just written.
-    pub(super) fn wrote_account(&mut self, account: Account) {
+    pub(super) fn wrote_account(&mut self, account: Arc<Account>) {
         self.accounts.0.insert(account.user.clone(), Some(account));
     }
 

@@ -47,7 +47,7 @@ pub(super) struct Tables {
 /// What a transaction changes about the accounts in memory.
 enum AccountChange {
     /// One was written, and is this now.
-    Written(Box<Account>),
+    Written(Arc<Account>),
     /// Some were deleted.
     Deleted,
 }
@@ -84,8 +84,9 @@ impl Tables {
     /// The open transaction has written an account, decided on the version before.
     pub(super) fn wrote_account(&mut self, mut account: Account) {
         account.version = account.version.next();
-        self.cache.wrote_account(account.clone());
-        self.account_changes.push(AccountChange::Written(Box::new(account)));
+        let account = Arc::new(account);
+        self.cache.wrote_account(Arc::clone(&account));
+        self.account_changes.push(AccountChange::Written(account));
     }
 
     /// The open transaction has deleted accounts or customers.
@@ -133,7 +134,7 @@ impl Tables {
         // Before the commit is reported.
         for change in self.account_changes.drain(..) {
             match change {
-                AccountChange::Written(account) => self.accounts.committed(*account),
+                AccountChange::Written(account) => self.accounts.committed(account),
                 AccountChange::Deleted => self.accounts.clear(),
             }
         }
