@@ -46,6 +46,8 @@ export class History {
   readonly host = { token: null as string | null, renews: true, mood: 'answers', questions: 0 };
   /** What was shown and must not have been. */
   readonly lies: string[] = [];
+  /** Each state that some tab has shown. */
+  readonly shown: string[] = [];
   private readonly reigns: Reign[] = [];
   private readonly all: FakeTab[] = [];
   /** When somebody first watched, and what was paid for, when. */
@@ -54,6 +56,7 @@ export class History {
   private readonly newest = new Map<string, User>();
   /** Whether the user or the server has ended a sign-in. */
   private signedOut = false;
+  /** What a frozen page has kept may be this old when it thaws. */
   private longestFreezeMs = 0;
   private readonly frozenAt = new Map<FakeTab, number>();
 
@@ -176,12 +179,21 @@ export class History {
     if (this.browser.tabs.length > 1) this.tab(index)?.kill();
   }
 
+  freeze(index: number, event?: 'freeze'): void {
+    const tab = this.tab(index);
+    if (tab?.running) this.frozenAt.set(tab, Date.now());
+    tab?.freeze(event);
+  }
+
   thaw(index: number): void {
     const tab = this.tab(index);
     if (tab) this.thawed(tab);
   }
 
   private thawed(tab: FakeTab): void {
+    const frozenMs = Date.now() - (this.frozenAt.get(tab) ?? Date.now());
+    this.frozenAt.delete(tab);
+    this.longestFreezeMs = Math.max(this.longestFreezeMs, frozenMs);
     tab.thaw('resume');
   }
 
@@ -208,8 +220,8 @@ export class History {
 
   /** The oracle: what a tab shows now must have been true since the page was opened. */
   private check(tab: FakeTab): void {
-    this.noteFreezes();
     const { user, upgrade, status } = tab.snapshot;
+    this.shown.push(`${Date.now()} ${JSON.stringify(tab.snapshot)}`);
     if (status === 'signed_out' && user) this.lie(tab, 'shows a user who is signed out');
     if (!user) return;
     const since = tab.openedAt - IN_FLIGHT_MS - this.longestFreezeMs;
@@ -251,15 +263,6 @@ export class History {
     return this.reigns.some(
       (reign) => reign.userId === userId && ROLES.indexOf(reign.role) >= rank,
     );
-  }
-
-  private noteFreezes(): void {
-    for (const tab of this.all) {
-      const at = this.frozenAt.get(tab);
-      if (tab.running) this.frozenAt.delete(tab);
-      else if (at === undefined) this.frozenAt.set(tab, Date.now());
-      else this.longestFreezeMs = Math.max(this.longestFreezeMs, Date.now() - at);
-    }
   }
 
   private lie(tab: FakeTab, what: string): void {
