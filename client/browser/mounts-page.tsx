@@ -10,6 +10,8 @@ declare global {
   /** Mounts, waits until it is live, and unmounts, unless the page is to keep it. */
   var mount: (keep?: boolean) => Promise<void>;
   var reactVersion: string;
+  /** Watches for an upgrade. The code of a watch is a script of its own. */
+  var watch: () => void;
 }
 
 globalThis.reactVersion = version;
@@ -43,6 +45,7 @@ globalThis.mount = async (keep = false) => {
       </StrictMode>,
     );
   });
+  globalThis.watch = () => void client.watchUpgrade();
   if (keep) return;
   root.unmount();
   document.body.lastElementChild?.remove();

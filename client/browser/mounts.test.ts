@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core';
 import { Folder } from '../consumer/package';
 import { SECRETS, startTierlift } from '../consumer/servers';
 import type { Server } from '../consumer/servers';
+import { Stripe } from '../consumer/stripe';
 import { accessTokenFor } from './tokens';
 import { PageServer } from './page-server';
 import { launch } from './visitor';
@@ -24,6 +25,7 @@ const reacts = {
 const folder = new Folder();
 let pages: PageServer;
 let tierlift: Server;
+let stripe: Stripe;
 let browser: Awaited<ReturnType<typeof launch>>;
 
 let served: [name: string, pages: PageServer][];
@@ -37,10 +39,12 @@ beforeAll(async () => {
   );
   const origins = served.map(([, { origin }]) => origin);
   tierlift = await startTierlift(folder, origins);
+  stripe = await Stripe.start(tierlift.origin);
   browser = await launch();
 });
 afterAll(async () => {
   for (const [, server] of served) server.close();
+  stripe.close();
   await Promise.all([browser.close(), tierlift.close()]);
   folder.remove();
 });
@@ -101,7 +105,7 @@ it.each(Object.keys(reacts))(
 );
 
 it.each(Object.keys(reacts))(
-  '%s: a page with a strict policy and Trusted Types is live, and its console is empty',
+  '%s: a page with a strict policy and Trusted Types is live, watches, and its console is empty',
   async (name) => {
     use(name);
     const { host } = new URL(tierlift.origin);
@@ -114,9 +118,16 @@ it.each(Object.keys(reacts))(
         "trusted-types 'none'",
       ].join('; '),
     };
-    const { page, complaints } = await open(`strict-${name.at(-1)}`);
+    const userId = `strict-${name.at(-1)}`;
+    const { page, complaints } = await open(userId);
     await page.evaluate(() => globalThis.mount(true));
     expect(await page.locator('output').getAttribute('data-role')).toBe('free');
+    const code = page.waitForResponse(/\/on-demand-/);
+    await page.evaluate(() => globalThis.watch());
+    expect((await code).ok()).toBe(true);
+    await page.locator('[data-status="pending"]').waitFor();
+    await stripe.deliver(userId);
+    await page.locator('[data-status="upgraded"]').waitFor();
     expect(complaints.filter((text) => !/React DevTools|favicon/.test(text))).toEqual([]);
   },
 );

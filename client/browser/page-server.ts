@@ -13,10 +13,13 @@ const HTML = `<!doctype html><html lang="en"><title>Host</title>
 
 type Alias = Record<string, string>;
 
-async function bundle(entry: string, alias: Alias): Promise<string> {
+/** The scripts by their path: the page's, and what it loads on demand. */
+async function bundle(entry: string, alias: Alias): Promise<Map<string, string>> {
   const { outputFiles } = await build({
-    entryPoints: [join(import.meta.dirname, entry)],
+    entryPoints: { page: join(import.meta.dirname, entry) },
     bundle: true,
+    splitting: true,
+    outdir: '/',
     format: 'esm',
     target: 'es2022',
     jsx: 'automatic',
@@ -25,18 +28,18 @@ async function bundle(entry: string, alias: Alias): Promise<string> {
     alias,
     write: false,
   });
-  return outputFiles[0]?.text ?? '';
+  return new Map(outputFiles.map(({ path, text }) => [path, text]));
 }
 
 export class PageServer {
   /** Headers of the document. */
   headers: Record<string, string> = {};
   /** Scripts by their path. */
-  readonly scripts = new Map<string, string>();
+  readonly scripts: Map<string, string>;
   readonly #server: Server;
 
-  private constructor(script: string) {
-    this.scripts.set('/page.js', script);
+  private constructor(scripts: Map<string, string>) {
+    this.scripts = scripts;
     this.#server = createServer((request, response) => {
       const found = this.scripts.get(request.url ?? '');
       const type = found === undefined ? 'text/html' : 'text/javascript';
