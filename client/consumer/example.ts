@@ -1,11 +1,11 @@
 // An example as somebody copies it: into a folder of its own, with the package from its tarball and
 // everything else from npm, and with nothing changed but what its README says.
 
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Stripe } from './stripe';
 import { PRICE, SECRETS, Server, freeOrigin, startTierlift } from './servers';
-import { Folder, pack, run } from './package';
+import { Folder, installAll, replaceIn, run } from './package';
 
 const EXAMPLES = resolve(import.meta.dirname, '../examples');
 const PRELOAD = join(import.meta.dirname, 'stripe-to-local.cjs');
@@ -19,20 +19,12 @@ export interface Example {
   close: () => Promise<void>;
 }
 
-function replaceIn(path: string, from: string, to: string): void {
-  const text = readFileSync(path, 'utf8');
-  if (!text.includes(from)) throw new Error(`${path} does not contain ${from}`);
-  writeFileSync(path, text.replace(from, to));
-}
-
 /** Copies and installs it. Its folder is the path that is returned. */
 function copy(name: Name, folder: Folder): string {
   const path = folder.at(name);
   const own = (file: string) => !/node_modules|\.next|next-env/.test(file.slice(EXAMPLES.length));
   cpSync(join(EXAMPLES, name), path, { recursive: true, filter: own });
-  const { tarball } = pack(folder);
-  replaceIn(join(path, 'package.json'), '"^0.1.0"', JSON.stringify(`file:${tarball}`));
-  run(path, 'npm', 'install', '--no-audit', '--no-fund', '--prefer-offline');
+  installAll(folder, path);
   return path;
 }
 

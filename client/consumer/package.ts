@@ -2,7 +2,8 @@
 // into a project of its own.
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -57,6 +58,19 @@ export function pack(folder: Folder): Packed {
   const [packed] = JSON.parse(json) as { filename: string; files: { path: string }[] }[];
   if (!packed) throw new Error(`npm pack made nothing: ${printed}`);
   return { tarball: folder.at(packed.filename), files: packed.files.map(({ path }) => path) };
+}
+
+export function replaceIn(path: string, from: string, to: string): void {
+  const text = readFileSync(path, 'utf8');
+  if (!text.includes(from)) throw new Error(`${path} does not contain ${from}`);
+  writeFileSync(path, text.replace(from, to));
+}
+
+/** Installs what an application asks npm for, with the tarball in place of the published package. */
+export function installAll(folder: Folder, project: string): void {
+  const { tarball } = pack(folder);
+  replaceIn(join(project, 'package.json'), '"^0.1.0"', JSON.stringify(`file:${tarball}`));
+  run(project, 'npm', 'install', '--no-audit', '--no-fund', '--prefer-offline');
 }
 
 /** Installs the tarball, and borrows everything else from the client's own development. */

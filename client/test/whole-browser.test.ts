@@ -132,7 +132,7 @@ it(
           expect(history.lies).toEqual([]);
         }),
       ),
-      replayable(300),
+      replayable(1_000),
     );
   },
   NO_TIMEOUT_MS,

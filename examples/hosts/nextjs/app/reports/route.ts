@@ -1,0 +1,9 @@
+// A route for those who have paid, whatever they had when they signed in.
+import { signedIn } from '@/lib/tierlift';
+
+export async function GET(): Promise<Response> {
+  const { user } = (await signedIn()) ?? {};
+  if (!user) return new Response(null, { status: 401 });
+  if (!user.features.includes('export')) return new Response(null, { status: 403 });
+  return new Response(`the report of ${user.userId}`);
+}
