@@ -132,7 +132,7 @@ test-pack: $(CLIENT_READY) ## Pack the browser client, install it, and import it
 test-examples: build $(CLIENT_READY) ## Drive the browser client's examples, with the package installed, in a real browser.
 	cd client && npm run test:examples
 
-# The hosts in Python have a venv of their own; npm is asked for the one on Express.
+# The hosts in Python have a venv of their own; npm is asked for those on Express and Next.js.
 test-host-examples: build $(CLIENT_READY) $(HOSTS_VENV)/.ready ## Drive the applications of examples/hosts in a real browser.
 	cd client && HOSTS_PYTHON=$(HOSTS_VENV)/bin/python npm run test:hosts
 
