@@ -21,6 +21,9 @@ const svelte: Plugin = {
   },
 };
 
+/** Clocks are fake, so how long a test takes says how busy the machine is, and nothing of the client. */
+const testTimeout = 120_000;
+
 export default defineConfig({
   test: {
     retry: 0,
@@ -31,6 +34,7 @@ export default defineConfig({
         test: {
           name: 'client',
           include: ['test/*.test.{ts,tsx}'],
+          testTimeout,
           provide: { react: '19' },
         },
       },
@@ -44,6 +48,7 @@ export default defineConfig({
         test: {
           name: 'react-18',
           include: ['test/react*.test.{ts,tsx}', 'test/*.test.tsx'],
+          testTimeout,
           provide: { react: '18' },
           // It imports React, too.
           server: { deps: { inline: ['sonner'] } },
@@ -55,6 +60,7 @@ export default defineConfig({
         test: {
           name: 'svelte',
           include: ['test/svelte/*.test.ts'],
+          testTimeout,
           server: { deps: { inline: [/svelte/] } },
         },
       },

@@ -102,6 +102,8 @@ it.each(Object.keys(reacts))(
     await expect.poll(() => sockets.size).toBe(0);
     expect(complaints.filter((text) => !text.includes('React DevTools'))).toEqual([]);
   },
+  // As long as the machine needs for them.
+  600_000,
 );
 
 it.each(Object.keys(reacts))(

@@ -2,16 +2,35 @@
 // client's source, an empty document, and the headers and other scripts that the test chooses.
 
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import type { Plugin } from 'esbuild';
+import { compile } from 'svelte/compiler';
 
 const HTML = `<!doctype html><html lang="en"><title>Host</title>
   <body><script type="module" src="/page.js"></script></body></html>`;
 
 type Alias = Record<string, string>;
+
+const svelte: Plugin = {
+  name: 'svelte',
+  setup: (bundler) =>
+    bundler.onLoad({ filter: /\.svelte$/ }, async ({ path }) => {
+      const { js } = compile(await readFile(path, 'utf8'), { filename: path, generate: 'client' });
+      return { contents: js.code };
+    }),
+};
+
+/** What an application's bundler tells Vue. */
+const VUE = {
+  __VUE_OPTIONS_API__: 'false',
+  __VUE_PROD_DEVTOOLS__: 'false',
+  __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
+};
 
 /** The scripts by their path: the page's, and what it loads on demand. */
 async function bundle(entry: string, alias: Alias): Promise<Map<string, string>> {
@@ -24,7 +43,9 @@ async function bundle(entry: string, alias: Alias): Promise<Map<string, string>>
     target: 'es2022',
     jsx: 'automatic',
     // React runs effects twice in Strict Mode in development only.
-    define: { 'process.env.NODE_ENV': '"development"' },
+    define: { 'process.env.NODE_ENV': '"development"', ...VUE },
+    conditions: ['browser'],
+    plugins: [svelte],
     alias,
     write: false,
   });
