@@ -272,7 +272,7 @@ impl SubscriptionItem<'_> {
 }
 
 /// The items before the event. Stripe sends the whole list when one element changed. An element without an
-/// id is partial, and is laid over the one at the same index.
+/// id is partial, and is laid over the one at the same index; one with an id and a price is whole.
 fn overlay<'a>(
     before: &[SubscriptionItem<'a>],
     after: &[SubscriptionItem<'a>],
@@ -297,13 +297,20 @@ fn overlay<'a>(
 
 impl SubscriptionItem<'_> {
     fn over(&self, after: &Self) -> Self {
+        // A metered item has no quantity, and one that became licensed had none.
+        let quantity = if self.is_whole() { None } else { after.quantity };
         Self {
             id: self.id.clone().or_else(|| after.id.clone()),
             price: Price::over(self.price.as_ref(), after.price.as_ref()),
             plan: Price::over(self.plan.as_ref(), after.plan.as_ref()),
             current_period_end: self.current_period_end.or(after.current_period_end),
-            quantity: self.quantity.or(after.quantity),
+            quantity: self.quantity.or(quantity),
         }
+    }
+
+    /// Whether all of the item is there, so that what it lacks it does not have.
+    fn is_whole(&self) -> bool {
+        self.id.is_some() && (self.price.is_some() || self.plan.is_some())
     }
 }
 

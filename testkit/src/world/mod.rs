@@ -55,6 +55,7 @@ mod render;
 mod render_money;
 mod rng;
 mod rules;
+mod seeds;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -70,4 +71,5 @@ pub use oracle::{Answer, Expected, Oracle, Readings, Seen, Shown};
 pub use payments::RefundEnd;
 pub use rng::Rng;
 pub use rules::{DisputePolicy, Keep, PausePolicy, Plan, Rules, Stack, Unmapped};
+pub use seeds::seeds;
 pub use shape::ApiShape;

@@ -22,7 +22,7 @@ use tierlift_testkit::{
 };
 use tierlift_worker::{Done, Settled, Verdict, attempt, decide_only, settle};
 
-/// Histories that are tried, unless `TIERLIFT_WORLDS` says another number.
+/// Histories that are tried.
 const WORLDS: u64 = 60;
 /// Longer than a message that is ready needs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -113,8 +113,9 @@ impl Deployment {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_dry_run_says_of_a_dead_letter_is_what_its_redrive_does() {
     let (mut redriven, mut upgraded) = (0_u64, 0_u64);
-    let worlds = std::env::var("TIERLIFT_WORLDS").map_or(WORLDS, |text| text.parse().unwrap());
-    for seed in 0..worlds {
+    let seeds = world::seeds(WORLDS);
+    let worlds = seeds.end - seeds.start;
+    for seed in seeds {
         let world = World::generate(seed);
         let deployment = Deployment::new(Timestamp::from_secs(world.now));
         let (wrong, right) = (policy(&world, false), policy(&world, true));
@@ -138,8 +139,6 @@ async fn what_a_dry_run_says_of_a_dead_letter_is_what_its_redrive_does() {
             }
         }
     }
-    assert!(
-        redriven > worlds * 2 && upgraded > worlds / 2,
-        "{redriven} redriven, {upgraded} roles changed"
-    );
+    eprintln!("{worlds} worlds, {redriven} dead letters redriven, {upgraded} roles changed");
+    assert!(worlds < WORLDS || redriven > worlds * 2 && upgraded > worlds / 2);
 }

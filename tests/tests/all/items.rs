@@ -65,6 +65,29 @@ async fn an_item_of_quantity_0_earns_nothing() {
 }
 
 #[tokio::test]
+async fn a_metered_item_that_falls_to_0_in_a_second_with_another_change_earns_nothing() {
+    let mut metered = subscription("sub_1", Some("ada"), &["price_pro"]);
+    metered["items"]["data"][0].as_object_mut().unwrap().remove("quantity");
+    let ending = with(&metered, json!({ "cancel_at_period_end": true }));
+    let mut none = ending.clone();
+    none["items"]["data"][0]["quantity"] = 0.into();
+    let mut updates = [
+        (ending, json!({ "cancel_at_period_end": false })),
+        (none, json!({ "items": metered["items"] })),
+    ];
+    for _ in 0..2 {
+        updates.reverse();
+        let shop = Shop::open().await;
+        shop.post(CREATED, 0, metered.clone()).await;
+        shop.assert_roles(&[("ada", "paid")]).await;
+        for (object, previous) in updates.clone() {
+            shop.update(60, object, previous).await;
+        }
+        shop.assert_roles(&[("ada", "free")]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_first_payment_without_a_decision_is_proven_by_what_follows() {
     let unpaid = json!({
         "subscription": "sub_1", "client_reference_id": "ada", "payment_status": "unpaid",

@@ -144,6 +144,22 @@ fn an_update_goes_from_what_was_to_what_is() {
             items(&[json!({"price": {"id": "b"}})]),
             "active bx1@100 ada -> active ax1@100 ada",
         ),
+        // A whole item without a quantity is metered, whatever it became.
+        (
+            items(&[item("si_1", "b", 100)]),
+            items(&[json!({"id": "si_1", "price": {"id": "a"}, "current_period_end": 100})]),
+            "active a@100 ada -> active bx1@100 ada",
+        ),
+        (
+            items(&[item("si_1", "a", 100)]),
+            items(&[json!({"id": "si_1", "plan": {"id": "a"}})]),
+            "active a@100 ada -> active ax1@100 ada",
+        ),
+        (
+            items(&[item("si_1", "b", 100)]),
+            items(&[json!({"id": "si_1", "current_period_end": 90})]),
+            "active bx1@90 ada -> active bx1@100 ada",
+        ),
         // A replaced price has its own lookup key; the same price keeps the one that it has.
         (
             items(&[

@@ -1,0 +1,18 @@
+//! Which generated worlds a test tries.
+
+use std::{env, ops::Range};
+
+/// The seeds of that number of worlds, from 0 on. `TIERLIFT_WORLDS` sets another number, and `TIERLIFT_FIRST_WORLD` another
+/// first seed.
+///
+/// # Panics
+/// If one of them is no number.
+pub fn seeds(worlds: u64) -> Range<u64> {
+    let first = number("TIERLIFT_FIRST_WORLD").unwrap_or(0);
+    first..first + number("TIERLIFT_WORLDS").unwrap_or(worlds)
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, not a number")))
+}
