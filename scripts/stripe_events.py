@@ -2,15 +2,14 @@
 """Compares the table of event types with Stripe's SDK: `python3 scripts/stripe_events.py [PATH]`.
 
 PATH is the wheel of the Python package `stripe`, or a folder that contains the package; by default the
-installed one is read. The SDK is parsed and never imported. Exits with 1 if types are missing from the table
-or are only there. It changes no file.
+installed one is read. Exits with 1 if types are missing from the table or are only there. It changes no file.
 """
 
 import ast
-import importlib.util
 import sys
-import zipfile
 from pathlib import Path
+
+from stripe_sdk import read_by
 
 TABLE = Path(__file__).resolve().parent.parent / "core/src/stripe/event_types.txt"
 # The types that an endpoint can be registered for, those that an event can have, and thin types.
@@ -19,19 +18,6 @@ EVENT = "stripe/_event.py"
 THIN = "stripe/events/_event_classes.py"
 # What Stripe sends although the SDK does not name it: types in public preview, and those of older API versions.
 UNPUBLISHED = {"v2.core.health.event_generation_failure.resolved"}
-
-
-def open_sdk(path):
-    """Returns what reads a file of the SDK."""
-    if path is None:
-        found = importlib.util.find_spec("stripe")
-        if found is None:
-            raise FileNotFoundError("stripe is not installed: name its wheel or its folder")
-        path = Path(found.origin).parent.parent
-    if path.is_dir():
-        return lambda name: (path / name).read_text(encoding="utf-8")
-    wheel = zipfile.ZipFile(path)
-    return lambda name: wheel.read(name).decode("utf-8")
 
 
 def annotated(source, field):
@@ -50,12 +36,12 @@ def keys(source):
             yield from (key.value for key in node.keys if isinstance(key, ast.Constant))
 
 
-def published(read):
+def published(package):
     """All event types that the SDK names. A source without any has changed its shape."""
     sources = {
-        ENDPOINT: set(annotated(read(ENDPOINT), "enabled_events")) - {"*"},
-        EVENT: {name for name in annotated(read(EVENT), "type") if "." in name},
-        THIN: {name for name in keys(read(THIN)) if name.startswith(("v1.", "v2."))},
+        ENDPOINT: set(annotated(package.read(ENDPOINT), "enabled_events")) - {"*"},
+        EVENT: {name for name in annotated(package.read(EVENT), "type") if "." in name},
+        THIN: {name for name in keys(package.read(THIN)) if name.startswith(("v1.", "v2."))},
     }
     for name, types in sources.items():
         if not types:
@@ -64,10 +50,8 @@ def published(read):
 
 
 def main(paths):
-    try:
-        types = published(open_sdk(Path(paths[0]) if paths else None))
-    except (OSError, KeyError, ValueError, SyntaxError, zipfile.BadZipFile) as error:
-        print(f"the SDK cannot be read: {error}", file=sys.stderr)
+    types = read_by(published, paths)
+    if types is None:
         return 2
     table = {line.split(" ")[0] for line in TABLE.read_text(encoding="utf-8").splitlines()}
     missing, extra = sorted(types - table), sorted(table - types - UNPUBLISHED)

@@ -3,16 +3,16 @@
 
 The classes of the Python package `stripe` are generated from Stripe's OpenAPI description. Each field that the stand-in
 answers must be a field of the class, with a value of its type; a word must be one of those that the class lists. PATH is the
-wheel of the package, or a folder that contains it; by default the installed one is read. The SDK is parsed and never
-imported. Exits with 1 if something differs. It changes no file.
+wheel of the package, or a folder that contains it; by default the installed one is read. Exits with 1 if something
+differs. It changes no file.
 """
 
 import ast
-import importlib.util
 import json
 import sys
-import zipfile
 from pathlib import Path
+
+from stripe_sdk import read_by
 
 RECORDED = Path(__file__).resolve().parent.parent / "testkit/testdata/stripe_objects.json"
 PLAIN = {"str": str, "int": int, "bool": bool, "float": (int, float)}
@@ -108,25 +108,15 @@ def object_name(node):
     return None
 
 
-def sources(path):
-    """The texts of the SDK's modules."""
-    if path is None:
-        found = importlib.util.find_spec("stripe")
-        if found is None:
-            raise FileNotFoundError("stripe is not installed: name its wheel or its folder")
-        path = Path(found.origin).parent.parent
-    if path.is_dir():
-        return [it.read_text(encoding="utf-8") for it in sorted((path / "stripe").rglob("_*.py"))]
-    wheel = zipfile.ZipFile(path)
-    names = sorted(name for name in wheel.namelist() if name.startswith("stripe/") and name.endswith(".py"))
-    return [wheel.read(name).decode("utf-8") for name in names if name.rpartition("/")[2].startswith("_")]
+def classes(package):
+    """The classes of the modules that have objects."""
+    modules = (package.read(name) for name in package.names() if name.rpartition("/")[2].startswith("_"))
+    return Sdk(text for text in modules if "OBJECT_NAME" in text)
 
 
 def main(paths):
-    try:
-        sdk = Sdk(text for text in sources(Path(paths[0]) if paths else None) if "OBJECT_NAME" in text)
-    except (OSError, KeyError, ValueError, SyntaxError, zipfile.BadZipFile) as error:
-        print(f"the SDK cannot be read: {error}", file=sys.stderr)
+    sdk = read_by(classes, paths)
+    if sdk is None:
         return 2
     objects = json.loads(RECORDED.read_text(encoding="utf-8"))
     found = sorted({problem for value in objects for problem in sdk.problems(value)})

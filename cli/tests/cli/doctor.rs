@@ -7,7 +7,7 @@ use tierlift_embedded::system_clock;
 use tierlift_stripe::API_VERSION;
 use tierlift_testkit::{
     clock::ManualClock,
-    stripe_api::{Fault, StripeApi},
+    stripe_api::{Fault, StripeApi, price, product, webhook_endpoint},
 };
 
 use super::{PLANS, SECRETS, printed, serving::Serving, tierlift};
@@ -17,22 +17,10 @@ const KEY: &str = "rk_test_1234567";
 /// An account in which all is well.
 fn account(api: &StripeApi) {
     let events: Vec<_> = catalog::relevant().filter(|kind| !catalog::is_thin(kind)).collect();
-    api.put(json!({
-        "id": "we_1", "object": "webhook_endpoint", "livemode": false, "status": "enabled",
-        "url": "https://app.example.com/webhooks/stripe", "enabled_events": events,
-        "api_version": API_VERSION,
-    }));
-    api.put(json!({
-        "id": "prod_1", "object": "product", "livemode": false, "active": true, "name": "Pro",
-    }));
-    api.put(price("price_pro"));
-}
-
-fn price(id: &str) -> Value {
-    json!({
-        "id": id, "object": "price", "livemode": false, "active": true, "product": "prod_1",
-        "lookup_key": null,
-    })
+    let url = "https://app.example.com/webhooks/stripe";
+    api.put(webhook_endpoint("we_1", url, &events, API_VERSION));
+    api.put(product("prod_1", "Pro"));
+    api.put(price("price_pro", "prod_1"));
 }
 
 /// Puts an event that was created as long ago and that some endpoint has not taken.
@@ -95,7 +83,7 @@ fn each_thing_that_is_wrong_is_found() {
         (&elsewhere, &["endpoint.missing"], 1),
         (&everything, &["endpoint.events_unneeded"], 0),
         (&few, &["endpoint.events_missing", "endpoint.events_unneeded"], 1),
-        (&|api| api.put(price("price_new")), &["price.unmapped"], 1),
+        (&|api| api.put(price("price_new", "prod_1")), &["price.unmapped"], 1),
         (
             &|api| api.change("price", "price_pro", |price| price["active"] = false.into()),
             &["plan.unused"],
@@ -169,7 +157,7 @@ fn the_servers_secret_is_tried() {
 fn what_init_writes_has_nothing_to_find() {
     let (folder, api) = (tempfile::tempdir().unwrap(), StripeApi::start(KEY, system_clock()));
     account(&api);
-    api.put(price("price_max"));
+    api.put(price("price_max", "prod_1"));
     let base = api.base();
     let init = |config: &str, more: &[&str]| {
         let args = [&["init", "--config", config, "--api-base", &base], more].concat();

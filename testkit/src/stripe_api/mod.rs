@@ -15,6 +15,8 @@ mod query;
 #[cfg(test)]
 mod recorded_tests;
 mod server;
+mod shop;
 
 pub use fault::Fault;
 pub use server::StripeApi;
+pub use shop::{price, product, webhook_endpoint};

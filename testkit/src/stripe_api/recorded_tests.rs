@@ -5,13 +5,13 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
 
-use super::{objects::Objects, query::Query};
+use super::{objects::Objects, price, product, query::Query, webhook_endpoint};
 use crate::world::{ApiShape, World};
 
 /// Simulated accounts, of which those in the current shape are shown.
 const WORLDS: u64 = 300;
 /// The lists as they are asked for.
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 11] = [
     "/v1/customers?limit=100",
     "/v1/subscriptions?limit=100&status=all",
     "/v1/checkout/sessions?limit=100&expand[]=data.line_items",
@@ -19,6 +19,10 @@ const TARGETS: [&str; 7] = [
     "/v1/disputes?limit=100&expand[]=data.charge",
     "/v1/charges?limit=100",
     "/v1/invoices?limit=100&expand[]=data.payments",
+    "/v1/products?limit=100",
+    "/v1/prices?limit=100&active=true&expand[]=data.product",
+    "/v1/webhook_endpoints?limit=100",
+    "/v1/events?limit=100",
 ];
 
 /// The paths of all values of an object, each with its type, or with the word if it is one.
@@ -52,13 +56,23 @@ fn recorded() -> Vec<Value> {
         for object in world.observe(world.now).into_iter().filter(|it| it["id"].is_string()) {
             objects.put(object);
         }
+        for event in &world.events {
+            objects.put(event.body.clone());
+        }
+        objects.put(product("prod_pro", "Pro"));
+        objects.put(price("price_pro", "prod_pro"));
+        let url = "https://app.example.com/webhooks/stripe";
+        objects.put(webhook_endpoint("we_1", url, &["invoice.paid"], "2026-10-28.endive"));
         for target in TARGETS {
             let (status, page) = objects.reply(&Query::parse(target));
             assert_eq!(status, 200, "{page}");
             for object in page["data"].as_array().unwrap() {
                 let (mut shapes, before) = (BTreeSet::new(), seen.len());
                 let kind = object["object"].as_str().unwrap();
-                shape(object, kind, &mut shapes);
+                let mut whole = object.clone();
+                // What an event is about is what the lists show.
+                whole.as_object_mut().unwrap().retain(|name, _| kind != "event" || name != "data");
+                shape(&whole, kind, &mut shapes);
                 seen.extend(shapes);
                 if seen.len() > before {
                     kept.push(object.clone());
