@@ -9,8 +9,6 @@ use tierlift_core::{
     subscription::Status,
     time::Timestamp,
 };
-use tierlift_embedded::Offline;
-use tierlift_stripe::{Client, Key, Settings};
 use tierlift_testkit::{
     clock::ManualClock,
     facts::{customer_id, event_id, policy, user_id},
@@ -20,7 +18,8 @@ use tierlift_testkit::{
 };
 use tierlift_worker::fetch::Fetcher;
 
-const KEY: &str = "rk_test_1234567";
+use crate::asking::Asking;
+
 const START_SECS: i64 = 1_795_000_000;
 const CUSTOMERS: usize = 120;
 const SEED: u64 = 12;
@@ -85,14 +84,8 @@ async fn ordinary_traffic_costs_at_most_one_request_for_a_thousand_events() {
     happening.sort_by_key(|event| event.created_secs);
     let mut happening = happening.into_iter().peekable();
 
-    let clock = ManualClock::new(Timestamp::from_secs(START_SECS));
-    let api = StripeApi::start(KEY, clock.clock());
-    let key = Key::parse(KEY).unwrap();
-    let client =
-        Client::new(Settings { base: api.base(), share_percent: 100, ..Settings::new(key) });
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("tierlift.db");
-    let offline = Offline::open(&data, policy(), clock.clock()).await.unwrap();
+    let Asking { api, clock, client, offline, folder: _folder } =
+        Asking::open(policy(), Timestamp::from_secs(START_SECS)).await;
     let (db, mut fetcher) = (offline.db(), Fetcher::default());
     let mut coming = coming.into_iter().peekable();
     let mut truth = BTreeMap::new();

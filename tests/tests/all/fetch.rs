@@ -27,7 +27,7 @@ use tierlift_testkit::{
 };
 use tierlift_worker::{fetch::Fetcher, reconcile::Error};
 
-use crate::{server::TestServer, shop};
+use crate::{asking::Asking, server::TestServer, shop};
 
 const KEY: &str = "rk_test_1234567";
 const START: Timestamp = Timestamp::from_secs(1_795_000_000);
@@ -47,14 +47,7 @@ impl Shop {
     }
 
     async fn under(policy: Policy) -> Self {
-        let clock = ManualClock::new(START);
-        let api = StripeApi::start(KEY, clock.clock());
-        let key = Key::parse(KEY).unwrap();
-        let settings = Settings { base: api.base(), share_percent: 100, ..Settings::new(key) };
-        let client = Client::new(Settings { timeout: Duration::from_secs(5), ..settings });
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("tierlift.db");
-        let offline = Offline::open(&data, policy, clock.clock()).await.unwrap();
+        let Asking { api, clock, client, offline, folder } = Asking::open(policy, START).await;
         let fetcher = Fetcher::default();
         Self { api, clock, client, offline, fetcher, _folder: folder }
     }

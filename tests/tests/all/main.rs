@@ -1,6 +1,7 @@
 //! All integration tests, in one binary.
 #![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
+mod asking;
 mod bad_input;
 mod chaos;
 mod clock;
@@ -32,6 +33,7 @@ mod pipeline;
 mod policy_change;
 mod purchases;
 mod reconcile;
+mod reports;
 mod restore;
 mod server;
 mod session;

@@ -7,7 +7,6 @@ use std::sync::{
 };
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tierlift_core::{
     observation::Because,
     ports::{
@@ -17,37 +16,20 @@ use tierlift_core::{
     stripe::event::Type,
     time::Timestamp,
 };
-use tierlift_embedded::{Offline, reconcile::Pass};
-use tierlift_stripe::{Client, Key, Settings};
+use tierlift_embedded::reconcile::Pass;
 use tierlift_testkit::{
-    clock::ManualClock,
     facts::{customer_id, event_id, policy, user_id},
-    stripe_api::{Fault, StripeApi},
+    stripe_api::Fault,
     webhook,
 };
 use tokio::sync::Notify;
 
-const KEY: &str = "rk_test_1234567";
+use crate::asking::Asking;
+
 const NOW_SECS: i64 = 1_795_000_000;
 
-struct Shop {
-    api: StripeApi,
-    clock: ManualClock,
-    client: Client,
-    offline: Offline,
-    _folder: TempDir,
-}
-
-async fn shop() -> Shop {
-    let clock = ManualClock::new(Timestamp::from_secs(NOW_SECS));
-    let api = StripeApi::start(KEY, clock.clock());
-    let key = Key::parse(KEY).unwrap();
-    let client =
-        Client::new(Settings { base: api.base(), share_percent: 100, ..Settings::new(key) });
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("tierlift.db");
-    let offline = Offline::open(&data, policy(), clock.clock()).await.unwrap();
-    Shop { api, clock, client, offline, _folder: folder }
+async fn shop() -> Asking {
+    Asking::open(policy(), Timestamp::from_secs(NOW_SECS)).await
 }
 
 /// A customer of its own for each user, `paid` or not by its number.
@@ -68,7 +50,7 @@ fn expected(number: usize) -> &'static str {
     if number.is_multiple_of(3) { "free" } else { "paid" }
 }
 
-impl Shop {
+impl Asking {
     fn sell(&self, numbers: impl Iterator<Item = usize>) {
         for number in numbers {
             let event = event(number);
