@@ -1,7 +1,7 @@
 //! Measures a redrive: dead letters through queue, decision, commit and notice, by the command as operators use it,
-//! against a server of its own.
+//! against a server of its own. Then the preview of a changed plan, in which all of these accounts change.
 //!
-//! It prints a table. It fails only if an event was not applied exactly once.
+//! It prints a table. It fails only if an event was not applied exactly once, or an account is missing in the preview.
 
 use std::{
     fmt::Write as _,
@@ -22,6 +22,7 @@ use tierlift_testkit::{
 };
 
 const CONFIG: &str = "[plans]\nprice_pro = \"paid\"\n";
+const CHANGED: &str = "roles = [\"free\", \"paid\", \"pro\"]\n[plans]\nprice_pro = \"pro\"\n";
 const END_MAX: Duration = Duration::from_secs(30);
 
 /// Measures how long a redrive of many dead letters takes.
@@ -93,8 +94,21 @@ fn main() -> Result<()> {
     let left = deployment.ask(&["status", "--json"])?;
     server.terminate(END_MAX)?;
     check(&done, &left, args.count)?;
-    println!("{}", table(args.count, took, peak_kib));
+    let previewed = preview(&deployment, args.count)?;
+    println!("{}", table(args.count, took, peak_kib, previewed));
     Ok(())
+}
+
+/// The time in which all accounts are listed with what they would change to.
+fn preview(deployment: &Deployment, count: usize) -> Result<Duration> {
+    fs::write(deployment.folder.join("tierlift.toml"), CHANGED)?;
+    let begun = Instant::now();
+    let output = deployment.command(&["serve", "--dry-run"]).stderr(Stdio::inherit()).output()?;
+    let took = begun.elapsed();
+    let listed = String::from_utf8(output.stdout)?;
+    let all = format!("{count} accounts would change: paid → pro: {count}\n");
+    ensure!(listed.ends_with(&all), "not every account is listed: {:?}", listed.lines().last());
+    Ok(took)
 }
 
 /// Dead letters as the command imports them, each of a user of its own.
@@ -141,12 +155,13 @@ fn peak_kib(process: u32) -> Result<u64> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn table(count: usize, took: Duration, peak: u64) -> String {
-    let secs = took.as_secs_f64();
+fn table(count: usize, took: Duration, peak: u64, previewed: Duration) -> String {
+    let (secs, preview_secs) = (took.as_secs_f64(), previewed.as_secs_f64());
     let (rate, peak_mib) = (count as f64 / secs, peak / 1_024);
     format!(
-        "| dead letters | redriven and applied in | a second | peak memory of the server |\n\
-         | --- | --- | --- | --- |\n\
-         | {count} | {secs:.1} s | {rate:.0} | {peak_mib} MiB |"
+        "| dead letters | redriven and applied in | a second | peak memory of the server | \
+         preview of a changed plan for as many accounts |\n\
+         | --- | --- | --- | --- | --- |\n\
+         | {count} | {secs:.1} s | {rate:.0} | {peak_mib} MiB | {preview_secs:.2} s |"
     )
 }
