@@ -15,7 +15,8 @@ COVERED = {"Ingest": "WebhooksFailed", "NotifierGateway": "IntegrationError", "N
 
 
 # The conditions of alarms that a stack has only with a parameter.
-OFF_BY_DEFAULT = {"HasNoEventsAlarm", "HasStripeKey", "HasEventSource"}
+ASKING = {"HasStripeKey", "AsksStripeOnAws"}
+OFF_BY_DEFAULT = {"HasNoEventsAlarm", "HasEventSource", *ASKING}
 
 
 def watched(alarm):
@@ -43,6 +44,8 @@ class Alarms(Template):
             ("ApproximateNumberOfMessagesVisible", queue("PartnerDeadLetterQueue")),
             ("ApproximateAgeOfOldestMessage", queue("PartnerEventQueue")),
             ("ApproximateAgeOfOldestMessage", queue("ThinQueue")),
+            ("ApproximateNumberOfMessagesNotVisible", queue("ThinQueue")),
+            ("NumberOfMessagesDeleted", queue("ThinQueue")),
             ("tierlift_reconcile_fixed", dimension("function", {"Ref": "Fetch"})),
             ("tierlift_waiting_oldest_age_seconds", dimension("function", {"Ref": "Expiry"})),
             ("IteratorAge", dimension("FunctionName", {"Ref": "NotifierStream"})),
@@ -71,10 +74,14 @@ class Alarms(Template):
     def test_the_cost_model_counts_the_metrics_of_the_alarms(self):
         # AWS charges an alarm for each metric that it looks at.
         alarms = self.of_type("AWS::CloudWatch::Alarm").values()
-        present = (it["Properties"] for it in alarms if it.get("Condition") not in OFF_BY_DEFAULT)
-        metrics = sum(len(list(watched(alarm))) for alarm in present)
-        (counted,) = re.findall(r"^ALARM_METRICS = (\d+)$", COST.read_text(), re.MULTILINE)
-        self.assertEqual(int(counted), metrics)
+        counted = {
+            "ALARM_METRICS": [it for it in alarms if it.get("Condition") not in OFF_BY_DEFAULT],
+            "ASKING_ALARM_METRICS": [it for it in alarms if it.get("Condition") in ASKING],
+        }
+        for name, present in counted.items():
+            metrics = sum(len(list(watched(alarm["Properties"]))) for alarm in present)
+            (number,) = re.findall(rf"^{name} = (\d+)$", COST.read_text(), re.MULTILINE)
+            self.assertEqual(int(number), metrics, name)
 
     def test_what_stands_still_alarms_without_data(self):
         stopped = self.properties("ExpiryStoppedAlarm")
@@ -115,8 +122,9 @@ class Alarms(Template):
             if counted["Properties"]["LogGroupName"] == {"Ref": "HttpLog"}:
                 self.assertIn('$.route = "POST /webhooks/stripe"', counted["Properties"]["FilterPattern"], name)
             else:
-                # A line in which the worker writes its metrics: docs/protocol.md has their names.
-                self.assertEqual(counted["Properties"]["LogGroupName"], {"Ref": "WorkerLog"}, name)
+                # A line in which the worker or fetch writes its metrics: docs/protocol.md has their names.
+                log = "FetchLog" if counted.get("Condition") == "HasStripeKey" else "WorkerLog"
+                self.assertEqual(counted["Properties"]["LogGroupName"], {"Ref": log}, name)
                 metric = re.search(r"\$\.(\w+)", counted["Properties"]["FilterPattern"])[1]
                 self.assertIn(f"`{metric}`", PROTOCOL.read_text(), name)
 

@@ -51,6 +51,17 @@ class Operators(Template):
         }
         self.assertEqual(on_queue, {"sqs:GetQueueAttributes", "sqs:SendMessage"})
 
+    def test_an_operator_counts_thin_events_and_does_no_more_with_them(self):
+        thin = {"Fn::If": ["HasStripeKey", {"Fn::GetAtt": ["ThinQueue", "Arn"]}, {"Ref": "AWS::NoValue"}]}
+        actions = {
+            action
+            for name in OPERATOR_ACTIONS
+            for _, it in self.statements(name)
+            if thin in listed(it["Resource"])
+            for action in listed(it["Action"])
+        }
+        self.assertEqual(actions, {"sqs:GetQueueAttributes"})
+
 
 if __name__ == "__main__":
     unittest.main()

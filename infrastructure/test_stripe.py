@@ -16,8 +16,9 @@ class Stripe(Template):
                 self.assertEqual(conditions[name], condition, name)
         for name in [name for name in conditions if "Partner" in name]:
             self.assertEqual(conditions[name], "HasEventSource", name)
-        for name in ("DriftAlarm", "ThinQueue", "OldestThinEventAlarm"):
+        for name in ("DriftAlarm", "ThinQueue", "OldestThinEventAlarm", "ParkedByFetchCount"):
             self.assertEqual(conditions[name], "HasStripeKey", name)
+        self.assertEqual(conditions["ThinBacklogAlarm"], "AsksStripeOnAws")
 
     def test_only_the_rule_of_stripes_event_source_writes_partner_events(self):
         (statement,) = [it for _, it in self.statements("PartnerEventQueuePolicy") if it["Effect"] == "Allow"]

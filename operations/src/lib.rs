@@ -18,6 +18,7 @@ pub mod routes;
 mod status;
 mod stories;
 mod transfer;
+mod waiting;
 
 pub use acts::{Grant, Link, Signed};
 pub use dead_letters::{Listed, Shown, ShownDiscarded};
@@ -31,6 +32,7 @@ pub use redrive::{RedriveStep, Redriven};
 pub use status::{Drift, LastEvent, Status, Traffic};
 pub use stories::{CustomerStory, EventStory, Row, Rows};
 pub use transfer::{Body, Line, Lines, Replay, Taken};
+pub use waiting::ShownWaiting;
 
 use tierlift_core::{
     policy::Policy,

@@ -26,6 +26,8 @@ pub struct Status {
     pub queued: u64,
     /// Those of them that the worker has in hand.
     pub in_flight: Option<u64>,
+    /// Those of them that are thin events and wait for Stripe, where these have a queue of their own.
+    pub thin_queued: Option<u64>,
     /// Age of the oldest one, in seconds.
     pub oldest_age_secs: Option<u64>,
     /// Dead letters.
@@ -114,6 +116,7 @@ impl<B: Backend> Desk<B> {
         Ok(Status {
             queued: depth.queued,
             in_flight: activity.in_flight,
+            thin_queued: activity.thin_queued,
             oldest_age_secs: depth.oldest_received_at.map(|at| now.since(at).as_secs()),
             dead_letters: depth.dead,
             dead_letters_by_cause: groups.groups.into_iter().map(|it| (it.key, it.count)).collect(),

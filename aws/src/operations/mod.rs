@@ -14,6 +14,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 
+use futures_util::future::{try_join, try_join3};
 use tierlift_core::{
     account::Account,
     customer::Customer,
@@ -30,7 +31,10 @@ use tierlift_core::{
 };
 use tokio::sync::Mutex;
 
-use crate::{queue::Queue, store::Store};
+use crate::{
+    queue::{Producer, Queue},
+    store::Store,
+};
 
 use dead_letters::Seen;
 use ledger::Scanned;
@@ -43,6 +47,8 @@ pub use stack::StackError;
 pub struct Deployment {
     store: Store,
     queue: Queue,
+    /// Where thin events wait for Stripe, if it is asked.
+    thin: Option<Producer>,
     seen: Mutex<Seen>,
     scanned: Mutex<Option<Scanned>>,
     /// What the worker is paused by; without it a pause is only noted.
@@ -54,7 +60,23 @@ impl Deployment {
     #[must_use]
     pub fn new(store: Store, queue: Queue) -> Self {
         let (seen, scanned) = (Mutex::default(), Mutex::default());
-        Self { store, queue, seen, scanned, source: None }
+        Self { store, queue, thin: None, seen, scanned, source: None }
+    }
+
+    /// The same with the queue of thin events.
+    #[must_use]
+    pub fn with_thin_queue(self, thin: Option<Producer>) -> Self {
+        Self { thin, ..self }
+    }
+
+    async fn thin_queued(&self) -> Result<Option<u64>, QueueError> {
+        let Some(thin) = &self.thin else { return Ok(None) };
+        thin.messages().await.map(Some)
+    }
+
+    async fn thin_in_flight(&self) -> Result<u64, QueueError> {
+        let Some(thin) = &self.thin else { return Ok(0) };
+        thin.in_flight().await
     }
 
     /// Makes visible again what a redrive holds. Where this is not called, SQS does so within minutes.
@@ -161,8 +183,10 @@ impl DeadLetters for Deployment {
         redriven.map(|()| true)
     }
 
+    /// A thin event that waits for Stripe is not applied yet, either.
     async fn depth(&self) -> Result<Depth, QueueError> {
-        self.queue.depth().await
+        let (depth, thin) = try_join(self.queue.depth(), self.thin_queued()).await?;
+        Ok(Depth { queued: depth.queued + thin.unwrap_or(0), ..depth })
     }
 }
 
@@ -233,8 +257,10 @@ impl ports::Operations for Deployment {
 
     /// SQS counts what is in flight. It and the table know nothing else of it.
     async fn activity(&self, _now: Timestamp) -> Result<Activity, StoreError> {
-        let in_flight = self.queue.in_flight().await.map_err(of_queue)?;
-        Ok(Activity { in_flight: Some(in_flight), ..Activity::default() })
+        let counts = try_join3(self.queue.in_flight(), self.thin_in_flight(), self.thin_queued());
+        let (in_flight, thin_in_flight, thin_queued) = counts.await.map_err(of_queue)?;
+        let in_flight = Some(in_flight + thin_in_flight);
+        Ok(Activity { in_flight, thin_queued, ..Activity::default() })
     }
 
     async fn ledger_page(

@@ -8,7 +8,11 @@ use tierlift_core::policy::Policy;
 
 use super::{Deployment, worker::EventSource};
 use crate::{
-    Environment, Sdk, environment, queue::Queue, sdk::with_sources, secrets, store::Store,
+    Environment, Sdk, environment,
+    queue::{Producer, Queue},
+    sdk::with_sources,
+    secrets,
+    store::Store,
 };
 
 /// Why the deployment of a stack was not found.
@@ -50,8 +54,9 @@ impl Deployment {
         let table = environment.table()?;
         let (queue, dead) = (environment.queue_url()?, environment.dead_letter_queue_url()?);
         let (queue, store) = (Queue::new(sdk, queue, dead, table), Store::new(sdk, table));
-        let source = EventSource::new(lambda);
-        let deployment = Self { source: Some(source), ..Self::new(store, queue) };
+        let source = Some(EventSource::new(lambda));
+        let thin = environment.thin_queue_url().map(|url| Producer::new(sdk, url));
+        let deployment = Self { source, thin, ..Self::new(store, queue) };
         Ok((deployment, environment.policy()?, environment.connected_accounts()?))
     }
 }

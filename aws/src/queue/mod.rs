@@ -4,6 +4,7 @@
 //! message failed, and how often (`failures.rs`). Nothing here assumes that a request
 //! is executed once: any request may be repeated, and any response may be lost.
 
+mod counts;
 mod dead_letters;
 mod envelope;
 mod error;
@@ -85,6 +86,18 @@ impl Producer {
         let (group, id) = (&message.group.0, message_id(&delivery.receipt));
         let sent = send(&self.sqs, &self.queue_url, group, id, Envelope::new(message)).await;
         sent.map_err(|error| unavailable(&error))
+    }
+
+    /// The approximate number of its messages.
+    #[cfg(feature = "operations")]
+    pub(crate) async fn messages(&self) -> Result<u64, QueueError> {
+        counts::messages(&self.sqs, &self.queue_url).await
+    }
+
+    /// The approximate number of those that were received and are not settled.
+    #[cfg(feature = "operations")]
+    pub(crate) async fn in_flight(&self) -> Result<u64, QueueError> {
+        counts::in_flight(&self.sqs, &self.queue_url).await
     }
 }
 
@@ -187,8 +200,9 @@ impl ports::DeadLetters for Queue {
 
     /// Two requests. The counts are approximate.
     async fn depth(&self) -> Result<Depth, QueueError> {
-        let queued = self.message_count(&self.producer.queue_url);
-        let dead = self.message_count(&self.dead_letter_queue_url);
+        let sqs = &self.producer.sqs;
+        let queued = counts::messages(sqs, &self.producer.queue_url);
+        let dead = counts::messages(sqs, &self.dead_letter_queue_url);
         let (queued, dead) = try_join(queued, dead).await?;
         // SQS reports the age of the oldest message only to CloudWatch.
         Ok(Depth { queued, dead, oldest_received_at: None })
@@ -196,6 +210,12 @@ impl ports::DeadLetters for Queue {
 }
 
 impl Queue {
+    /// The approximate number of messages that were received and are not settled.
+    #[cfg(feature = "operations")]
+    pub(crate) async fn in_flight(&self) -> Result<u64, QueueError> {
+        self.producer.in_flight().await
+    }
+
     /// The ARN of the queue.
     #[cfg(feature = "operations")]
     pub(crate) async fn arn(&self) -> Result<String, QueueError> {
@@ -204,30 +224,5 @@ impl Queue {
         let output = request.send().await.map_err(|error| unavailable(&error))?;
         let arn = output.attributes.unwrap_or_default().remove(&QueueAttributeName::QueueArn);
         arn.ok_or_else(|| QueueError::Unavailable("SQS does not say which queue it is".into()))
-    }
-
-    /// The approximate number of events that were received and are not settled.
-    #[cfg(feature = "operations")]
-    pub(crate) async fn in_flight(&self) -> Result<u64, QueueError> {
-        let request = self.producer.sqs.get_queue_attributes().queue_url(&self.producer.queue_url);
-        let name = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
-        let output = request.attribute_names(name).send().await;
-        let counts = output.map_err(|error| unavailable(&error))?.attributes.unwrap_or_default();
-        Ok(counts.values().filter_map(|count| count.parse::<u64>().ok()).sum())
-    }
-
-    /// The approximate number of messages in a queue: visible, in flight and delayed.
-    async fn message_count(&self, queue_url: &str) -> Result<u64, QueueError> {
-        let request = self
-            .producer
-            .sqs
-            .get_queue_attributes()
-            .queue_url(queue_url)
-            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
-            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
-            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesDelayed);
-        let output = request.send().await.map_err(|error| unavailable(&error))?;
-        let counts = output.attributes.unwrap_or_default();
-        Ok(counts.values().filter_map(|count| count.parse::<u64>().ok()).sum())
     }
 }

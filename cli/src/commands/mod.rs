@@ -25,6 +25,7 @@ mod revoke;
 mod serve;
 mod status;
 mod trigger;
+mod waiting;
 mod webhooks_out;
 
 use clap::{Parser, Subcommand};
@@ -70,6 +71,7 @@ pub(crate) enum Command {
     Trigger(trigger::Args),
     Init(init::Args),
     Status(status::Args),
+    Waiting(waiting::Args),
     #[command(alias = "dlq")]
     DeadLetters(dead_letters::Args),
     Webhooks(webhooks_out::Args),
@@ -106,6 +108,7 @@ impl Command {
             Self::Trigger(args) => trigger::run(&args),
             Self::Init(args) => init::run(&args),
             Self::Status(args) => status::run(&args),
+            Self::Waiting(args) => waiting::run(&args),
             Self::DeadLetters(args) => dead_letters::run(&args),
             Self::Webhooks(args) => webhooks_out::run(&args),
             Self::Explain(args) => explain::run(&args),

@@ -30,8 +30,11 @@ fn lines(status: &Value, unknown: &str) -> Vec<String> {
         line("queued", value("queued")),
         line("in flight", known("inFlight")),
         line("oldest, in seconds", oldest(status, unknown)),
-        line("dead letters", value("deadLetters")),
     ];
+    if !status["thinQueued"].is_null() {
+        lines.insert(1, line("  thin events", value("thinQueued")));
+    }
+    lines.push(line("dead letters", value("deadLetters")));
     for (cause, count) in status["deadLettersByCause"].as_object().into_iter().flatten() {
         lines.push(line(&format!("  {cause}"), text(count)));
     }

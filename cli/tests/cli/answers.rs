@@ -50,6 +50,7 @@ fn answers_are_as_their_schema_describes_them() {
         &deployment,
         &[
             ("status", "status"),
+            ("waiting", "waiting"),
             ("groups", "dead-letters list"),
             ("done", "dead-letters note plan.unmapped --reason look"),
             ("groups", "dead-letters list --group-by error"),

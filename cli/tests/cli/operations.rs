@@ -60,7 +60,12 @@ pub(crate) fn subscribe(serving: &Serving, event: &str, user: &str, email: &str)
     let mut body = webhook::subscription(event, user, "active", now());
     body["data"]["object"]["customer_email"] = email.into();
     body["data"]["object"]["note"] = "\u{1b}[2J<script>alert(1)</script>".into();
-    let body = body.to_string();
+    post(serving, &body);
+}
+
+/// Posts an event, as Stripe would.
+fn post(serving: &Serving, event: &Value) {
+    let body = event.to_string();
     let signature = sign(SECRETS[0].1, body.as_bytes(), now());
     let agent: ureq::Agent = ureq::Agent::config_builder().build().into();
     let request = agent.post(format!("{}/webhooks/stripe", serving.url));
@@ -258,6 +263,29 @@ fn operators_link_grant_revoke_and_pause() {
     assert_eq!(deployment.json("explain cara")["role"], "free");
     deployment.run("resume --reason over", 0);
     deployment.eventually("explain cara", |it| it["role"] == "paid");
+    serving.end();
+}
+
+#[test]
+fn what_was_paid_for_and_reaches_nobody_is_listed_until_it_is_linked() {
+    let deployment = Deployment::new();
+    deployment.configure(PLANS);
+    let serving = deployment.serve();
+    assert_eq!(deployment.run("waiting", 0), "nothing waits\n");
+    let mut event = webhook::subscription("evt_1", "ada", "active", now());
+    event["data"]["object"]["metadata"] = Value::Null;
+    post(&serving, &event);
+    deployment.eventually("status", |it| it["waiting"] == 1);
+    let waiting = deployment.json("waiting");
+    assert_eq!(
+        (&waiting[0]["id"], &waiting[0]["cause"]),
+        (&"cus_ada".into(), &"owner.unknown".into())
+    );
+    let listed = deployment.run("waiting", 0);
+    assert!(listed.starts_with("ID       CAUSE") && listed.contains("cus_ada"), "{listed}");
+    deployment.run("link cus_ada --user ada --reason invoice", 0);
+    assert_eq!(deployment.json("waiting"), serde_json::json!([]));
+    assert_eq!(deployment.json("explain ada")["role"], "paid");
     serving.end();
 }
 

@@ -156,6 +156,12 @@ function Facts({ status }: { status: Status }) {
           <dt>In flight</dt>
           <dd>{known(status.inFlight)}</dd>
         </div>
+        {status.thinQueued !== null && (
+          <div>
+            <dt>Thin events that wait for Stripe</dt>
+            <dd>{count(status.thinQueued)}</dd>
+          </div>
+        )}
         <div>
           <dt>Last applied</dt>
           <dd>

@@ -16,6 +16,7 @@ export interface Status {
   lastAppliedAt: string | null;
   appliedLastMinute: number | null;
   inFlight: number | null;
+  thinQueued: number | null;
   lastEvent: { event: string; type: string; outcome: string } | null;
   webhooksLastMinute: number | null;
   lagSecs: number | null;

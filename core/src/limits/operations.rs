@@ -34,3 +34,5 @@ pub const DEAD_LETTERS_PER_SCAN_MAX: usize = 10_000;
 /// Time that SQS waits for a dead letter in a scan, in seconds. Without a wait SQS asks only some of its
 /// servers, and may miss messages.
 pub const DEAD_LETTERS_WAIT_SECS: u64 = 1;
+/// Waiting things that operators have listed at once.
+pub const WAITING_LISTED_MAX: usize = 200;

@@ -66,6 +66,8 @@ pub enum Fate {
 pub struct Activity {
     /// Messages that are delivered and not settled.
     pub in_flight: Option<u64>,
+    /// Messages that wait for Stripe's answer in a queue of their own, if there is one.
+    pub thin_queued: Option<u64>,
     /// The row of the webhook or observation that was last applied.
     pub last_event: Option<LedgerEntry>,
     /// Events that were applied in the last minute.

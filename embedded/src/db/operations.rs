@@ -98,6 +98,7 @@ fn activity(connection: &Connection, now: Timestamp) -> Result<Activity, Error> 
     let minute = ledger_page(connection, &minute, i64::MAX, LEDGER_PAGE_MAX)?;
     Ok(Activity {
         in_flight: None,
+        thin_queued: None,
         last_event,
         applied_last_minute: u64::try_from(minute.items.len()).ok(),
     })

@@ -27,7 +27,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     Backend, CustomerStory, Desk, Erased, EventStory, Grant, Groups, Link, Listed, RedriveStep,
-    Redriven, Rows, Shown, ShownDiscarded, Signed, Status, Traffic,
+    Redriven, Rows, Shown, ShownDiscarded, ShownWaiting, Signed, Status, Traffic,
 };
 
 pub use answer::{Answer, Done, Refusal};
@@ -73,6 +73,7 @@ type At<D> = State<Arc<D>>;
 pub fn router<D: Door>(door: Arc<D>) -> Router {
     let routes = Router::new()
         .route("/status", get(status::<D>))
+        .route("/waiting", get(waiting::<D>))
         .route("/dead-letters", get(list::<D>))
         .route("/dead-letters/groups", get(groups::<D>))
         .route("/dead-letters/discarded", get(discarded::<D>))
@@ -159,6 +160,10 @@ async fn list<D: Door>(State(door): At<D>, Query(query): Query<ListQuery>) -> An
 async fn groups<D: Door>(State(door): At<D>, Query(query): Query<ListQuery>) -> Answer<Groups> {
     let (filter, by, _) = query.split();
     Ok(Json(door.desk().groups(&filter, by).await?))
+}
+
+async fn waiting<D: Door>(State(door): At<D>) -> Answer<Vec<ShownWaiting>> {
+    Ok(Json(door.desk().waiting().await?))
 }
 
 async fn discarded<D: Door>(State(door): At<D>) -> Answer<Vec<ShownDiscarded>> {

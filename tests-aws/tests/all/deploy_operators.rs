@@ -140,6 +140,7 @@ async fn who_may_look_sees_everything_and_changes_nothing() {
     ada.eventually("status", |it| it["deadLetters"] == 1);
     eve.run("dead-letters note plan.unmapped --reason looking", 0);
     for line in [
+        "waiting",
         "dead-letters list",
         "dead-letters list --discarded",
         "dead-letters show evt_1",
