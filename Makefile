@@ -13,18 +13,21 @@ NEXTEST := $(TOOLS)/nextest-$(NEXTEST_VERSION)
 DENY := $(TOOLS)/deny-$(DENY_VERSION)
 MACHETE := $(TOOLS)/machete-$(MACHETE_VERSION)
 DYNOXIDE := $(TOOLS)/dynoxide-$(DYNOXIDE_VERSION)
-FIREFOX := $(CACHE)/firefox
-CHROMIUM := $(CACHE)/chromium
-PROXIES := $(CACHE)/proxies
+FIREFOX := $(CACHE)/debian/firefox
+CHROMIUM := $(CACHE)/debian/chromium
+PROXIES := $(CACHE)/debian/proxies
+LANGUAGES := $(CACHE)/debian/languages
 PYTHON ?= python3
 NODE := $(shell command -v node 2>/dev/null)
 CLIENT_READY := client/node_modules/.package-lock.json
+NODE_PACKAGE_READY := packages/node/node_modules/.package-lock.json
 # One venv for each content of its requirements.
 venv = $(CACHE)/venv-$(firstword $(shell cksum $(1)))
 VENV := $(call venv,testkit/requirements.txt)
 PACKAGE_VENV := $(call venv,infrastructure/requirements.txt)
 PEER_VENV := $(call venv,bench/lambda/peer/requirements.txt)
 HOSTS_VENV := $(call venv,examples/hosts/requirements.txt)
+PYTHON_PACKAGE_VENV := $(call venv,packages/python/requirements.txt)
 EVENTS_VENV := $(call venv,scripts/requirements.txt)
 CHECKOV_VENV := $(call venv,infrastructure/checkov-requirements.txt)
 # Tests find their tools here, beside what they were built into: testkit/src/harness/tools.rs.
@@ -58,9 +61,9 @@ CHAOS_ACK_P99_MS ?= 50
 SECS ?= 600
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-pack test-browser test-firefox test-chromium test-examples test-hosts test-host-examples test-infrastructure test-seeds \
+  test-client test-pack test-packages test-browser test-firefox test-chromium test-examples test-hosts test-host-examples test-infrastructure test-seeds \
   chaos chaos-aws test-import test-release \
-  check lint lint-rust lint-client lint-text check-events check-events-latest deny fmt \
+  check lint lint-rust lint-client lint-packages lint-text check-events check-events-latest deny fmt \
   bench bench-browser bench-lambda package tools
 
 help: ## List the targets.
@@ -87,6 +90,10 @@ $(CLIENT_READY): client/package-lock.json
 	cd client && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(NODE_PACKAGE_READY): packages/node/package-lock.json
+	cd packages/node && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # ---- Tests. Parts run side by side; `make` fails if one of them does.
 
 quick: ## Run unit, property and contract tests, and the client's: for every save.
@@ -97,7 +104,7 @@ quick-rust: $(NEXTEST)
 
 test: ## Run every test.
 	@$(MAKE) --no-print-directory --jobs=3 build $(TEST_TOOLS) $(NEXTEST)
-	@$(MAKE) --no-print-directory --jobs=4 test-rust test-client test-pack test-infrastructure test-examples
+	@$(MAKE) --no-print-directory --jobs=4 test-rust test-client test-pack test-packages test-infrastructure test-examples
 	@$(MAKE) --no-print-directory test-browser
 
 build: demo
@@ -129,16 +136,28 @@ test-browser: build $(CLIENT_READY) ## Run the browser client in a real browser 
 test-pack: $(CLIENT_READY) ## Pack the browser client, install it, and import it in every way.
 	cd client && npm run test:package
 
+# The one in Python as others get it: built, and installed into a folder of its own.
+PYTHON_PACKAGE := $(TARGET)/python-package
+test-packages: build $(NODE_PACKAGE_READY) $(PYTHON_PACKAGE_VENV)/.ready ## Run the packages for backends against a real server.
+	cd packages/node && npm test
+	@rm -rf $(PYTHON_PACKAGE)
+	@$(PYTHON_PACKAGE_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --target $(PYTHON_PACKAGE) packages/python
+	cd packages/python && PYTHONPATH=$(PYTHON_PACKAGE) $(PYTHON_PACKAGE_VENV)/bin/python -B -m unittest discover --start-directory tests
+
 test-examples: build $(CLIENT_READY) ## Drive the browser client's examples, with the package installed, in a real browser.
 	cd client && npm run test:examples
 
-# The hosts in Python have a venv of their own; npm is asked for those on Express and Next.js.
+# The hosts in Python have a venv of their own, and npm is asked for those on Express and Next.js. Go, PHP and
+# Rails are Debian's, unpacked into the cache, where this machine has none. What is not to be had is skipped, except
+# in CI.
 test-host-examples: build $(CLIENT_READY) $(HOSTS_VENV)/.ready ## Drive the applications of examples/hosts in a real browser.
-	cd client && HOSTS_PYTHON=$(HOSTS_VENV)/bin/python npm run test:hosts
+	@scripts/languages.sh $(LANGUAGES)
+	cd client && PATH=$(LANGUAGES)/bin:$$PATH HOSTS_PYTHON=$(HOSTS_VENV)/bin/python npm run test:hosts
 
 # Debian's nginx and Caddy, unpacked into the cache. Where there is no apt-get, there is nothing to run.
 test-hosts: build ## Drive nginx and Caddy, as docs/hosts.md configures them, in front of an application.
-	@scripts/proxies.sh $(PROXIES); \
+	@scripts/debian.sh $(PROXIES) nginx caddy; \
 	if [ ! -d $(PROXIES) ]; then echo "test-hosts: skipped, there is no apt-get"; exit 0; fi; \
 	$(PYTHON) -B scripts/test_proxies.py $(PROXIES) $(TARGET)/debug/tierlift
 
@@ -191,7 +210,7 @@ test-release: build $(TEST_TOOLS) $(NEXTEST) ## Run the deploy tests with the fu
 
 check: lint deny test ## Run lint, deny and test: what must pass before a change is done.
 
-lint: lint-text check-events lint-rust lint-client ## Check formatting, lints, documentation, unused dependencies, types, words.
+lint: lint-text check-events lint-rust lint-client lint-packages ## Check formatting, lints, documentation, unused dependencies, types, words.
 
 lint-rust: $(MACHETE)
 	cargo fmt --all --check
@@ -201,6 +220,12 @@ lint-rust: $(MACHETE)
 
 lint-client: $(CLIENT_READY)
 	cd client && npm run check
+
+# Their types are those of docs/reference/openapi.json.
+lint-packages: $(NODE_PACKAGE_READY) $(PYTHON_PACKAGE_VENV)/.ready
+	cd packages/node && npm run check
+	$(PYTHON) -B packages/python/generate.py --check
+	cd packages/python && $(PYTHON_PACKAGE_VENV)/bin/mypy --no-error-summary --cache-dir $(TARGET)/mypy
 
 # Words, lengths of files, circles of imports.
 lint-text:
@@ -304,6 +329,9 @@ $(PACKAGE_VENV)/.ready: infrastructure/requirements.txt
 	$(install-venv)
 
 $(EVENTS_VENV)/.ready: scripts/requirements.txt
+	$(install-venv)
+
+$(PYTHON_PACKAGE_VENV)/.ready: packages/python/requirements.txt
 	$(install-venv)
 
 $(HOSTS_VENV)/.ready: examples/hosts/requirements.txt

@@ -1,6 +1,6 @@
 """Drives nginx and Caddy with the configurations of docs/hosts in front of an application and tierlift.
 
-python3 -B scripts/test_proxies.py PROXIES TIERLIFT: the folder that scripts/proxies.sh made, and the program.
+python3 -B scripts/test_proxies.py PROXIES TIERLIFT: the folder that scripts/debian.sh made, and the program.
 """
 
 import base64

@@ -43,6 +43,12 @@ class Structure(unittest.TestCase):
         files["src/user.rs"] = "use crate::room::One;\n"
         self.check(files, "files that import each other: src/room/a.rs, src/user.rs")
 
+    def test_a_file_is_short_unless_it_is_generated(self):
+        lines = "x\n" * 401
+        short = {f"{number}.ts": "" for number in range(9)}
+        self.check(short | {"a.ts": lines}, "a.ts: 401 lines; 400 are allowed")
+        self.check(short | {"b.ts": f"// auto-generated\n{lines}"})
+
     def test_tests_may_use_what_they_test(self):
         tests = "use super::*;\n#[cfg(test)]\nmod tests {\n    use crate::b::Other;\n}\n"
         files = {"src/lib.rs": "mod a;\nmod b;\n", "src/a.rs": tests, "src/b.rs": "use crate::a::One;\n"}

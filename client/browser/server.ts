@@ -16,9 +16,11 @@ const STARTUP_MS_MAX = 15_000;
 const WEBHOOK_SECRET = 'whsec_demo';
 const SERVICE_TOKEN = '7c1e5a9b3d2f4806c8e0a2b4d6f81357';
 
-export function program(): string {
+/** The server, or another program of the workspace. */
+export function program(name = 'tierlift'): string {
   const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
-  const path = process.env.TIERLIFT_BIN ?? join(target, 'debug/tierlift');
+  const given = name === 'tierlift' ? process.env.TIERLIFT_BIN : undefined;
+  const path = given ?? join(target, 'debug', name);
   if (!existsSync(path))
     throw new Error(`${path} does not exist: run cargo build, or set TIERLIFT_BIN`);
   return path;

@@ -70,8 +70,9 @@ async function arrive(): Promise<[Page, Page]> {
   expect(await asks(page)).toBe(401);
   await page.getByLabel('Any name will do').fill(user);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.locator('#role', { hasText: 'free' }).waitFor();
-  return [page, await open()];
+  const tabs: [Page, Page] = [page, await open()];
+  for (const tab of tabs) await tab.locator('#role', { hasText: 'free' }).waitFor();
+  return tabs;
 }
 
 /** What the host's guarded route answers this page now. */

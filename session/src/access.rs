@@ -12,7 +12,7 @@ use tierlift_core::{
     policy::{Policy, Role},
     ports::{Store, StoreError},
     shared::Shared,
-    time::Clock,
+    time::{Clock, Timestamp},
     token::{self, Claims, Issued, SignIn, check_fresh, check_not_revoked},
     wire::session::Session,
 };
@@ -93,9 +93,19 @@ impl<S: Store> Access<S> {
         Err(StoreError::Conflict)
     }
 
-    /// The session of a user, whoever asks, with these accounts beside their own.
-    pub async fn session_for(&self, user: &UserId, others: &[UserId]) -> Result<Session, Error> {
-        Ok(self.session_of(&self.accounts(user, others).await?))
+    /// The session of a user, whoever asks, with these accounts beside their own. With the time of a sign-in at the
+    /// host, only while that counts.
+    pub async fn session_for(
+        &self,
+        user: &UserId,
+        others: &[UserId],
+        signed_in_at: Option<Timestamp>,
+    ) -> Result<Session, Error> {
+        let accounts = self.accounts(user, others).await?;
+        if let Some(at) = signed_in_at {
+            self.keyring.keys().check_sign_in(&accounts, at, self.clock.now())?;
+        }
+        Ok(self.session_of(&accounts))
     }
 
     /// Issues a token for a user whom the host has signed in; returns it with the session.

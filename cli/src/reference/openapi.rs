@@ -131,6 +131,7 @@ fn document() -> Value {
             "/v1/changes": { "get": hosts::changes() },
             "/v1/tokens": { "post": hosts::token() },
         },
+        "webhooks": hosts::webhooks(),
         "components": schemas::components(),
     })
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::SUBJECT;
+use super::{Error, SUBJECT};
 use crate::{
+    accounts::Accounts,
     config::{Fault, JwksUrl, Key, ValueError},
     limits::{ACCOUNT_CLAIMS_MAX, SESSION_DAYS_DEFAULT, SESSION_DAYS_MAX},
     time::Timestamp,
@@ -111,6 +112,21 @@ impl Rules {
         now: Timestamp,
     ) -> Option<Timestamp> {
         Some(began_at?.min(now).plus_days(i64::from(self.session_days_max)))
+    }
+
+    /// The end of the session of somebody who signed in at the host at that time, unless it has ended or was revoked.
+    pub(super) fn check_sign_in(
+        &self,
+        accounts: &Accounts,
+        signed_in_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Timestamp, Error> {
+        let mut revoked_before = accounts.all().filter_map(|account| account.revoked_before);
+        if revoked_before.any(|revoked_before| signed_in_at < revoked_before) {
+            return Err(Error::Revoked);
+        }
+        let end = self.session_end(Some(signed_in_at), now).unwrap_or(now);
+        if end <= now { Err(Error::SessionExpired) } else { Ok(end) }
     }
 
     /// Whether some token of an issuer with a key set could fit.

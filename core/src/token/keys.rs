@@ -139,6 +139,16 @@ impl TokenKeys {
         secret.reissue(claims, accounts, &self.rules, now)
     }
 
+    /// Checks that a sign-in at the host still counts for all of the accounts.
+    pub fn check_sign_in(
+        &self,
+        accounts: &Accounts,
+        signed_in_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.rules.check_sign_in(accounts, signed_in_at, now).map(|_| ())
+    }
+
     /// The accounts beside the user's own for which a token with these claims speaks.
     pub fn others_named(
         &self,

@@ -87,14 +87,7 @@ impl Secret {
         now: Timestamp,
     ) -> Result<Issued, Error> {
         let began_at = sign_in.at.unwrap_or(now).min(now);
-        let mut revoked_before = accounts.all().filter_map(|account| account.revoked_before);
-        if revoked_before.any(|revoked_before| began_at < revoked_before) {
-            return Err(Error::Revoked);
-        }
-        let session_end = rules.session_end(Some(began_at), now).unwrap_or(now);
-        if session_end <= now {
-            return Err(Error::SessionExpired);
-        }
+        let session_end = rules.check_sign_in(accounts, began_at, now)?;
         let mut claims = sign_in.claims;
         claims.insert(SUBJECT.to_owned(), json!(accounts.user().as_str()));
         let expires_at = now.plus_secs(TOKEN_TTL_SECS).min(session_end);

@@ -7,7 +7,6 @@ import pathlib
 import secrets
 import sys
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -29,11 +28,16 @@ settings.configure(
 
 # tierlift
 def tierlift(route, body=None):
+    """The answer of tierlift, and the status for the host's own."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"authorization": f"Bearer {os.environ['TIERLIFT_SERVICE_TOKEN']}"}
     request = urllib.request.Request(os.environ["TIERLIFT_URL"] + route, data, headers)
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.load(answer), 200
+    except OSError as refusal:
+        # With 409 this sign-in is too old, or was revoked.
+        return {}, 401 if getattr(refusal, "code", 0) == 409 else 503
 
 
 def feature_required(feature):
@@ -42,10 +46,11 @@ def feature_required(feature):
     def decorate(view):
         @functools.wraps(view)
         def guarded(request):
-            if "user" not in request.session:
-                return HttpResponse(status=401)
-            user = tierlift(f"/v1/users/{urllib.parse.quote(request.session['user'], safe='')}")
-            return view(request) if feature in user["features"] else HttpResponse(status=403)
+            user = urllib.parse.quote(request.session["user"], safe="")
+            user, status = tierlift(f"/v1/users/{user}?authTime={request.session['at']}")
+            if status == 200 and feature not in user["features"]:
+                status = 403
+            return view(request) if status == 200 else HttpResponse(status=status)
 
         return guarded
 
@@ -53,16 +58,18 @@ def feature_required(feature):
 
 
 def token(request):
-    if "user" not in request.session:
-        return HttpResponse(status=401)
-    try:
-        session = request.session
-        issued = tierlift("/v1/tokens", {"userId": session["user"], "authTime": session["at"]})
-        return JsonResponse(issued, headers={"cache-control": "no-store"})
-    except urllib.error.HTTPError as refusal:
-        # This sign-in is too old, or its tokens were revoked.
-        return HttpResponse(status=401 if refusal.code == 409 else 503)
+    body = {"userId": request.session["user"], "authTime": request.session["at"]}
+    issued, status = tierlift("/v1/tokens", body)
+    return JsonResponse(issued, status=status, headers={"cache-control": "no-store"})
 # end
+
+
+def signed_in(view):
+    @functools.wraps(view)
+    def checked(request):
+        return view(request) if "user" in request.session else HttpResponse(status=401)
+
+    return checked
 
 
 def login(request):
@@ -75,13 +82,14 @@ def logout(request):
     return HttpResponse(status=204)
 
 
+@signed_in
 @feature_required("export")
 def reports(request):
     return HttpResponse(f"the report of {request.session['user']}", content_type="text/plain")
 
 
 urlpatterns = [
-    path("token", token),
+    path("token", signed_in(token)),
     path("login", login),
     path("logout", logout),
     path("reports", reports),

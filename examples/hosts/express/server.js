@@ -13,29 +13,29 @@ app.use((request, _, next) => {
   next();
 });
 
+const signedIn = (request, response, next) => (request.session ? next() : response.sendStatus(401));
+
 // tierlift
-const tierlift = (path, init = {}) => {
+const tierlift = async (path, body) => {
   const headers = { authorization: `Bearer ${process.env.TIERLIFT_SERVICE_TOKEN}` };
-  return fetch(process.env.TIERLIFT_URL + path, { headers, signal: AbortSignal.timeout(5_000), ...init });
+  const init = { headers, signal: AbortSignal.timeout(5_000) };
+  if (body) Object.assign(init, { method: 'POST', body: JSON.stringify(body) });
+  const answer = await fetch(process.env.TIERLIFT_URL + path, init).catch(() => null);
+  if (answer?.ok) return answer.json();
+  // With 409 this sign-in is too old, or was revoked. Express answers with the status of an error.
+  const status = answer?.status === 409 ? 401 : 503;
+  throw Object.assign(new Error(`${path}: ${answer?.status ?? 'no answer'}`), { status });
 };
 
 /** Lets those pass who have this feature now, whatever they had when they signed in. */
-const requireFeature = (feature) => async (request, response, next) => {
-  if (!request.session) return response.sendStatus(401);
-  const answer = await tierlift(`/v1/users/${encodeURIComponent(request.session.user)}`);
-  if (!answer.ok) return response.sendStatus(503);
-  const { features } = await answer.json();
-  return features.includes(feature) ? next() : response.sendStatus(403);
+const requireFeature = (feature) => async ({ session }, response, next) => {
+  const user = await tierlift(`/v1/users/${encodeURIComponent(session.user)}?authTime=${session.at}`);
+  return user.features.includes(feature) ? next() : response.sendStatus(403);
 };
 
-app.get('/token', async ({ session, sessionId }, response) => {
-  if (!session) return response.sendStatus(401);
-  const body = JSON.stringify({ userId: session.user, authTime: session.at });
-  const answer = await tierlift('/v1/tokens', { method: 'POST', body });
-  // This sign-in is too old, or its tokens were revoked.
-  if (answer.status === 409) sessions.delete(sessionId);
-  if (!answer.ok) return response.sendStatus(answer.status === 409 ? 401 : 503);
-  return response.set('cache-control', 'no-store').json(await answer.json());
+app.get('/token', signedIn, async ({ session }, response) => {
+  const issued = await tierlift('/v1/tokens', { userId: session.user, authTime: session.at });
+  response.set('cache-control', 'no-store').json(issued);
 });
 // end
 
@@ -48,7 +48,7 @@ app.post('/logout', (request, response) => {
   sessions.delete(request.sessionId);
   response.clearCookie('session').sendStatus(204);
 });
-app.get('/reports', requireFeature('export'), (request, response) => {
+app.get('/reports', signedIn, requireFeature('export'), (request, response) => {
   response.send(`the report of ${request.session.user}`);
 });
 app.use(express.static(process.env.PAGE ?? join(import.meta.dirname, '../page')));

@@ -5,7 +5,6 @@ import os
 import pathlib
 import secrets
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -29,16 +28,20 @@ def tierlift(path: str, body: dict | None = None) -> dict:
     data = None if body is None else json.dumps(body).encode()
     headers = {"authorization": f"Bearer {os.environ['TIERLIFT_SERVICE_TOKEN']}"}
     request = urllib.request.Request(os.environ["TIERLIFT_URL"] + path, data, headers)
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.load(answer)
+    except OSError as refusal:
+        # With 409 this sign-in is too old, or was revoked.
+        raise HTTPException(401 if getattr(refusal, "code", 0) == 409 else 503) from refusal
 
 
 def require_feature(feature: str):
     """Lets those pass who have this feature now, whatever they had when they signed in."""
 
     def check(session: dict = Depends(signed_in)) -> dict:
-        user = tierlift(f"/v1/users/{urllib.parse.quote(session['user'], safe='')}")
-        if feature not in user["features"]:
+        user = urllib.parse.quote(session["user"], safe="")
+        if feature not in tierlift(f"/v1/users/{user}?authTime={session['at']}")["features"]:
             raise HTTPException(403)
         return session
 
@@ -48,11 +51,7 @@ def require_feature(feature: str):
 @app.get("/token")
 def token(response: Response, session: dict = Depends(signed_in)) -> dict:
     response.headers["cache-control"] = "no-store"
-    try:
-        return tierlift("/v1/tokens", {"userId": session["user"], "authTime": session["at"]})
-    except urllib.error.HTTPError as refusal:
-        # This sign-in is too old, or its tokens were revoked.
-        raise HTTPException(401 if refusal.code == 409 else 503) from refusal
+    return tierlift("/v1/tokens", {"userId": session["user"], "authTime": session["at"]})
 # end
 
 

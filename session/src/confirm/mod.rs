@@ -166,7 +166,7 @@ async fn confirm_checkout<S: Store, C: Confirm>(
     let buyer = Buyer { user: claims.user, others: claims.others };
     confirm.confirm(&buyer, &checkout).await?;
     // The token was fresh when it was sent, and may be stale by what it has just confirmed.
-    let session = access.session_for(&buyer.user, &buyer.others).await?;
+    let session = access.session_for(&buyer.user, &buyer.others, None).await?;
     Ok(uncached(session))
 }
 

@@ -24,7 +24,8 @@ pub enum Error {
     User(#[from] id::Error),
     /// The query is misspelt.
     #[error(
-        "ask for account=ID, once for each of at most {ACCOUNTS_PER_TOKEN_MAX} accounts with the user's own"
+        "ask for account=ID, once for each of at most {ACCOUNTS_PER_TOKEN_MAX} accounts with the user's own, and for \
+         authTime=SECONDS"
     )]
     Query,
     /// The body is too large.
@@ -42,8 +43,8 @@ pub enum Error {
     /// The grant cannot be made or withdrawn.
     #[error(transparent)]
     Grant(#[from] GrantError),
-    /// The user must sign in at the host again before a token is issued for them.
-    #[error("no token is issued for this sign-in: {0}")]
+    /// The user must sign in at the host again.
+    #[error("this sign-in counts no more: {0}")]
     SignIn(token::Error),
     /// The account cannot be read, or no token can be issued.
     #[error(transparent)]
@@ -67,6 +68,18 @@ impl From<BytesRejection> for Error {
 }
 
 impl Error {
+    /// A refusal of the user's token or sign-in is not one of the service's: it is no 401.
+    pub(super) fn of_user(error: crate::Error) -> Self {
+        let crate::Error::Token(error) = error else { return Self::Access(error) };
+        if error == token::Error::Foreign {
+            Self::Access(error.into())
+        } else if matches!(error, token::Error::Revoked | token::Error::SessionExpired) {
+            Self::SignIn(error)
+        } else {
+            Self::Body(format!("a token with these claims would be refused: {error}"))
+        }
+    }
+
     const fn code(&self) -> (StatusCode, Code) {
         match self {
             Self::Missing => (StatusCode::UNAUTHORIZED, Code::ServiceTokenMissing),

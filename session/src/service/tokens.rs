@@ -11,11 +11,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tierlift_core::{
-    id::UserId,
-    limits::CLAIMS_BYTES_MAX,
-    ports::Store,
-    time::Timestamp,
-    token::{self, SignIn},
+    id::UserId, limits::CLAIMS_BYTES_MAX, ports::Store, time::Timestamp, token::SignIn,
 };
 
 use super::{
@@ -44,7 +40,7 @@ pub(super) async fn issue<S: Store>(
     let user = UserId::new(&user_id)?;
     check(&claims)?;
     let sign_in = SignIn { at: auth_time.map(Timestamp::from_secs), claims };
-    let (issued, user) = access.issue_for(&user, sign_in).await.map_err(refusal)?;
+    let (issued, user) = access.issue_for(&user, sign_in).await.map_err(Error::of_user)?;
     Ok(axum::response::IntoResponse::into_response(json(&Refreshed { issued, user })))
 }
 
@@ -58,16 +54,4 @@ fn check(claims: &Map<String, Value>) -> Result<(), Error> {
         return Err(Error::Body(format!("claims have at most {CLAIMS_BYTES_MAX} bytes of JSON")));
     }
     Ok(())
-}
-
-/// A refusal of the user's token is not one of the service's: it is no 401.
-fn refusal(error: crate::Error) -> Error {
-    let crate::Error::Token(error) = error else { return Error::Access(error) };
-    if error == token::Error::Foreign {
-        Error::Access(error.into())
-    } else if matches!(error, token::Error::Revoked | token::Error::SessionExpired) {
-        Error::SignIn(error)
-    } else {
-        Error::Body(format!("a token with these claims would be refused: {error}"))
-    }
 }

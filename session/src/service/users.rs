@@ -20,6 +20,7 @@ use tierlift_core::{
     id::{self, UserId},
     limits::{ACCOUNTS_PER_TOKEN_MAX, USERS_PER_BATCH_MAX},
     ports::{Scan, Store},
+    time::Timestamp,
     wire::{entity_tag, session::Session},
 };
 
@@ -49,20 +50,39 @@ pub(super) async fn user<S: Store>(
     let Path(id) = id.map_err(|_| id::Error::ControlCharacter)?;
     let user = UserId::new(&id)?;
     let Query(query) = query.map_err(|_| Error::Query)?;
-    let session = access.session_for(&user, &others(&user, query)?).await?;
+    let Asked { others, signed_in_at } = Asked::parse(&user, query)?;
+    let session = access.session_for(&user, &others, signed_in_at).await.map_err(Error::of_user)?;
     Ok(tagged(&session, &headers))
 }
 
-/// The accounts of a query, `account=org_1&account=org_2`: a host with cookie sessions knows its user's organisations.
-fn others(user: &UserId, query: Vec<(String, String)>) -> Result<Vec<UserId>, Error> {
-    let mut others = Vec::new();
-    for (name, id) in query {
-        let id = if name == "account" { UserId::new(&id)? } else { return Err(Error::Query) };
-        if id != *user && !others.contains(&id) {
-            others.push(id);
+/// What a query asks: a host with cookie sessions knows its user's organisations, and when they signed in.
+struct Asked {
+    others: Vec<UserId>,
+    signed_in_at: Option<Timestamp>,
+}
+
+impl Asked {
+    /// Parses `account=org_1&account=org_2&authTime=1795000000`.
+    fn parse(user: &UserId, query: Vec<(String, String)>) -> Result<Self, Error> {
+        let (mut others, mut signed_in_at) = (Vec::new(), None);
+        for (name, value) in query {
+            match name.as_str() {
+                "account" => {
+                    let id = UserId::new(&value)?;
+                    if id != *user && !others.contains(&id) {
+                        others.push(id);
+                    }
+                }
+                "authTime" if signed_in_at.is_none() => {
+                    let secs = value.parse().map_err(|_| Error::Query)?;
+                    signed_in_at = Some(Timestamp::from_secs(secs));
+                }
+                _ => return Err(Error::Query),
+            }
         }
+        let fits = others.len() < ACCOUNTS_PER_TOKEN_MAX;
+        if fits { Ok(Self { others, signed_in_at }) } else { Err(Error::Query) }
     }
-    if others.len() >= ACCOUNTS_PER_TOKEN_MAX { Err(Error::Query) } else { Ok(others) }
 }
 
 pub(super) async fn batch<S: Store + Scan>(

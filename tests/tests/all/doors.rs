@@ -171,12 +171,24 @@ async fn a_host_has_tokens_issued_for_the_browsers_of_its_users() {
     let old = post(&server, "/v1/tokens", &ago(29)).await.json()["accessToken"].clone();
     server.get("/session", old.as_str().unwrap()).await.assert(200, "");
     post(&server, "/v1/tokens", &ago(30)).await.assert(409, "token.session_expired");
+    let asked = |days: i64| format!("/v1/users/ada?authTime={}", START.plus_days(-days).as_secs());
+    get(&server, &asked(29)).await.assert(200, "");
+    get(&server, &asked(30)).await.assert(409, "token.session_expired");
     // Who was thrown out signs in again before there is another token.
     let act = Act::new("support@example.com", "laptop stolen").unwrap();
     let user = UserId::new("ada").unwrap();
     revoke(parts.get().unwrap(), &Registry::default(), &user, &act).await.unwrap();
     post(&server, "/v1/tokens", &ago(1)).await.assert(409, "token.revoked");
+    get(&server, &asked(1)).await.assert(409, "token.revoked");
+    get(&server, &format!("{}&account=ada", asked(1))).await.assert(409, "token.revoked");
+    get(&server, "/v1/users/ada").await.assert(200, "");
+    for query in ["authTime=", "authTime=x", "authTime=1&authTime=1", "authtime=1"] {
+        get(&server, &format!("/v1/users/ada?{query}")).await.assert(400, "query.invalid");
+    }
     server.pass_secs(1);
+    get(&server, &format!("/v1/users/ada?authTime={}", server.now().as_secs()))
+        .await
+        .assert(200, "");
     post(&server, "/v1/tokens", &json!({ "userId": "ada" })).await.assert(200, "");
 }
 

@@ -1,5 +1,6 @@
 //! The routes for hosts that are other programs, and for proxies.
 
+mod changes;
 mod grants;
 
 use serde_json::{Value, json};
@@ -40,6 +41,7 @@ const BODY: Refusals = &[
     (413, &[Code::BodyTooLarge]),
     (503, STORE),
 ];
+const CHECKED_SIGN_IN: Refusals = &[(409, &[Code::TokenSessionExpired, Code::TokenRevoked])];
 const SIGN_IN: Refusals =
     &[(409, &[Code::TokenSessionExpired, Code::TokenRevoked, Code::RefreshUnavailable])];
 const GRANT: Refusals =
@@ -54,7 +56,8 @@ const CHANGES: Refusals = &[
 ];
 /// All of them, for the test that compares them with the protocol.
 #[cfg(test)]
-pub(super) const ALL: &[Refusals] = &[AUTHORIZE, USER, BODY, SIGN_IN, GRANT, WITHDRAW, CHANGES];
+pub(super) const ALL: &[Refusals] =
+    &[AUTHORIZE, USER, CHECKED_SIGN_IN, BODY, SIGN_IN, GRANT, WITHDRAW, CHANGES];
 
 fn service(operation: Value) -> Value {
     with(operation, "security", json!([{ "service": [] }]))
@@ -96,9 +99,10 @@ pub(super) fn authorize() -> Value {
 
 pub(super) fn user() -> Value {
     let mut success = response("The session", "application/json", &reference("Session"));
+    let refusals: Vec<_> = [USER, CHECKED_SIGN_IN].concat();
     success["headers"] = json!({ "ETag": { "schema": { "type": "string" } } });
     let mut operation =
-        service(operation("getUser", "Get the session of a user", (200, success), USER));
+        service(operation("getUser", "Get the session of a user", (200, success), &refusals));
     operation["responses"]["304"] = json!({ "description": "It is what If-None-Match lists" });
     let id = parameter("id", "path", "The host's id of the user");
     let tag = json!({ "name": "If-None-Match", "in": "header", "schema": { "type": "string" } });
@@ -108,7 +112,13 @@ pub(super) fn user() -> Value {
         "description": "Accounts beside the user's own, such as their organisation's",
         "schema": { "type": "array", "items": { "type": "string", "minLength": 1 } },
     });
-    with(operation, "parameters", json!([id, account, tag]))
+    let auth_time = json!({
+        "name": "authTime",
+        "in": "query",
+        "description": "Unix seconds at which the user signed in at the host: refused, if that counts no more",
+        "schema": { "type": "integer" },
+    });
+    with(operation, "parameters", json!([id, account, auth_time, tag]))
 }
 
 pub(super) fn batch() -> Value {
@@ -155,11 +165,18 @@ pub(super) fn changes() -> Value {
     with(service(operation), "parameters", json!([after, wait]))
 }
 
+/// What is posted to the host.
+pub(super) fn webhooks() -> Value {
+    json!({ "change": { "post": changes::webhook() } })
+}
+
 /// The schemas of their bodies.
 pub(super) fn schemas() -> Value {
     let mut schemas = bodies();
-    if let (Value::Object(all), Value::Object(more)) = (&mut schemas, grants::schemas()) {
-        all.extend(more);
+    for more in [grants::schemas(), changes::schemas()] {
+        if let (Value::Object(all), Value::Object(more)) = (&mut schemas, more) {
+            all.extend(more);
+        }
     }
     schemas
 }
@@ -182,18 +199,6 @@ fn bodies() -> Value {
             "type": "object",
             "required": ["users"],
             "properties": { "users": { "type": "array", "items": reference("Session") } },
-        },
-        "Changes": {
-            "type": "object",
-            "required": ["changes", "cursor"],
-            "properties": {
-                "changes": {
-                    "type": "array",
-                    "description": "Notices, as sockets get them",
-                    "items": { "type": "object" },
-                },
-                "cursor": { "type": "string", "description": "The place behind the last one" },
-            },
         },
         "SignIn": {
             "type": "object",

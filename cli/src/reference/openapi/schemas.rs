@@ -57,7 +57,7 @@ pub(super) fn components() -> Value {
 }
 
 /// An object all of whose properties are always there.
-fn object(properties: &Value) -> Value {
+pub(super) fn object(properties: &Value) -> Value {
     let required: Vec<_> = properties.as_object().into_iter().flat_map(|map| map.keys()).collect();
     json!({ "type": "object", "required": required, "properties": properties })
 }
@@ -97,7 +97,7 @@ fn members() -> Value {
     })
 }
 
-fn session() -> Value {
+pub(super) fn session() -> Value {
     json!({
         "userId": { "type": "string" },
         "role": { "type": "string", "description": "Effective role, expiry and grace included" },

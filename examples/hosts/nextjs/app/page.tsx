@@ -1,10 +1,13 @@
 'use client';
 import { useEffect, useState } from 'react';
 import { useTier } from '@tierlift/client/react';
+import { leave } from './tier';
 
 export default function Page() {
   const { status, role, user, client } = useTier();
   const report = useReport(user);
+  // The host's session ends first: no tab is given a token in between, and stays.
+  const signOut = () => void leave().then(() => client.signOut());
   if (status === 'signed_out') return <SignIn />;
   return (
     <>
@@ -14,7 +17,7 @@ export default function Page() {
       <p id="report" role="status">
         {report}
       </p>
-      <button onClick={client.signOut}>Sign out</button>
+      <button onClick={signOut}>Sign out</button>
     </>
   );
 }

@@ -6,6 +6,9 @@ import { createTierClient } from '@tierlift/client';
 import type { InitialUser } from '@tierlift/client';
 import { TierProvider } from '@tierlift/client/react';
 
+/** Ends the host's own session. */
+export const leave = () => fetch('/logout', { method: 'POST' });
+
 async function getToken(): Promise<string | null> {
   const response = await fetch('/token');
   if (response.status === 401) return null;
@@ -21,7 +24,7 @@ interface TierProps {
 }
 
 export function Tier({ baseUrl, initialUser, children }: TierProps) {
-  const onSignOut = () => void fetch('/logout', { method: 'POST' });
+  const onSignOut = () => void leave();
   const [client] = useState(() => createTierClient({ baseUrl, initialUser, getToken, onSignOut }));
   return <TierProvider client={client}>{children}</TierProvider>;
 }
