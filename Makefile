@@ -62,7 +62,7 @@ SECS ?= 600
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
   test-client test-pack test-packages test-browser test-firefox test-chromium test-examples test-hosts test-host-examples test-infrastructure test-seeds \
-  chaos chaos-aws test-import test-release \
+  chaos chaos-aws test-import test-release test-sandbox \
   check lint lint-rust lint-client lint-packages lint-text check-events check-events-latest deny fmt \
   bench bench-browser bench-lambda package tools
 
@@ -206,6 +206,11 @@ test-release: build $(TEST_TOOLS) $(NEXTEST) ## Run the deploy tests with the fu
 	$(MAKE) package PACKAGE=$(TARGET)/release-package ARCHITECTURE=$(HOST_ARCHITECTURE)
 	TIERLIFT_PACKAGE=$(TARGET)/release-package cargo nextest run --workspace --profile deploy
 
+# It costs cents, and wants credentials in the shell and the account's number in TIERLIFT_SANDBOX_ACCOUNT.
+test-sandbox: $(VENV)/.ready ## Deploy, use, update and remove the stack in the AWS account that TIERLIFT_SANDBOX_ACCOUNT names.
+	$(MAKE) package PACKAGE=$(TARGET)/sandbox-package ARCHITECTURE=arm64
+	$(VENV)/bin/python -B tests-aws/sandbox.py $(TARGET)/sandbox-package arm64
+
 # ---- Checks
 
 check: lint deny test ## Run lint, deny and test: what must pass before a change is done.
@@ -283,6 +288,9 @@ package: $(PACKAGE_VENV)/.ready ## Build the functions for AWS and zip them with
 	@$(foreach name,$(FUNCTIONS),mv $(PACKAGE)/build/$(name)/bootstrap.zip $(PACKAGE)/$(name).zip;)
 	@rm -r $(PACKAGE)/build
 	@cp infrastructure/template.yaml infrastructure/edge.yaml $(PACKAGE)/
+	@$(PYTHON) -B scripts/sbom.py tierlift-functions $(subst arm64,aarch64,$(ARCHITECTURE))-unknown-linux-gnu \
+	  > $(PACKAGE)/sbom.cdx.json
+	@cd $(PACKAGE) && sha256sum *.zip *.yaml *.json > SHA256SUMS
 	@ls -l $(PACKAGE)
 
 # ---- Tools

@@ -134,5 +134,22 @@ class Alarms(Template):
         self.assertGreater(len(widgets), 8)
 
 
+class Budgets(Template):
+    def test_a_budget_warns_before_it_is_spent_and_needs_an_address(self):
+        budget = self.properties("Budget")
+        self.assertEqual(self.resources["Budget"]["Condition"], "HasBudget")
+        self.assertEqual(self.template["Parameters"]["MonthlyBudget"]["Default"], 0)
+        limit = {"Amount": {"Ref": "MonthlyBudget"}, "Unit": "USD"}
+        given = (budget["Budget"]["BudgetType"], budget["Budget"]["TimeUnit"], budget["Budget"]["BudgetLimit"])
+        self.assertEqual(given, ("COST", "MONTHLY", limit))
+        address = [{"SubscriptionType": "EMAIL", "Address": {"Ref": "AlarmEmail"}}]
+        warnings = budget["NotificationsWithSubscribers"]
+        self.assertTrue(all(it["Subscribers"] == address for it in warnings))
+        thresholds = {(it["Notification"]["NotificationType"], it["Notification"]["Threshold"]) for it in warnings}
+        self.assertEqual(thresholds, {("ACTUAL", 80), ("FORECASTED", 100)})
+        rule = self.template["Rules"]["BudgetHasItsAddress"]["Assertions"][0]["Assert"]
+        self.assertEqual(rule, {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmEmail"}, ""]}]})
+
+
 if __name__ == "__main__":
     unittest.main()

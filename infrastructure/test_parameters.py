@@ -1,5 +1,6 @@
 """The parameters: described, limited, and as the README lists them; and the outputs."""
 
+import json
 import re
 import unittest
 
@@ -29,6 +30,24 @@ class Parameters(Template):
     def test_limits_are_those_of_core(self):
         for name, value in (("GraceDays", "GRACE_DAYS_MAX"), ("SessionMaxAgeDays", "SESSION_DAYS_MAX")):
             self.assertEqual(self.template["Parameters"][name]["MaxValue"], limit(value))
+
+
+class Outputs(Template):
+    def test_the_readme_lists_them(self):
+        section = README.read_text().partition("### Outputs")[2].partition("####")[0]
+        rows = re.findall(r"^\| (`.*?`) \| ", section, re.MULTILINE)
+        listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+        self.assertEqual(sorted(listed), sorted(self.template["Outputs"]))
+
+    def test_each_is_described(self):
+        for name, output in self.template["Outputs"].items():
+            self.assertIn("Description", output, name)
+
+    def test_the_hosts_policy_is_what_the_session_may_do_with_the_token_secret(self):
+        text = re.search(r"#### What your application may do.*?```json\n(.*?)```", README.read_text(), re.DOTALL)[1]
+        allowed = {(it["Action"], it["Resource"]) for it in json.loads(text)["Statement"]}
+        self.assertEqual(allowed, {("secretsmanager:GetSecretValue", "<JwtSecretArn>"), ("kms:Decrypt", "<KeyArn>")})
+        self.assertLessEqual({"JwtSecretArn", "KeyArn"}, set(self.template["Outputs"]))
 
 
 if __name__ == "__main__":

@@ -273,6 +273,14 @@ class Functions(Template):
             given = self.properties(function)["VpcConfig"]
             self.assertEqual(given, {"Fn::If": ["InNetwork", network, {"Ref": "AWS::NoValue"}]}, function)
 
+    def test_lambdas_own_lines_have_a_level_by_parameter(self):
+        """Cold starts, durations and memory are in the lines of INFO."""
+        self.assertIn("INFO", self.template["Parameters"]["SystemLogLevel"]["AllowedValues"])
+        for function in FUNCTIONS:
+            logging = self.properties(function)["LoggingConfig"]
+            self.assertEqual(logging["SystemLogLevel"], {"Ref": "SystemLogLevel"}, function)
+            self.assertEqual((logging["LogFormat"], logging["ApplicationLogLevel"]), ("JSON", "INFO"), function)
+
     def test_every_function_can_be_traced(self):
         for function in FUNCTIONS:
             tracing = self.properties(function)["TracingConfig"]

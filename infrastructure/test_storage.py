@@ -17,6 +17,21 @@ class Storage(Template):
         self.assertEqual(properties["SSESpecification"]["SSEType"], "KMS")
         self.assertEqual(properties["StreamSpecification"], {"StreamViewType": "NEW_IMAGE"})
 
+    def test_the_table_has_a_limit_and_a_warm_throughput_where_they_are_given(self):
+        nothing, properties = {"Ref": "AWS::NoValue"}, self.properties("Table")
+        most = {"Ref": "TableUnitsPerSecondMax"}
+        limit = {"MaxReadRequestUnits": most, "MaxWriteRequestUnits": most}
+        self.assertEqual(properties["OnDemandThroughput"], {"Fn::If": ["LimitsTable", limit, nothing]})
+        warm = {
+            "ReadUnitsPerSecond": {"Ref": "WarmReadUnitsPerSecond"},
+            "WriteUnitsPerSecond": {"Ref": "WarmWriteUnitsPerSecond"},
+        }
+        self.assertEqual(properties["WarmThroughput"], {"Fn::If": ["WarmsTable", warm, nothing]})
+        # By default there is no limit, and what DynamoDB gives a new table: nothing is bought.
+        defaults = {name: it["Default"] for name, it in self.template["Parameters"].items() if "UnitsPerSecond" in name}
+        expected = {"TableUnitsPerSecondMax": 0, "WarmReadUnitsPerSecond": 12_000, "WarmWriteUnitsPerSecond": 4_000}
+        self.assertEqual(defaults, expected)
+
     def test_each_mode_has_its_own_table(self):
         name, values = self.properties("Table")["TableName"]["Fn::Sub"]
         self.assertIn("${Mode}", name)

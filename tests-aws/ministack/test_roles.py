@@ -8,16 +8,20 @@ Run by `python -m unittest discover -s tests-aws/ministack`.
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 import unittest
 import zipfile
 
+import boto3
+from botocore.exceptions import ClientError
 from deploy import client
 
 HERE = pathlib.Path(__file__).parent
 TEMPLATE = HERE.parents[1] / "infrastructure" / "template.yaml"
+README = TEMPLATE.parent / "README.md"
 FUNCTIONS = ("check", "ingest", "ingest-eventbridge", "worker", "notifier-stream", "notifier-gateway", "session", "expiry", "fetch")
 EVENT_SOURCE = "aws.partner/stripe.com/ed_test_1234567"
 
@@ -183,7 +187,8 @@ class Roles(unittest.TestCase):
         )
         if made.returncode != 0:
             raise AssertionError(made.stderr)
-        cls.functions, cls.calls = client("lambda", endpoint), Calls(json.loads(made.stdout), stripe_key_arn)
+        cls.endpoint, cls.outputs = endpoint, json.loads(made.stdout)
+        cls.functions, cls.calls = client("lambda", endpoint), Calls(cls.outputs, stripe_key_arn)
 
     @classmethod
     def emulator(cls):
@@ -366,6 +371,29 @@ class Roles(unittest.TestCase):
                 c.jwt_secret,
             ],
         )
+
+    def test_the_hosts_application_reads_the_token_secret_and_nothing_else(self):
+        """With the policy of infrastructure/README.md."""
+        policy = re.search(r"#### What your application may do.*?```json\n(.*?)```", README.read_text(), re.DOTALL)[1]
+        policy = re.sub(r"<(\w+)>", lambda name: self.outputs[name[1]], policy)
+        iam = client("iam", self.endpoint)
+        iam.create_user(UserName="host")
+        iam.put_user_policy(UserName="host", PolicyName="host", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="host")["AccessKey"]
+        given = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+        c = self.calls
+        for calls, expected in (
+            ([c.jwt_secret], ALLOWED),
+            ([c.webhook_secret, c.stripe_key, c.get("USER#a"), c.scan(), c.send, c.receive(self.outputs["QueueUrl"])], DENIED),
+        ):
+            for service, operation, arguments in calls:
+                host = boto3.client(service, region_name="us-east-1", endpoint_url=self.endpoint, **given)
+                try:
+                    getattr(host, operation)(**arguments)
+                    outcome = "ok"
+                except ClientError as error:
+                    outcome = error.response["Error"]["Code"]
+                self.assertIn(outcome, expected, (service, operation))
 
 
 if __name__ == "__main__":
