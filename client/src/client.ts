@@ -34,7 +34,7 @@ export interface TierClient<Role extends string = UserRole> {
   /** Calls GET /session; concurrent calls share one request. Resolves to null if it fails. */
   refreshUserProfile: () => Promise<User<Role> | null>;
   /**
-   * `fetch` for guarded paths of the server, with the token. Renews a stale or expired token once. The
+   * `fetch` for guarded paths of the server, with the token, which is renewed if it is stale or expired. The
    * response's head must arrive within 10 s; its body may take as long as it likes.
    */
   fetch: (path: string, init?: RequestInit) => Promise<Response>;
