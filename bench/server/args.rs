@@ -52,6 +52,7 @@ pub(crate) struct Scale {
     pub(crate) warm_up_events: usize,
     pub(crate) closed: ClosedLoop,
     pub(crate) open: OpenLoop,
+    pub(crate) reads: ReadLoop,
     /// Sockets that are opened and left alone.
     pub(crate) idle_sockets: usize,
     /// Starts, of which the median counts.
@@ -76,6 +77,13 @@ pub(crate) struct OpenLoop {
     pub(crate) drain_secs: u64,
 }
 
+/// How much is read beside upgrades.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadLoop {
+    pub(crate) connections: usize,
+    pub(crate) secs: u64,
+}
+
 impl Scale {
     const FULL: Self = Self {
         users: 500,
@@ -83,6 +91,7 @@ impl Scale {
         warm_up_events: 4_000,
         closed: ClosedLoop { connections: 64, events: 40_000, secs_max: 40 },
         open: OpenLoop { connections: 250, secs: 8, drain_secs: 8 },
+        reads: ReadLoop { connections: 16, secs: 6 },
         idle_sockets: 10_000,
         starts: 9,
         stage_secs: 3,
@@ -92,6 +101,7 @@ impl Scale {
         warm_up_events: 2_000,
         closed: ClosedLoop { events: 10_000, ..Self::FULL.closed },
         open: OpenLoop { secs: 2, drain_secs: 4, ..Self::FULL.open },
+        reads: ReadLoop { secs: 2, ..Self::FULL.reads },
         idle_sockets: 2_000,
         starts: 3,
         stage_secs: 1,

@@ -21,7 +21,7 @@ use tierlift_bench::machine::{self, Machine};
 
 use crate::{
     args::{Args, Scale},
-    phase::{idle, load, load::Load, stage, start},
+    phase::{idle, load, load::Load, read, stage, start},
     report::{Figures, Loads, Report},
     server::Program,
 };
@@ -58,16 +58,20 @@ fn measure(args: &Args, programs: &[Program]) -> Result<Vec<Figures>> {
     let closed = closed(args, programs, &scale)?;
     let open_1000 = each("open loop 1,000/s", programs, |p| load::open(p, dir, &scale, 1_000))?;
     let open_8000 = each("open loop 8,000/s", programs, |p| load::open(p, dir, &scale, 8_000))?;
+    let reads = each("role reads", programs, |p| read::measure(p, dir, &scale))?;
     let idle = each("idle sockets", programs, |p| idle::measure(p, dir, &scale))?;
     let all = programs.iter().zip(closed).zip(open_1000).zip(open_8000);
-    let rest = idle.into_iter().zip(start_ms).zip(stages);
+    let rest = idle.into_iter().zip(start_ms).zip(stages).zip(reads);
     let figures = all.zip(rest).map(
-        |((((program, closed), open_1000), open_8000), ((idle, start_ms), stage))| Figures {
-            name: program.name(),
-            loads: Loads { closed, open_1000, open_8000 },
-            idle_kib_per_socket: idle,
-            start_ms,
-            stage,
+        |((((program, closed), open_1000), open_8000), (((idle, start_ms), stage), reads))| {
+            Figures {
+                name: program.name(),
+                loads: Loads { closed, open_1000, open_8000 },
+                reads,
+                idle_kib_per_socket: idle,
+                start_ms,
+                stage,
+            }
         },
     );
     Ok(figures.collect())

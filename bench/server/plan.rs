@@ -37,6 +37,22 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Other requests than webhooks, as they are.
+    pub(crate) fn of_requests(requests: impl Iterator<Item = Result<String>>) -> Result<Self> {
+        let mut plan = Self { bytes: Vec::new(), spans: Vec::new(), users: 1 };
+        for request in requests {
+            let from = plan.bytes.len();
+            plan.bytes.extend_from_slice(request?.as_bytes());
+            plan.spans.push(from..plan.bytes.len());
+        }
+        Ok(plan)
+    }
+
+    /// How many requests there are.
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
     fn push(&mut self, signature: &str, body: &[u8]) {
         let from = self.bytes.len();
         self.bytes.extend_from_slice(head(signature, body.len()).as_bytes());

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use tierlift_bench::{machine::Machine, stats::figure};
 
-use crate::phase::{load::Load, stage::Rates};
+use crate::phase::{load::Load, read::RoleReads, stage::Rates};
 
 /// Everything measured of one server.
 #[derive(Debug, Serialize)]
@@ -16,6 +16,7 @@ pub(crate) struct Figures {
     pub(crate) name: &'static str,
     #[serde(flatten)]
     pub(crate) loads: Loads,
+    pub(crate) reads: RoleReads,
     pub(crate) idle_kib_per_socket: f64,
     pub(crate) start_ms: f64,
     pub(crate) stage: Rates,
@@ -70,6 +71,19 @@ const ROWS: &[Row] = &[
     Row("notice p99", "≤ 10 ms", |f| f.loads.open_8000.notice.p99_us, time),
     Row("server CPU per event", "", |f| f.loads.open_8000.cpu_us_per_event(), micros),
     Row("events not done in time", "0", |f| figure(f.loads.open_8000.unfinished()), count),
+    Row(
+        "**Role reads beside 1,000 upgrades/s**: `GET /v1/users/{id}` per second",
+        "≥ 50,000",
+        |f| f.reads.user.per_sec,
+        count,
+    ),
+    Row("p50", "", |f| f.reads.user.latency.p50_us, time),
+    Row("p99", "≤ 1 ms", |f| f.reads.user.latency.p99_us, time),
+    Row("notice p99 meanwhile", "", |f| f.reads.user.notice.p99_us, time),
+    Row("`GET /authorize` per second", "≥ 50,000", |f| f.reads.authorize.per_sec, count),
+    Row("p50", "", |f| f.reads.authorize.latency.p50_us, time),
+    Row("p99", "≤ 1 ms", |f| f.reads.authorize.latency.p99_us, time),
+    Row("notice p99 meanwhile", "", |f| f.reads.authorize.notice.p99_us, time),
     Row(
         "**Verify and parse** the event, per second of one core",
         "≥ 250,000",

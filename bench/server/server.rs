@@ -21,6 +21,8 @@ use tierlift_testkit::child::Child;
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_bench5cK0qYtV7nXz3LwR8aHd";
 /// The token secret of both servers.
 pub(crate) const JWT_SECRET: &str = "bench-only-secret-of-no-worth-at-all-0123456789";
+/// The service token of both servers.
+pub(crate) const SERVICE_TOKEN: &str = "bench-only-token-of-no-worth-at-all-0123456789";
 
 const POLL_PAUSE: Duration = Duration::from_micros(250);
 const START_MAX: Duration = Duration::from_secs(20);
@@ -75,6 +77,7 @@ impl Program {
         };
         command.arg("--data").arg(dir.join("data.db"));
         command.env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET).env("TIERLIFT_JWT_SECRET", JWT_SECRET);
+        command.env("TIERLIFT_SERVICE_TOKENS", format!("bench:{SERVICE_TOKEN}"));
         Ok(command)
     }
 }

@@ -56,7 +56,7 @@ impl Deployment {
         let (queue, store) = (Queue::new(sdk, queue, dead, table), Store::new(sdk, table));
         let source = Some(EventSource::new(lambda));
         let thin = environment.thin_queue_url().map(|url| Producer::new(sdk, url));
-        let deployment = Self { source, thin, ..Self::new(store, queue) };
+        let deployment = Self { thin, source, ..Self::new(store, queue) };
         Ok((deployment, environment.policy()?, environment.connected_accounts()?))
     }
 }

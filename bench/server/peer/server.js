@@ -2,16 +2,18 @@
 // the webhook, stripe-node verifies it, SQLite (WAL, synchronous=FULL) makes it durable before the
 // 200, a worker applies it in one transaction, and ws tells the user's open sockets.
 //
-//   STRIPE_WEBHOOK_SECRET=whsec_… TIERLIFT_JWT_SECRET=… \
+//   STRIPE_WEBHOOK_SECRET=whsec_… TIERLIFT_JWT_SECRET=… TIERLIFT_SERVICE_TOKENS=name:token \
 //     node server.js --listen 127.0.0.1:8788 --data peer.db
 //
 // It refuses to answer 2xx before the event is on disk, and logs no request: a log line for each
 // webhook would only make it slower.
+import { timingSafeEqual } from 'node:crypto';
 import { parseArgs } from 'node:util';
 
 import Fastify, { LogController } from 'fastify';
 import Stripe from 'stripe';
 
+import { session, userOf } from './session.js';
 import { Sockets } from './sockets.js';
 import { Store } from './store.js';
 import { Worker } from './worker.js';
@@ -21,6 +23,7 @@ const HANDLED_TYPES = new Set([
   'customer.subscription.updated',
   'customer.subscription.deleted',
 ]);
+const ROLES = ['free', 'paid'];
 const BODY_MAX_BYTES = 256 * 1024;
 
 const { values: options } = parseArgs({
@@ -29,6 +32,7 @@ const { values: options } = parseArgs({
 const [host, port] = (options.listen ?? '127.0.0.1:8788').split(':');
 const webhookSecret = requireEnv('STRIPE_WEBHOOK_SECRET');
 const jwtSecret = requireEnv('TIERLIFT_JWT_SECRET');
+const serviceToken = Buffer.from(requireEnv('TIERLIFT_SERVICE_TOKENS').replace(/^[^:]*:/, ''));
 
 const stripe = new Stripe('sk_test_unused');
 const store = new Store(options.data ?? 'peer.db');
@@ -62,6 +66,32 @@ app.post('/webhooks/stripe', (request, reply) => {
   reply.send({ status: 'accepted' });
 });
 
+// What a host asks with its own credential, and what a proxy asks with the user's.
+app.get('/v1/users/:id', (request, reply) => {
+  if (!isServiceToken(bearer(request))) {
+    reply.code(401).send({ code: 'token_invalid' });
+    return;
+  }
+  reply.header('cache-control', 'private, no-cache').send({ userId: request.params.id, ...session(store.account(request.params.id)) });
+});
+
+app.get('/authorize', (request, reply) => {
+  const user = userOf(bearer(request), jwtSecret);
+  if (user === undefined) {
+    reply.code(401).send({ code: 'token_invalid' });
+    return;
+  }
+  const { role, revocationId } = session(store.account(user));
+  if (ROLES.indexOf(role) < ROLES.indexOf(request.query.role)) {
+    reply.code(403).send({ code: 'role_too_low' });
+    return;
+  }
+  reply
+    .code(204)
+    .headers({ 'x-tierlift-user': user, 'x-tierlift-role': role, 'x-tierlift-revocation-id': revocationId })
+    .send();
+});
+
 app.get('/healthz', (_request, reply) => {
   reply.send({ status: 'ok', queued: store.queued() });
 });
@@ -80,6 +110,15 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
 await app.listen({ host, port: Number(port) });
 // What a crash left in the queue is applied at the start.
 worker.wake();
+
+function bearer(request) {
+  return (request.headers.authorization ?? '').replace(/^Bearer /, '');
+}
+
+function isServiceToken(token) {
+  const given = Buffer.from(token);
+  return given.length === serviceToken.length && timingSafeEqual(given, serviceToken);
+}
 
 function requireEnv(name) {
   const value = process.env[name];

@@ -1,7 +1,8 @@
 // One WebSocket per tab, grouped by user. Frames have the shape of tierlift's. A socket without a
 // valid token is refused at the upgrade; a frame that is neither `sync` nor `ping` closes it.
-import jwt from 'jsonwebtoken';
 import { WebSocketServer } from 'ws';
+
+import { session, userOf } from './session.js';
 
 const PROTOCOL = 'tierlift.v1';
 const BEARER = 'bearer.';
@@ -48,11 +49,7 @@ export class Sockets {
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((part) => part.trim());
     const bearer = offered.find((part) => part.startsWith(BEARER));
     if (bearer === undefined) return undefined;
-    try {
-      return jwt.verify(bearer.slice(BEARER.length), this.#jwtSecret, { algorithms: ['HS256'] }).sub;
-    } catch {
-      return undefined;
-    }
+    return userOf(bearer.slice(BEARER.length), this.#jwtSecret);
   }
 
   #open(user, ws) {
@@ -81,16 +78,7 @@ export class Sockets {
   }
 
   #snapshot(user) {
-    const account = this.#store.account(user);
-    return {
-      v: 1,
-      type: 'SNAPSHOT',
-      role: account?.role ?? 'free',
-      revocationId: account?.revocation_id ?? 0,
-      subscriptionActive: account?.subscription_active === 1,
-      subscriptionExpiresAt: account?.subscription_expires_at ?? null,
-      roleAssignedAt: account?.role_assigned_at ?? null,
-    };
+    return { v: 1, type: 'SNAPSHOT', ...session(this.#store.account(user)) };
   }
 }
 

@@ -1,6 +1,7 @@
-//! What is measured, a file each: start, one stage alone, load, idle sockets.
+//! What is measured, a file each: start, one stage alone, load, reads, idle sockets.
 
 pub(crate) mod idle;
 pub(crate) mod load;
+pub(crate) mod read;
 pub(crate) mod stage;
 pub(crate) mod start;

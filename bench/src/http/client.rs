@@ -1,6 +1,6 @@
 //! The client's side: the status and the end of a response.
 //!
-//! Responses must have a `Content-Length`. One request waits on a connection at a time, so a response
+//! Responses that have a body must have a `Content-Length`. One request waits on a connection at a time, so a response
 //! ends where the bytes end.
 
 use std::{
@@ -47,8 +47,12 @@ impl Responses {
 /// The status and the head at the start of a response.
 fn head(bytes: &[u8]) -> Result<Option<(u16, Head<'_>)>> {
     let Some(head) = Head::parse(bytes)? else { return Ok(None) };
-    head.content_length().context("a response without Content-Length")?;
-    Ok(Some((head.status()?, head)))
+    let status = head.status()?;
+    // These have no body (RFC 9110, section 6.4.1).
+    if !matches!(status, 204 | 304) {
+        head.content_length().context("a response without Content-Length")?;
+    }
+    Ok(Some((status, head)))
 }
 
 /// Connects without delay of small writes.
@@ -94,6 +98,15 @@ mod tests {
                 assert_eq!(responses.push(b).unwrap(), Some(200), "cut at {cut}");
             }
             assert_eq!(responses.push(OK).unwrap(), Some(200), "and the next one");
+        }
+    }
+
+    #[test]
+    fn a_response_that_has_no_body_needs_no_length() {
+        let mut responses = Responses::default();
+        for status in [204, 304] {
+            let head = format!("HTTP/1.1 {status} .\r\nDate: x\r\n\r\n");
+            assert_eq!(responses.push(head.as_bytes()).unwrap(), Some(status));
         }
     }
 
