@@ -142,3 +142,12 @@ it('refuses a sealed cookie as soon as its sign-in is revoked, and signs both ta
   await context.addCookies(kept);
   expect(await asks(tabs[0])).toBe(401);
 });
+
+it('lets nobody in while tierlift is unavailable, and says that the plan is not known', async () => {
+  const [page] = await arrive();
+  await servers[0]?.close();
+  expect(await asks(page)).toBe(503);
+  const later = await open();
+  expect(await later.locator('#role').textContent()).toBe('…');
+  expect(await asks(later)).toBe(503);
+});

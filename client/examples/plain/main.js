@@ -13,7 +13,7 @@ const client = createTierClient({
     const { accessToken } = /** @type {{ accessToken: string | null }} */ (await response.json());
     return accessToken;
   },
-  onSignOut: () => void fetch('/api/session', { method: 'DELETE' }),
+  onSignOut: () => void leave(),
 });
 
 /** @param {string} id */
@@ -49,6 +49,9 @@ function watchCheckout() {
   void client.watchUpgrade({ role: 'paid', checkoutSessionId });
 }
 
+/** Ends this server's own session. */
+const leave = () => fetch('/api/session', { method: 'DELETE' });
+
 /** @param {HTMLFormElement} form */
 async function signIn(form) {
   const userId = new FormData(form).get('user');
@@ -60,7 +63,8 @@ element('sign-in').addEventListener('submit', (event) => {
   event.preventDefault();
   void signIn(/** @type {HTMLFormElement} */ (event.target));
 });
-element('sign-out').addEventListener('click', () => client.signOut());
+// This server's session first: a tab that asks for a token in between is given one.
+element('sign-out').addEventListener('click', () => void leave().then(() => client.signOut()));
 element('dismiss').addEventListener('click', () => client.dismissUpgrade());
 element('retry').addEventListener('click', () => {
   // The button goes away while it is checked, and must not take the focus with it.

@@ -9,7 +9,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
   return (
     <html lang="en">
       <body>
-        <Tier baseUrl={process.env.TIERLIFT_URL ?? ''} initialUser={answer?.user ?? null}>
+        <Tier baseUrl={process.env.TIERLIFT_URL ?? ''} initialUser={answer ? answer.user : answer}>
           {children}
         </Tier>
       </body>

@@ -19,7 +19,8 @@ async function getToken(): Promise<string | null> {
 
 interface TierProps {
   baseUrl: string;
-  initialUser: InitialUser | null;
+  /** Null for nobody; undefined while that is not known. */
+  initialUser: InitialUser | null | undefined;
   children: ReactNode;
 }
 

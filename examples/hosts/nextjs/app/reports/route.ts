@@ -2,8 +2,9 @@
 import { signedIn } from '@/lib/tierlift';
 
 export async function GET(): Promise<Response> {
-  const { user } = (await signedIn()) ?? {};
-  if (!user) return new Response(null, { status: 401 });
+  const answer = await signedIn();
+  if (!answer) return new Response(null, { status: answer === null ? 401 : 503 });
+  const { user } = answer;
   if (!user.features.includes('export')) return new Response(null, { status: 403 });
   return new Response(`the report of ${user.userId}`);
 }
