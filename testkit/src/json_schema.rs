@@ -30,7 +30,12 @@ fn errors_in(root: &Value, schema: &Value, value: &Value) -> Vec<String> {
                 found.extend(errors(definition(root, rule.as_str().unwrap()), value));
                 true
             }
-            "type" => has_type(rule.as_str().unwrap(), value),
+            "type" => match rule {
+                Value::Array(names) => {
+                    names.iter().any(|name| has_type(name.as_str().unwrap(), value))
+                }
+                name => has_type(name.as_str().unwrap(), value),
+            },
             "enum" => rule.as_array().unwrap().contains(value),
             "const" => rule == value,
             "anyOf" => rule.as_array().unwrap().iter().any(|rule| errors(rule, value).is_empty()),
@@ -78,7 +83,8 @@ fn errors_in(root: &Value, schema: &Value, value: &Value) -> Vec<String> {
                 }
                 true
             }
-            "$schema" | "$defs" | "title" | "description" | "default" => true,
+            // `format` is an annotation.
+            "$schema" | "$defs" | "title" | "description" | "default" | "format" => true,
             other => panic!("the check does not know {other}"),
         };
         if !ok {

@@ -15,6 +15,9 @@ use tierlift_core::codes::{Code, PAGES_PATH};
 
 use super::repository;
 
+pub(super) use hosts::{change, webhook_body};
+pub(super) use schemas::{members, object, session_object};
+
 /// Statuses and the codes with which a route refuses.
 type Refusals = &'static [Refused];
 type Refused = (u16, &'static [Code]);

@@ -9,6 +9,8 @@ use tierlift_core::{
     limits::{CHANGES_WAIT_SECS_MAX, USERS_PER_BATCH_MAX},
 };
 
+pub(in super::super) use changes::{change, webhook_body};
+
 use super::{Refusals, TOKEN_UNCHECKED, bearer, operation, reference, response, with};
 
 const SERVICE: &[Code] = &[Code::ServiceTokenMissing, Code::ServiceTokenInvalid];

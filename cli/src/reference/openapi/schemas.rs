@@ -57,7 +57,7 @@ pub(super) fn components() -> Value {
 }
 
 /// An object all of whose properties are always there.
-pub(super) fn object(properties: &Value) -> Value {
+pub(in super::super) fn object(properties: &Value) -> Value {
     let required: Vec<_> = properties.as_object().into_iter().flat_map(|map| map.keys()).collect();
     json!({ "type": "object", "required": required, "properties": properties })
 }
@@ -71,7 +71,7 @@ fn time(description: &str) -> Value {
 }
 
 /// The session. What is only of a token for several accounts may be missing.
-fn session_object() -> Value {
+pub(in super::super) fn session_object() -> Value {
     let mut object = object(&session());
     if let (Some(properties), Value::Object(more)) =
         (object["properties"].as_object_mut(), members())
@@ -81,7 +81,7 @@ fn session_object() -> Value {
     object
 }
 
-fn members() -> Value {
+pub(in super::super) fn members() -> Value {
     json!({
         "accountId": {
             "type": "string",

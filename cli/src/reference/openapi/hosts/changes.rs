@@ -13,17 +13,22 @@ pub(super) fn schemas() -> Value {
             "changes": { "type": "array", "items": reference("Change") },
             "cursor": { "type": "string", "description": "The place behind the last one" },
         })),
-        "Webhook": schemas::object(&json!({
-            "type": { "enum": TYPES.map(webhook_type) },
-            "timestamp": { "type": "string", "format": "date-time", "description": "Time of the change" },
-            "sequence": {
-                "type": "integer",
-                "minimum": 1,
-                "description": "Position in the log of changes, without a gap over all users",
-            },
-            "data": reference("Change"),
-        })),
+        "Webhook": webhook_body(),
     })
+}
+
+/// The body of a webhook.
+pub(in super::super::super) fn webhook_body() -> Value {
+    schemas::object(&json!({
+        "type": { "enum": TYPES.map(webhook_type) },
+        "timestamp": { "type": "string", "format": "date-time", "description": "Time of the change" },
+        "sequence": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Position in the log of changes, without a gap over all users",
+        },
+        "data": reference("Change"),
+    }))
 }
 
 /// The type of a webhook about a change of that type.
@@ -32,7 +37,7 @@ fn webhook_type(change: &str) -> String {
 }
 
 /// What a session has except the roles of the policy, and what happened.
-fn change() -> Value {
+pub(in super::super::super) fn change() -> Value {
     let mut properties = schemas::session();
     let happened = json!({
         "v": { "const": 1, "description": "Version of the fields" },
