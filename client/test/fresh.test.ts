@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import * as limits from '../src/limits.js';
 import type { FakeTab } from './browser-model.js';
 import { createHarness, role } from './harness.js';
-import { createUser } from './fake-server.js';
+import { createUser, tokenFor } from './fake-server.js';
 
 const harness = createHarness();
 
@@ -101,5 +101,20 @@ describe('a server that was restored from a backup', () => {
     tabs[0]!.socket!.push({ v: 1, type: 'SUBSCRIPTION_CHANGED', ...user });
     await harness.advance();
     expect(tabs.map((tab) => tab.snapshot.user?.epoch)).toEqual([7, 7]);
+  });
+});
+
+describe('a server that is behind what the page was rendered with', () => {
+  it('is asked until it has caught up, and the page keeps what it shows', async () => {
+    const rendered = createUser('u1', { role: 'paid', revocationId: 1, accountVersion: 1 });
+    const tab = harness.browser.openTab('u1', {
+      initialUser: rendered,
+      getToken: () => tokenFor('u1', 1),
+    });
+    await harness.advance(SECOND_MS);
+    expect(tab.snapshot).toMatchObject({ user: { role: 'paid' }, isStale: true });
+    harness.server.accounts.set('u1', rendered);
+    await harness.advance(limits.RECONNECT_DELAY_MS_MAX);
+    expect(tab.snapshot).toMatchObject({ user: { role: 'paid' }, isStale: false });
   });
 });
