@@ -116,7 +116,7 @@ fn an_incident_is_found_understood_and_mended() {
     let serving = deployment.serve();
     let shown = deployment.json("dead-letters show evt_3");
     assert_eq!(shown["explanation"][0], "user_3 goes from free to paid (revocation id 1).");
-    let predicted = deployment.run("dead-letters redrive --all --dry-run --reason look", 0);
+    let predicted = deployment.run("dead-letters redrive --all --dry-run", 0);
     assert_eq!(predicted.matches("goes from free to paid").count(), 12, "{predicted}");
     deployment.run("dead-letters discard evt_11 --reason spam", 0);
     deployment.run("dead-letters discard evt_11 --reason spam", 1);

@@ -40,7 +40,7 @@ async fn an_incident_is_found_understood_and_fixed_with_the_stacks_policies() {
     let shown = eve.json("dead-letters show evt_3");
     assert_eq!(shown["attempts"].as_array().unwrap().len(), 2, "{shown}");
 
-    eve.checked("predicted", "dead-letters redrive --all --dry-run --reason look");
+    eve.checked("predicted", "dead-letters redrive --all --dry-run");
 
     // Fixed: the prediction follows the worker's new policy.
     stack.update(&["Plans=price_pro=paid"]);

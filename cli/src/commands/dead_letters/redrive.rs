@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
+use clap::{Arg, builder::ArgPredicate};
 use serde_json::{Value, json};
 use tierlift_core::{
     codes::Code,
@@ -24,12 +25,13 @@ It stops by itself when most of what it redrove failed again. What fails again k
 
 Examples:
   tierlift dead-letters redrive evt_1 --reason \"the plan is mapped now\"
-  tierlift dead-letters redrive --cause plan.unmapped --dry-run --reason look
+  tierlift dead-letters redrive --cause plan.unmapped --dry-run
   tierlift dead-letters redrive --all --rate 50 --yes --reason \"the store is back\"";
 
 /// Redrive dead letters: move them back to the queue.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
+#[command(mut_args(needless_for_a_dry_run))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
     /// The ids of the events.
@@ -56,6 +58,19 @@ pub(super) struct Args {
     sign: Sign,
     #[command(flatten)]
     reach: Reach,
+}
+
+/// What changes nothing is not in the ledger, and needs no reason.
+fn needless_for_a_dry_run(arg: Arg) -> Arg {
+    if arg.get_id() != "reason" {
+        return arg;
+    }
+    let dry_run = "dry_run";
+    arg.required(false).required_unless_present(dry_run).default_value_if(
+        dry_run,
+        ArgPredicate::IsPresent,
+        "dry run",
+    )
 }
 
 /// The totals of all steps so far.
