@@ -69,6 +69,7 @@ export async function startTierlift(folder: Folder, origins: string[]): Promise<
     [plans]
     ${PRICE} = "paid"
     [features]
+    free = ["read"]
     paid = ["export"]`;
   folder.write('tierlift/tierlift.toml', text);
   const origin = await freeOrigin();

@@ -62,8 +62,9 @@ async fn tierlift(path: String, body: Option<Value>) -> Result<Value, StatusCode
 async fn require_feature(feature: &str, session: &Session) -> Result<(), StatusCode> {
     let id = utf8_percent_encode(&session.user, NON_ALPHANUMERIC);
     let user = tierlift(format!("/v1/users/{id}?authTime={}", session.at), None).await?;
-    let mut features = user["features"].as_array().into_iter().flatten();
-    if features.any(|name| name == feature) { Ok(()) } else { Err(StatusCode::FORBIDDEN) }
+    let features = user.get("features").and_then(Value::as_array);
+    let has = features.is_some_and(|features| features.iter().any(|name| name == feature));
+    if has { Ok(()) } else { Err(StatusCode::FORBIDDEN) }
 }
 
 async fn token(session: Session) -> Result<impl IntoResponse, StatusCode> {
