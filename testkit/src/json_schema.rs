@@ -30,11 +30,9 @@ fn errors_in(root: &Value, schema: &Value, value: &Value) -> Vec<String> {
                 found.extend(errors(definition(root, rule.as_str().unwrap()), value));
                 true
             }
-            "type" => match rule {
-                Value::Array(names) => {
-                    names.iter().any(|name| has_type(name.as_str().unwrap(), value))
-                }
-                name => has_type(name.as_str().unwrap(), value),
+            "type" => match rule.as_array() {
+                Some(names) => names.iter().any(|name| has_type(name.as_str().unwrap(), value)),
+                None => has_type(rule.as_str().unwrap(), value),
             },
             "enum" => rule.as_array().unwrap().contains(value),
             "const" => rule == value,

@@ -12,7 +12,7 @@ pub fn seeds(worlds: u64) -> Range<u64> {
     first..first + number("TIERLIFT_WORLDS").unwrap_or(worlds)
 }
 
-#[expect(clippy::panic, reason = "a setting that cannot be read fails the test")]
+#[expect(clippy::unwrap_used, reason = "a setting that cannot be read fails the test")]
 fn number(name: &str) -> Option<u64> {
     Some(env::var(name).ok()?.parse().unwrap())
 }
