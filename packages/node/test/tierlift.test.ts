@@ -26,7 +26,7 @@ class Host {
       request.on('end', () => {
         this.received.push({ body: Buffer.concat(chunks), headers: request.headers });
         const [status, body] = answer?.(request.url ?? '') ?? [204, ''];
-        if (status > 0) response.writeHead(status).end(body);
+        if (status > 0) response.writeHead(status, { location: '/elsewhere' }).end(body);
       });
     });
   }
@@ -175,6 +175,7 @@ describe('without an answer', () => {
   it('takes no page of a proxy, no redirect and no end of patience for one', async () => {
     const strange = new Host((path) => {
       if (path.includes('html')) return [200, '<html>'];
+      if (path === '/elsewhere') return [200, '{}'];
       if (path.includes('conflict')) return [409, 'Conflict'];
       return path.includes('late') ? [0, ''] : [302, ''];
     });

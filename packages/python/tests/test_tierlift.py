@@ -129,9 +129,15 @@ class Client(unittest.TestCase):
         self.assertEqual((wrong.status, wrong.answered, wrong.code), (503, 401, "service_token.invalid"))
         silent = self.refused(lambda: Tierlift("http://127.0.0.1:1", SERVICE_TOKEN).user("ada"))
         self.assertEqual((silent.status, silent.answered), (503, None))
-        pages = {"html": (200, b"<html>"), "conflict": (409, b"Conflict"), "gone": (0, b"")}
-        strange = Host(lambda path: pages.get(path.rsplit("/", 1)[1], (302, b"")))
-        for user in (*pages, "moved"):
+        pages = {
+            "html": (200, b"<html>"),
+            "conflict": (409, b"Conflict"),
+            "gone": (0, b""),
+            "moved": (302, b""),
+            "elsewhere": (200, b"{}"),
+        }
+        strange = Host(lambda path: pages[path.rsplit("/", 1)[1]])
+        for user in ("html", "conflict", "gone", "moved"):
             error = self.refused(lambda: Tierlift(strange.url, SERVICE_TOKEN).user(user))
             self.assertEqual(error.status, 503, user)
         strange.close()
