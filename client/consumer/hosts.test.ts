@@ -19,10 +19,12 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-it.each(Object.entries(hosts))(
+const sources = Object.entries(hosts).map(([name, { source }]) => [name, source] as const);
+
+it.each([...sources, ['nextjs', 'lib/tierlift.ts'] as const])(
   `of the host %s, at most ${LINES_MAX} lines are tierlift's`,
-  (name, host) => {
-    const lines = linesOfTierlift(name, host);
+  (name, source) => {
+    const lines = linesOfTierlift(name, source);
     expect(lines.length, lines.join('\n')).toBeLessThanOrEqual(LINES_MAX);
   },
 );

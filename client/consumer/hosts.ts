@@ -89,7 +89,7 @@ export function isInstalled([file, ...args]: Command): boolean {
 }
 
 /** What of a host is tierlift's: lines of code between its marks, without comments, lone brackets and `end`. */
-export function linesOfTierlift(name: string, { source }: Host): string[] {
+export function linesOfTierlift(name: string, source: string): string[] {
   const text = readFileSync(join(HOSTS, name, source), 'utf8');
   const [, part] = /^(?:#|\/\/) tierlift$(.*)^(?:#|\/\/) end$/ms.exec(text) ?? [];
   if (part === undefined) throw new Error(`${name}/${source} does not say what is tierlift's`);

@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-const STARTUP_MS_MAX = 15_000;
+const STARTUP_MS_MAX = 60_000;
 
 export const SERVICE_TOKEN = '3f9a1c5e7b2d4f6088aacce1f35792b4';
 export const WEBHOOK_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';

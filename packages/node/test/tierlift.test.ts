@@ -139,7 +139,7 @@ it('follows changes from a cursor until it is aborted', async () => {
 it('verifies the webhooks of the server, and no others', async () => {
   await paid('gil');
   const ofGil = () => host.received.find(({ body }) => body.includes('"gil"'));
-  await expect.poll(ofGil, { timeout: 10_000 }).toBeDefined();
+  await expect.poll(ofGil, { timeout: 30_000 }).toBeDefined();
   const { body, headers } = ofGil() ?? { body: Buffer.of(), headers: {} };
   const webhook = verifyWebhook(body, headers, WEBHOOK_SECRET);
   expect(webhook).toMatchObject({ type: 'role.upgraded', id: headers['webhook-id'] });

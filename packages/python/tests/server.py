@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 
-STARTUP_SECS_MAX = 15
+STARTUP_SECS_MAX = 60
 SERVICE_TOKEN = "3f9a1c5e7b2d4f6088aacce1f35792b4"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CONFIG = """
@@ -116,7 +116,7 @@ class Host:
         self._server.server_close()
 
 
-def eventually(holds: Callable[[], bool], secs_max: float = 10) -> None:
+def eventually(holds: Callable[[], bool], secs_max: float = 30) -> None:
     deadline = time.monotonic() + secs_max
     while not holds():
         assert time.monotonic() < deadline, "never true"
