@@ -152,6 +152,18 @@ describe('where its code does not come, a watch', () => {
     expect(tab.snapshot.upgrade).toMatchObject({ status: 'pending', attempt: 1 });
   });
 
+  it('stays late whatever other tabs store, and is loaded no more for it', async () => {
+    const [tab, other] = await harness.openTabs(2);
+    const load = refuse(tab!);
+    void tab!.client.watchUpgrade();
+    await harness.advance();
+    void other!.client.watchUpgrade();
+    await harness.advance();
+    expect(watchStatus(other!)).toBe('pending');
+    expect(watchStatus(tab!)).toBe('timed_out');
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
   it('can be dismissed, so that buying is possible again', async () => {
     const tab = await harness.openTab();
     refuse(tab);
