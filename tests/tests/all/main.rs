@@ -2,6 +2,7 @@
 #![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
 mod asking;
+mod backup;
 mod bad_input;
 mod chaos;
 mod clock;

@@ -52,11 +52,15 @@ impl Home {
 
     /// What `serve --dry-run` prints.
     pub(crate) fn dry_run(&self) -> String {
+        self.run(&["serve", "--dry-run", "--config", "tierlift.toml"])
+    }
+
+    /// What a command about its data prints; it must succeed.
+    pub(crate) fn run(&self, args: &[&str]) -> String {
         let mut command = Command::new(tools::program("tierlift"));
-        let args = ["serve", "--dry-run", "--config", "tierlift.toml", "--data"];
-        command.args(args).arg(self.data()).current_dir(self.folder.path());
+        command.args(args).arg("--data").arg(self.data()).current_dir(self.folder.path());
         let output = command.env_clear().output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        assert!(output.status.success(), "{args:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
