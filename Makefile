@@ -61,7 +61,7 @@ CHAOS_ACK_P99_MS ?= 50
 SECS ?= 600
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
-  test-client test-pack test-packages test-browser test-firefox test-chromium test-examples test-hosts test-host-examples test-infrastructure test-seeds \
+  test-client test-pack test-packages test-browser test-console-aws test-firefox test-chromium test-examples test-hosts test-host-examples test-infrastructure test-seeds \
   chaos chaos-aws test-import test-release test-sandbox \
   check lint lint-rust lint-client lint-packages lint-text check-events check-events-latest deny fmt \
   bench bench-browser bench-lambda package tools
@@ -106,6 +106,7 @@ test: ## Run every test.
 	@$(MAKE) --no-print-directory --jobs=3 build $(TEST_TOOLS) $(NEXTEST)
 	@$(MAKE) --no-print-directory --jobs=4 test-rust test-client test-pack test-packages test-infrastructure test-examples
 	@$(MAKE) --no-print-directory test-browser
+	@$(MAKE) --no-print-directory test-console-aws
 
 build: demo
 	cargo build $(BUILD)
@@ -131,6 +132,9 @@ test-client: $(CLIENT_READY) ## Run the browser client's unit tests.
 
 test-browser: build $(CLIENT_READY) ## Run the browser client in a real browser against a real server.
 	cd client && npm run test:browser
+
+test-console-aws: test-package $(CLIENT_READY) ## Drive the operators' console in a real browser, over a stack on an emulator of AWS.
+	cd client && npm run test:aws
 
 # The package as others get it; npm is asked for what it and the examples depend on.
 test-pack: $(CLIENT_READY) ## Pack the browser client, install it, and import it in every way.

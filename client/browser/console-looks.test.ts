@@ -73,6 +73,25 @@ const VIEWS: { name: string; at: string; reach: (page: Page) => Promise<unknown>
   { name: 'event', at: 'event/evt_store_1', reach: text('In the ledger') },
   { name: 'customer', at: 'customer/cus_store_1', reach: text('sub_store_1') },
   { name: 'user', at: `user/${encodeURIComponent(userOf('store', 2))}`, reach: text('Timeline') },
+  ...(['Grant a role', 'End all sessions', 'Erase'] as const).map((act) => ({
+    name: act.toLowerCase().replaceAll(' ', '-'),
+    at: 'user/ada',
+    reach: async (page: Page) => {
+      await page.getByRole('button', { name: act }).press('Enter');
+      await page.getByRole('dialog', { name: act }).waitFor();
+    },
+  })),
+  {
+    name: 'erase-refused',
+    at: 'user/ada',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'Erase' }).press('Enter');
+      await page.getByLabel('Their id').fill('eve');
+      await page.getByLabel('Reason').fill('request 4711');
+      await page.keyboard.press('Enter');
+      await page.getByText('That is another user.').waitFor();
+    },
+  },
   { name: 'audit', at: 'audit', reach: text('the disk is back') },
   {
     name: 'sign-in',

@@ -3,7 +3,7 @@
 
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
-import { FIXED, PLANS, strike, userOf } from './incident';
+import { FIXED, PLANS, strike, subscription, userOf } from './incident';
 import { DemoServer } from './server';
 import { launch } from './visitor';
 
@@ -126,6 +126,41 @@ it('an incident of 5,000 is found, understood and fixed by keyboard alone', asyn
   expect(await page.evaluate(() => 'hacked' in window)).toBe(false);
   expect(faults).toEqual([]);
 }, 240_000);
+
+it('a person is erased by keyboard, once their id is typed', async () => {
+  await server.webhook(subscription('gone', 'gone', 'price_pro'));
+  const { page, faults } = await open();
+  await page.getByRole('navigation').waitFor();
+  await press(page, '/');
+  await heading(page, 'Search');
+  await page.keyboard.type('gone');
+  await press(page, 'Enter');
+  await heading(page, /^gone/);
+  await page.getByRole('button', { name: 'Erase' }).focus();
+  await press(page, 'Enter');
+  const dialog = page.getByRole('dialog', { name: 'Erase gone' });
+  await dialog.waitFor();
+  // Esc leaves everything as it was, and the focus where it was.
+  await press(page, 'Escape');
+  await page.waitForFunction(() => document.activeElement?.textContent === 'Erase');
+  await press(page, 'Enter');
+  await dialog.waitFor();
+  await page.keyboard.type('somebody else');
+  await press(page, 'Tab');
+  await page.keyboard.type('request 4711');
+  await press(page, 'Enter');
+  await page.getByText('That is another user.').waitFor();
+  expect(server.command('customer', 'cus_gone')).toContain('gone');
+  await dialog.getByLabel('Their id, to confirm').fill('gone');
+  await press(page, 'Enter');
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByText('Nothing earns a role.').waitFor();
+  expect(server.command('audit', 'export', '--user', 'gone')).toBe('');
+  const acts = server.command('audit', 'export', '--acts');
+  expect(acts).toContain('tierlift.user.erased');
+  expect(acts).toContain('request 4711');
+  expect(faults).toEqual([]);
+});
 
 it('a token that may not come in is asked for again, and is gone with the tab', async () => {
   const { page } = await open();

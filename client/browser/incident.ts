@@ -49,7 +49,8 @@ export function subscription(id: string, user: string, price: string): object {
 export const userOf = (kind: string, number: number): string =>
   number === 0 ? `${kind} ${HOSTILE}` : `${kind}-${number}`;
 
-function line(id: string, body: object, cause: string, error: string): string {
+/** A dead letter as a line of a file. */
+export function line(id: string, body: object, cause: string, error: string): string {
   const at = (now() - 600) * 1_000_000;
   const failure = { cause, attempts: 1, first_at: at, last_at: at, last_error: error };
   return JSON.stringify({

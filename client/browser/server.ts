@@ -35,6 +35,18 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** An event as Stripe posts it, signed now. */
+export function signed(event: object, secret: string) {
+  const body = JSON.stringify(event);
+  const at = Math.floor(Date.now() / 1_000);
+  const digest = createHmac('sha256', secret).update(`${at}.${body}`).digest('hex');
+  const headers = {
+    'content-type': 'application/json',
+    'stripe-signature': `t=${at},v1=${digest}`,
+  };
+  return { body, headers };
+}
+
 export type Action = 'upgrade' | 'downgrade' | 'past_due' | 'storm' | 'slow';
 
 export class DemoServer {
@@ -121,19 +133,19 @@ export class DemoServer {
     return execFileSync(program(), all, { cwd: this.#folder, encoding: 'utf8' });
   }
 
+  /** Writes to its data file as another process, beside it. */
+  sql(statement: string): void {
+    const script = `import sqlite3; db = sqlite3.connect("demo.db"); db.execute(${JSON.stringify(statement)}); db.commit()`;
+    execFileSync('python3', ['-c', script], { cwd: this.#folder });
+  }
+
   operatorToken(): string {
     return readFileSync(join(this.#folder, 'demo.db.operator-token'), 'utf8').trim();
   }
 
   /** Posts an event as Stripe would. */
   async webhook(event: object): Promise<void> {
-    const body = JSON.stringify(event);
-    const at = Math.floor(Date.now() / 1_000);
-    const digest = createHmac('sha256', WEBHOOK_SECRET).update(`${at}.${body}`).digest('hex');
-    const headers = {
-      'content-type': 'application/json',
-      'stripe-signature': `t=${at},v1=${digest}`,
-    };
+    const { body, headers } = signed(event, WEBHOOK_SECRET);
     const url = `${this.origin}/webhooks/stripe`;
     const response = await fetch(url, { method: 'POST', headers, body });
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);

@@ -88,6 +88,14 @@ impl FailureRecord {
         Self { attempts: 0, ..self }
     }
 
+    /// Whether it keeps to the limits. One that comes from a file may not.
+    #[must_use]
+    pub fn is_within_limits(&self) -> bool {
+        let errors = self.earlier.iter().map(|attempt| &attempt.error).chain([&self.last_error]);
+        self.earlier.len() <= FAILURES_KEPT_MAX
+            && errors.into_iter().all(|error| error.len() <= ERROR_TEXT_BYTES_MAX)
+    }
+
     /// Every failure that is kept, oldest first.
     #[must_use]
     pub fn all(&self) -> Vec<FailedAttempt> {

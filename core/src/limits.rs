@@ -188,7 +188,7 @@ pub const HISTORY_INTERVAL_SECS: u64 = 5;
 pub const HISTORY_SAMPLES_MAX: usize = 360;
 /// Size of the answer to an operator, in bytes.
 pub const OPERATIONS_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Dead letters that are redriven without asking first.
+/// Dead letters that are redriven, or discarded, without asking first.
 pub const REDRIVE_CONFIRMED_ABOVE: u64 = 10;
 /// Dead letters that must have failed again before a redrive stops because most of them did.
 pub const REDRIVE_JUDGED_MIN: u64 = 10;

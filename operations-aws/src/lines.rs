@@ -9,6 +9,8 @@ use tierlift_core::codes::Code;
 use tierlift_operations::routes::answer;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, stdin, stdout};
 
+use crate::policy::WorkerPolicy;
+
 /// The first line.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -43,7 +45,7 @@ struct Answered {
 }
 
 /// Answers one request after another, until the input ends.
-pub(crate) async fn serve(routes: Router) {
+pub(crate) async fn serve(routes: Router, mut policy: WorkerPolicy) {
     let mut lines = BufReader::new(stdin()).lines();
     loop {
         let line = tokio::select! {
@@ -56,6 +58,7 @@ pub(crate) async fn serve(routes: Router) {
             tracing::error!("a request cannot be read");
             return;
         };
+        policy.refresh().await;
         let method = method.parse().unwrap_or(Method::GET);
         let (status, body) = answer(routes.clone(), method, &path, body).await;
         write(&Answered { status: status.as_u16(), body }).await;

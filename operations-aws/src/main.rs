@@ -5,6 +5,7 @@
 //! people, and it has no rules: those are the library's.
 
 mod lines;
+mod policy;
 
 use std::{io, process::ExitCode, sync::Arc};
 
@@ -13,13 +14,14 @@ use tierlift_aws::{
     Sdk, clock,
     operations::{Deployment, StackError},
 };
-use tierlift_core::{change::Change, codes::Code};
+use tierlift_core::{change::Change, codes::Code, shared::Shared};
 use tierlift_operations::{
     Desk,
     routes::{Door, OwnersDoor, router, transfer, with_refusals},
 };
 
 use lines::{Greeting, serve};
+use policy::WorkerPolicy;
 
 /// Answer operators' requests about a deployment on AWS, for `tierlift --aws`.
 #[derive(Debug, clap::Parser)]
@@ -73,14 +75,15 @@ async fn main() -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-    let desk =
-        Desk { backend: deployment, policy: policy.into(), clock: clock(), has_worker: true };
+    let policy = Shared::new(policy);
+    let worker_policy = WorkerPolicy::new(sdk, args.stack, policy.clone());
+    let desk = Desk { backend: deployment, policy, clock: clock(), has_worker: true };
     let door = Arc::new(AwsDoor { desk, connected_accounts });
     let routes = router(Arc::clone(&door));
     // Whoever is at the console did not choose which file is read or written.
     let routes = if args.console { routes } else { routes.merge(transfer(Arc::clone(&door))) };
     lines::write(&Greeting::Ready { version: env!("CARGO_PKG_VERSION").to_owned() }).await;
-    serve(with_refusals(routes)).await;
+    serve(with_refusals(routes), worker_policy).await;
     door.desk().backend.let_go().await;
     ExitCode::SUCCESS
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tierlift_core::{
     codes::Code,
     config::Fetch,
+    customer::Customer,
     explain::Prediction,
     id::{EventId, UserId},
     limits::DEAD_LETTERS_PAGE_MAX,
@@ -18,7 +19,7 @@ use tierlift_worker::{
     thin::{self, Admitted},
 };
 
-use crate::{Backend, Desk, Error, Filter, filter::event_of, readable};
+use crate::{Backend, CustomerState, Desk, Error, Filter, filter::event_of, readable};
 
 /// A dead letter in a list.
 #[derive(Debug, Serialize)]
@@ -77,6 +78,8 @@ pub struct Shown {
     pub attempts: Vec<Attempt>,
     /// The event, without what is secret or personal.
     pub body: Value,
+    /// The customer that it is about as it is now, if it is known.
+    pub customer: Option<CustomerState>,
     /// The roles now of the users that it concerns.
     pub roles: Vec<RoleNow>,
     /// What a redrive would do.
@@ -183,14 +186,12 @@ impl<B: Backend> Desk<B> {
         let found = self.backend.get(event).await?;
         let found = found.ok_or_else(|| Error::Missing(format!("a dead letter of {event}")))?;
         let redrive = self.predict(&found.message).await?;
-        let mut users = BTreeSet::new();
-        if let Some(event) = event_of(&found, &self.policy.current()) {
+        let (mut users, mut customer, policy) = (BTreeSet::new(), None, self.policy.current());
+        if let Some(event) = event_of(&found, &policy) {
             users.extend(event.fact.user().cloned());
             if let Some(id) = &event.customer {
-                let customer = self.backend.customer(id).await?;
-                users.extend(
-                    customer.iter().flat_map(tierlift_core::customer::Customer::named_users),
-                );
+                customer = self.backend.customer(id).await?;
+                users.extend(customer.iter().flat_map(Customer::named_users));
             }
         }
         Ok(Shown {
@@ -198,6 +199,7 @@ impl<B: Backend> Desk<B> {
             received_at: found.message.received_at.to_string(),
             attempts: attempts(&found),
             body: readable(&found.message.body),
+            customer: customer.map(|customer| CustomerState::new(&customer, &policy)),
             roles: self.roles(users).await?,
             explanation: redrive.sentences(),
             redrive,
@@ -218,9 +220,17 @@ impl<B: Backend> Desk<B> {
         Ok(roles)
     }
 
-    /// The newest discarded dead letters.
+    /// The newest discarded dead letters, at most [`DEAD_LETTERS_PAGE_MAX`].
     pub async fn discarded(&self) -> Result<Vec<ShownDiscarded>, Error> {
-        let discarded = self.backend.discarded(None, DEAD_LETTERS_PAGE_MAX).await?;
-        Ok(discarded.items.iter().map(Into::into).collect())
+        let (mut shown, mut after) = (Vec::new(), None);
+        loop {
+            let max = DEAD_LETTERS_PAGE_MAX - shown.len();
+            let page = self.backend.discarded(after.as_deref(), max).await?;
+            shown.extend(page.items.iter().map(ShownDiscarded::from));
+            after = page.next;
+            if after.is_none() || shown.len() >= DEAD_LETTERS_PAGE_MAX {
+                return Ok(shown);
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tierlift_core::{
-    limits::{DEAD_LETTERS_PAGE_MAX, GROUP_MEMBERS_MAX},
+    limits::{DEAD_LETTER_GROUPS_MAX, DEAD_LETTERS_PAGE_MAX, GROUP_MEMBERS_MAX},
     ports::{DeadLetter, Note},
     time::Timestamp,
 };
@@ -29,7 +29,9 @@ pub enum GroupBy {
 pub struct Groups {
     /// Dead letters in all groups.
     pub total: usize,
-    /// The groups.
+    /// Dead letters in further groups than are listed.
+    pub others: usize,
+    /// The groups: at most [`DEAD_LETTER_GROUPS_MAX`], those that are met first from the oldest dead letter on.
     pub groups: Vec<Group>,
 }
 
@@ -107,7 +109,7 @@ impl<B: Backend> Desk<B> {
     /// The groups of the dead letters that a filter means. Only a page of dead letters is in memory at a time.
     pub async fn groups(&self, filter: &Filter, by: GroupBy) -> Result<Groups, Error> {
         let mut gathered: BTreeMap<String, Gathered> = BTreeMap::new();
-        let (mut after, policy) = (None, self.policy.current());
+        let (mut others, mut after, policy) = (0, None, self.policy.current());
         loop {
             let page =
                 self.backend.dead_letters(after.as_deref(), None, DEAD_LETTERS_PAGE_MAX).await?;
@@ -120,6 +122,10 @@ impl<B: Backend> Desk<B> {
                     GroupBy::Error => one.failure.last_error.clone(),
                     GroupBy::Type => one.message.kind.as_str().to_owned(),
                 };
+                if gathered.len() >= DEAD_LETTER_GROUPS_MAX && !gathered.contains_key(&key) {
+                    others += 1;
+                    continue;
+                }
                 let event = event_of(one, &policy);
                 let user = event.and_then(|event| event.fact.user().map(ToString::to_string));
                 gathered.entry(key).or_insert_with(|| Gathered::new(one)).add(one, user);
@@ -133,7 +139,8 @@ impl<B: Backend> Desk<B> {
         let groups = gathered.into_iter().map(|(key, it)| group(&mut notes, key, it));
         let mut groups: Vec<Group> = groups.collect();
         groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.key.cmp(&b.key)));
-        Ok(Groups { total: groups.iter().map(|group| group.count).sum(), groups })
+        let listed: usize = groups.iter().map(|group| group.count).sum();
+        Ok(Groups { total: listed + others, others, groups })
     }
 }
 

@@ -6,6 +6,7 @@
 //! the ledger.
 
 mod acts;
+mod customer_state;
 mod dead_letters;
 mod erase;
 mod error;
@@ -21,6 +22,7 @@ mod transfer;
 mod waiting;
 
 pub use acts::{Grant, Link, Signed};
+pub use customer_state::CustomerState;
 pub use dead_letters::{Listed, Shown, ShownDiscarded};
 pub use erase::Erased;
 pub use error::Error;

@@ -16,7 +16,7 @@ use tierlift_core::{
         DEAD_LETTERS_PAGE_MAX, REDRIVE_POLL_MS_MAX, REDRIVE_POLL_MS_MIN, REDRIVE_STEP_MAX,
         REDRIVE_WAIT_SECS,
     },
-    ports::{DeadLetter, Fate, Group, Message},
+    ports::{DeadLetter, Fate, Group, Message, Page},
 };
 use tokio::time::Instant;
 
@@ -101,28 +101,43 @@ impl<B: Backend> Desk<B> {
     /// What would become of the next dead letters.
     async fn predict_step(&self, step: &RedriveStep, until: String) -> Result<Redriven, Error> {
         let max = step.max.clamp(1, DEAD_LETTERS_PAGE_MAX);
-        let (mut found, next) = self.matching(step, &until, max, |one| one).await?;
-        found.sort_by_key(|one| one.message.received_at);
-        let mut done = Redriven { next, until: Some(until), ..Redriven::default() };
-        for one in &found {
-            let redrive = self.predict(&one.message).await?;
-            let (event, explanation) = (one.message.event.clone(), redrive.sentences());
-            done.predicted.push(Predicted { event, redrive, explanation });
+        let (mut predicted, mut after) = (Vec::new(), step.after.clone());
+        while predicted.len() < max {
+            let page = self.matching(step, after, &until, max - predicted.len()).await?;
+            for DeadLetter { message, .. } in page.items {
+                let redrive = self.predict(&message).await?;
+                let (event, explanation) = (message.event, redrive.sentences());
+                let one = Predicted { event, redrive, explanation };
+                predicted.push((message.received_at, one));
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
         }
-        Ok(done)
+        predicted.sort_by_key(|(received_at, _)| *received_at);
+        let predicted = predicted.into_iter().map(|(_, one)| one).collect();
+        Ok(Redriven { predicted, next: after, until: Some(until), ..Redriven::default() })
     }
 
     /// Redrives the next dead letters. Only their ids are kept, so that many may go at once.
     async fn act(&self, step: &RedriveStep, until: String) -> Result<Redriven, Error> {
         let max = step.max.clamp(1, REDRIVE_STEP_MAX);
-        let id = |one: DeadLetter| {
-            let Message { received_at, group, event, .. } = one.message;
-            (received_at, group, event)
-        };
-        let (mut found, next) = self.matching(step, &until, max, id).await?;
+        let (mut found, mut after) = (Vec::new(), step.after.clone());
+        while found.len() < max {
+            let page = self.matching(step, after, &until, max - found.len()).await?;
+            found.extend(page.items.into_iter().map(|one| {
+                let Message { received_at, group, event, .. } = one.message;
+                (received_at, group, event)
+            }));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
         // A customer's events in the order of their arrival.
         found.sort_by_key(|(received_at, ..)| *received_at);
-        let mut done = Redriven { next, until: Some(until), ..Redriven::default() };
+        let mut done = Redriven { next: after, until: Some(until), ..Redriven::default() };
         let mut groups: BTreeMap<Group, Vec<EventId>> = BTreeMap::new();
         for (_, group, event) in found {
             groups.entry(group).or_default().push(event);
@@ -133,31 +148,24 @@ impl<B: Backend> Desk<B> {
         Ok(done)
     }
 
-    /// The next dead letters that are meant, as what is needed of them, and where to go on. Only a page of bodies is
-    /// in memory at a time.
-    async fn matching<T>(
+    /// Those of the next page that are meant, and where to go on. Only a page of bodies is in memory at a time. Never
+    /// more than may be taken, so that the place to go on is behind what was looked at.
+    async fn matching(
         &self,
         step: &RedriveStep,
+        after: Option<String>,
         until: &str,
-        max: usize,
-        needed: impl Fn(DeadLetter) -> T,
-    ) -> Result<(Vec<T>, Option<String>), Error> {
-        let (mut found, mut after) = (Vec::new(), step.after.clone());
-        while found.len() < max {
-            // Never more than may be taken, so that the place to go on is behind what was looked at.
-            let at_most = (max - found.len()).min(DEAD_LETTERS_PAGE_MAX);
-            let page = self.backend.dead_letters(after.as_deref(), Some(until), at_most).await?;
-            for one in page.items {
-                if self.admits(&step.filter, &one).await? {
-                    found.push(needed(one));
-                }
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
+        at_most: usize,
+    ) -> Result<Page<DeadLetter>, Error> {
+        let at_most = at_most.min(DEAD_LETTERS_PAGE_MAX);
+        let page = self.backend.dead_letters(after.as_deref(), Some(until), at_most).await?;
+        let mut items = Vec::new();
+        for one in page.items {
+            if self.admits(&step.filter, &one).await? {
+                items.push(one);
             }
         }
-        Ok((found, after))
+        Ok(Page { items, next: page.next })
     }
 
     /// Redrives dead letters, those of one group one after another. Returns the events that were.

@@ -4,16 +4,15 @@ use serde::Serialize;
 use tierlift_core::{
     account::Account,
     codes::Code,
-    customer::{Customer, Ownable},
+    customer::Customer,
     explain::{RoleExplanation, RoleStep, explain_role},
     id::{CustomerId, EventId, UserId},
     ledger::{Act, LedgerEntry},
     limits::{LEDGER_PAGE_MAX, POLICY_PAGE_ROWS_MAX},
-    owners::Owners,
     ports::LedgerFilter,
 };
 
-use crate::{Backend, Desk, Error, Shown};
+use crate::{Backend, CustomerState, Desk, Error, Shown};
 
 /// A row of the ledger.
 #[derive(Debug, Serialize)]
@@ -61,31 +60,12 @@ pub struct EventStory {
     pub dead_letter: Option<Shown>,
 }
 
-/// One subscription or purchase of a customer.
-#[derive(Debug, Serialize)]
-pub struct Thing {
-    /// Its id.
-    pub id: String,
-    /// Stripe's status of a subscription.
-    pub status: Option<String>,
-    /// Whose it is.
-    pub owner: Option<UserId>,
-}
-
 /// The story of a customer.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct CustomerStory {
-    /// The customer.
-    pub customer: CustomerId,
-    /// Whether it was deleted at Stripe.
-    pub deleted: bool,
-    /// Time since which something that was paid for has no owner.
-    pub waiting_since: Option<String>,
-    /// The user that it was linked to by hand.
-    pub linked_to: Option<UserId>,
-    /// Its subscriptions and purchases.
-    pub things: Vec<Thing>,
+    /// The customer as it is now.
+    #[serde(flatten)]
+    pub state: CustomerState,
     /// Its latest events, newest first.
     pub events: Vec<Row>,
 }
@@ -127,17 +107,8 @@ impl<B: Backend> Desk<B> {
         let customer = self.backend.customer(id).await?;
         let customer = customer.ok_or_else(|| Error::Missing(format!("customer {id}")))?;
         let filter = LedgerFilter { customer: Some(id.clone()), ..LedgerFilter::default() };
-        let policy = self.policy.current();
-        let owners = Owners::new(&customer, &policy);
-        let things = customer.ownables().map(|what| thing(&owners, what)).collect();
-        Ok(CustomerStory {
-            customer: id.clone(),
-            deleted: customer.deleted,
-            waiting_since: customer.waiting_since.map(|at| at.to_string()),
-            linked_to: customer.links.manual.clone(),
-            things,
-            events: self.ledger(&filter, None).await?.rows,
-        })
+        let state = CustomerState::new(&customer, &self.policy.current());
+        Ok(CustomerStory { state, events: self.ledger(&filter, None).await?.rows })
     }
 
     /// Why a user has their role.
@@ -174,16 +145,5 @@ impl<B: Backend> Desk<B> {
     pub async fn ledger(&self, filter: &LedgerFilter, before: Option<&str>) -> Result<Rows, Error> {
         let page = self.backend.ledger_page(filter, before, LEDGER_PAGE_MAX).await?;
         Ok(Rows { rows: page.items.into_iter().map(Into::into).collect(), next: page.next })
-    }
-}
-
-fn thing(owners: &Owners<'_>, what: Ownable<'_>) -> Thing {
-    let owner = owners.of(what).cloned();
-    match what {
-        Ownable::Subscription(id) => {
-            let status = owners.state(id).map(|state| state.node.status.as_str().to_owned());
-            Thing { id: id.to_string(), status, owner }
-        }
-        Ownable::Purchase(id) => Thing { id: id.to_string(), status: None, owner },
     }
 }

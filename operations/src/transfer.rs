@@ -10,9 +10,7 @@ use tierlift_core::{
     failure::FailureRecord,
     id::EventId,
     ledger::{LedgerEntry, SystemEvent},
-    limits::{
-        DEAD_LETTERS_PAGE_MAX, EXPORT_PAGE_BODIES_BYTES_MAX, ID_BYTES_MAX, WEBHOOK_BODY_BYTES_MAX,
-    },
+    limits::{DEAD_LETTERS_PAGE_MAX, ID_BYTES_MAX, WEBHOOK_BODY_BYTES_MAX},
     ports::{DeadLetter, Enqueue, Enqueued, Group, Message},
     stripe::{
         self,
@@ -118,6 +116,9 @@ impl TryFrom<Line> for DeadLetter {
         if group.is_empty() || group.len() > ID_BYTES_MAX {
             return Err(invalid(&"the group is no id"));
         }
+        if !failure.is_within_limits() {
+            return Err(invalid(&"the failures are longer than they are kept"));
+        }
         let received_at = Timestamp::from_micros(received_at_micros);
         let group = Group(group.into());
         let message = Message { event, kind, group, received_at, trace, body: body.into() };
@@ -145,15 +146,7 @@ impl<B: Backend> Desk<B> {
 
     /// A page of the dead letters that a filter means, oldest first, as lines. The larger their bodies, the fewer.
     pub async fn export(&self, filter: &Filter, after: Option<&str>) -> Result<Lines, Error> {
-        let mut max = DEAD_LETTERS_PAGE_MAX;
-        let page = loop {
-            let page = self.backend.dead_letters(after, None, max).await?;
-            let bytes: usize = page.items.iter().map(|one| one.message.body.len()).sum();
-            if bytes <= EXPORT_PAGE_BODIES_BYTES_MAX || max == 1 {
-                break page;
-            }
-            max /= 2;
-        };
+        let page = self.backend.dead_letters(after, None, DEAD_LETTERS_PAGE_MAX).await?;
         let mut lines = Vec::new();
         for one in &page.items {
             if self.admits(filter, one).await? {

@@ -2,6 +2,7 @@
 
 use tierlift_core::{
     id::EventId,
+    limits::DEAD_LETTERS_PAGE_BYTES_MAX,
     ports::{DeadLetter, Fate, Page, QueueError, StoreError},
     time::Timestamp,
 };
@@ -44,7 +45,14 @@ impl Seen {
                 && until.as_ref().is_none_or(|until| place <= *until)
         };
         let mut wanted = list.iter().filter(is_wanted);
-        let found: Vec<&Placed> = wanted.by_ref().take(max).collect();
+        let (mut found, mut bytes): (Vec<&Placed>, usize) = (Vec::new(), 0);
+        while found.len() < max
+            && bytes < DEAD_LETTERS_PAGE_BYTES_MAX
+            && let Some(one) = wanted.next()
+        {
+            bytes += one.content.message.body.len();
+            found.push(one);
+        }
         let next = wanted.next().and(found.last()).map(|one| cursor(one));
         Ok(Page { items: found.into_iter().map(|one| one.content.clone()).collect(), next })
     }

@@ -25,7 +25,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
 }
 
 fn lines(story: &Value) -> Vec<String> {
-    let value = |name: &str| text(&story[name]);
+    let mut lines = state(story);
+    lines.push(String::new());
+    lines.extend(print_rows(&story["events"], &LEDGER_COLUMNS));
+    lines
+}
+
+/// The lines of a customer as it is now.
+pub(super) fn state(it: &Value) -> Vec<String> {
+    let value = |name: &str| text(&it[name]);
     let mut lines = vec![format!(
         "{}: linked by hand to {}, waiting since {}",
         value("customer"),
@@ -33,8 +41,6 @@ fn lines(story: &Value) -> Vec<String> {
         value("waitingSince")
     )];
     let columns = [("ID", "id"), ("STATUS", "status"), ("OWNER", "owner")];
-    lines.extend(print_rows(&story["things"], &columns));
-    lines.push(String::new());
-    lines.extend(print_rows(&story["events"], &LEDGER_COLUMNS));
+    lines.extend(print_rows(&it["things"], &columns));
     lines
 }

@@ -14,7 +14,7 @@ use crate::error::Error;
 
 const HELP: &str = "\
 No server may have the data file. A data file that is there already is kept beside it, with its time in its
-name. Afterwards have Stripe resend what came after the backup; clients that have seen more of an account
+name, also if it is too damaged to be opened. Afterwards have Stripe resend what came after the backup; clients that have seen more of an account
 than is restored start over by themselves.";
 
 /// Put a backup in the place of the data file.
@@ -56,23 +56,43 @@ fn check(copy: &Path) -> Result<(), Error> {
     Err(Error::failed(Code::DataDamaged, error))
 }
 
-/// Renames the data file, which no server may have. Closing it brings its log into it.
+/// Renames the data file, which no server may have. Closing it brings its log into it; one that is too damaged to be
+/// opened keeps what SQLite has left of its log.
 fn set_aside(data: &Path) -> Result<(), Error> {
-    let opened = Db::open_accepting_data_loss(data, system_clock());
-    drop(opened.map_err(|error| Error::failed(data_code(&error), error))?);
     let time = system_clock().now().as_secs();
     let aside = data.with_added_extension(format!("before-{time}"));
+    match Db::open_accepting_data_loss(data, system_clock()) {
+        Ok(opened) => {
+            drop(opened);
+            remove_beside(data);
+        }
+        Err(db::OpenError::Sql { .. } | db::OpenError::Queue { .. }) => {
+            for suffix in BESIDE {
+                let (from, to) = (beside(data, suffix), beside(&aside, suffix));
+                if from.exists() {
+                    fs::rename(from, to).context("the log cannot be renamed")?;
+                }
+            }
+        }
+        Err(error) => return Err(Error::failed(data_code(&error), error)),
+    }
     fs::rename(data, &aside).context("the data file cannot be renamed")?;
-    remove_beside(data);
     print_line(&format!("{}: kept as {}", data.display(), aside.display()));
     Ok(())
 }
 
-/// Removes what SQLite and tierlift put beside a file that is closed and whole.
+/// What SQLite and tierlift put beside a file.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-mark"];
+
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(suffix);
+    beside.into()
+}
+
+/// Removes what is beside a file that is closed and whole.
 fn remove_beside(file: &Path) {
-    for suffix in ["-wal", "-shm", "-mark"] {
-        let mut beside = file.as_os_str().to_owned();
-        beside.push(suffix);
-        drop(fs::remove_file(beside));
+    for suffix in BESIDE {
+        drop(fs::remove_file(beside(file, suffix)));
     }
 }

@@ -30,7 +30,8 @@ export function ActDialog(props: Props) {
         onClose();
       })
       .catch((failed: unknown) => {
-        setError(failed instanceof Refused ? `${failed.code}: ${failed.message}` : String(failed));
+        const message = failed instanceof Error ? failed.message : String(failed);
+        setError(failed instanceof Refused ? `${failed.code}: ${message}` : message);
         setBusy(false);
       });
   };

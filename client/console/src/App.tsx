@@ -12,6 +12,7 @@ import { Overview } from './Overview';
 import { Search } from './Search';
 import { SignIn } from './SignIn';
 import { User } from './User';
+import { Webhooks } from './Webhooks';
 import { useAnswer } from './answer';
 import { CallerContext } from './caller';
 import { useKeys } from './keys';
@@ -35,6 +36,8 @@ function View({ place }: { place: string[] }) {
       return <Customer id={first} key={first} />;
     case 'user':
       return <User id={first} key={first} />;
+    case 'webhooks':
+      return <Webhooks />;
     case 'audit':
       return <Audit />;
     default:

@@ -2,6 +2,7 @@
 
 import { useState } from 'react';
 import { ActDialog } from './ActDialog';
+import { Things } from './Things';
 import { Timeline } from './Timeline';
 import { Ago, Heading, Missing, UserLink } from './bits';
 import { useAnswer } from './answer';
@@ -38,24 +39,6 @@ function Link({ customer, onDone }: { customer: string; onDone: () => void }) {
   );
 }
 
-function Things({ story }: { story: CustomerStory }) {
-  return (
-    <section className="card" aria-labelledby="things">
-      <h2 id="things">Subscriptions and purchases</h2>
-      {story.things.length === 0 && <p className="quiet">There are none.</p>}
-      <ul className="things">
-        {story.things.map((thing) => (
-          <li key={thing.id}>
-            <code>{thing.id}</code>
-            <span>{thing.status ?? 'purchase'}</span>
-            <span>{thing.owner === null ? 'nobody’s' : <UserLink id={thing.owner} />}</span>
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
-
 export function Customer({ id }: { id: string }) {
   const { data, error, reload } = useAnswer<CustomerStory>(`/customers/${encodeURIComponent(id)}`);
   return (
@@ -82,7 +65,11 @@ export function Customer({ id }: { id: string }) {
             )}
           </p>
           <div className="columns">
-            <Things story={data} />
+            <section className="card" aria-labelledby="things">
+              <h2 id="things">Subscriptions and purchases</h2>
+              {data.things.length === 0 && <p className="quiet">There are none.</p>}
+              <Things things={data.things} />
+            </section>
             <section className="card" aria-labelledby="events">
               <h2 id="events">Events</h2>
               <Timeline rows={data.events} />

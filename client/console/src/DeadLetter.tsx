@@ -1,11 +1,15 @@
 // One dead letter: why it failed, and beside it what a redrive would do now, as the worker itself would decide.
 
+import { useState } from 'react';
 import { Ago, CodeLink, CustomerLink, EventLink, Missing, Role, UserLink } from './bits';
 import { useAnswer } from './answer';
-import { many } from './format';
-import type { Prediction, Shown } from './types';
+import { count, many } from './format';
+import { Things } from './Things';
+import type { CustomerState, Prediction, Shown } from './types';
 
 const LIVE_MS = 5_000;
+/** Characters of an event that the page shows. */
+const BODY_CHARS_MAX = 64 * 1_024;
 
 function verdict(prediction: Prediction): [tone: string, text: string] {
   switch (prediction.result) {
@@ -98,6 +102,17 @@ function Why({ shown }: { shown: Shown }) {
   );
 }
 
+/** What is stored of the customer now. */
+function CustomerNow({ customer }: { customer: CustomerState | null }) {
+  if (customer === null || customer.things.length === 0) return null;
+  return (
+    <>
+      <h3>The customer now</h3>
+      <Things things={customer.things} />
+    </>
+  );
+}
+
 function Forecast({ shown }: { shown: Shown }) {
   const [tone, text] = verdict(shown.redrive);
   return (
@@ -110,7 +125,26 @@ function Forecast({ shown }: { shown: Shown }) {
         ))}
       </ul>
       <Difference shown={shown} />
+      <CustomerNow customer={shown.customer} />
     </section>
+  );
+}
+
+/** The event, once somebody opens it: a large one costs the page nothing before that, and little then. */
+function Body({ shown: { event, body } }: { shown: Shown }) {
+  const [open, setOpen] = useState(false);
+  const text = (open && (typeof body === 'string' ? body : JSON.stringify(body, null, 2))) || '';
+  return (
+    <details className="card body" onToggle={(toggled) => setOpen(toggled.currentTarget.open)}>
+      <summary>The event, without what is secret or personal</summary>
+      <pre tabIndex={0}>{text.slice(0, BODY_CHARS_MAX)}</pre>
+      {text.length > BODY_CHARS_MAX && (
+        <p className="quiet">
+          The first {count(BODY_CHARS_MAX)} of {count(text.length)} characters.{' '}
+          <code>tierlift event {event}</code> prints all of them.
+        </p>
+      )}
+    </details>
   );
 }
 
@@ -133,12 +167,7 @@ export function DeadLetter({ event }: { event: string }) {
         <Why shown={shown} />
         <Forecast shown={shown} />
       </div>
-      <details className="card body">
-        <summary>The event, without what is secret or personal</summary>
-        <pre tabIndex={0}>
-          {typeof shown.body === 'string' ? shown.body : JSON.stringify(shown.body, null, 2)}
-        </pre>
-      </details>
+      <Body shown={shown} />
     </article>
   );
 }

@@ -69,6 +69,9 @@ export function DeadLetters({ by }: { by: string }) {
           </li>
         ))}
       </ul>
+      {data.others > 0 && (
+        <p className="quiet">{many(data.others, 'dead letter')} are in further groups.</p>
+      )}
     </>
   );
 }

@@ -10,7 +10,7 @@ import { useAnswer } from './answer';
 import { useMayAct } from './caller';
 import { count, duration, many } from './format';
 import { to } from './place';
-import type { History, Sample, Status } from './types';
+import type { History, Sample, Status, WebhooksStatus } from './types';
 
 const LIVE_MS = 2_000;
 
@@ -131,6 +131,23 @@ function Causes({ status }: { status: Status }) {
   );
 }
 
+/** On AWS, which sends no webhooks to hosts, the server has no such answer. */
+function ToHost() {
+  const { data } = useAnswer<WebhooksStatus>('/webhooks');
+  if (data === null) return null;
+  return (
+    <div>
+      <dt>Webhooks to the host</dt>
+      <dd>
+        <a href={to('webhooks')} data-row>
+          {count(data.pending)} waiting
+        </a>
+        {data.dead > 0 && <small> {count(data.dead)} dead</small>}
+      </dd>
+    </div>
+  );
+}
+
 function Facts({ status }: { status: Status }) {
   return (
     <section className="card" aria-labelledby="facts">
@@ -190,6 +207,7 @@ function Facts({ status }: { status: Status }) {
             )}
           </dd>
         </div>
+        <ToHost />
         <div>
           <dt>Worker</dt>
           <dd>{status.paused === null ? 'runs' : 'paused'}</dd>

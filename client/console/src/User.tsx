@@ -41,7 +41,7 @@ function Acts({ user, onDone }: { user: string; onDone: () => void }) {
           onClose={close}
         >
           <label htmlFor="role">Role; empty takes it back</label>
-          <input id="role" name="role" autoComplete="off" />
+          <input id="role" name="role" data-first autoComplete="off" />
         </ActDialog>
       )}
       {open === 'revoke' && (
@@ -72,7 +72,7 @@ function Acts({ user, onDone }: { user: string; onDone: () => void }) {
             ledger keeps a pseudonym. It cannot be undone.
           </p>
           <label htmlFor="user">Their id, to confirm</label>
-          <input id="user" name="user" required autoComplete="off" />
+          <input id="user" name="user" required data-first autoComplete="off" />
         </ActDialog>
       )}
     </div>

@@ -31,6 +31,31 @@ export interface Status {
   paused: string | null;
 }
 
+/** Webhooks to the host that it has not accepted. */
+export interface WebhooksStatus {
+  pending: number;
+  users: number;
+  oldestAgeSecs: number | null;
+  error: string | null;
+  dead: number;
+}
+
+export interface DeadWebhook {
+  id: string;
+  sequence: number;
+  user: string;
+  type: string;
+  changedAt: string;
+  failedAt: string;
+  attempts: number;
+  error: string;
+}
+
+export interface DeadWebhooks {
+  rows: DeadWebhook[];
+  next: number | null;
+}
+
 export interface Sample {
   at: string;
   webhooks: number;
@@ -61,6 +86,7 @@ export interface Group {
 
 export interface Groups {
   total: number;
+  others: number;
   groups: Group[];
 }
 
@@ -105,6 +131,7 @@ export interface Shown extends Listed {
   receivedAt: string;
   attempts: { at: string; cause: string; error: string }[];
   body: unknown;
+  customer: CustomerState | null;
   roles: { user: string; role: string; revocationId: number }[];
   redrive: Prediction;
   explanation: string[];
@@ -144,12 +171,16 @@ export interface EventStory {
   deadLetter: Shown | null;
 }
 
-export interface CustomerStory {
+/** A customer as it is now. */
+export interface CustomerState {
   customer: string;
   deleted: boolean;
   waitingSince: string | null;
   linkedTo: string | null;
   things: { id: string; status: string | null; owner: string | null }[];
+}
+
+export interface CustomerStory extends CustomerState {
   events: Row[];
 }
 

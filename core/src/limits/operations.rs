@@ -8,17 +8,21 @@ pub const AWS_PERSON_CALL_TIMEOUT_MS: u64 = 30_000;
 pub const DEAD_LETTERS_HELD_MARGIN_SECS: u64 = 20;
 /// Bytes of dead letters' bodies that one scan reads: they are in memory together.
 pub const DEAD_LETTERS_BYTES_PER_SCAN_MAX: usize = 256 * 1024 * 1024;
+/// Size of bodies with which a page of dead letters ends, however few they are, in bytes.
+pub const DEAD_LETTERS_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Groups of dead letters that one request lists. Those of further groups are counted together.
+pub const DEAD_LETTER_GROUPS_MAX: usize = 500;
 /// Receives of dead letters at the same time.
 pub const DEAD_LETTERS_RECEIVES_AT_ONCE_MAX: usize = 8;
 /// Days for which what is left of an erased user is kept: longer than any token that was issued before is valid.
 pub const ERASED_KEPT_DAYS: i64 = 30;
 /// Rows of the ledger that an erasure replaces at once.
 pub const ERASED_ROWS_AT_ONCE_MAX: usize = 10;
-/// Bodies in one answer with exported dead letters, in bytes.
-pub const EXPORT_PAGE_BODIES_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Time for which the console of a deployment on AWS shows the same status, in seconds: each time it is asked for, all dead
 /// letters are received.
 pub const CONSOLE_STATUS_KEPT_SECS: u64 = 30;
+/// Time for which the console of a deployment on AWS predicts by the same policy of the worker, in seconds.
+pub const CONSOLE_POLICY_KEPT_SECS: u64 = 10;
 /// Notes on groups of dead letters that are read on AWS.
 pub const NOTES_MAX: usize = 1_000;
 /// Notes on one page of the index on AWS.

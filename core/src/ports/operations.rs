@@ -77,7 +77,8 @@ pub struct Activity {
 /// Reads and writes what only operators need.
 pub trait Operations: Send + Sync {
     /// A page of at most `max` dead letters, oldest first: those behind `after` and up to `until`. One that
-    /// fails again is behind all others.
+    /// fails again is behind all others. It ends early with the one whose body reaches
+    /// [`DEAD_LETTERS_PAGE_BYTES_MAX`](crate::limits::DEAD_LETTERS_PAGE_BYTES_MAX).
     fn dead_letters(
         &self,
         after: Option<&str>,
@@ -108,7 +109,7 @@ pub trait Operations: Send + Sync {
         entry: LedgerEntry,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// A page of at most `max` discarded dead letters, newest first; it begins behind `after`.
+    /// A page of at most `max` discarded dead letters, newest first; it begins behind `after`, and may end early.
     fn discarded(
         &self,
         after: Option<&str>,

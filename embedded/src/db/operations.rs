@@ -8,7 +8,7 @@ use rusqlite::{Connection, Error::ToSqlConversionFailure, OptionalExtension as _
 use tierlift_core::{
     id::{CustomerId, EventId},
     ledger::{Act, LedgerEntry},
-    limits::{DISCARDED_KEPT_DAYS, LEDGER_PAGE_MAX},
+    limits::{DEAD_LETTERS_PAGE_BYTES_MAX, DISCARDED_KEPT_DAYS, LEDGER_PAGE_MAX},
     ports::{
         Activity, DeadLetter, Discarded, Fate, LedgerFilter, Note, Operations, Page, StoreError,
     },
@@ -31,22 +31,41 @@ fn place(cursor: Option<&str>, default: i64) -> i64 {
     cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(default)
 }
 
-fn page_of<T>(
-    rows: &mut rusqlite::Rows<'_>,
+/// How the rows of a query become a page.
+struct Paging<C, I, S> {
+    /// The rows that were asked for.
     max: usize,
-    cursor: impl Fn(&Row<'_>) -> rusqlite::Result<i64>,
-    item: impl Fn(&Row<'_>) -> Result<T, Error>,
-) -> Result<Page<T>, Error> {
-    let (mut items, mut last, mut seen) = (Vec::new(), None, 0);
-    while let Some(row) = rows.next()? {
-        (last, seen) = (Some(cursor(row)?), seen + 1);
-        match item(row) {
-            Ok(item) => items.push(item),
-            Err(error) => tracing::error!(%error, "row left out, it cannot be read"),
+    /// The place of a row.
+    cursor: C,
+    /// What a row says.
+    item: I,
+    /// The size of that in memory, where it matters.
+    size: S,
+}
+
+impl<T, C, I, S> Paging<C, I, S>
+where
+    C: Fn(&Row<'_>) -> rusqlite::Result<i64>,
+    I: Fn(&Row<'_>) -> Result<T, Error>,
+    S: Fn(&T) -> usize,
+{
+    fn page(&self, rows: &mut rusqlite::Rows<'_>) -> Result<Page<T>, Error> {
+        let (mut items, mut last, mut seen, mut bytes) = (Vec::new(), None, 0, 0);
+        while bytes < DEAD_LETTERS_PAGE_BYTES_MAX
+            && let Some(row) = rows.next()?
+        {
+            (last, seen) = (Some((self.cursor)(row)?), seen + 1);
+            match (self.item)(row) {
+                Ok(item) => {
+                    bytes += (self.size)(&item);
+                    items.push(item);
+                }
+                Err(error) => tracing::error!(%error, "row left out, it cannot be read"),
+            }
         }
+        let is_full = seen == self.max || bytes >= DEAD_LETTERS_PAGE_BYTES_MAX;
+        Ok(Page { items, next: last.filter(|_| is_full).map(|last| last.to_string()) })
     }
-    let next = last.filter(|_| seen == max).map(|last| last.to_string());
-    Ok(Page { items, next })
 }
 
 fn dead_letters(
@@ -58,7 +77,10 @@ fn dead_letters(
         "SELECT event, kind, message_group, received_at, trace, body, failure, seq
          FROM dead_letters WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
     )?;
-    page_of(&mut statement.query((after, until, limit(max)))?, max, |row| row.get(7), dead_letter)
+    let cursor = |row: &Row<'_>| row.get(7);
+    let size = |one: &DeadLetter| one.message.body.len();
+    let paging = Paging { max, cursor, item: dead_letter, size };
+    paging.page(&mut statement.query((after, until, limit(max)))?)
 }
 
 fn last_dead_letter(connection: &Connection) -> Result<Option<String>, Error> {
@@ -164,7 +186,8 @@ fn discarded(connection: &Connection, after: i64, max: usize) -> Result<Page<Dis
             expires_at: Timestamp::from_micros(row.get(10)?),
         })
     };
-    page_of(&mut rows, max, |row| row.get(11), item)
+    let size = |one: &Discarded| one.dead_letter.message.body.len();
+    Paging { max, cursor: |row: &Row<'_>| row.get(11), item, size }.page(&mut rows)
 }
 
 fn notes(connection: &Connection) -> Result<BTreeMap<String, Note>, Error> {
@@ -226,7 +249,13 @@ fn ledger_page(
         filter.acts_only,
         limit(max),
     ))?;
-    page_of(&mut rows, max, |row| row.get(13), ledger_entry)
+    Paging {
+        max,
+        cursor: |row: &Row<'_>| row.get(13),
+        item: ledger_entry,
+        size: |_: &LedgerEntry| 0,
+    }
+    .page(&mut rows)
 }
 
 impl Operations for Db {

@@ -12,6 +12,7 @@ mod deploy_events;
 mod deploy_maintenance;
 mod deploy_operators;
 mod deploy_restore;
+mod deploy_runbook;
 mod deploy_sockets;
 mod deploy_stripe;
 mod deploy_traffic;

@@ -49,10 +49,17 @@ impl<'a> Person<'a> {
     }
 
     pub(super) fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(tools::program("tierlift"));
         // The command starts it.
         assert!(tools::program("tierlift-aws").exists());
-        command.args(line.split(' ')).arg("--aws").current_dir(&self.folder).env_clear();
+        let mut command = self.in_environment(tools::program("tierlift"));
+        command.args(line.split(' ')).arg("--aws");
+        command
+    }
+
+    /// A program with their credentials, in their folder.
+    pub(super) fn in_environment(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.folder).env_clear();
         command.env("USER", "eve").env("AWS_REGION", "us-east-1");
         command.env("AWS_ENDPOINT_URL", self.stack.endpoint());
         command.env("AWS_ACCESS_KEY_ID", &self.key).env("AWS_SECRET_ACCESS_KEY", &self.secret);

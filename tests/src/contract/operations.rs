@@ -6,10 +6,10 @@ use tierlift_core::{
     failure::Failure,
     id::UserId,
     ledger::{Act, LedgerEntry, SystemEvent},
-    limits::DISCARDED_KEPT_DAYS,
+    limits::{DEAD_LETTERS_PAGE_BYTES_MAX, DISCARDED_KEPT_DAYS, WEBHOOK_BODY_BYTES_MAX},
     ports::{
-        DeadLetters as _, Delivery, Discarded, Enqueue as _, Fate, LedgerFilter, Operations as _,
-        Queue as _, Store as _,
+        DeadLetters as _, Delivery, Discarded, Enqueue as _, Fate, LedgerFilter, Message,
+        Operations as _, Queue as _, Store as _,
     },
     subscription::Status,
 };
@@ -29,6 +29,7 @@ macro_rules! operations_promises {
     ($backend:ty) => {
         $crate::contract_tests!(@each $backend, operations:
             lists_dead_letters_page_by_page,
+            ends_a_page_of_large_dead_letters_early,
             keeps_what_failed_before_a_redrive,
             discards_and_brings_back,
             keeps_a_note_on_a_group,
@@ -65,7 +66,11 @@ pub(super) async fn receive<B: OperationsBackend>(backend: &B) -> Delivery {
 }
 
 async fn park<B: OperationsBackend>(backend: &B, event: &str, error: &str) {
-    backend.queue().enqueue(message(event, event, backend.now())).await.unwrap();
+    park_message(backend, message(event, event, backend.now()), error).await;
+}
+
+async fn park_message<B: OperationsBackend>(backend: &B, message: Message, error: &str) {
+    backend.queue().enqueue(message).await.unwrap();
     let failure = Failure::new(Code::PlanUnmapped, &error);
     backend.queue().park(&receive(backend).await, failure).await.unwrap();
 }
@@ -100,6 +105,24 @@ pub async fn lists_dead_letters_page_by_page<B: OperationsBackend>(backend: &B) 
     assert_eq!(before.items.len(), 2);
     let behind = backend.operations().dead_letters(end.as_deref(), None, 10).await.unwrap();
     assert_eq!(behind.items[0].message.event.as_str(), "evt_1");
+}
+
+/// However many are asked for, only some bodies are in memory at a time; the pages together have all of them.
+pub async fn ends_a_page_of_large_dead_letters_early<B: OperationsBackend>(backend: &B) {
+    let body_bytes = WEBHOOK_BODY_BYTES_MAX * 3 / 4;
+    let events: Vec<String> = (10..34).map(|number| format!("evt_{number}")).collect();
+    assert!(events.len() * body_bytes > DEAD_LETTERS_PAGE_BYTES_MAX);
+    for event in &events {
+        let body = format!("{{\"id\":\"{event}\",\"note\":\"{}\"}}", "x".repeat(body_bytes));
+        let message = Message { body: body.into(), ..message(event, event, backend.now()) };
+        park_message(backend, message, "no role").await;
+    }
+    let page = backend.operations().dead_letters(None, None, 200).await.unwrap();
+    let sizes: Vec<usize> = page.items.iter().map(|one| one.message.body.len()).collect();
+    let (all, last) = (sizes.iter().sum::<usize>(), sizes.last().copied().unwrap_or_default());
+    assert!(all - last < DEAD_LETTERS_PAGE_BYTES_MAX, "{all} bytes on a page");
+    assert!(page.next.is_some());
+    assert_eq!(listed(backend, 200).await, events);
 }
 
 /// A dead letter that fails again has both failures, and its attempts begin at one.

@@ -1,6 +1,8 @@
 //! `tierlift dead-letters list`: groups of dead letters, or each of them.
 
 use clap::ValueEnum;
+use serde_json::Value;
+use tierlift_core::limits::DEAD_LETTERS_PAGE_MAX;
 
 use super::FilterArgs;
 use crate::{
@@ -63,18 +65,37 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     let mut query = args.filter.query()?;
     if args.discarded {
         let answer = door.get("/dead-letters/discarded")?;
-        print(args.reach.json, &answer, |it| print_rows(it, &DISCARDED_COLUMNS));
+        let hint = format!("The newest {DEAD_LETTERS_PAGE_MAX} are listed.");
+        print(args.reach.json, &answer, |it| page(it, &DISCARDED_COLUMNS, hint));
     } else if args.each {
         let answer = door.get(&with_query("/dead-letters", &query))?;
-        print(args.reach.json, &answer, |it| print_rows(it, &EACH_COLUMNS));
+        let hint = format!(
+            "The oldest {DEAD_LETTERS_PAGE_MAX} are listed; choose others with --cause, --type, --customer, \
+             --user or --since."
+        );
+        print(args.reach.json, &answer, |it| page(it, &EACH_COLUMNS, hint));
     } else {
         query.push(("by", Some(format!("{:?}", args.group_by).to_lowercase())));
         let answer = door.get(&with_query("/dead-letters/groups", &query))?;
         print(args.reach.json, &answer, |it| {
             let mut lines = print_rows(&it["groups"], &GROUP_COLUMNS);
-            lines.push(format!("{} dead letters", it["total"]));
+            lines.push(match it["others"].as_u64() {
+                None | Some(0) => format!("{} dead letters", it["total"]),
+                Some(others) => {
+                    format!("{} dead letters, {others} of them in further groups", it["total"])
+                }
+            });
             lines
         });
     }
     Ok(())
+}
+
+/// The lines of a table that has as many rows as an answer may have, or fewer.
+fn page(items: &Value, columns: &[(&str, &str)], hint: String) -> Vec<String> {
+    let mut lines = print_rows(items, columns);
+    if items.as_array().is_some_and(|items| items.len() >= DEAD_LETTERS_PAGE_MAX) {
+        lines.push(hint);
+    }
+    lines
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    commands::customer,
     error::Error,
     operator::{Door, Reach, encoded, print, print_rows, text},
 };
@@ -36,6 +37,10 @@ pub(in crate::commands) fn shown(it: &Value) -> Vec<String> {
         &[("FAILED", "at"), ("CAUSE", "cause"), ("ERROR", "error")],
     ));
     lines.push(String::new());
+    if !it["customer"].is_null() {
+        lines.extend(customer::state(&it["customer"]));
+        lines.push(String::new());
+    }
     let columns = [("USER", "user"), ("ROLE NOW", "role"), ("REVOCATION ID", "revocationId")];
     lines.extend(print_rows(&it["roles"], &columns));
     lines.extend([String::new(), "A redrive now:".to_owned()]);
