@@ -37,6 +37,8 @@ TEST_TOOLS := $(TARGET)/tools/$(notdir $(VENV))-$(notdir $(DYNOXIDE))
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
 FUNCTIONS := check ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway session
+# Features of the functions, such as otlp.
+FEATURES ?=
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))
 
 # What a change of one machine's backend can break: no Amazon SDK is compiled or linked.
@@ -207,7 +209,7 @@ test-seeds: demo $(NEXTEST) ## Kill the server and shuffle events with SEEDS oth
 
 # The package that `make package` makes, and not the one that is built with the tests.
 test-release: build $(TEST_TOOLS) $(NEXTEST) ## Run the deploy tests with the functions as they are released.
-	$(MAKE) package PACKAGE=$(TARGET)/release-package ARCHITECTURE=$(HOST_ARCHITECTURE)
+	$(MAKE) package PACKAGE=$(TARGET)/release-package ARCHITECTURE=$(HOST_ARCHITECTURE) FEATURES=otlp
 	TIERLIFT_PACKAGE=$(TARGET)/release-package cargo nextest run --workspace --profile deploy
 
 # It costs cents, and wants credentials in the shell and the account's number in TIERLIFT_SANDBOX_ACCOUNT.
@@ -224,6 +226,7 @@ lint: lint-text check-events lint-rust lint-client lint-packages ## Check format
 lint-rust: $(MACHETE)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --package tierlift-traces --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --workspace --no-deps
 	cargo machete
 
@@ -285,14 +288,14 @@ bench-lambda: $(PEER_VENV)/.ready ## Measure the functions for AWS beside the sa
 # ---- Deployment
 
 # With zig as the linker, so that the programs run on the C library of Lambda's own Linux.
-package: $(PACKAGE_VENV)/.ready ## Build the functions for AWS and zip them with their template; ARCHITECTURE=x86_64|arm64.
+package: $(PACKAGE_VENV)/.ready ## Build the functions for AWS and zip them with their template; ARCHITECTURE=x86_64|arm64, FEATURES=otlp.
 	PATH=$(PACKAGE_VENV)/bin:$$PATH $(PACKAGE_VENV)/bin/cargo-lambda lambda build --quiet --profile lambda \
-	  --package tierlift-functions --bins \
+	  --package tierlift-functions --bins $(if $(FEATURES),--features $(FEATURES)) \
 	  --output-format zip --lambda-dir $(PACKAGE)/build --$(subst _,-,$(ARCHITECTURE))
 	@$(foreach name,$(FUNCTIONS),mv $(PACKAGE)/build/$(name)/bootstrap.zip $(PACKAGE)/$(name).zip;)
 	@rm -r $(PACKAGE)/build
 	@cp infrastructure/template.yaml infrastructure/edge.yaml $(PACKAGE)/
-	@$(PYTHON) -B scripts/sbom.py tierlift-functions $(subst arm64,aarch64,$(ARCHITECTURE))-unknown-linux-gnu \
+	@$(PYTHON) -B scripts/sbom.py tierlift-functions $(subst arm64,aarch64,$(ARCHITECTURE))-unknown-linux-gnu $(FEATURES) \
 	  > $(PACKAGE)/sbom.cdx.json
 	@cd $(PACKAGE) && sha256sum *.zip *.yaml *.json > SHA256SUMS
 	@ls -l $(PACKAGE)

@@ -53,6 +53,10 @@ VARIABLES = {
 API_KEY = {"STRIPE_API_KEY_ARN"}
 FOREIGN_VARIABLES = {"Check": {"STRIPE_WEBHOOK_SECRET_ARN"} | API_KEY, "Ingest": {"STRIPE_WEBHOOK_SECRET_ARN"}, "Fetch": API_KEY, "Session": API_KEY}
 
+# The functions that an event passes, and what they send its trace by.
+TRACED = {"Ingest", "IngestEventBridge", "Worker", "NotifierStream", "Fetch"}
+OTLP_VARIABLES = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
+
 # All actions that a function's role allows.
 ALLOWED_ACTIONS = {
     "Check": set(),
@@ -257,6 +261,8 @@ class Functions(Template):
             names |= FOREIGN_VARIABLES.get(function, set())
             if function != "Check":
                 names.add("TIERLIFT_DEPLOYMENT")
+            if function in TRACED | {"Check"}:
+                names |= OTLP_VARIABLES
             self.assertEqual(set(self.properties(function)["Environment"]["Variables"]), names, function)
 
     def test_no_secret_is_in_an_environment(self):
@@ -285,6 +291,16 @@ class Functions(Template):
         for function in FUNCTIONS:
             tracing = self.properties(function)["TracingConfig"]
             self.assertEqual(tracing, {"Fn::If": ["Traces", {"Mode": "Active"}, {"Ref": "AWS::NoValue"}]}, function)
+
+    def test_traces_are_sent_by_otlp_only_where_a_collector_is_named(self):
+        nothing = {"Ref": "AWS::NoValue"}
+        for function in FUNCTIONS:
+            properties = self.properties(function)
+            variables = properties["Environment"]["Variables"]
+            for name in OTLP_VARIABLES & set(variables):
+                self.assertEqual((variables[name]["Fn::If"][0], variables[name]["Fn::If"][2]), ("SendsTraces", nothing))
+            layers = {"Fn::If": ["HasOtlpLayer", [{"Ref": "OtlpLayerArn"}], nothing]} if function in TRACED else None
+            self.assertEqual(properties.get("Layers"), layers, function)
 
     def test_no_emulator_is_configured_on_aws(self):
         for function in FUNCTIONS:

@@ -11,7 +11,7 @@ use tierlift_core::{
     ports::{Delivery, Queue, Receipt},
     shared::Shared,
     stripe::event::Type,
-    time::{Clock, Timestamp},
+    time::Clock,
 };
 use tierlift_notifier::notify;
 use tierlift_worker::{Committed, Done, Settled, Verdict, attempt, retry_delay_ms, settle};
@@ -94,7 +94,7 @@ impl Consumer {
     pub(crate) async fn settle(&self, delivery: Delivery, verdict: Verdict) -> Option<Receipt> {
         match settle(&self.db, &delivery, verdict).await {
             Settled::Done(done) => {
-                self.notify(done, delivery.message.received_at).await;
+                self.notify(done).await;
                 Some(delivery.receipt)
             }
             Settled::Parked | Settled::Retained { .. } => None,
@@ -102,10 +102,10 @@ impl Consumer {
     }
 
     /// Pushes the changes to the sockets. Nothing is pushed before it is durable.
-    async fn notify(&self, done: Done, received_at: Timestamp) {
-        let Done::Committed(Committed { changes, .. }) = done else { return };
+    async fn notify(&self, done: Done) {
+        let Done::Committed(Committed { changes, context, .. }) = done else { return };
         for change in &changes {
-            notify(&self.sockets, change, Some(received_at), &self.clock).await;
+            notify(&self.sockets, change, context.as_ref(), &self.clock).await;
         }
     }
 }

@@ -18,6 +18,10 @@ pub async fn check(function: &Function) -> Result<(), String> {
         service_tokens(function).await.map_err(|error| error.to_string()),
         key_set(function).await.map_err(|error| error.to_string()),
         stripe_key(function).await.map_err(|error| error.to_string()),
+        traces(
+            tierlift_traces::ENDPOINTS.iter().any(|name| function.environment.get(name).is_some()),
+            tierlift_traces::IS_BUILT_IN,
+        ),
     ]
     .into_iter()
     .filter_map(Result::err)
@@ -73,4 +77,27 @@ async fn stripe_key(function: &Function) -> anyhow::Result<()> {
         client.current().await?;
     }
     Ok(())
+}
+
+/// Whether traces can be sent, if they are to be.
+fn traces(are_wanted: bool, is_built_in: bool) -> Result<(), String> {
+    if are_wanted && !is_built_in {
+        return Err("OtlpEndpoint: the functions are built without the feature otlp".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_without_otlp_are_not_deployed_with_a_collector() {
+        for (are_wanted, is_built_in, is_right) in
+            [(true, true, true), (true, false, false), (false, true, true), (false, false, true)]
+        {
+            let checked = traces(are_wanted, is_built_in);
+            assert_eq!(checked.is_ok(), is_right, "{are_wanted} {is_built_in}");
+        }
+    }
 }

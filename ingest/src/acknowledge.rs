@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use tierlift_core::{
+    codes::Code,
     ports::{Enqueue, Enqueued, Group, Message},
     stripe::{
         event::Head,
@@ -9,6 +10,7 @@ use tierlift_core::{
     },
     time::Clock,
 };
+use tierlift_traces::{Key, Span, Stage};
 
 use crate::error::Error;
 
@@ -63,11 +65,19 @@ pub(crate) async fn enqueue<Q: Enqueue>(
         Head::Ignored { reason } => return Ok(Acknowledged::Ignored(reason)),
     };
     let group = Group::new(&id, customer.as_ref());
-    let message = Message { event: id, kind, group, received_at: clock.now(), trace, body };
-    match queue.enqueue(message).await? {
-        Enqueued::Queued => Ok(Acknowledged::Queued),
-        Enqueued::Duplicate => Ok(Acknowledged::Duplicate),
-    }
+    let mut span = Span::start(Stage::Ingest, trace);
+    span.set(Key::EventId, id.as_str());
+    span.set(Key::EventType, kind.as_str());
+    span.set(Key::CustomerId, &group.0);
+    let (received_at, trace) = (clock.now(), span.traceparent());
+    let message = Message { event: id, kind, group, received_at, trace, body };
+    let enqueued = queue.enqueue(message).await;
+    let acknowledged = match enqueued.inspect_err(|_| span.fail(Code::QueueUnavailable.as_str()))? {
+        Enqueued::Queued => Acknowledged::Queued,
+        Enqueued::Duplicate => Acknowledged::Duplicate,
+    };
+    span.set(Key::Outcome, acknowledged.as_str());
+    Ok(acknowledged)
 }
 
 /// Verifies a signature. Its time is a witness for the clock, and may be what puts it right.

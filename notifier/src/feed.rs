@@ -56,8 +56,7 @@ async fn notify_user<S: Sockets>(sockets: &S, changes: UserChanges, clock: &Cloc
     for (index, ChangeRecord { change, context }) in changes {
         let (user, event) = (change.user.as_str(), change.event.as_str());
         let trace = context.as_ref().and_then(|context| context.trace.as_deref());
-        let received_at = context.as_ref().map(|context| context.received_at);
-        let report = notify(sockets, &change, received_at, clock).await;
+        let report = notify(sockets, &change, context.as_ref(), clock).await;
         let (sent, gone, failed) = (report.sent, report.gone, report.failed);
         if failed > 0 {
             tracing::warn!(user, event, sent, gone, failed, trace, "change pushed in part");

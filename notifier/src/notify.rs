@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use tierlift_core::{
-    change::Change,
+    change::{Change, DeliveryContext},
     limits::PUSHES_AT_ONCE_MAX,
     ports::{Pushed, Sockets, SocketsError},
     time::{Clock, Timestamp},
     wire::frame,
 };
+use tierlift_traces::{Key, Span, Stage};
 
 /// What became of a notice, by number of sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,9 +32,26 @@ enum Push {
     Failed,
 }
 
-/// Pushes a change to every live socket of its user. `received_at` is when the webhook arrived that
-/// caused it, if one did.
+/// Pushes a change to every live socket of its user. `context` is that of the webhook that caused it, if one did.
 pub async fn notify<S: Sockets>(
+    sockets: &S,
+    change: &Change,
+    context: Option<&DeliveryContext>,
+    clock: &Clock,
+) -> FanoutReport {
+    let Some(context) = context else { return fan_out(sockets, change, None, clock).await };
+    let mut span = Span::start(Stage::Notifier, context.trace.clone());
+    span.set(Key::EventId, change.event.as_str());
+    let report = fan_out(sockets, change, Some(context.received_at), clock).await;
+    let FanoutReport { sent, gone, failed } = report;
+    let counts = [(Key::SocketsSent, sent), (Key::SocketsGone, gone), (Key::SocketsFailed, failed)];
+    for (key, count) in counts {
+        span.count(key, count);
+    }
+    report
+}
+
+async fn fan_out<S: Sockets>(
     sockets: &S,
     change: &Change,
     received_at: Option<Timestamp>,

@@ -16,18 +16,20 @@ use tierlift_core::{
 
 use crate::{Committed, Done, Verdict, conflict_delay_ms};
 
-/// Applies one message. `clock` gives the time of each decision.
+/// Applies one message. `trace` is the trace context that the commit hands on; `clock` gives the time of each decision.
 pub async fn apply<S: Store>(
     store: &S,
     policy: &Policy,
     delivery: &Delivery,
+    trace: Option<String>,
     clock: &Clock,
 ) -> Verdict {
     let event = match read(&delivery.message, policy) {
         Ok(event) => event,
         Err(failure) => return Verdict::Park(failure),
     };
-    match attempt_commits(store, policy, &event, delivery, clock).await {
+    let context = DeliveryContext { received_at: delivery.message.received_at, trace };
+    match attempt_commits(store, policy, (&event, delivery), &context, clock).await {
         Ok(verdict) => verdict,
         // The store is unavailable, or other writers are faster: neither is about this event.
         Err(error) => Verdict::after_outage(failure(&error), delivery),
@@ -103,12 +105,10 @@ fn check_created(event: &Event, message: &Message) -> Result<(), Failure> {
 async fn attempt_commits<S: Store>(
     store: &S,
     policy: &Policy,
-    event: &Event,
-    delivery: &Delivery,
+    (event, delivery): (&Event, &Delivery),
+    context: &DeliveryContext,
     clock: &Clock,
 ) -> Result<Verdict, StoreError> {
-    let Message { received_at, trace, .. } = &delivery.message;
-    let context = DeliveryContext { received_at: *received_at, trace: trace.clone() };
     let mut keys = LoadKeys::new(event);
     let mut conflicts = 0;
     loop {

@@ -41,7 +41,8 @@ fn delivery(message: Message) -> Delivery {
 async fn first_attempt(store: &Scripted) -> Verdict {
     let policy = Policy::new(PolicyConfig::default()).unwrap();
     let delivery = delivery(message("evt_1", "ada", NOW.as_secs()));
-    apply(store, &policy, &delivery, &Clock::new(|| NOW)).await
+    let trace = delivery.message.trace.clone();
+    apply(store, &policy, &delivery, trace, &Clock::new(|| NOW)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +82,7 @@ async fn a_live_event_from_the_future_is_parked_and_a_test_clocks_is_not() {
         let store = Scripted::refusing([]);
         // Decided long after: what counts is when it arrived.
         let clock = Clock::new(|| NOW.plus_secs(10 * CREATED_AHEAD_SECS_MAX));
-        let verdict = apply(&store, &policy, &delivery(message), &clock).await;
+        let verdict = apply(&store, &policy, &delivery(message), None, &clock).await;
         let cause = match verdict {
             Verdict::Park(failure) => Some(failure.cause),
             Verdict::Done(_)

@@ -11,7 +11,7 @@ use tierlift_core::{
     time::Clock,
 };
 
-use crate::{Verdict, apply, record};
+use crate::{Verdict, apply, record, telemetry};
 
 /// Applies a delivery. A panic is a failure like others.
 pub async fn attempt<S: Store>(
@@ -20,11 +20,13 @@ pub async fn attempt<S: Store>(
     delivery: &Delivery,
     clock: &Clock,
 ) -> Verdict {
-    let applied = apply(store, policy, delivery, clock);
+    let span = telemetry::span(delivery);
+    let applied = apply(store, policy, delivery, span.traceparent(), clock);
     let verdict = AssertUnwindSafe(applied).catch_unwind().await.unwrap_or_else(|_| {
         let message_text = "the worker panicked while it applied this event; nothing was written";
         Verdict::after_failure(Failure::new(Code::WorkerPanicked, &message_text), delivery)
     });
+    telemetry::end(span, &verdict);
     record(&delivery.message, &verdict, clock.now());
     verdict
 }

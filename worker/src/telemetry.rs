@@ -1,11 +1,18 @@
-//! The log lines and metrics of a verdict: ids and codes, never a body.
+//! The log lines, metrics and spans of a verdict: ids and codes, never a body.
 
-use tierlift_core::{change::ChangeKind, failure::Failure, ports::Message, time::Timestamp};
+use tierlift_core::{
+    change::ChangeKind,
+    failure::Failure,
+    ports::{Delivery, Message},
+    time::Timestamp,
+};
+use tierlift_traces::{Key, Span, Stage};
 
 use crate::{Committed, Done, Verdict};
 
 /// Logs and counts the verdict on a message.
 pub fn record(message: &Message, verdict: &Verdict, now: Timestamp) {
+    metrics::counter!("tierlift_events_total", "outcome" => verdict.outcome()).increment(1);
     match verdict {
         Verdict::Done(Done::Committed(committed)) => record_committed(message, committed, now),
         Verdict::Done(Done::Duplicate) => record_duplicate(message),
@@ -16,11 +23,32 @@ pub fn record(message: &Message, verdict: &Verdict, now: Timestamp) {
     }
 }
 
+/// The span of an attempt.
+pub(crate) fn span(delivery: &Delivery) -> Span {
+    let Message { event, kind, group, trace, .. } = &delivery.message;
+    let mut span = Span::start(Stage::Worker, trace.clone());
+    span.set(Key::EventId, event.as_str());
+    span.set(Key::EventType, kind.as_str());
+    span.set(Key::CustomerId, &group.0);
+    span.count(Key::Attempt, delivery.attempt.into());
+    span
+}
+
+/// Ends the span of an attempt with its verdict.
+pub(crate) fn end(mut span: Span, verdict: &Verdict) {
+    match verdict {
+        Verdict::Done(_) | Verdict::Wait { .. } => {}
+        Verdict::Retry { failure, .. }
+        | Verdict::Release { failure, .. }
+        | Verdict::Park(failure) => span.fail(failure.cause.as_str()),
+    }
+    span.set(Key::Outcome, verdict.outcome());
+}
+
 fn record_committed(message: &Message, committed: &Committed, now: Timestamp) {
     let (event, customer) = (message.event.as_str(), &*message.group.0);
     let (users, outcome) = (&committed.users, committed.outcome.as_str());
     tracing::info!(event, customer, ?users, outcome, trace = message.trace, "event processed");
-    count_event(outcome);
     if committed.ambiguous {
         metrics::counter!("tierlift_ambiguous_total").increment(1);
     }
@@ -39,36 +67,27 @@ fn record_committed(message: &Message, committed: &Committed, now: Timestamp) {
 fn record_duplicate(message: &Message) {
     let (event, customer) = (message.event.as_str(), &*message.group.0);
     tracing::debug!(event, customer, trace = message.trace, "event was processed before");
-    count_event("duplicate");
 }
 
 fn record_retry(message: &Message, delay_ms: u64, failure: &Failure) {
     let (event, customer) = (message.event.as_str(), &*message.group.0);
     let (cause, error, trace) = (failure.cause.as_str(), &failure.error, &message.trace);
     tracing::warn!(event, customer, cause, error, delay_ms, trace, "event failed, retry scheduled");
-    count_event("retried");
 }
 
 fn record_released(message: &Message, delay_ms: u64, failure: &Failure) {
     let (event, customer) = (message.event.as_str(), &*message.group.0);
     let (cause, error, trace) = (failure.cause.as_str(), &failure.error, &message.trace);
     tracing::warn!(event, customer, cause, error, delay_ms, trace, "event not applied yet");
-    count_event("released");
 }
 
 fn record_waits(message: &Message, delay_ms: u64) {
     tracing::debug!(event = message.event.as_str(), delay_ms, trace = message.trace, "event waits");
-    count_event("waits");
 }
 
 fn record_parked(message: &Message, failure: &Failure) {
     let (event, customer) = (message.event.as_str(), &*message.group.0);
     let (cause, error, trace) = (failure.cause.as_str(), &failure.error, &message.trace);
     tracing::error!(event, customer, cause, error, trace, "event parked as a dead letter");
-    count_event("parked");
     metrics::counter!("tierlift_parked_total", "cause" => cause).increment(1);
-}
-
-fn count_event(outcome: &'static str) {
-    metrics::counter!("tierlift_events_total", "outcome" => outcome).increment(1);
 }

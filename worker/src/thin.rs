@@ -38,7 +38,7 @@ use tierlift_core::{
     time::{Clock, Timestamp},
 };
 
-use crate::{Done, Verdict, apply, decide_only, record};
+use crate::{Done, Verdict, apply, decide_only, record, telemetry};
 
 pub use admit::{Admitted, admit};
 
@@ -92,13 +92,15 @@ impl<A: Stripe> ThinFetcher<A> {
         delivery: &Delivery,
         clock: &Clock,
     ) -> Verdict {
+        let span = telemetry::span(delivery);
         let verdict = match self.ask(backend, backend, policy, delivery, clock).await {
             Asked::Settled(verdict) => verdict,
             Asked::Answered(message) => {
                 let delivery = Delivery { message, ..delivery.clone() };
-                apply(backend, policy, &delivery, clock).await
+                apply(backend, policy, &delivery, span.traceparent(), clock).await
             }
         };
+        telemetry::end(span, &verdict);
         record(&delivery.message, &verdict, clock.now());
         verdict
     }

@@ -1,8 +1,13 @@
 //! A verdict: the result of one attempt at a message.
 
 use tierlift_core::{
-    change::Change, decide::Commit, failure::Failure, id::UserId, ledger::Outcome,
-    limits::ATTEMPTS_MAX, ports::Delivery,
+    change::{Change, DeliveryContext},
+    decide::Commit,
+    failure::Failure,
+    id::UserId,
+    ledger::Outcome,
+    limits::ATTEMPTS_MAX,
+    ports::Delivery,
 };
 
 use crate::retry_delay_ms;
@@ -56,6 +61,8 @@ pub struct Committed {
     pub users: Vec<UserId>,
     /// The changes to push to the users' sockets.
     pub changes: Vec<Change>,
+    /// What the notices of these changes continue.
+    pub context: Option<DeliveryContext>,
 }
 
 impl From<&Commit> for Committed {
@@ -65,11 +72,25 @@ impl From<&Commit> for Committed {
             ambiguous: commit.ledger.ambiguous,
             users: commit.ledger.owners.iter().map(|owner| owner.user.clone()).collect(),
             changes: commit.changes.clone(),
+            context: commit.context.clone(),
         }
     }
 }
 
 impl Verdict {
+    /// What became of the event, as metrics and spans name it.
+    #[must_use]
+    pub const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Done(Done::Committed(committed)) => committed.outcome.as_str(),
+            Self::Done(Done::Duplicate) => "duplicate",
+            Self::Retry { .. } => "retried",
+            Self::Release { .. } => "released",
+            Self::Wait { .. } => "waits",
+            Self::Park(_) => "parked",
+        }
+    }
+
     /// The verdict on a failure of which the event may be the reason: another attempt, until
     /// [`ATTEMPTS_MAX`] failed.
     #[must_use]

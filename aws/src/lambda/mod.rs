@@ -24,6 +24,7 @@ use axum::http::{HeaderName, HeaderValue};
 use lambda_runtime::Context;
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use tierlift_core::{ports::SecretsError, time::Clock};
+use tierlift_traces::Traces;
 use tracing::Level;
 
 use crate::{Environment, Sdk, environment, secrets};
@@ -60,6 +61,7 @@ pub struct Function {
     /// The system's clock.
     pub clock: Clock,
     metrics: &'static Collector,
+    traces: Traces,
 }
 
 impl Function {
@@ -70,10 +72,11 @@ impl Function {
         let name = environment.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("unknown").to_owned();
         let metrics = Builder::new()
             .cloudwatch_namespace("tierlift")
-            .with_dimension("function", name)
+            .with_dimension("function", name.clone())
             .init()
             .map_err(Error::Metrics)?;
-        Ok(Self { environment, sdk: Sdk::from_lambda(), clock: crate::clock(), metrics })
+        let (sdk, clock, traces) = (Sdk::from_lambda(), crate::clock(), Traces::start(&name));
+        Ok(Self { environment, sdk, clock, metrics, traces })
     }
 
     /// The function with the policy document that its environment names, if it names one.
@@ -85,8 +88,9 @@ impl Function {
         Ok(self)
     }
 
-    /// Writes the metrics of an invocation.
+    /// Writes the metrics of an invocation, and sends its spans: Lambda suspends the process after it.
     fn flush(&self) {
+        self.traces.flush();
         if let Err(error) = self.metrics.flush(io::stdout()) {
             tracing::warn!(%error, "metrics lost");
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
 pub mod client;
+pub mod collector;
 pub mod localstripe;
 pub mod program;
 pub mod socket;

@@ -49,6 +49,19 @@ fn server_and_stages_are_compiled_without_aws() {
 }
 
 #[test]
+fn only_a_build_with_traces_has_opentelemetry() {
+    for package in ["tierlift-cli", "tierlift-functions"] {
+        let edges = ["--edges", "normal,build", "--package", package];
+        let is_there = |features: &[&str]| {
+            let found = tree(&[&edges[..], features].concat());
+            found.iter().any(|line| names(line, &["opentelemetry"]))
+        };
+        assert!(!is_there(&[]), "{package}");
+        assert!(is_there(&["--features", "otlp"]), "{package}");
+    }
+}
+
+#[test]
 fn aws_is_compiled_without_stages() {
     let stages = ["ingest", "worker", "notifier", "session", "operations"]
         .map(|name| format!("tierlift-{name}"));

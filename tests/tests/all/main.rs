@@ -46,4 +46,5 @@ mod stories;
 mod stripe_api;
 mod thin;
 mod tierlift;
+mod traces;
 mod webhooks_out;

@@ -22,6 +22,7 @@ use tierlift_core::{
     policy::Policy,
 };
 use tierlift_embedded::{OpenError, Reload, Server, db};
+use tierlift_traces::Traces;
 use tokio::net::TcpListener;
 
 use crate::{demo, error::Error, limits::READER_THREADS_MAX, log};
@@ -99,6 +100,7 @@ pub(crate) struct Args {
 /// Runs the server until a signal ends it.
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let _guard = log::start(args.log.as_deref())?;
+    let _traces = Traces::start("tierlift");
     let listen = args.listen;
     if args.dry_run {
         let rules = settings::rules(args.config.as_deref(), args.demo)?;
