@@ -114,7 +114,9 @@ fn one_quiet_answer_about_everything_mends_what_was_lost() {
         let state = || outcome.state().join("\n");
         assert_eq!(complaints, [""; 0], "seed {seed}\n{}\n{}", world.story(), state());
     }
-    assert!(lost * 6 > all, "{lost} of {all} events were lost");
+    // Of few histories it may be fewer.
+    let are_few = worlds().end - worlds().start < WORLDS;
+    assert!(are_few || lost * 6 > all, "{lost} of {all} events were lost");
 }
 
 #[test]

@@ -14,7 +14,8 @@
 //! - Metadata that once named a user always names one.
 //! - A subscription has at most [`Options::changes_max`] states, so no record has to drop any.
 //! - An item that an event does not show was shown in an earlier second, and does not change until
-//!   it is shown again.
+//!   it is shown again. It ends no earlier than those that are shown: by the rules it lasts as long as
+//!   they do, until a list shows it.
 //! - Nothing ends in exactly the current second.
 #![allow(
     clippy::cast_possible_truncation,

@@ -15,7 +15,10 @@ use tierlift_testkit::{
     webhook,
 };
 
-use super::deploy::Stack;
+use super::{
+    deploy::Stack,
+    person::{ACTS, Person},
+};
 
 const KEY: &str = "rk_test_1234567";
 
@@ -142,6 +145,31 @@ async fn a_thin_event_is_applied_by_what_stripe_answers_and_a_redrive_asks_again
     assert_eq!(queue.depth().await.unwrap().dead, 0);
     let asked = api.targets().iter().filter(|it| it.starts_with("/v1/subscriptions/")).count();
     assert!((3..=6).contains(&asked), "{asked} requests");
+}
+
+#[tokio::test]
+async fn an_operator_sees_the_thin_events_that_wait_for_stripe_and_those_that_it_does_not_know() {
+    let api = stripe();
+    let stack = Stack::start_asking(&api, KEY).await;
+    let (ada, eve) =
+        (Person::with(&stack, "ada", &ACTS[..1]).await, Person::with(&stack, "eve", &ACTS).await);
+    assert_eq!(ada.checked("status", "status")["thinQueued"], 0);
+    api.hold();
+    stack.accepts(&thin("evt_1", "ada")).await;
+    let one = Value::from(1);
+    ada.eventually("status", |it| {
+        [&it["thinQueued"], &it["queued"], &it["inFlight"]].iter().all(|count| **count == one)
+    });
+    let status = ada.run("status", 0);
+    assert!(status.contains("  thin events         1\n"), "{status}");
+    api.release();
+    let status = ada.eventually("status", |it| it["deadLettersByCause"]["event.thin"] == 1);
+    assert_eq!((&status["thinQueued"], &status["queued"]), (&0.into(), &0.into()), "{status}");
+    let shown = ada.run("dead-letters show evt_1", 0);
+    assert!(shown.contains("sub_ada"), "{shown}");
+    api.put(subscribed("ada", 0)["data"]["object"].clone());
+    eve.run("dead-letters redrive evt_1 --reason known", 0);
+    eve.eventually("explain ada", |it| it["role"] == "paid");
 }
 
 #[tokio::test]

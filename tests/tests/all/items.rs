@@ -53,6 +53,23 @@ async fn a_truncated_list_removes_nothing() {
 }
 
 #[tokio::test]
+async fn an_item_that_is_not_shown_lasts_as_long_as_those_that_are_until_a_list_shows_it() {
+    let shop = Shop::open().await;
+    let mut all = subscription("sub_1", Some("ada"), &["price_yearly", "price_pro"]);
+    all["items"]["data"][0]["quantity"] = 0.into();
+    all["items"]["data"][0]["current_period_end"] = (START.as_secs() + 200 * DAY).into();
+    shop.post(CREATED, 0, all.clone()).await;
+    let shown = json!([all["items"]["data"][0]]);
+    let cut = with(&all, json!({ "items": { "data": shown, "has_more": true } }));
+    for (at, from, to, days) in [(60, &all, &cut, 200), (120, &cut, &all, 30)] {
+        shop.update(at, to.clone(), json!({ "items": from["items"] })).await;
+        let ada = shop.session("ada").await;
+        let ends = START.plus_days(days).to_string();
+        assert_eq!((&ada["role"], &ada["subscriptionExpiresAt"]), (&json!("paid"), &json!(ends)));
+    }
+}
+
+#[tokio::test]
 async fn an_item_of_quantity_0_earns_nothing() {
     let shop = Shop::open().await;
     let sub = subscription("sub_1", Some("ada"), &["price_pro", "price_max"]);

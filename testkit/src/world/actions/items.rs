@@ -144,7 +144,9 @@ impl World {
         let taken = |price: &String| node.items.iter().any(|item| item.price == *price);
         let misc = self.prices.keys().filter(|id| id.starts_with("price_misc"));
         let misc = misc.filter(|id| !taken(id)).take(10 - front).cloned().collect::<Vec<_>>();
-        if misc.len() < 10 - front || node.items.len() <= front {
+        // The new items end with the first one.
+        let outlasts = node.items.iter().any(|item| item.end < node.items[0].end);
+        if misc.len() < 10 - front || node.items.len() <= front || outlasts {
             return false;
         }
         let last = self.subscriptions.get(&id).and_then(|it| it.history.last());
