@@ -17,7 +17,7 @@ const LETTERS: usize = 44;
 const NOTE_BYTES: usize = 240 * 1024;
 const TOKEN: &str = "c1a7e5b3092f4d6e8a0b2c4d6f8e1a3bc1a7e5b3092f4d6e8a0b2c4d6f8e1a3b";
 const CLIENTS: usize = 8;
-const MEMORY_KIB_MAX: u64 = 150 * 1024;
+const MEMORY_KIB_MAX: u64 = 200 * 1024;
 
 fn serve(deployment: &Deployment) -> Serving {
     let tokens = format!("eve:{TOKEN}");
