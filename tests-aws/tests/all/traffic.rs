@@ -197,11 +197,13 @@ async fn send(
             event = webhook::updated(event, Some(json!({ "status": before })));
         }
         statuses.lock().unwrap().insert(user, status);
-        let (stack, secrets) = (Arc::clone(&stack), secrets.lock().unwrap().clone());
+        let (stack, secrets) = (Arc::clone(&stack), Arc::clone(&secrets));
         posts.spawn(async move {
             let body = event.to_string().into_bytes();
             for left in (0..=resent).rev() {
-                let request = stack.webhook_request(&body, &signature(&secrets, &body));
+                // Whatever is sent again is signed again.
+                let signature = signature(&secrets.lock().unwrap(), &body);
+                let request = stack.webhook_request(&body, &signature);
                 let answer = stack.send(request).await;
                 if answer.status == 200 {
                     return;
