@@ -31,6 +31,8 @@ enum Error {
     Unreadable { secret: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("{secret} is not usable: {reason}")]
     Unusable { secret: String, reason: String },
+    #[error("could not be read again a moment ago: {0}")]
+    NotReread(String),
 }
 
 /// A secret that may be rotated while the function lives. `T` is what its text is parsed into.
@@ -45,7 +47,10 @@ pub struct CachedSecret<T> {
 struct Cached<T> {
     text: String,
     value: Arc<T>,
+    /// When it was last read, or should have been.
     read_at: Timestamp,
+    /// Why it was not.
+    failure: Option<String>,
 }
 
 impl<T> fmt::Debug for CachedSecret<T> {
@@ -57,6 +62,12 @@ impl<T> fmt::Debug for CachedSecret<T> {
 impl<T> Cached<T> {
     fn is_older(&self, secs: u64, now: Timestamp) -> bool {
         now.since(self.read_at).as_secs() >= secs
+    }
+
+    /// It cannot be read now, and stays as it is.
+    fn keep(&mut self, error: &Error, now: Timestamp) {
+        tracing::error!(%error, "previous secret kept");
+        (self.read_at, self.failure) = (now, Some(error.to_string()));
     }
 }
 
@@ -153,33 +164,40 @@ impl<T> CachedSecret<T> {
         match (self.read(now).await, &mut *cached) {
             (Ok(read), cached) => Ok(Arc::clone(&cached.insert(read).value)),
             (Err(error), Some(known)) => {
-                tracing::error!(%error, "previous secret kept");
-                known.read_at = now;
+                known.keep(&error, now);
                 Ok(Arc::clone(&known.value))
             }
             (Err(error), None) => Err(error),
         }
     }
 
-    /// Re-reads the secret because the cached one did not match. `None` where it has not changed, or
-    /// was read only a moment ago.
-    async fn reread(&self) -> Option<Arc<T>> {
+    /// Re-reads the secret because `tried` did not match. `None` where that is still the one, or was read only a
+    /// moment ago.
+    async fn reread(&self, tried: &Arc<T>) -> Result<Option<Arc<T>>, Error> {
         let mut cached = self.cached.lock().await;
-        let (known, now) = (cached.as_mut()?, self.clock.now());
-        if !known.is_older(SECRET_REFRESH_INTERVAL_SECS, now) {
-            return None;
+        let Some(known) = cached.as_mut() else { return Ok(None) };
+        // Another request has re-read it meanwhile.
+        if !Arc::ptr_eq(&known.value, tried) {
+            return Ok(Some(Arc::clone(&known.value)));
         }
-        known.read_at = now;
+        let now = self.clock.now();
+        if !known.is_older(SECRET_REFRESH_INTERVAL_SECS, now) {
+            let failure = known.failure.clone().map(Error::NotReread);
+            return failure.map_or(Ok(None), Err);
+        }
         match self.read(now).await {
-            Ok(read) if read.text == known.text => None,
+            Ok(read) if read.text == known.text => {
+                (known.read_at, known.failure) = (now, None);
+                Ok(None)
+            }
             Ok(read) => {
                 tracing::info!(secret = %self.source, "secret rotated");
                 *known = read;
-                Some(Arc::clone(&known.value))
+                Ok(Some(Arc::clone(&known.value)))
             }
             Err(error) => {
-                tracing::error!(%error, "previous secret kept");
-                None
+                known.keep(&error, now);
+                Err(error)
             }
         }
     }
@@ -190,7 +208,7 @@ impl<T> CachedSecret<T> {
         let text = text.map_err(|source| Error::Unreadable { secret: secret(), source })?;
         let value = (self.parse)(text.trim())
             .map_err(|reason| Error::Unusable { secret: secret(), reason })?;
-        Ok(Cached { text, value: Arc::new(value), read_at: now })
+        Ok(Cached { text, value: Arc::new(value), read_at: now, failure: None })
     }
 }
 
@@ -199,8 +217,8 @@ impl SigningSecrets for CachedSecret<Secrets> {
         self.get().await.map_err(|error| SecretsError(error.into()))
     }
 
-    async fn refreshed(&self) -> Option<Arc<Secrets>> {
-        self.reread().await
+    async fn refreshed(&self, tried: &Arc<Secrets>) -> Result<Option<Arc<Secrets>>, SecretsError> {
+        self.reread(tried).await.map_err(|error| SecretsError(error.into()))
     }
 }
 

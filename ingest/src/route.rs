@@ -101,11 +101,12 @@ async fn receive<Q: Enqueue, S: SigningSecrets>(
     let result = attempt(&secrets, body.clone(), trace.clone()).await;
     match result {
         // The secret may have been rotated a moment ago.
-        Err(Error::Signature(signature::Error::Mismatch)) => match ingest.secrets.refreshed().await
-        {
-            Some(newer) => attempt(&newer, body, trace).await,
-            None => result,
-        },
+        Err(Error::Signature(signature::Error::Mismatch)) => {
+            match ingest.secrets.refreshed(&secrets).await? {
+                Some(newer) => attempt(&newer, body, trace).await,
+                None => result,
+            }
+        }
         other => other,
     }
 }

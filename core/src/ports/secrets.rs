@@ -15,9 +15,12 @@ pub trait SigningSecrets: Send + Sync {
     /// The current secrets.
     fn current(&self) -> impl Future<Output = Result<Arc<Secrets>, SecretsError>> + Send;
 
-    /// Re-reads the secrets after none of the known ones matched. `None` where they have not changed,
-    /// or were re-read only a moment ago.
-    fn refreshed(&self) -> impl Future<Output = Option<Arc<Secrets>>> + Send;
+    /// The secrets, re-read after none of `tried` matched. `None` where those are still the ones, or were read
+    /// only a moment ago. An error where they cannot be read: nobody knows then whether another one would match.
+    fn refreshed(
+        &self,
+        tried: &Arc<Secrets>,
+    ) -> impl Future<Output = Result<Option<Arc<Secrets>>, SecretsError>> + Send;
 }
 
 /// Secrets that never change while the program runs.
@@ -26,8 +29,8 @@ impl SigningSecrets for Arc<Secrets> {
         Ok(Self::clone(self))
     }
 
-    async fn refreshed(&self) -> Option<Self> {
-        None
+    async fn refreshed(&self, _: &Self) -> Result<Option<Self>, SecretsError> {
+        Ok(None)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -138,7 +139,12 @@ fn of_resource(of: ResourceSpans) -> Vec<Span> {
 }
 
 fn of_service(service: &str, span: v1::Span) -> Span {
-    let hex = |id: Vec<u8>| id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = |id: Vec<u8>| {
+        id.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    };
     Span {
         name: span.name,
         service: service.to_owned(),

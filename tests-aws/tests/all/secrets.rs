@@ -86,18 +86,21 @@ async fn rotates_without_a_deployment(keeper: Keeper) {
     let (emulator, hand) = (Emulator::start(), Hand::new());
     let arn = keeper.put(&emulator, "whsec_4GhNs8LpE2uAoC6xBiQz\n", true).await;
     let signing = signing(&emulator, &arn, &hand);
-    assert!(fits(&signing.current().await.unwrap(), "whsec_4GhNs8LpE2uAoC6xBiQz"));
+    let first = signing.current().await.unwrap();
+    assert!(fits(&first, "whsec_4GhNs8LpE2uAoC6xBiQz"));
 
     keeper.put(&emulator, "whsec_4GhNs8LpE2uAoC6xBiQz, whsec_9JfZ3kWq7mXbT1vRyD5c", false).await;
-    assert!(signing.refreshed().await.is_none(), "read a moment ago");
+    assert!(signing.refreshed(&first).await.unwrap().is_none(), "read a moment ago");
     hand.pass(SECRET_REFRESH_INTERVAL_SECS);
-    let refreshed = signing.refreshed().await.expect("the rotated secret");
+    let refreshed = signing.refreshed(&first).await.unwrap().expect("the rotated secret");
     assert!(
         fits(&refreshed, "whsec_9JfZ3kWq7mXbT1vRyD5c")
             && fits(&refreshed, "whsec_4GhNs8LpE2uAoC6xBiQz")
     );
+    let beside = signing.refreshed(&first).await.unwrap().expect("what another request has read");
+    assert!(Arc::ptr_eq(&beside, &refreshed));
     hand.pass(SECRET_REFRESH_INTERVAL_SECS);
-    assert!(signing.refreshed().await.is_none(), "unchanged");
+    assert!(signing.refreshed(&refreshed).await.unwrap().is_none(), "unchanged");
 
     keeper.put(&emulator, "whsec_9JfZ3kWq7mXbT1vRyD5c", false).await;
     assert!(fits(&signing.current().await.unwrap(), "whsec_4GhNs8LpE2uAoC6xBiQz"), "still cached");
@@ -134,6 +137,13 @@ async fn a_secret_is_kept_while_it_cannot_be_reread_and_an_unread_one_is_an_erro
         fits(&signing.current().await.unwrap(), "whsec_4GhNs8LpE2uAoC6xBiQz"),
         "the service is unreachable"
     );
+    // Whether another secret would match is not known, for as long as it is not asked again.
+    let kept = signing.current().await.unwrap();
+    for secs in [0, SECRET_REFRESH_INTERVAL_SECS] {
+        hand.pass(secs);
+        let error = signing.refreshed(&kept).await.unwrap_err().to_string();
+        assert!(error.contains("read"), "{error}");
+    }
 
     let environment = Environment::from([("STRIPE_WEBHOOK_SECRET_ARN", arn.as_str())]);
     let fresh =

@@ -36,6 +36,7 @@ mod purchases;
 mod reconcile;
 mod reports;
 mod restore;
+mod rotation;
 mod server;
 mod session;
 mod shapes;

@@ -154,7 +154,7 @@ impl SigningSecrets for Signing {
         Ok(Arc::clone(&self.secrets))
     }
 
-    async fn refreshed(&self) -> Option<Arc<Secrets>> {
-        None
+    async fn refreshed(&self, _: &Arc<Secrets>) -> Result<Option<Arc<Secrets>>, SecretsError> {
+        Ok(None)
     }
 }
