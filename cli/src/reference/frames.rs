@@ -199,10 +199,13 @@ mod tests {
 
     #[test]
     fn webhooks_are_described_as_they_are_sent() {
+        let root = webhooks();
         for kind in KINDS {
             let text = webhook::body(17, &changed(kind));
-            check(&webhooks(), "Webhook", "Webhook", &text);
-            assert_eq!(errors(&webhooks(), &serde_json::from_str(&text).unwrap()), [""; 0]);
+            check(&root, "Webhook", "Webhook", &text);
+            let body: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(errors(&root, &body), [""; 0]);
+            check(&root, "Change", "Change", &body["data"].to_string());
         }
     }
 }
