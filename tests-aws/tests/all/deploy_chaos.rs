@@ -86,7 +86,7 @@ async fn every_live_tab_is_right_whatever_goes_wrong() {
     tokio::join!(throttling, rotating);
 
     let sent = traffic.ends_well(&tabs).await;
-    assert_eq!(sent, usize::try_from(10 * secs).unwrap());
+    assert!(sent >= usize::try_from(10 * secs).unwrap());
     assert!(proxy.stalled_pushes() > 0, "nothing was pushed to the client that does not read");
     assert!(tabs[0].connections() > 1, "it was never ended");
 }

@@ -13,7 +13,7 @@ use super::{
     traffic::{Tab, Traffic, user},
 };
 
-/// Long enough for all updates; the rest of it shows that traffic goes on.
+/// Traffic goes on until all updates are done, and for that time at least.
 const SECS: u64 = 20;
 
 async fn updates(stack: &Arc<Stack>, parameters: &'static [&'static str]) {
@@ -21,13 +21,14 @@ async fn updates(stack: &Arc<Stack>, parameters: &'static [&'static str]) {
     spawn_blocking(move || stack.update(parameters)).await.unwrap();
 }
 
-/// Gives a customer's item the shape of this release, or that of a later one.
+/// Gives a customer's item the shape of this release, or that of a later one, as a write does: with another version, so
+/// that whoever has read it before cannot write it back.
 async fn reshape(stack: &Stack, customer: &str, shape: u32) {
     let input = json!({
         "TableName": stack.output("TableName"),
         "Key": { "pk": { "S": format!("CUSTOMER#{customer}") } },
-        "UpdateExpression": "SET shape = :shape",
-        "ExpressionAttributeValues": { ":shape": { "N": shape.to_string() } },
+        "UpdateExpression": "SET shape = :shape ADD version :one",
+        "ExpressionAttributeValues": { ":shape": { "N": shape.to_string() }, ":one": { "N": "1" } },
     });
     stack.call("DynamoDB_20120810.UpdateItem", &input).await;
 }
@@ -65,6 +66,6 @@ async fn updates_under_traffic_are_noticed_by_nobody() {
     updates(&stack, &["Plans=price_pro=paid,price_more=team"]).await;
     reshape(&stack, &customer, 1).await;
 
-    assert_eq!(traffic.ends_well(&tabs).await, usize::try_from(10 * SECS).unwrap());
+    assert!(traffic.ends_well(&tabs).await >= usize::try_from(10 * SECS).unwrap());
     assert!(tabs.iter().all(|tab| tab.connections() == 1), "an update ended a socket");
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -132,18 +132,26 @@ pub(super) struct Traffic {
     secrets: Arc<Mutex<Vec<&'static str>>>,
     /// The latest status of each user's subscription.
     statuses: Arc<Mutex<BTreeMap<String, &'static str>>>,
+    is_ending: Arc<AtomicBool>,
     running: JoinHandle<usize>,
 }
 
 impl Traffic {
-    /// Ten events a second for that time. Each must be accepted, at the latest when Stripe has sent it again as
-    /// often as `resent` says.
-    pub(super) fn start(stack: &Arc<Stack>, secs: u64, resent: usize) -> Self {
+    /// Ten events a second until [`Self::ends_well`], and for that time at least. Each must be accepted, at the latest
+    /// when Stripe has sent it again as often as `resent` says.
+    pub(super) fn start(stack: &Arc<Stack>, at_least_secs: u64, resent: usize) -> Self {
         let secrets = Arc::new(Mutex::new(vec![WEBHOOK_SECRET]));
-        let statuses = Arc::default();
-        let sending =
-            send(Arc::clone(stack), Arc::clone(&secrets), Arc::clone(&statuses), secs, resent);
-        Self { stack: Arc::clone(stack), secrets, statuses, running: tokio::spawn(sending) }
+        let (statuses, is_ending) = (Arc::default(), Arc::default());
+        let sending = send(
+            Arc::clone(stack),
+            Arc::clone(&secrets),
+            Arc::clone(&statuses),
+            Arc::clone(&is_ending),
+            at_least_secs,
+            resent,
+        );
+        let running = tokio::spawn(sending);
+        Self { stack: Arc::clone(stack), secrets, statuses, is_ending, running }
     }
 
     /// Stripe signs with all of these.
@@ -151,10 +159,11 @@ impl Traffic {
         *self.secrets.lock().unwrap() = secrets.to_vec();
     }
 
-    /// Waits for the last event, and until all of them are applied, all tabs are right, and nothing is dead. Returns the
+    /// Sends the last event, and waits until all of them are applied, all tabs are right, and nothing is dead. Returns the
     /// number of events.
     pub(super) async fn ends_well(self, tabs: &[Tab]) -> usize {
-        let Self { stack, statuses, running, .. } = self;
+        let Self { stack, statuses, is_ending, running, .. } = self;
+        is_ending.store(true, Ordering::SeqCst);
         let sent = running.await.unwrap();
         let queue = stack.queue();
         eventually_within(CATCH_UP, "the queue is empty", async || {
@@ -182,14 +191,19 @@ async fn send(
     stack: Arc<Stack>,
     secrets: Arc<Mutex<Vec<&'static str>>>,
     statuses: Arc<Mutex<BTreeMap<String, &'static str>>>,
-    secs: u64,
+    is_ending: Arc<AtomicBool>,
+    at_least_secs: u64,
     resent: usize,
 ) -> usize {
     let mut ticks = interval(EVENT_INTERVAL);
-    let events = usize::try_from(u128::from(secs) * 1_000 / EVENT_INTERVAL.as_millis()).unwrap();
+    let at_least = u128::from(at_least_secs) * 1_000 / EVENT_INTERVAL.as_millis();
+    let at_least = usize::try_from(at_least).unwrap();
     let mut posts = JoinSet::new();
-    for number in 0..events {
+    let mut sent = 0;
+    while sent < at_least || !is_ending.load(Ordering::SeqCst) {
         ticks.tick().await;
+        let number = sent;
+        sent += 1;
         let (user, status) = (user(number), ["active", "unpaid"][number / USERS % 2]);
         let mut event = webhook::subscription(&format!("evt_{number}"), &user, status, now());
         if number >= USERS {
@@ -217,7 +231,7 @@ async fn send(
         }
     }
     posts.join_all().await;
-    events
+    sent
 }
 
 /// The header with a signature of each secret.
