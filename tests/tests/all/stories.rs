@@ -25,7 +25,8 @@ pub(crate) const CONFIG: &str = "[plans]\nprice_pro = \"paid\"\n";
 /// How long there may be no server.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What happens at Stripe to one customer.
+/// What happens at Stripe to one customer. Told again from its beginning it is the same.
+#[derive(Clone)]
 pub(crate) struct Story {
     pub(crate) random: Random,
     pub(crate) user: String,

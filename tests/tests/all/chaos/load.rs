@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tierlift_testkit::{harness::client::Client, lifecycle};
+use tierlift_testkit::{harness::client::Client, lifecycle, random::Random};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -23,6 +23,8 @@ const CUSTOMERS: u64 = 1_024;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// When a refused delivery is sent again. Stripe waits for longer.
 const RESEND_DELAY: Duration = Duration::from_millis(50);
+/// Events of a customer that are kept to be sent once more.
+const KEPT: usize = 8;
 
 /// Running senders.
 pub(super) struct Load {
@@ -30,7 +32,59 @@ pub(super) struct Load {
     stop: watch::Sender<bool>,
 }
 
-type Sent = (String, Vec<lifecycle::Event>);
+/// What was sent about one customer: so many events of a story. An hour of bodies would fill the memory.
+pub(super) struct Sent {
+    beginning: Story,
+    pub(super) count: usize,
+}
+
+impl Sent {
+    /// The user and the events, told again.
+    pub(super) fn tell(self) -> (String, Vec<lifecycle::Event>) {
+        let Self { beginning: mut story, count } = self;
+        let events = (0..count).map(|_| story.next()).collect();
+        (story.user, events)
+    }
+}
+
+/// A customer's story, as far as it is told.
+struct Telling {
+    story: Story,
+    sent: Sent,
+    kept: Vec<lifecycle::Event>,
+    random: Random,
+}
+
+impl Telling {
+    fn new(seed: u64, number: u64) -> Self {
+        let (user, customer) = (format!("user_{number}"), format!("cus_{number}"));
+        let story = Story::new(seed, &user, &customer);
+        let sent = Sent { beginning: story.clone(), count: 0 };
+        Self { story, sent, kept: Vec::new(), random: Random::named(seed, &user) }
+    }
+
+    fn next(&mut self) -> lifecycle::Event {
+        self.sent.count += 1;
+        self.story.next()
+    }
+
+    /// Keeps one that was sent; of all that were, each has the same chance to be kept.
+    fn keep(&mut self, event: lifecycle::Event) {
+        if self.kept.len() < KEPT {
+            self.kept.push(event);
+        } else if let Some(other) = self.kept.get_mut(self.random.below(self.sent.count)) {
+            *other = event;
+        }
+    }
+
+    /// Now and then one that was sent before.
+    fn once_more(&mut self) -> Option<lifecycle::Event> {
+        if self.random.below(10) > 0 {
+            return None;
+        }
+        self.random.pick(&self.kept).cloned()
+    }
+}
 
 impl Load {
     /// Starts to send that many events a second.
@@ -44,10 +98,8 @@ impl Load {
         let period = Duration::from_secs(CONNECTIONS) / u32::try_from(rate).unwrap();
         for connection in 0..CONNECTIONS {
             let names = (connection..CUSTOMERS).step_by(usize::try_from(CONNECTIONS).unwrap());
-            let tell =
-                |n| (Story::new(seed, &format!("user_{n}"), &format!("cus_{n}")), Vec::new());
             let sender = Sender {
-                stories: names.map(tell).collect(),
+                stories: names.map(|number| Telling::new(seed, number)).collect(),
                 places: places.clone(),
                 stop: stopping.clone(),
                 client: None,
@@ -63,7 +115,7 @@ impl Load {
         self.stop.send_replace(true);
         let (mut sent, mut acks) = (Vec::new(), Acks::default());
         for (told, mut measured) in self.senders.join_all().await {
-            sent.extend(told.into_iter().filter(|(_, events)| !events.is_empty()));
+            sent.extend(told.into_iter().filter(|told| told.count > 0));
             acks.all.append(&mut measured.all);
             acks.refused += measured.refused;
             acks.lost += measured.lost;
@@ -73,7 +125,7 @@ impl Load {
 }
 
 struct Sender {
-    stories: Vec<(Story, Vec<lifecycle::Event>)>,
+    stories: Vec<Telling>,
     places: watch::Receiver<Option<SocketAddr>>,
     stop: watch::Receiver<bool>,
     client: Option<Client>,
@@ -88,16 +140,14 @@ impl Sender {
         while !*self.stop.borrow() {
             ticks.tick().await;
             turn = (turn + 1) % self.stories.len();
-            let event = self.stories[turn].0.next();
+            let event = self.stories[turn].next();
             self.deliver(&event).await;
-            let (story, sent) = &mut self.stories[turn];
-            sent.push(event);
-            if story.random.below(10) == 0 {
-                let again = story.random.pick(sent).unwrap().clone();
+            self.stories[turn].keep(event);
+            if let Some(again) = self.stories[turn].once_more() {
                 self.deliver(&again).await;
             }
         }
-        (self.stories.into_iter().map(|(story, sent)| (story.user, sent)).collect(), self.acks)
+        (self.stories.into_iter().map(|story| story.sent).collect(), self.acks)
     }
 
     /// Sends an event until it is acknowledged.

@@ -71,6 +71,7 @@ async fn everything_at_once_loses_nothing_and_holds_up_nobody() {
         place.send_replace(None);
         spawn_blocking(move || server.kill()).await.unwrap();
         windows.lock().unwrap().push(Window::until_ready(killed_at));
+        eprintln!("life {} of {lives}: {usage}", number + 1);
     }
     let server = serve(&home, &clock).await;
     place.send_replace(Some(server.address()));
@@ -81,8 +82,10 @@ async fn everything_at_once_loses_nothing_and_holds_up_nobody() {
     spawn_blocking(move || server.terminate()).await.unwrap();
 
     let db = home.db();
-    check(&db, &sent).await;
-    let events: usize = sent.iter().map(|(_, events)| events.len()).sum();
+    let events: usize = sent.iter().map(|sent| sent.count).sum();
+    for sent in sent {
+        check(&db, &[sent.tell()]).await;
+    }
     eprintln!(
         "{events} events in {:.0?}, {lives} kills; drained in {drained:.1?}",
         started.elapsed()
