@@ -32,7 +32,8 @@ pub(super) struct Load {
     stop: watch::Sender<bool>,
 }
 
-/// What was sent about one customer: so many events of a story. An hour of bodies would fill the memory.
+/// What was sent about one customer: the beginning of a story, and its number of events. An hour of bodies would fill
+/// the memory.
 pub(super) struct Sent {
     beginning: Story,
     pub(super) count: usize,
@@ -47,7 +48,7 @@ impl Sent {
     }
 }
 
-/// A customer's story, as far as it is told.
+/// A customer's story, and how far it has come.
 struct Telling {
     story: Story,
     sent: Sent,
