@@ -54,7 +54,8 @@ pub const FAULTS_LISTED_MAX: usize = 100;
 pub const WAL_PAGES_MAX: i64 = 10_000;
 /// Size to which the write-ahead log is cut back after it has grown beyond it, in bytes.
 pub const WAL_KEPT_BYTES_MAX: i64 = 64 * 1024 * 1024;
-/// SQLite's page cache on the writing connection, in KiB.
-pub const PAGE_CACHE_KIB_MAX: i64 = 64 * 1024;
+/// SQLite's page cache on the writing connection, in KiB. Beyond it the kernel's cache has the file: a read from there
+/// takes a microsecond or two.
+pub const PAGE_CACHE_KIB_MAX: i64 = 32 * 1024;
 /// Prepared statements that the writing connection keeps.
 pub const STATEMENTS_CACHED_MAX: usize = 64;
