@@ -25,6 +25,9 @@ pub const QUEUED_BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Customers, and accounts, that the writing thread caches. One more empties the cache; a busy server
 /// refills it with one read for each.
 pub const CACHED_ROWS_MAX: usize = 10_000;
+/// What the cached customers take as they are stored, and what the cached accounts do, in bytes; about four times as
+/// much in memory. A customer with one subscription takes less than one KB.
+pub const CACHED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Accounts that are kept in memory for who asks for roles. One more in a shard empties that shard.
 pub const ACCOUNTS_IN_MEMORY_MAX: usize = 65_536;
 /// Parts of those accounts, each with a lock of its own.

@@ -149,8 +149,22 @@ impl Aggregate for Invoice {
     }
 }
 
+/// A value, and what its JSON takes.
+pub(super) struct Stored<T> {
+    pub(super) value: T,
+    pub(super) bytes: usize,
+}
+
 /// The row of a key.
 pub(super) fn read<T: Aggregate>(connection: &Connection, key: &str) -> Result<Option<T>, Error> {
+    Ok(read_stored(connection, key)?.map(|stored| stored.value))
+}
+
+/// The row of a key, with its size.
+pub(super) fn read_stored<T: Aggregate>(
+    connection: &Connection,
+    key: &str,
+) -> Result<Option<Stored<T>>, Error> {
     connection
         .prepare_cached(T::SELECT)?
         .query_row((key,), |row| Ok(aggregate(row, key)))
@@ -171,7 +185,7 @@ pub(super) fn page<T: Aggregate>(
     while let Some(row) = rows.next()? {
         let key = row.get_ref(2)?.as_str().map_err(corrupt)?;
         match aggregate(row, key) {
-            Ok(value) => page.items.push(value),
+            Ok(stored) => page.items.push(stored.value),
             Err(error) => tracing::error!(%error, "stored row left out"),
         }
         count += 1;
@@ -183,22 +197,22 @@ pub(super) fn page<T: Aggregate>(
     Ok(page)
 }
 
-/// Writes the next version of a row.
+/// Writes the next version of a row; returns what its JSON takes, in bytes.
 pub(super) fn write<T: Aggregate>(
     connection: &Connection,
     value: &T,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<usize, Error> {
     let version = i64::try_from(value.version().next().0).unwrap_or(i64::MAX);
     // A failure to write must undo the whole transaction, unlike a failure to read.
     let state =
         serde_json::to_string(value).map_err(|error| ToSqlConversionFailure(Box::new(error)))?;
     value.execute(&mut *connection.prepare_cached(T::WRITE)?, version, &state, now)?;
-    Ok(())
+    Ok(state.len())
 }
 
 /// Parses an aggregate from its JSON, which must have the same key.
-pub(super) fn aggregate<T: Aggregate>(row: &Row<'_>, key: &str) -> Result<T, Error> {
+pub(super) fn aggregate<T: Aggregate>(row: &Row<'_>, key: &str) -> Result<Stored<T>, Error> {
     let text = row.get_ref(0)?.as_str().map_err(corrupt)?;
     let mut value: T = serde_json::from_str(text)
         .map_err(|error| corrupt(format_args!("the row of {key}: {error}")))?;
@@ -207,5 +221,5 @@ pub(super) fn aggregate<T: Aggregate>(row: &Row<'_>, key: &str) -> Result<T, Err
     }
     let version: i64 = row.get(1)?;
     value.set_version(Version(u64::try_from(version).map_err(corrupt)?));
-    Ok(value)
+    Ok(Stored { value, bytes: text.len() })
 }

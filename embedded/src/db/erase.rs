@@ -13,14 +13,19 @@ use super::error::Error;
 
 /// Runs a job whose deletions are overwritten
 /// (<https://www.sqlite.org/pragma.html#pragma_secure_delete>).
-pub(super) fn overwriting<T>(
+fn overwriting<T>(
     connection: &Connection,
     job: impl FnOnce() -> Result<T, Error>,
 ) -> Result<T, Error> {
-    connection.pragma_update(None, "secure_delete", true)?;
+    overwrite(connection, true)?;
     let done = job();
-    connection.pragma_update(None, "secure_delete", false)?;
+    overwrite(connection, false)?;
     done
+}
+
+/// Whether what is deleted from now on is overwritten.
+pub(super) fn overwrite(connection: &Connection, is_overwritten: bool) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "secure_delete", is_overwritten)
 }
 
 /// Deletes the dead letters of events, and what was discarded of them.

@@ -18,7 +18,7 @@ use tierlift_core::{
 
 use super::{
     aggregates::{self, Aggregate, read},
-    cache::{Cache, version},
+    cache::version,
     change_rows, erase,
     error::Error,
     handle::Db,
@@ -63,19 +63,18 @@ pub(super) fn commit(
     if is_conflict(tables, commit)? {
         return Ok(Err(StoreError::Conflict));
     }
-    let Tables { connection, cache, .. } = tables;
-    if !rows::write_ledger(connection, &commit.ledger)? {
+    if !rows::write_ledger(&tables.connection, &commit.ledger)? {
         return Ok(Err(StoreError::Duplicate));
     }
     if let Some(user) = &commit.erased {
-        webhook_rows::erase(connection, user)?;
-        erase::overwriting(connection, || write_aggregates(connection, cache, commit))?;
-        erase::expire(connection, commit)?;
+        webhook_rows::erase(&tables.connection, user)?;
+        erase::overwrite(&tables.connection, true)?;
+        let written = write_aggregates(tables, commit);
+        erase::overwrite(&tables.connection, false)?;
+        written?;
+        erase::expire(&tables.connection, commit)?;
     } else {
-        write_aggregates(connection, cache, commit)?;
-    }
-    for account in &commit.accounts {
-        tables.wrote_account(account.clone());
+        write_aggregates(tables, commit)?;
     }
     let connection = &tables.connection;
     let latest = change_rows::append(connection, &commit.changes, commit.ledger.processed_at)?;
@@ -83,24 +82,21 @@ pub(super) fn commit(
     Ok(Ok(()))
 }
 
-fn write_aggregates(
-    connection: &Connection,
-    cache: &mut Cache,
-    commit: &Commit,
-) -> Result<(), Error> {
+fn write_aggregates(tables: &mut Tables, commit: &Commit) -> Result<(), Error> {
     let now = commit.ledger.processed_at;
     for payment in &commit.payments {
-        aggregates::write(connection, payment, now)?;
+        aggregates::write(&tables.connection, payment, now)?;
     }
     for invoice in &commit.invoices {
-        aggregates::write(connection, invoice, now)?;
+        aggregates::write(&tables.connection, invoice, now)?;
     }
     if let Some(customer) = &commit.customer {
-        aggregates::write(connection, customer, now)?;
-        cache.wrote_customer(customer.clone());
+        let bytes = aggregates::write(&tables.connection, customer, now)?;
+        tables.cache.wrote_customer(customer.clone(), bytes);
     }
     for account in &commit.accounts {
-        aggregates::write(connection, account, now)?;
+        let bytes = aggregates::write(&tables.connection, account, now)?;
+        tables.wrote_account(account.clone(), bytes);
     }
     Ok(())
 }

@@ -81,11 +81,11 @@ impl Tables {
         }
     }
 
-    /// The open transaction has written an account, decided on the version before.
-    pub(super) fn wrote_account(&mut self, mut account: Account) {
+    /// The open transaction has written an account, decided on the version before. Its JSON takes `bytes`.
+    pub(super) fn wrote_account(&mut self, mut account: Account, bytes: usize) {
         account.version = account.version.next();
         let account = Arc::new(account);
-        self.cache.wrote_account(Arc::clone(&account));
+        self.cache.wrote_account(Arc::clone(&account), bytes);
         self.account_changes.push(AccountChange::Written(account));
     }
 

@@ -25,7 +25,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{
-    load::Window,
+    load::{SILENT_SOCKETS, Window},
     process::{Usage, open_files, set_disk_full},
 };
 use crate::tierlift::Tierlift;
@@ -33,7 +33,6 @@ use crate::tierlift::Tierlift;
 const SILENT_CONNECTIONS: usize = 2_000;
 const FORGERS: usize = 4;
 const GREEDY_SOCKETS: usize = 5;
-const SILENT_SOCKETS: usize = 30;
 /// How soon a server must have closed what has gone.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 

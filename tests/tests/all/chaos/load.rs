@@ -17,8 +17,13 @@ use crate::stories::{Story, connect};
 
 /// Connections that Stripe's deliveries come over.
 const CONNECTIONS: u64 = 64;
-/// Customers, each with a user and a story of its own.
+/// Customers at a time, each with a user and a story of its own.
 const CUSTOMERS: u64 = 1_024;
+/// Sockets that never read, each of the user of one of the first customers.
+pub(super) const SILENT_SOCKETS: u64 = 30;
+/// Events of a customer before another takes its place, but for those whose users have sockets: these have more and more
+/// subscriptions.
+const EVENTS_PER_CUSTOMER: usize = 100;
 /// How long Stripe waits for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// When a refused delivery is sent again. Stripe waits for longer.
@@ -48,32 +53,42 @@ impl Sent {
     }
 }
 
-/// A customer's story, and how far it has come.
+/// The stories of customers that follow each other, and how far the last one has come.
 struct Telling {
+    seed: u64,
+    number: u64,
     story: Story,
-    sent: Sent,
+    sent: Vec<Sent>,
     kept: Vec<lifecycle::Event>,
     random: Random,
 }
 
 impl Telling {
     fn new(seed: u64, number: u64) -> Self {
-        let (user, customer) = (format!("user_{number}"), format!("cus_{number}"));
-        let story = Story::new(seed, &user, &customer);
-        let sent = Sent { beginning: story.clone(), count: 0 };
-        Self { story, sent, kept: Vec::new(), random: Random::named(seed, &user) }
+        let user = format!("user_{number}");
+        let story = Story::new(seed, &user, &format!("cus_{number}"));
+        let sent = vec![Sent { beginning: story.clone(), count: 0 }];
+        Self { seed, number, story, sent, kept: Vec::new(), random: Random::named(seed, &user) }
     }
 
     fn next(&mut self) -> lifecycle::Event {
-        self.sent.count += 1;
+        let sent = self.sent.last_mut().unwrap();
+        if sent.count < EVENTS_PER_CUSTOMER || self.number < SILENT_SOCKETS {
+            sent.count += 1;
+            return self.story.next();
+        }
+        let name = format!("{}_{}", self.number, self.sent.len());
+        self.story = Story::new(self.seed, &format!("user_{name}"), &format!("cus_{name}"));
+        self.sent.push(Sent { beginning: self.story.clone(), count: 1 });
         self.story.next()
     }
 
     /// Keeps one that was sent; of all that were, each has the same chance to be kept.
     fn keep(&mut self, event: lifecycle::Event) {
+        let count = self.sent.iter().map(|sent| sent.count).sum();
         if self.kept.len() < KEPT {
             self.kept.push(event);
-        } else if let Some(other) = self.kept.get_mut(self.random.below(self.sent.count)) {
+        } else if let Some(other) = self.kept.get_mut(self.random.below(count)) {
             *other = event;
         }
     }
@@ -148,7 +163,7 @@ impl Sender {
                 self.deliver(&again).await;
             }
         }
-        (self.stories.into_iter().map(|story| story.sent).collect(), self.acks)
+        (self.stories.into_iter().flat_map(|story| story.sent).collect(), self.acks)
     }
 
     /// Sends an event until it is acknowledged.
