@@ -122,7 +122,9 @@ it.each(Object.keys(reacts))(
     };
     const userId = `strict-${name.at(-1)}`;
     const { page, complaints } = await open(userId);
+    const socket = page.waitForResponse(/\/socket-/);
     await page.evaluate(() => globalThis.mount(true));
+    expect((await socket).ok()).toBe(true);
     expect(await page.locator('output').getAttribute('data-role')).toBe('free');
     const code = page.waitForResponse(/\/on-demand-/);
     await page.evaluate(() => globalThis.watch());

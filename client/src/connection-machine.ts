@@ -1,5 +1,5 @@
 // What the connection does next, as a pure function of its state and one event.
-// It opens no socket, reads no clock and sets no timer: it returns effects, which connection.ts
+// It opens no socket, reads no clock and sets no timer: it returns effects, which socket.ts
 // performs.
 //
 //            start                token                opened
@@ -22,6 +22,7 @@
 // that failed. The response distinguishes a bad token from a blocked socket, and serves as a poll:
 // behind a proxy that blocks sockets, the tier is never older than the longest delay.
 
+import { backoffMs } from './backoff.js';
 import * as limits from './limits.js';
 
 export type ConnectionState =
@@ -192,13 +193,4 @@ function refuse({ token, attempt }: { token: string; attempt: number }, random: 
 function wait(attempt: number, random: Random, ...first: Effect[]): Step {
   const retry: Effect = ['timer', 'retry', backoffMs(attempt, random)];
   return [{ name: 'waiting', attempt }, ...first, retry];
-}
-
-/** Between half of the doubled delay and all of it, so that clients do not all reconnect together. */
-export function backoffMs(attempt: number, random: Random): number {
-  const whole = Math.min(
-    limits.RECONNECT_DELAY_MS_MAX,
-    limits.RECONNECT_DELAY_MS_BASE * 2 ** attempt,
-  );
-  return (whole * (1 + random())) / 2;
 }

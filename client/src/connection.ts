@@ -1,202 +1,61 @@
-// Performs what connection-machine.ts decides: at most one socket, its timers, and the requests
-// around it. It decides nothing itself, and drops every reply to a state that has been left.
+// The connection of this tab, until its code is there. The code of a socket, socket.ts, is loaded as soon as
+// somebody is signed in, so that a tab that is to keep a socket later, and one whose network fails, have
+// it. Where it does not come, this tab calls GET /session instead and loads again, ever more rarely.
 
-import type { Profile } from './api.js';
-import { reportedHolder } from './claims.js';
-import { transition } from './connection-machine.js';
-import type { ConnectionEvent, ConnectionState, Effect, TimerName } from './connection-machine.js';
-import type { Environment, Socket } from './environment.js';
-import * as limits from './limits.js';
-import { parseFrame } from './parse.js';
-import type { Frame } from './parse.js';
-import type { Store } from './store.js';
+import { backoffMs } from './backoff.js';
+import type { Environment } from './environment.js';
+import { createLoadSocket } from './load.js';
+import type { SocketConnection, SocketOptions } from './socket.js';
 import { createTimer } from './timer.js';
-import type { Timer } from './timer.js';
-import type { Tokens } from './tokens.js';
-import type { ClientFrame } from './types.js';
 
-export interface ConnectionOptions {
-  env: Pick<Environment, 'socket' | 'elapsed' | 'random' | 'setTimer' | 'visible'>;
-  socketUrl: string;
-  userId: string;
-  store: Pick<Store, 'patch' | 'version'>;
-  tokens: Pick<Tokens, 'current' | 'renew'>;
-  /** Calls GET /session, which shows why a dial failed. It never rejects. */
-  poll: () => Promise<Profile>;
-  onFrame: (frame: Frame) => void;
-  /** A frame is about somebody else: the socket is not this user's. */
-  onForeignFrame: () => void;
+export interface ConnectionOptions extends SocketOptions {
+  env: SocketOptions['env'] & Pick<Environment, 'load'>;
 }
 
-export interface Connection {
-  start: () => void;
-  stop: () => void;
-  /** The network is back or the page is shown: tests the socket, or dials now. */
-  wake: () => void;
-  /** Somebody looks at another tab, which receives its changes through this socket. */
-  watched: () => void;
-}
+export function createConnection(options: ConnectionOptions): SocketConnection {
+  const { env, poll } = options;
+  const load = createLoadSocket(env);
+  const retry = createTimer(env);
+  let socket: SocketConnection | undefined;
+  /** Whether this tab is to keep a socket. */
+  let wanted = false;
+  let attempt = 0;
+  let loading = false;
 
-export function createConnection(options: ConnectionOptions): Connection {
-  const { env, store, tokens } = options;
-  const timers = createTimers(env);
-  let state: ConnectionState = { name: 'idle' };
-  /** Counts the states entered, so that a late reply is recognized as late. */
-  let entered = 0;
-  let socket: FrameSocket | null = null;
-  /** When the server was last heard, and when it was last asked to speak. */
-  let heardAt = 0;
-  let askedAt = 0;
-
-  function dispatch(event: ConnectionEvent): void {
-    if (event.type === 'frame' || event.type === 'opened') heardAt = env.elapsed();
-    const [next, ...effects] = transition(state, event, env.random);
-    const changed = next.name !== state.name;
-    state = next;
-    if (changed) {
-      entered += 1;
-      for (const timer of Object.values(timers)) timer.clear();
-    }
-    for (const effect of effects) perform(effect);
-    if (changed) store.patch({ connection: next.name });
+  function begin(): void {
+    retry.clear();
+    if (loading) return;
+    loading = true;
+    load().then(({ createSocketConnection }) => {
+      socket = createSocketConnection(options);
+      if (wanted) socket.start();
+    }, failed);
   }
 
-  function perform(effect: Effect): void {
-    switch (effect[0]) {
-      case 'authorize':
-        return settle(tokens.current().then(toToken));
-      case 'renew':
-        return settle(renewed(options, effect[1]).then(toToken));
-      case 'ask':
-        return settle(ask(options, effect[1]));
-      case 'dial':
-        socket = openSocket(options, effect[1], dispatch);
-        return;
-      case 'sync':
-        return send({ action: 'sync', ...store.version() });
-      case 'ping':
-        return send({ action: 'ping' });
-      case 'close':
-        socket?.close();
-        socket = null;
-        return;
-      case 'clear':
-        return timers[effect[1]].clear();
-      case 'timer':
-        return timers[effect[1]].set(() => onTimer(effect[1]), effect[2]);
-    }
+  function failed(): void {
+    loading = false;
+    if (!wanted) return;
+    void poll();
+    retry.set(begin, backoffMs(attempt, env.random));
+    attempt += 1;
   }
 
-  // A hidden page pings only to keep the socket; one that is looked at must find out soon.
-  const onTimer = (type: TimerName): void =>
-    dispatch({ type, due: env.visible() || env.elapsed() - heardAt >= HIDDEN_SILENCE_MS });
-
-  /** Dispatches the reply to a request, unless the state that made it has been left. */
-  function settle(reply: Promise<ConnectionEvent>): void {
-    const current = entered;
-    const settled = (event: ConnectionEvent): void => {
-      if (current === entered) dispatch(event);
-    };
-    reply.then(settled, () => settled({ type: 'failed' }));
-  }
-
-  function send(frame: ClientFrame): void {
-    askedAt = env.elapsed();
-    socket?.send(frame);
-  }
-
+  begin();
   return {
-    start: () => dispatch({ type: 'start' }),
-    stop: () => dispatch({ type: 'stop' }),
-    wake: () => dispatch({ type: 'wake' }),
-    watched: () => {
-      const due = askedAt <= heardAt;
-      const now = env.elapsed();
-      // A hidden page's timers may be a minute late, so an overdue one is made up for.
-      if (!due && now - askedAt > limits.REPLY_MS_MAX) dispatch({ type: 'deadline', due });
-      else if (now - heardAt >= limits.WATCHED_SILENCE_MS_MAX) dispatch({ type: 'tick', due });
+    start: () => {
+      wanted = true;
+      if (socket) socket.start();
+      else begin();
     },
-  };
-}
-
-function createTimers(env: Pick<Environment, 'setTimer'>): Record<TimerName, Timer> {
-  return {
-    retry: createTimer(env),
-    deadline: createTimer(env),
-    tick: createTimer(env),
-    expire: createTimer(env),
-  };
-}
-
-/** A hidden page only keeps its socket from being closed as idle. */
-const HIDDEN_SILENCE_MS = limits.PING_HIDDEN_MS - limits.PING_INTERVAL_MS;
-
-const toToken = (token: string): ConnectionEvent => ({ type: 'token', token });
-
-async function renewed({ tokens }: ConnectionOptions, refused: string): Promise<string> {
-  return (await tokens.renew(refused, 'expired')) ?? refused;
-}
-
-async function ask(options: ConnectionOptions, expired: string | null): Promise<ConnectionEvent> {
-  if (expired !== null) await renewed(options, expired);
-  const { outcome } = await options.poll();
-  return { type: 'answered', outcome, token: await options.tokens.current() };
-}
-
-interface FrameSocket {
-  send: (frame: ClientFrame) => void;
-  /** Closes the socket. It dispatches nothing afterwards. */
-  close: () => void;
-}
-
-function openSocket(
-  options: ConnectionOptions,
-  token: string,
-  dispatch: (event: ConnectionEvent) => void,
-): FrameSocket {
-  const { env, socketUrl, userId, onFrame, onForeignFrame } = options;
-  let socket: Socket | null = null;
-  let live = true;
-
-  function closed(code: number): void {
-    if (live) dispatch({ type: 'closed', code, now: env.elapsed() });
-    live = false;
-  }
-
-  function receive(data: unknown): void {
-    const frame = live ? parseFrame(data, userId) : null;
-    if (!frame) return;
-    if (frame.type === 'CLOSE') closed(frame.code);
-    else if ('user' in frame && reportedHolder(frame.user) !== userId) onForeignFrame();
-    else {
-      dispatch({ type: 'frame' });
-      onFrame(frame);
-    }
-  }
-
-  /** What the platform refuses ends the socket, after what is being done now. */
-  function attempt(work: () => void): void {
-    try {
-      work();
-    } catch {
-      queueMicrotask(() => closed(1006));
-    }
-  }
-
-  attempt(() => {
-    // It throws where sockets are denied, or where the token is no valid subprotocol.
-    socket = env.socket(socketUrl, ['tierlift.v1', `bearer.${token}`]);
-    socket.onopen = () => {
-      if (live) dispatch({ type: 'opened', now: env.elapsed() });
-    };
-    socket.onclose = ({ code }) => closed(code);
-    socket.onmessage = ({ data }) => receive(data);
-  });
-  return {
-    send: (frame) => attempt(() => socket?.send(JSON.stringify(frame))),
-    close: () => {
-      live = false;
-      attempt(() => socket?.close(1000));
+    stop: () => {
+      wanted = false;
+      retry.clear();
+      socket?.stop();
     },
+    wake: () => {
+      if (retry.isSet()) begin();
+      socket?.wake();
+    },
+    watched: () => socket?.watched(),
   };
 }

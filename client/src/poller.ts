@@ -2,7 +2,7 @@
 // more, and what nobody confirms is asked for again, ever more rarely.
 
 import type { Api, Profile } from './api.js';
-import { backoffMs } from './connection-machine.js';
+import { backoffMs } from './backoff.js';
 import type { Environment } from './environment.js';
 import type { Report } from './errors.js';
 import { compare } from './store.js';

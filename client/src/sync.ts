@@ -4,8 +4,8 @@
 import type { Api, Profile } from './api.js';
 import type { Environment } from './environment.js';
 import type { Report } from './errors.js';
+import type { Frame } from './frames.js';
 import * as limits from './limits.js';
-import type { Frame } from './parse.js';
 import { createPoller } from './poller.js';
 import { compare } from './store.js';
 import type { Store, Update } from './store.js';

@@ -7,6 +7,7 @@ import type { TierClient, TierClientOptions } from '../src/index.js';
 import { browser as environmentOf } from '../src/environment.js';
 import type { Channel, Environment, PageEvent, Platform } from '../src/environment.js';
 import * as onDemand from '../src/on-demand.js';
+import * as socket from '../src/socket.js';
 import { FakeLocks } from './fake-locks.js';
 import { FakeSocket, tokenFor } from './fake-server.js';
 import type { FakeServer } from './fake-server.js';
@@ -35,6 +36,9 @@ function constructorOf(make: (...args: never[]) => object): unknown {
   };
 }
 
+/** All that is loaded when it is needed, whichever file it is in. */
+export const CODE = { ...onDemand, ...socket };
+
 const never = new Promise<never>(() => undefined);
 
 export class FakeBrowser {
@@ -44,6 +48,8 @@ export class FakeBrowser {
   readonly server: FakeServer;
   readonly missing: Missing;
   readonly locks = new FakeLocks();
+  /** How long code takes to arrive, in ms. */
+  codeDelay = (): number => 0;
   private drawn = 0;
 
   constructor(server: FakeServer, missing: Missing = {}) {
@@ -255,13 +261,15 @@ export class FakeTab {
     return performance.now() + this.aheadMs;
   }
 
-  /** What not every page needs is a file of the server that served the page. */
+  /** What not every page needs is in files of the server that served the page. */
   private load() {
-    return async (): Promise<typeof onDemand> => {
+    return async (): Promise<typeof CODE> => {
       const how = this.browser.denial('code');
       if (how === 'silent') return never;
       if (how) throw new TypeError('Failed to fetch dynamically imported module');
-      return onDemand;
+      const ms = this.browser.codeDelay();
+      if (ms > 0) await new Promise((done) => setTimeout(done, ms));
+      return CODE;
     };
   }
 

@@ -1,8 +1,9 @@
 // Each row of the table in SPEC.md, as one row here.
 
 import { describe, expect, it } from 'vitest';
+import { backoffMs } from '../src/backoff.js';
 import * as limits from '../src/limits.js';
-import { backoffMs, transition } from '../src/connection-machine.js';
+import { transition } from '../src/connection-machine.js';
 import type { ConnectionEvent, ConnectionState, Effect } from '../src/connection-machine.js';
 
 const idle: ConnectionState = { name: 'idle' };

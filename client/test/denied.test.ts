@@ -4,7 +4,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import * as limits from '../src/limits.js';
 import { DENIALS, FACILITIES } from './browser-model.js';
-import type { Denial, Facility, Missing } from './browser-model.js';
+import type { Denial, Facility, FakeTab, Missing } from './browser-model.js';
+import { tokenFor } from './fake-server.js';
 import { createHarness, position, role, watchStatus } from './harness.js';
 
 const harness = createHarness();
@@ -17,9 +18,22 @@ const ways = FACILITIES.flatMap((facility) =>
 /** Whether a page can learn of changes at all: it needs HTTP or sockets, and it needs timers. */
 const isBlind = ({ fetch, socket }: Missing): boolean => Boolean(fetch && socket);
 
+/** Where no code comes, tierlift exchanges no token: this host renews a stale one by itself. */
+function openRenewing(): FakeTab {
+  const tab = harness.browser.openTab('u1', {
+    getToken: ({ reason }) => {
+      const { revocationId } = harness.server.account('u1');
+      if (reason === 'stale' && tab.token !== null) tab.token = tokenFor('u1', revocationId);
+      return tab.token;
+    },
+  });
+  return tab;
+}
+
 async function twoTabs(missing: Missing) {
   harness.without(missing);
-  const tabs = await harness.openTabs(2);
+  const open = missing.code ? openRenewing : () => harness.browser.openTab();
+  const tabs = [open(), open()];
   await harness.advance(8 * SECOND_MS);
   return tabs;
 }

@@ -64,6 +64,7 @@ export class History {
     this.server.delay = delay;
     this.host.renews = renews;
     this.browser = new FakeBrowser(this.server, missing);
+    this.browser.codeDelay = delay;
     this.recordReigns();
     this.signIn('u1', seconds);
     this.openTab();

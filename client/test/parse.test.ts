@@ -1,7 +1,8 @@
 // What counts as a frame, and what does not.
 
 import { describe, expect, it } from 'vitest';
-import { parseFrame, parseUser } from '../src/parse.js';
+import { parseFrame } from '../src/frames.js';
+import { parseUser } from '../src/parse.js';
 import { asOlderServer, createUser } from './fake-server.js';
 
 const user = createUser('u1', {

@@ -6,6 +6,7 @@ import * as limits from '../src/limits.js';
 import { browser } from '../src/environment.js';
 import { createLoad } from '../src/load.js';
 import * as onDemand from '../src/on-demand.js';
+import { CODE } from './browser-model.js';
 import type { FakeTab } from './browser-model.js';
 import type { TokenRequest } from '../src/index.js';
 import { createHarness, watchStatus } from './harness.js';
@@ -17,7 +18,7 @@ const SECOND_MS = 1_000;
 
 /** Lets the code arrive after `ms`, and says how often it was asked for. */
 function slowly(tab: FakeTab, ms: number) {
-  const load = vi.fn(() => new Promise((done) => setTimeout(done, ms, onDemand)));
+  const load = vi.fn(() => new Promise((done) => setTimeout(done, ms, CODE)));
   tab.env.load = load as never;
   return load;
 }
@@ -199,7 +200,8 @@ it('an expired token is renewed by the host alone where the code of a renewal do
     reason === 'expired' ? (tokens.now = tokens.next) : tokens.now;
   const tabs = [0, 1].map(() => harness.browser.openTab('u1', { getToken, onSignOut }));
   for (const tab of tabs) refuse(tab);
-  await harness.advance(5 * SECOND_MS);
+  // No socket tells that the token has expired, so the next question does.
+  await harness.advance(10 * SECOND_MS);
   const current = { status: 'ready', isStale: false, error: null };
   for (const tab of tabs) expect(tab.snapshot).toMatchObject(current);
   expect(tokens.now).toBe(tokens.next);
