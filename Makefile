@@ -61,10 +61,12 @@ CHAOS_RATE ?= 1000
 CHAOS_ACK_P99_MS ?= 50
 # The same for a stack on an emulator of AWS, with ten events a second.
 SECS ?= 600
+# How many changes there are for a host, in steps of 2,000.
+CHANGES ?= 1000000
 
 .PHONY: help run demo quick quick-rust test build test-rust test-embedded test-aws test-deploy test-package \
   test-client test-pack test-packages test-browser test-console-aws test-firefox test-chromium test-examples test-hosts test-host-examples test-infrastructure test-seeds \
-  chaos chaos-aws test-import test-release test-sandbox \
+  chaos chaos-aws test-import test-changes test-release test-sandbox \
   check lint lint-rust lint-client lint-packages lint-text check-events check-events-latest deny fmt \
   bench bench-browser bench-lambda package tools
 
@@ -201,6 +203,10 @@ test-import: $(NEXTEST) ## Import 100,000 subscriptions at Stripe's limits, kill
 	IMPORT_SUBSCRIPTIONS=100000 IMPORT_KILLS=10 \
 	  cargo nextest run --release --package tierlift-tests --profile import --no-capture
 
+# The same test as in `make test`, with a hundred times as many changes; its last line has the figures.
+test-changes: $(NEXTEST) ## Send a host a million changes, by webhook and as it follows them, with everything killed at will.
+	TIERLIFT_CHANGES=$(CHANGES) cargo nextest run --release --package tierlift-tests --profile changes --no-capture
+
 chaos-aws: test-package $(TEST_TOOLS) $(NEXTEST) ## Stall a client, throttle the table and rotate a secret of a stack on an emulator, for SECS.
 	CHAOS_AWS_SECS=$(SECS) cargo nextest run --workspace --profile chaos-aws --no-capture
 
@@ -225,6 +231,7 @@ lint: lint-text check-events lint-rust lint-client lint-packages ## Check format
 
 lint-rust: $(MACHETE)
 	cargo fmt --all --check
+# The tests ask for the feature otlp, so the first one looks at the code with it, and the second at what is left without.
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --package tierlift-traces --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --workspace --no-deps

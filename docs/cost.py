@@ -196,6 +196,21 @@ def of_renewals():
     return sum(map(total, RENEWAL)) / len(RENEWAL)
 
 
+# What Lambda itself logs of an invocation from the level INFO on, assumed: its start and its report.
+OWN_LINES_BYTES = 300
+
+
+def own_lines():
+    """What Lambda's own lines would add to the mean event of a renewal: ingest, worker, and one notifier in three.
+
+    >>> money(MILLION * own_lines())
+    '0.37'
+    >>> MILLION * (of_renewals() + own_lines()) > 10
+    True
+    """
+    return total(logs("CloudWatch", "own lines", OWN_LINES_BYTES * (2 + 1 / 3), "assumed"))
+
+
 def example_dollars(events, sockets):
     """The monthly cost of each part of an example.
 

@@ -279,9 +279,21 @@ class Functions(Template):
             given = self.properties(function)["VpcConfig"]
             self.assertEqual(given, {"Fn::If": ["InNetwork", network, {"Ref": "AWS::NoValue"}]}, function)
 
+    def test_unsigned_code_is_refused_where_signatures_are_asked_for(self):
+        config = self.properties("Signatures")
+        self.assertEqual(self.resources["Signatures"]["Condition"], "WantsSignatures")
+        self.assertEqual(config["CodeSigningPolicies"], {"UntrustedArtifactOnDeployment": "Enforce"})
+        profiles = {"Fn::Split": [",", {"Ref": "SigningProfileArns"}]}
+        self.assertEqual(config["AllowedPublishers"], {"SigningProfileVersionArns": profiles})
+        for function in FUNCTIONS:
+            wanted = {"Fn::If": ["WantsSignatures", {"Ref": "Signatures"}, {"Ref": "AWS::NoValue"}]}
+            self.assertEqual(self.properties(function)["CodeSigningConfigArn"], wanted, function)
+
     def test_lambdas_own_lines_have_a_level_by_parameter(self):
-        """Cold starts, durations and memory are in the lines of INFO."""
-        self.assertIn("INFO", self.template["Parameters"]["SystemLogLevel"]["AllowedValues"])
+        """Cold starts, durations and memory are in the lines of INFO, which cost more than the limit of docs/cost.py."""
+        level = self.template["Parameters"]["SystemLogLevel"]
+        self.assertIn("INFO", level["AllowedValues"])
+        self.assertEqual(level["Default"], "WARN")
         for function in FUNCTIONS:
             logging = self.properties(function)["LoggingConfig"]
             self.assertEqual(logging["SystemLogLevel"], {"Ref": "SystemLogLevel"}, function)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use tierlift_bench::args::{self, Common};
+use tierlift_core::limits::SOCKETS_MAX;
 
 use crate::server::Program;
 
@@ -55,6 +56,9 @@ pub(crate) struct Scale {
     pub(crate) reads: ReadLoop,
     /// Sockets that are opened and left alone.
     pub(crate) idle_sockets: usize,
+    /// Sockets that one event is for, and how many such events there are, of which the median counts.
+    pub(crate) fan_out_sockets: usize,
+    pub(crate) fan_outs: usize,
     /// Starts, of which the median counts.
     pub(crate) starts: usize,
     /// How long one stage alone runs.
@@ -84,6 +88,9 @@ pub(crate) struct ReadLoop {
     pub(crate) secs: u64,
 }
 
+/// Files that a run opens besides its sockets, at most.
+const OTHER_FILES_MAX: usize = 500;
+
 impl Scale {
     const FULL: Self = Self {
         users: 500,
@@ -93,6 +100,8 @@ impl Scale {
         open: OpenLoop { connections: 250, secs: 8, drain_secs: 8 },
         reads: ReadLoop { connections: 16, secs: 6 },
         idle_sockets: 10_000,
+        fan_out_sockets: SOCKETS_MAX,
+        fan_outs: 7,
         starts: 9,
         stage_secs: 3,
     };
@@ -103,8 +112,16 @@ impl Scale {
         open: OpenLoop { secs: 2, drain_secs: 4, ..Self::FULL.open },
         reads: ReadLoop { secs: 2, ..Self::FULL.reads },
         idle_sockets: 2_000,
+        fan_out_sockets: 2_000,
+        fan_outs: 3,
         starts: 3,
         stage_secs: 1,
         ..Self::FULL
     };
+
+    /// With as many sockets as that many open files allow.
+    pub(crate) fn within(self, files: u64) -> Self {
+        let sockets = usize::try_from(files).unwrap_or(usize::MAX) - OTHER_FILES_MAX;
+        Self { fan_out_sockets: self.fan_out_sockets.min(sockets), ..self }
+    }
 }

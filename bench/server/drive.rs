@@ -266,7 +266,7 @@ fn latencies(due: &[u64], done: &[u64], end: u64) -> Vec<u64> {
 }
 
 /// The event that a notice is about. A snapshot is about none.
-fn event_of(text: &[u8]) -> Option<usize> {
+pub(crate) fn event_of(text: &[u8]) -> Option<usize> {
     const NAME: &[u8] = b"\"eventId\":\"";
     let id = text.get(memchr::memmem::find(text, NAME)? + NAME.len()..)?;
     id::index_of(id.get(..EVENT_ID_BYTES)?).ok()

@@ -151,7 +151,7 @@ impl Fleet {
     }
 
     /// Lanes come first, so that a tab's number is known by how many of them there are.
-    fn add_tab(&mut self, stream: TcpStream) -> Result<()> {
+    pub(crate) fn add_tab(&mut self, stream: TcpStream) -> Result<()> {
         self.watch(&stream, self.lanes.len() + self.tabs.len())?;
         self.tabs.push(Tab { stream, frames: Frames::default() });
         Ok(())

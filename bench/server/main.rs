@@ -21,7 +21,7 @@ use tierlift_bench::machine::{self, Machine};
 
 use crate::{
     args::{Args, Scale},
-    phase::{idle, load, load::Load, read, stage, start},
+    phase::{fan_out, idle, load, load::Load, read, stage, start},
     report::{Figures, Loads, Report},
     server::Program,
 };
@@ -29,7 +29,9 @@ use crate::{
 /// Cores that the server and the generator share.
 const CORES: usize = 2;
 /// Idle sockets, and room for everything else.
-const FILES_OPEN_MAX: u64 = 12_000;
+const FILES_NEEDED: u64 = 12_000;
+/// All sockets that a server may have, and the same room.
+const FILES_WANTED: u64 = 52_000;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -40,9 +42,9 @@ fn main() -> Result<()> {
     let programs = args.programs();
     programs.iter().try_for_each(Program::check)?;
     let cores = machine::stay_on_cores(CORES)?;
-    machine::raise_file_limit(FILES_OPEN_MAX)?;
+    let files = machine::raise_file_limit(FILES_NEEDED, FILES_WANTED)?;
     let mut machine = Machine::look(&args.dir, cores)?;
-    let servers = measure(&args, &programs)?;
+    let servers = measure(&args, &programs, files)?;
     machine.look_again(&args.dir)?;
     let report = Report { machine, servers };
     args.common.write(&report)?;
@@ -51,8 +53,8 @@ fn main() -> Result<()> {
 }
 
 /// Each phase goes over all servers before the next, so that a slow minute of the machine meets all.
-fn measure(args: &Args, programs: &[Program]) -> Result<Vec<Figures>> {
-    let (dir, scale) = (args.dir.as_path(), args.scale());
+fn measure(args: &Args, programs: &[Program], files: u64) -> Result<Vec<Figures>> {
+    let (dir, scale) = (args.dir.as_path(), args.scale().within(files));
     let start_ms = each("start", programs, |p| start::measure(p, dir, &scale))?;
     let stages = each("verify and parse", programs, |p| stage::measure(p, dir, &scale))?;
     let closed = closed(args, programs, &scale)?;
@@ -60,14 +62,19 @@ fn measure(args: &Args, programs: &[Program]) -> Result<Vec<Figures>> {
     let open_8000 = each("open loop 8,000/s", programs, |p| load::open(p, dir, &scale, 8_000))?;
     let reads = each("role reads", programs, |p| read::measure(p, dir, &scale))?;
     let idle = each("idle sockets", programs, |p| idle::measure(p, dir, &scale))?;
+    let fan_outs = each("one event for all", programs, |p| fan_out::measure(p, dir, &scale))?;
     let all = programs.iter().zip(closed).zip(open_1000).zip(open_8000);
-    let rest = idle.into_iter().zip(start_ms).zip(stages).zip(reads);
+    let rest = idle.into_iter().zip(start_ms).zip(stages).zip(reads).zip(fan_outs);
     let figures = all.zip(rest).map(
-        |((((program, closed), open_1000), open_8000), (((idle, start_ms), stage), reads))| {
+        |(
+            (((program, closed), open_1000), open_8000),
+            ((((idle, start_ms), stage), reads), fan_out),
+        )| {
             Figures {
                 name: program.name(),
                 loads: Loads { closed, open_1000, open_8000 },
                 reads,
+                fan_out,
                 idle_kib_per_socket: idle,
                 start_ms,
                 stage,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use tierlift_bench::{machine::Machine, stats::figure};
 
-use crate::phase::{load::Load, read::RoleReads, stage::Rates};
+use crate::phase::{fan_out::FanOut, load::Load, read::RoleReads, stage::Rates};
 
 /// Everything measured of one server.
 #[derive(Debug, Serialize)]
@@ -17,6 +17,7 @@ pub(crate) struct Figures {
     #[serde(flatten)]
     pub(crate) loads: Loads,
     pub(crate) reads: RoleReads,
+    pub(crate) fan_out: FanOut,
     pub(crate) idle_kib_per_socket: f64,
     pub(crate) start_ms: f64,
     pub(crate) stage: Rates,
@@ -92,6 +93,9 @@ const ROWS: &[Row] = &[
     ),
     Row("at ingest: verify and read its head", "", |f| f.stage.ingest_per_sec, count),
     Row("**Idle socket**, resident", "≤ 12 KiB", |f| f.idle_kib_per_socket, kibibytes),
+    Row("**One event for all sockets**: sockets", "50,000", |f| figure(f.fan_out.sockets), count),
+    Row("half of them notified after", "", |f| f.fan_out.half_us, time),
+    Row("all of them notified after", "≤ 1 s", |f| f.fan_out.all_us, time),
     Row("**Start** to first accepted webhook", "≤ 50 ms", |f| f.start_ms, millis),
 ];
 

@@ -86,6 +86,7 @@ fn config_text(address: SocketAddr) -> String {
     format!(
         r#"roles = ["free", "paid"]
 livemode = false
+account_claims = ["sub", "org_id"]
 allowed_origins = ["http://{address}"]
 
 [plans]

@@ -28,7 +28,11 @@ pub(crate) enum Frame<'a> {
 
 /// Opens a tab's socket and syncs it, as a client does: when this returns, the server knows it.
 pub(crate) fn open(address: SocketAddr, token: &str) -> Result<TcpStream> {
-    let mut stream = http::connect(address)?;
+    open_on(http::connect(address)?, token)
+}
+
+/// The same on a connection.
+pub(crate) fn open_on(mut stream: TcpStream, token: &str) -> Result<TcpStream> {
     stream.write_all(handshake(token).as_bytes())?;
     let mut answer = [0; 1024];
     let mut filled = 0;
@@ -151,8 +155,17 @@ impl Tokens {
 
     /// A token of another issuer: it says who, and until when.
     pub(crate) fn of(&self, user: &str) -> Result<String> {
-        let claims = serde_json::json!({ "sub": user, "exp": now_secs() + TOKEN_TTL_SECS });
-        Ok(jsonwebtoken::encode(&Header::default(), &claims, &self.0)?)
+        self.with(&serde_json::json!({ "sub": user, "exp": now_secs() + TOKEN_TTL_SECS }))
+    }
+
+    /// The same of a user who acts for an organisation.
+    pub(crate) fn of_member(&self, user: &str, organisation: &str) -> Result<String> {
+        let exp = now_secs() + TOKEN_TTL_SECS;
+        self.with(&serde_json::json!({ "sub": user, "org_id": organisation, "exp": exp }))
+    }
+
+    fn with(&self, claims: &serde_json::Value) -> Result<String> {
+        Ok(jsonwebtoken::encode(&Header::default(), claims, &self.0)?)
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
     thread::{CpuSet, sched_getaffinity, sched_setaffinity, set_current_timer_slack},
@@ -116,15 +116,17 @@ pub fn stay_on_cores(wanted: usize) -> Result<usize> {
     Ok(used)
 }
 
-/// Lets this process and its children open this many files.
-pub fn raise_file_limit(files: u64) -> Result<()> {
+/// Lets this process and its children open `wanted` files, or as many as are allowed, but not less than `needed`;
+/// returns how many.
+pub fn raise_file_limit(needed: u64, wanted: u64) -> Result<u64> {
     let limit = getrlimit(Resource::Nofile);
+    let files = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    ensure!(files >= needed, "{needed} open files are not allowed: raise ulimit -Hn");
     if limit.current.is_some_and(|current| current < files) {
         let raised = Rlimit { current: Some(files), maximum: limit.maximum };
-        setrlimit(Resource::Nofile, raised)
-            .with_context(|| format!("{files} open files are not allowed: raise ulimit -Hn"))?;
+        setrlimit(Resource::Nofile, raised).context("the limit of open files")?;
     }
-    Ok(())
+    Ok(files)
 }
 
 /// Timers of this thread to the microsecond while it drives; a child started later has the default.

@@ -41,3 +41,7 @@ impl<S: Store + Scan + WaitingList + PolicyRecord> Maintenance<S> {
         expired.and(reported.map(drop)).and(applied.map(drop))
     }
 }
+
+#[cfg(test)]
+#[path = "maintenance_tests.rs"]
+mod tests;

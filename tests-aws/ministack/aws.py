@@ -28,6 +28,9 @@ ADDED = {
     ("s3", "sync"): (),
 }
 
+# Services whose model has another name.
+MODELS = {"s3api": "s3"}
+
 
 class Usage(Exception):
     """The command is none."""
@@ -98,7 +101,8 @@ def parameters(operation, given):
             found[members[negated]] = False
         else:
             raise Usage(f"{operation.name} has no option --{option}")
-    required = set(shape.required_members) if shape else set()
+    # A token by which a request may be repeated is made by the CLI.
+    required = set(shape.required_members) - set(operation.idempotent_members) if shape else set()
     if missing := required - set(found):
         raise Usage(f"{operation.name} lacks {sorted(missing)}")
     return found
@@ -121,7 +125,7 @@ class Command:
                 raise Usage(f"{self.service} {name} has no options {sorted(unknown)}")
             return
         try:
-            self.model = self.session.get_service_model(self.service)
+            self.model = self.session.get_service_model(MODELS.get(self.service, self.service))
         except UnknownServiceError as error:
             raise Usage(str(error)) from error
         self.waiter = None
@@ -144,7 +148,7 @@ class Command:
         endpoint = os.environ["AWS_ENDPOINT_URL"]
         if urllib.parse.urlsplit(endpoint).hostname != "127.0.0.1":
             raise Usage(f"{endpoint} is not on 127.0.0.1")
-        client = self.session.create_client(self.service, endpoint_url=endpoint, region_name=os.environ["AWS_REGION"])
+        client = self.session.create_client(MODELS.get(self.service, self.service), endpoint_url=endpoint, region_name=os.environ["AWS_REGION"])
         if self.waiter:
             client.get_waiter(xform_name(self.waiter)).wait(**self.parameters)
             return None

@@ -5,10 +5,11 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use tierlift_testkit::http::Head;
 
 const RESPONSE_MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -58,6 +59,17 @@ fn head(bytes: &[u8]) -> Result<Option<(u16, Head<'_>)>> {
 /// Connects without delay of small writes.
 pub fn connect(address: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(address).context("the server does not listen")?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// The same from another address of loopback: from each there are some 28,000 ports to one server.
+pub fn connect_from(source: Ipv4Addr, address: SocketAddr) -> Result<TcpStream> {
+    let flags = SocketFlags::CLOEXEC;
+    let socket = net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    net::bind(&socket, &SocketAddrV4::new(source, 0)).with_context(|| format!("{source}"))?;
+    net::connect(&socket, &address).context("the server does not listen")?;
+    let stream = TcpStream::from(socket);
     stream.set_nodelay(true)?;
     Ok(stream)
 }

@@ -3,5 +3,5 @@
 mod client;
 mod server;
 
-pub use client::{Responses, call, connect};
+pub use client::{Responses, call, connect, connect_from};
 pub use server::{Request, Response, serve};

@@ -112,6 +112,40 @@ fn the_protocol_lists_exactly_the_codes_of_problems() {
     assert_eq!(codes_in(section(&protocol, "Refusals"), 2), codes(Code::is_problem));
 }
 
+/// In a sandbox Stripe sends again for hours only, and the first webhook of most readers comes from one.
+#[test]
+fn how_long_stripe_sends_again_is_told_with_the_mode() {
+    let mut found = Vec::new();
+    documents(&root(), &mut found);
+    found.push(root().join("infrastructure/template.yaml"));
+    let mut told = 0;
+    for document in found {
+        let text = fs::read_to_string(&document).unwrap().replace("\n- ", "\n\n- ");
+        for part in text.split("\n\n").flat_map(|part| part.split("Description:")) {
+            let part = part.split_whitespace().collect::<Vec<_>>().join(" ");
+            let is_of_stripe = part.contains("Stripe") && !part.contains("Webhooks to the host");
+            if is_of_stripe && (part.contains("for three days") || part.contains("to three days")) {
+                let has_mode = part.contains("live mode") || part.contains("sandbox");
+                assert!(has_mode, "{}: {part}", document.display());
+                told += 1;
+            }
+        }
+    }
+    assert!(told > 7, "{told}");
+}
+
+/// API Gateway renames the header that a 401 has.
+#[test]
+fn the_protocol_has_the_header_of_a_401_by_both_names() {
+    let protocol = fs::read_to_string(root().join("docs/protocol.md")).unwrap();
+    let refusals = section(&protocol, "Refusals");
+    let name = axum::http::header::WWW_AUTHENTICATE;
+    let named: BTreeSet<_> = quoted(refusals).map(str::to_ascii_lowercase).collect();
+    for name in [name.to_string(), format!("x-amzn-remapped-{name}")] {
+        assert!(named.contains(&name), "{name}");
+    }
+}
+
 /// Event types in a list of `a.b.created`, `.updated`.
 fn listed_types(line: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();

@@ -1,14 +1,21 @@
 //! Tokens that speak for several accounts: a person's own, and those of their organisations.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tierlift_core::{
     id::UserId,
     ledger::Act,
     limits::SOCKETS_PER_USER_MAX,
+    ports::{ChangeLog as _, Store as _},
     token::{ServiceTokens, TokenConfig, TokenKeys},
 };
 use tierlift_embedded::{Server, revoke};
-use tierlift_testkit::harness::{client::Request, socket::Socket, token_secret};
+use tierlift_testkit::{
+    facts::user_id,
+    harness::{client::Request, socket::Socket, token_secret},
+};
 
 use crate::{
     doors::{SERVICE_TOKEN, post, upgrade},
@@ -92,6 +99,43 @@ async fn what_an_organisation_pays_for_reaches_every_member_at_once() {
         "account=1&account=2&account=3&account=4&account=5&account=6&account=7&account=8",
     ] {
         assert_eq!(server.get(&format!("/v1/users/ada?{query}"), SERVICE_TOKEN).await.status, 400);
+    }
+}
+
+/// A thousand members, each with an open tab: the change is one of one account, whoever it is for.
+#[tokio::test]
+async fn an_organisation_of_a_thousand_members_changes_in_one_transaction() {
+    const MEMBERS: usize = 1_000;
+    let server = start().await;
+    let mut tabs = join_all((0..MEMBERS).map(async |number| {
+        server.socket(&member(&server, &format!("member{number}"), &["org"]).await).await
+    }))
+    .await;
+    let mut changes = 0;
+    for (status, kind, role) in
+        [("active", "ROLE_UPGRADED", "paid"), ("unpaid", "ROLE_DOWNGRADED", "free")]
+    {
+        server.subscription("org", status).await;
+        let mut events = BTreeSet::new();
+        for (number, tab) in tabs.iter_mut().enumerate() {
+            let frame = tab.hear().await;
+            assert_eq!((&frame["type"], &frame["role"]), (&json!(kind), &json!(role)));
+            assert_eq!(frame["userId"], format!("member{number}"));
+            events.insert((frame["eventId"].to_string(), frame["accountVersion"].as_u64()));
+        }
+        changes += 1;
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert_eq!(server.db.latest_change().await.unwrap().position, changes);
+        let account = server.db.account(&user_id("org")).await.unwrap().unwrap();
+        assert_eq!((account.role.as_str(), account.version.0), (role, changes));
+    }
+    // Each was notified once: the next frame is the answer to a question.
+    for frame in join_all(tabs.iter_mut().map(Socket::sync)).await {
+        assert_eq!(frame["type"], "SNAPSHOT");
+    }
+    for number in 0..MEMBERS {
+        let account = server.db.account(&user_id(&format!("member{number}"))).await.unwrap();
+        assert_eq!(account, None, "a member's own account");
     }
 }
 

@@ -1,129 +1,35 @@
-//! Webhooks to the host: signed, in order for each user, each change once by its id, whatever is killed.
+//! Changes on their way to a host: webhooks that are signed, in order for each user, each change once by its id; and the
+//! changes that it follows. Whatever is killed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+mod follower;
+mod host;
+mod received;
+mod storm;
 
-use axum::{
-    Router,
-    http::{HeaderMap, Method, StatusCode},
-    routing::post,
-};
-use futures_util::future::join_all;
+use std::net::SocketAddr;
+
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tierlift_core::{
-    account::Account, decide::assign, id::UserId, limits::WEBHOOK_TRIED_HOURS, policy::Role,
-    ports::Store as _, time::Timestamp, webhook::Secrets,
+    account::Account, decide::assign, limits::WEBHOOK_TRIED_HOURS, policy::Role, ports::Store as _,
+    time::Timestamp, token::ServiceTokens, webhook::Secrets,
 };
 use tierlift_embedded::{Db, Operator, RunError, Server};
 use tierlift_testkit::{
     clock::ManualClock,
     facts::{policy, user_id},
-    harness::{eventually, eventually_within},
-    random::Random,
+    harness::eventually,
 };
-use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use crate::server::{START, settings};
+use self::host::Host;
+use crate::{
+    doors::SERVICE_TOKEN,
+    server::{START, settings},
+};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-
-/// A webhook as it arrived.
-#[derive(Clone, Debug, PartialEq)]
-struct Arrival {
-    id: String,
-    body: Value,
-    status: StatusCode,
-}
-
-impl Arrival {
-    fn number(&self, pointer: &str) -> u64 {
-        self.body.pointer(pointer).unwrap().as_u64().unwrap()
-    }
-
-    /// Whether the host worked on it: a 500 is of what fails after that.
-    fn is_worked_on(&self) -> bool {
-        self.status.is_success() || self.status == StatusCode::INTERNAL_SERVER_ERROR
-    }
-
-    fn user(&self) -> &str {
-        self.body["data"]["userId"].as_str().unwrap()
-    }
-}
-
-/// What the host answers to a webhook.
-type Answer = dyn Fn(&Arrival) -> StatusCode + Send + Sync;
-
-/// A host that takes webhooks. It can be killed, and started again at the same address.
-struct Host {
-    address: SocketAddr,
-    arrived: Arc<Mutex<Vec<Arrival>>>,
-    answer: Arc<Answer>,
-    runtime: Option<Runtime>,
-}
-
-impl Host {
-    fn start(answer: impl Fn(&Arrival) -> StatusCode + Send + Sync + 'static) -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut host =
-            Self { address, arrived: Arc::default(), answer: Arc::new(answer), runtime: None };
-        host.restart();
-        host
-    }
-
-    fn restart(&mut self) {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        let runtime = builder.worker_threads(1).enable_all().build().unwrap();
-        let (arrived, answer) = (Arc::clone(&self.arrived), Arc::clone(&self.answer));
-        let take = async move |headers: HeaderMap, body: String| {
-            let mut arrival = verified(&headers, &body);
-            arrival.status = answer(&arrival);
-            let status = arrival.status;
-            arrived.lock().unwrap().push(arrival);
-            status
-        };
-        let routes = Router::new().route("/hooks", post(take));
-        let listener = std::net::TcpListener::bind(self.address).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        self.address = listener.local_addr().unwrap();
-        runtime.spawn(async move {
-            axum::serve(TcpListener::from_std(listener).unwrap(), routes).await.unwrap();
-        });
-        self.runtime = Some(runtime);
-    }
-
-    /// Ends it with all of its connections.
-    fn kill(&mut self) {
-        self.runtime.take().unwrap().shutdown_background();
-    }
-
-    fn arrived(&self) -> Vec<Arrival> {
-        self.arrived.lock().unwrap().clone()
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// The webhook, if its signature is that of its id, time and body.
-fn verified(headers: &HeaderMap, body: &str) -> Arrival {
-    let header = |name: &str| headers[name].to_str().unwrap();
-    let at = Timestamp::from_secs(header("webhook-timestamp").parse().unwrap());
-    let id = header("webhook-id").to_owned();
-    let expected = Secrets::parse(SECRET).unwrap().signature(&id, at, body);
-    assert_eq!(header("webhook-signature"), expected);
-    assert_eq!(header("content-type"), "application/json");
-    Arrival { id, body: serde_json::from_str(body).unwrap(), status: StatusCode::OK }
-}
 
 /// A deployment that sends webhooks to a host.
 struct Deployment {
@@ -133,6 +39,7 @@ struct Deployment {
 
 /// A running server of it.
 struct Running {
+    address: SocketAddr,
     db: Db,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), RunError>>,
@@ -147,7 +54,10 @@ impl Deployment {
     async fn start(&self, host: Option<SocketAddr>) -> Running {
         let mut server = None;
         eventually("the data file is free", async || {
-            server = Server::open(settings(&self.folder, self.clock.clock())).await.ok();
+            let mut settings = settings(&self.folder, self.clock.clock());
+            let list = format!("web:{SERVICE_TOKEN}");
+            settings.service_tokens = ServiceTokens::parse(&list).unwrap();
+            server = Server::open(settings).await.ok();
             server.is_some()
         })
         .await;
@@ -157,9 +67,10 @@ impl Deployment {
             server = server.with_webhooks_out(url, Secrets::parse(SECRET).unwrap()).unwrap();
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (db, (stop, stopped)) = (server.db().clone(), oneshot::channel());
+        let (address, db) = (listener.local_addr().unwrap(), server.db().clone());
+        let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.run(listener, async { stopped.await.unwrap_or(()) }));
-        Running { db, stop, task }
+        Running { address, db, stop, task }
     }
 }
 
@@ -311,90 +222,5 @@ async fn a_gap_is_seen_by_its_sequence() {
     eventually("it goes on", async || running.has_sent_all().await).await;
     let sequences: Vec<_> = host.arrived().iter().map(|it| it.number("/sequence")).collect();
     assert_eq!(sequences, [1, 4]);
-    running.stop().await;
-}
-
-/// How many changes are sent: more of them with `TIERLIFT_WEBHOOK_CHANGES`.
-fn changes() -> usize {
-    let number = std::env::var("TIERLIFT_WEBHOOK_CHANGES").ok();
-    number.map_or(2_000, |number| number.parse().unwrap())
-}
-
-/// Each change is worked on, and those of a user in order without a gap, if repeats are left out by their ids.
-fn check(arrived: &[Arrival], expected: &BTreeMap<UserId, u64>) {
-    let mut seen = BTreeSet::new();
-    let first: Vec<_> =
-        arrived.iter().filter(|it| it.is_worked_on() && seen.insert(it.id.clone())).collect();
-    let mut of_users: BTreeMap<UserId, Vec<u64>> = BTreeMap::new();
-    for arrival in &first {
-        let revocation_id = arrival.number("/data/revocationId");
-        of_users.entry(user_id(arrival.user())).or_default().push(revocation_id);
-    }
-    let counted: BTreeMap<_, _> =
-        expected.iter().map(|(user, count)| (user.clone(), (1..=*count).collect())).collect();
-    assert_eq!(of_users, counted);
-    let sequences: BTreeSet<_> = first.iter().map(|it| it.number("/sequence")).collect();
-    assert!(sequences.into_iter().eq(1..=u64::try_from(first.len()).unwrap()), "a gap");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn each_change_arrives_in_order_whatever_is_killed() {
-    let seed = 0x7121;
-    println!("seed {seed}");
-    let mut random = Random::new(seed);
-    let refusing = Mutex::new(Random::new(seed + 1));
-    // Some are refused, and some are worked on and fail after that.
-    let mut host = Host::start(move |_| match refusing.lock().unwrap().below(40) {
-        0 => StatusCode::INTERNAL_SERVER_ERROR,
-        1 => StatusCode::TOO_MANY_REQUESTS,
-        _ => StatusCode::OK,
-    });
-    let deployment = Deployment::new();
-    let first = deployment.start(Some(host.address)).await;
-    eventually("it has begun", async || first.has_sent_all().await).await;
-    first.stop().await;
-    let users: Vec<String> = (0..25).map(|n| format!("user_{n}")).collect();
-    let rounds = 10;
-    let each = changes() / rounds / users.len();
-    let mut is_up = true;
-    for _ in 0..rounds {
-        let running = deployment.start(Some(host.address)).await;
-        let turn = random.below(4);
-        if turn == 0 && is_up {
-            host.kill();
-        } else if !is_up {
-            host.restart();
-        }
-        is_up = host.runtime.is_some();
-        let now = deployment.clock.now();
-        join_all(users.iter().map(|user| running.toggle(user, each, now))).await;
-        let wanted = host.arrived().len() + random.below(users.len() * each);
-        if is_up {
-            eventually_within(Duration::from_mins(2), "some arrive", async || {
-                deployment.clock.advance_secs(1);
-                host.arrived().len() >= wanted || running.has_sent_all().await
-            })
-            .await;
-        }
-        if turn < 3 { running.kill().await } else { running.stop().await }
-    }
-    if !is_up {
-        host.restart();
-    }
-    let running = deployment.start(Some(host.address)).await;
-    eventually_within(Duration::from_mins(10), "all arrive", async || {
-        deployment.clock.advance_secs(1);
-        running.has_sent_all().await
-    })
-    .await;
-    let mut expected = BTreeMap::new();
-    for user in &users {
-        let account = running.db.account(&user_id(user)).await.unwrap().unwrap();
-        expected.insert(account.user, account.revocation_id.0);
-    }
-    let (arrived, total) = (host.arrived(), expected.values().sum::<u64>());
-    println!("{total} changes arrived in {} tries", arrived.len());
-    assert_eq!(total, u64::try_from(rounds * each * users.len()).unwrap());
-    check(&arrived, &expected);
     running.stop().await;
 }
