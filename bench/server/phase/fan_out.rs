@@ -23,7 +23,7 @@ use crate::{
     socket::{self, Tokens},
 };
 
-const EVENT_MAX: Duration = Duration::from_secs(60);
+const EVENT_MAX: Duration = Duration::from_mins(1);
 /// From one address of loopback there are some 28,000 ports to the server.
 const SOCKETS_PER_ADDRESS: usize = 20_000;
 

@@ -222,7 +222,8 @@ async fn send(
                 if answer.status == 200 {
                     return;
                 }
-                assert!(answer.status == 503 && left > 0, "{number}: {answer:?}");
+                // A function that the machine gave no time ends at its timeout, and Stripe sends again, too.
+                assert!(answer.status >= 500 && left > 0, "{number}: {answer:?}");
                 tokio::time::sleep(RESENT_AFTER).await;
             }
         });

@@ -99,7 +99,7 @@ async fn follow(address: SocketAddr, kept: &Mutex<Kept>, left: &mut usize) -> io
             *left -= 1;
             work_on(change, &mut kept.lock().unwrap().received);
         }
-        kept.lock().unwrap().cursor = page["cursor"].as_str().unwrap().to_owned();
+        page["cursor"].as_str().unwrap().clone_into(&mut kept.lock().unwrap().cursor);
     }
 }
 

@@ -121,8 +121,8 @@ async fn each_change_arrives_once_and_in_order_whatever_is_killed() {
     let running = storm(&deployment, (&mut receiver, &follower), &users, &mut random).await;
     eventually_within(Duration::from_hours(1), "everything is received", async || {
         deployment.clock.advance_secs(1);
-        let (by_webhook, followed) = (receiver.count(), follower.count());
-        by_webhook >= changes() && followed >= changes() && running.has_sent_all().await
+        let (by_webhook, as_followed) = (receiver.count(), follower.count());
+        by_webhook >= changes() && as_followed >= changes() && running.has_sent_all().await
     })
     .await;
     let mut expected = BTreeMap::new();
@@ -133,14 +133,14 @@ async fn each_change_arrives_once_and_in_order_whatever_is_killed() {
     running.stop().await;
     assert_eq!(expected.values().sum::<u64>(), changes() as u64);
     receiver.received.check(&expected).unwrap();
-    let (followed, lives) = follower.end();
-    followed.check(&expected).unwrap();
+    let (by_cursor, lives) = follower.end();
+    by_cursor.check(&expected).unwrap();
     println!(
         "{} changes in {:.0?}: {} tries of webhooks; the follower was killed {lives} times and received {} twice",
         changes(),
         begun.elapsed(),
         receiver.tries,
-        followed.repeats,
+        by_cursor.repeats,
     );
     receiver.check_sequences();
 }
