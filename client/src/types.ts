@@ -180,8 +180,11 @@ export interface TierSnapshot<Role extends string = UserRole> {
   roles: readonly Role[];
   /** What is wrong at the moment, or null. */
   error: TierError | null;
-  /** The connection of a follower is `idle`, because its updates come from the leader. */
   position: TabPosition;
+  /**
+   * That of this tab's own socket. It is `idle` in a follower, because its updates come from the leader, and until the
+   * code of a socket has been loaded.
+   */
   connection: ConnectionName;
   upgrade: UpgradeView<Role>;
   lastChange: RoleChange<Role> | null;
