@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
 import { overflow, violations } from './access';
-import { PLANS, strike, userOf } from './incident';
+import { PLANS, strike, subscription, userOf } from './incident';
 import { DemoServer } from './server';
 import { launch } from './visitor';
 
@@ -27,12 +27,22 @@ beforeAll(async () => {
   server.command('dead-letters', 'note', 'plan.unmapped', '--reason', 'price_team: ask sales');
   server.command('dead-letters', 'discard', 'evt_malformed_6', '--reason', 'a test of the shop');
   await server.simulate('ada', 'upgrade');
+  for (const name of ['invoice', 'dashboard']) {
+    await server.webhook(ownerless(subscription(name, '', 'price_pro')));
+  }
 });
 afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 afterAll(async () => {
   await browser.close();
   await server.close();
 });
+
+/** The same event without a name of its user. */
+function ownerless(event: object): object {
+  const { data } = event as { data: { object: { metadata: unknown } } };
+  data.object.metadata = {};
+  return event;
+}
 
 const text = (wanted: string | RegExp) => (page: Page) => page.getByText(wanted).first().waitFor();
 
@@ -90,6 +100,15 @@ const VIEWS: { name: string; at: string; reach: (page: Page) => Promise<unknown>
       await page.getByLabel('Reason').fill('request 4711');
       await page.keyboard.press('Enter');
       await page.getByText('That is another user.').waitFor();
+    },
+  },
+  { name: 'waiting', at: 'waiting', reach: text('cus_dashboard') },
+  {
+    name: 'link',
+    at: 'waiting',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'Link to a user: cus_invoice' }).press('Enter');
+      await page.getByRole('dialog', { name: 'Link cus_invoice' }).waitFor();
     },
   },
   { name: 'audit', at: 'audit', reach: text('the disk is back') },

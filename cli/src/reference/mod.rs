@@ -4,6 +4,7 @@
 //! writes them.
 
 mod command_line;
+mod documents;
 mod frames;
 mod openapi;
 mod schema;

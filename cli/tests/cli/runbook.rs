@@ -4,7 +4,7 @@
 use std::{
     env,
     fs::{self, File},
-    os::unix::fs::FileExt as _,
+    os::unix::fs::{FileExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, SystemTime},
@@ -88,7 +88,8 @@ impl Machine {
 
     fn command(&self, line: &str, status: i32) -> String {
         let program = Path::new(env!("CARGO_BIN_EXE_tierlift")).parent().unwrap();
-        let path = format!("{}:{}", program.display(), env::var("PATH").unwrap());
+        let (own, rest) = (self.folder.display(), env::var("PATH").unwrap());
+        let path = format!("{own}:{}:{rest}", program.display());
         let address = self.serving.as_ref().and_then(|serving| serving.url.strip_prefix("http://"));
         let line = line.replace("127.0.0.1:8787", address.unwrap_or("127.0.0.1:1"));
         let mut command = Command::new("sh");
@@ -280,4 +281,68 @@ fn a_machine_is_replaced_by_its_file_or_by_a_backup() {
     another.run(catch_up);
     another.becomes("bob", "paid");
     another.run(is_over);
+}
+
+/// Waits until everything is in the data file, as it is after a quiet moment.
+fn is_quiet(machine: &Machine) {
+    let is_complete = |metrics: &str| metrics.contains("\ntierlift_checkpoint_age_seconds 0\n");
+    while !is_complete(machine.server().ask("/metrics", "").1.as_str().unwrap()) {}
+}
+
+/// Stripe's CLI, as far as the page uses it: it lists one event, and notes which it should resend.
+const STRIPE: &str = r#"#!/bin/sh
+case "$*" in
+"events list --limit 100 --created-gte $SINCE") echo '{"data": [{"id": "evt_bob"}]}' ;;
+"events resend evt_"*" --webhook-endpoint we_"*) echo "$3" >> resent ;;
+*) echo "unknown: $*" >&2; exit 1 ;;
+esac
+"#;
+
+#[test]
+fn the_data_file_is_backed_up_each_way_and_what_came_later_is_resent() {
+    let mut machine = Machine::serving();
+    let blocks = blocks("operations/data-file.md");
+    let [ways, resend] = &blocks[..] else { panic!("{blocks:?}") };
+    let (check, ways) = ways.split_last().unwrap();
+    assert_eq!(ways.len(), 3, "{ways:?}");
+    for way in ways {
+        is_quiet(&machine);
+        machine.shell(way, 0);
+        assert!(machine.shell(check, 0).contains("no damage"), "{way}");
+        fs::rename(machine.file("backup.db"), machine.file("kept.db")).unwrap();
+    }
+
+    let path = format!("{}/../docs/operations/data-file.md", env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(path).unwrap();
+    let quoted = page.split('`').find(|code| code.starts_with("sqlite3 -readonly tierlift.db \""));
+    let since = machine.shell(quoted.unwrap(), 0);
+    let age = now().as_secs() - since.trim().parse::<i64>().unwrap();
+    assert!((3_600..7_200).contains(&age), "{since}");
+
+    assert_eq!(deliver(machine.server(), &paid("bob")), 200);
+    machine.becomes("bob", "paid");
+    machine.stop();
+    machine.shell("tierlift restore kept.db", 0);
+    machine.start();
+    assert_eq!((machine.role("ada"), machine.role("bob")), ("paid".into(), "free".into()));
+    let stripe = machine.file("stripe");
+    fs::write(&stripe, STRIPE).unwrap();
+    fs::set_permissions(&stripe, fs::Permissions::from_mode(0o700)).unwrap();
+    machine.variables.push(("SINCE", since.trim().into()));
+    machine.shell(&resend.join("\n"), 0);
+    assert_eq!(fs::read_to_string(machine.file("resent")).unwrap(), "evt_bob\n");
+    assert_eq!(deliver(machine.server(), &paid("bob")), 200);
+    machine.becomes("bob", "paid");
+}
+
+/// Of pages for AWS, tests-aws/tests/all/deploy_runbook.rs runs the commands.
+#[test]
+fn each_page_of_the_runbook_is_run() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations");
+    let pages = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<_> =
+        pages.map(|page| page.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    pages.sort_unstable();
+    let run = ["another-machine.md", "damaged-file.md", "data-file.md", "disk-full.md"];
+    assert_eq!(pages, [&run[..], &["region-unavailable.md"]].concat());
 }

@@ -1,4 +1,4 @@
-//! What operators move and grant, completions and manual pages, and the operators' listener of the program.
+//! What operators move and grant, and the operators' listener of the program.
 
 use std::fs;
 
@@ -90,20 +90,6 @@ fn a_role_by_hand_ends_by_itself() {
     // It is judged whenever somebody asks; the commit comes later.
     deployment.eventually("explain bob", |it| it["role"] == "free");
     serving.end();
-}
-
-#[test]
-fn completions_and_manual_pages_are_those_of_the_arguments() {
-    let deployment = Deployment::new();
-    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        let script = deployment.run(&format!("completions {shell}"), 0);
-        assert!(script.contains("dead-letters") && script.contains("keep-going"), "{shell}");
-    }
-    let page = deployment.run("man", 0);
-    assert!(page.contains(".TH tierlift 1") && page.contains("dead\\-letters"), "{page}");
-    let page = deployment.run("man dead-letters redrive", 0);
-    assert!(page.contains("keep\\-going"), "{page}");
-    deployment.run("man dead-letters none", 2);
 }
 
 #[test]

@@ -10,6 +10,8 @@ interface Props {
   /** What is asked for; the reason, if nothing else is said. */
   label?: string;
   verb: string;
+  /** Whether it takes something away that does not come back. */
+  danger?: boolean;
   /** Further fields, and what will happen. */
   children?: ReactNode;
   onAct: (reason: string, form: FormData) => Promise<unknown>;
@@ -18,7 +20,16 @@ interface Props {
 }
 
 export function ActDialog(props: Props) {
-  const { title, label = 'Reason, for the ledger', verb, children, onAct, onDone, onClose } = props;
+  const {
+    title,
+    label = 'Reason, for the ledger',
+    verb,
+    danger = false,
+    children,
+    onAct,
+    onDone,
+    onClose,
+  } = props;
   const [error, setError] = useState('');
   const [busy, setBusy] = useState(false);
   const submit = (form: FormData): void => {
@@ -53,7 +64,7 @@ export function ActDialog(props: Props) {
           <button type="button" className="ghost" onClick={onClose}>
             Cancel
           </button>
-          <button className="primary" disabled={busy}>
+          <button className={danger ? 'primary danger' : 'primary'} disabled={busy}>
             {verb}
           </button>
         </div>

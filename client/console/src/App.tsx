@@ -12,6 +12,7 @@ import { Overview } from './Overview';
 import { Search } from './Search';
 import { SignIn } from './SignIn';
 import { User } from './User';
+import { Waiting } from './Waiting';
 import { Webhooks } from './Webhooks';
 import { useAnswer } from './answer';
 import { CallerContext } from './caller';
@@ -36,6 +37,8 @@ function View({ place }: { place: string[] }) {
       return <Customer id={first} key={first} />;
     case 'user':
       return <User id={first} key={first} />;
+    case 'waiting':
+      return <Waiting />;
     case 'webhooks':
       return <Webhooks />;
     case 'audit':

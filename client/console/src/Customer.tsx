@@ -1,12 +1,11 @@
 // The story of a customer: what it has, whose that is, and its events.
 
 import { useState } from 'react';
-import { ActDialog } from './ActDialog';
+import { LinkDialog } from './LinkDialog';
 import { Things } from './Things';
 import { Timeline } from './Timeline';
 import { Ago, Heading, Missing, UserLink } from './bits';
 import { useAnswer } from './answer';
-import { act } from './api';
 import { useMayAct } from './caller';
 import { to } from './place';
 import type { CustomerStory } from './types';
@@ -20,20 +19,7 @@ function Link({ customer, onDone }: { customer: string; onDone: () => void }) {
         Link to a user
       </button>
       {open && (
-        <ActDialog
-          title={`Link ${customer}`}
-          verb="Link"
-          onAct={(reason, form) => {
-            const user = form.get('user');
-            const named = typeof user === 'string' && user.trim() !== '' ? user.trim() : null;
-            return act('/link', { customer, subject: null, user: named }, reason);
-          }}
-          onDone={onDone}
-          onClose={() => setOpen(false)}
-        >
-          <label htmlFor="user">User; empty removes the link</label>
-          <input id="user" name="user" autoComplete="off" />
-        </ActDialog>
+        <LinkDialog customer={customer} removable onDone={onDone} onClose={() => setOpen(false)} />
       )}
     </>
   );

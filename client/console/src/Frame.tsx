@@ -13,7 +13,7 @@ import { setToken } from './token';
 import type { Status } from './types';
 
 const PLACES = [
-  { name: 'Overview', at: '', icon: 'chart', keys: 'g o', inside: ['', 'webhooks'] },
+  { name: 'Overview', at: '', icon: 'chart', keys: 'g o', inside: ['', 'waiting', 'webhooks'] },
   {
     name: 'Dead letters',
     at: 'dead-letters',

@@ -154,9 +154,11 @@ function Facts({ status }: { status: Status }) {
       <h2 id="facts">Also</h2>
       <dl className="facts">
         <div>
-          <dt>Paid for, without an owner</dt>
+          <dt>Without an owner</dt>
           <dd>
-            {count(status.waiting)}
+            <a href={to('waiting')} data-row>
+              {count(status.waiting)} waiting
+            </a>
             {status.waitingSince && (
               <small>
                 {' '}

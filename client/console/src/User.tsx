@@ -48,6 +48,7 @@ function Acts({ user, onDone }: { user: string; onDone: () => void }) {
         <ActDialog
           title={`End all sessions of ${user}`}
           verb="End them"
+          danger
           onAct={(reason) => act('/revoke', { user }, reason)}
           onDone={onDone}
           onClose={close}
@@ -59,6 +60,7 @@ function Acts({ user, onDone }: { user: string; onDone: () => void }) {
         <ActDialog
           title={`Erase ${user}`}
           verb="Erase permanently"
+          danger
           onAct={(reason, form) => {
             if (form.get('user') !== user)
               return Promise.reject(new Error('That is another user.'));

@@ -95,6 +95,7 @@ export function Webhooks() {
         <ActDialog
           title={`${choice.verb} ${many(choice.ids.length, 'webhook')}`}
           verb={choice.verb}
+          danger={choice.verb === 'Discard'}
           onAct={(reason) =>
             act(`/webhooks/${choice.verb.toLowerCase()}`, { ids: choice.ids }, reason)
           }

@@ -31,6 +31,13 @@ export interface Status {
   paused: string | null;
 }
 
+/** What was paid for or given back, and reaches nobody. */
+export interface Waiting {
+  id: string;
+  cause: string;
+  since: string;
+}
+
 /** Webhooks to the host that it has not accepted. */
 export interface WebhooksStatus {
   pending: number;

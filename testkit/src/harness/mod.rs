@@ -4,6 +4,7 @@
 pub mod client;
 pub mod collector;
 pub mod localstripe;
+pub mod operators;
 pub mod program;
 pub mod socket;
 pub mod tools;
