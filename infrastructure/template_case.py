@@ -44,8 +44,9 @@ def references(value):
 
 
 def limit(name):
-    """A number in core/src/limits.rs."""
-    (value,) = re.findall(rf"pub const {name}: \w+ = ([\d_* ]+);", LIMITS.read_text())
+    """A number in core/src/limits.rs, or in a part of it."""
+    files = [LIMITS, *sorted(LIMITS.with_suffix("").glob("*.rs"))]
+    (value,) = re.findall(rf"pub const {name}: \w+ = ([\d_* ]+);", "".join(file.read_text() for file in files))
     return math.prod(int(factor) for factor in value.split("*"))
 
 

@@ -40,9 +40,19 @@ class Apis(Template):
                 expected = {"ThrottlingRateLimit": {"Ref": name}, "ThrottlingBurstLimit": {"Ref": name}}
                 self.assertEqual(limits, expected, stage)
 
+    def test_each_route_for_backends_and_proxies_has_its_throttle(self):
+        settings = self.properties("HttpStage")["RouteSettings"]
+        routes = {it["Properties"]["RouteKey"] for it in self.template["Resources"].values() if it["Type"] == "AWS::ApiGatewayV2::Route"}
+        guarded = {route for route in routes if route.partition(" ")[2].startswith(("/v1/", "/authorize"))}
+        self.assertGreaterEqual(len(guarded), 6)
+        for route in guarded:
+            expected = {"Ref": "ServiceRequestsPerSecond"}
+            self.assertEqual(settings.get(route), {"ThrottlingRateLimit": expected, "ThrottlingBurstLimit": expected}, route)
+        self.assertLessEqual(set(settings), routes)
+
     def test_the_defaults_fit_a_small_region(self):
         # 2,500 requests per second with a burst of 1,250, for both APIs and all calls of @connections.
-        names = ("WebhooksPerSecond", "RequestsPerSecond", "RequestsPerSecond", "SocketsPerSecond")
+        names = ("WebhooksPerSecond", "RequestsPerSecond", "RequestsPerSecond", "ServiceRequestsPerSecond", "SocketsPerSecond")
         self.assertLess(sum(self.template["Parameters"][name]["Default"] for name in names), 1_250)
 
     def test_a_name_of_ones_own_leads_to_the_stage_without_a_path(self):

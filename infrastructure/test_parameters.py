@@ -28,7 +28,7 @@ class Parameters(Template):
             self.assertTrue({"AllowedValues", "AllowedPattern", "MinValue"} & set(parameter), name)
 
     def test_limits_are_those_of_core(self):
-        for name, value in (("GraceDays", "GRACE_DAYS_MAX"), ("SessionMaxAgeDays", "SESSION_DAYS_MAX")):
+        for name, value in (("GraceDays", "GRACE_DAYS_MAX"), ("SessionMaxAgeDays", "SESSION_DAYS_MAX"), ("StaleOkSeconds", "STALE_OK_SECS_MAX")):
             self.assertEqual(self.template["Parameters"][name]["MaxValue"], limit(value))
 
 

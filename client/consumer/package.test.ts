@@ -102,14 +102,17 @@ describe('every resolution', () => {
 
 describe('a publisher', () => {
   const SCRIPT = resolve(import.meta.dirname, '../scripts/publish.js');
-  const publish = (manifest: object) => {
+  const publish = (manifest: object, directory = 'client') => {
     folder.write('publisher/package.json', JSON.stringify(manifest));
-    return run(folder.at('publisher'), 'node', SCRIPT);
+    return run(folder.at('publisher'), 'node', SCRIPT, directory);
   };
 
   it('has to say where the source is, or every link on npm is dead', () => {
     expect(() => publish({})).toThrow('names no repository');
-    expect(publish({ repository: { url: 'https://example.com/x', directory: 'client' } })).toBe('');
+    const manifest = { repository: { url: 'https://example.com/x', directory: 'client' } };
+    expect(publish(manifest)).toBe('');
+    // Another package has a folder of its own.
+    expect(() => publish(manifest, 'packages/node')).toThrow('directory=packages/node');
   });
 });
 

@@ -2,14 +2,17 @@
 // signs the package's origin, by that address.
 import { readFileSync } from 'node:fs';
 
+// The package's folder in the repository.
+const [, , directory] = process.argv;
 const text = readFileSync('package.json', 'utf8');
 /** @type {unknown} */
 const manifest = JSON.parse(text);
 const { repository } = /** @type {{ repository?: Record<string, string> }} */ (manifest);
-if (!repository?.url || repository.directory !== 'client') {
+if (!repository?.url || repository.directory !== directory) {
   console.error(
     'package.json names no repository. Set it to the public address of the source, once there is one:\n' +
-      '  npm pkg set repository.type=git repository.url=git+https://… repository.directory=client',
+      '  npm pkg set repository.type=git repository.url=git+https://… repository.directory=' +
+      directory,
   );
   process.exitCode = 1;
 }

@@ -65,6 +65,7 @@ fn settings(folder: &Path, clock: Clock) -> Result<Settings, Box<dyn Error>> {
         jwks_url: None,
         service_tokens: ServiceTokens::default(),
         authorize_cookie: None,
+        stale_ok_seconds: 0,
         allowed_origins: Vec::new(),
         clock,
         timeouts: Timeouts::default(),

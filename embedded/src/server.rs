@@ -20,7 +20,7 @@ use tierlift_core::{
 use tierlift_ingest::{Ingest, Refusals};
 use tierlift_notifier::Origins;
 use tierlift_session::{
-    Access, Keyring, RequireRole, UnknownRole,
+    Access, Keyring, LastKnown, RequireRole, UnknownRole,
     confirm::{self, NoKey},
     jwks,
 };
@@ -74,6 +74,7 @@ use crate::{
 ///     jwks_url: None,
 ///     service_tokens: ServiceTokens::default(),
 ///     authorize_cookie: None,
+///     stale_ok_seconds: 0,
 ///     allowed_origins: vec!["https://app.example.com".to_owned()],
 ///     clock: system_clock(),
 ///     timeouts: Timeouts::default(),
@@ -127,6 +128,7 @@ impl Server {
             jwks_url,
             service_tokens,
             authorize_cookie,
+            stale_ok_seconds,
             allowed_origins,
             clock,
             timeouts,
@@ -145,7 +147,9 @@ impl Server {
             clock.compare(latest);
         }
         let reload = Reload::new(policy.clone(), connected_accounts);
-        let access = Arc::new(Access { store: db.clone(), policy, keyring, clock });
+        let last_known = LastKnown::for_secs(stale_ok_seconds);
+        db.tell_commits_to(last_known.clone());
+        let access = Arc::new(Access { store: db.clone(), policy, keyring, clock, last_known });
         let confirm = confirm::router(Arc::clone(&access), NoKey);
         Ok(Self {
             db,

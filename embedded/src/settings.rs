@@ -36,6 +36,8 @@ pub struct Settings {
     pub service_tokens: ServiceTokens,
     /// The cookie that has the token of a request about which a proxy asks.
     pub authorize_cookie: Option<CookieName>,
+    /// Seconds for which the last-known role of an account is answered while the data file cannot be read.
+    pub stale_ok_seconds: u32,
     /// Origins whose pages may send requests and open sockets, as browsers write them.
     pub allowed_origins: Vec<String>,
     /// The source of time.

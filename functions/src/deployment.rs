@@ -36,6 +36,7 @@ async fn configuration(function: &Function) -> anyhow::Result<()> {
     environment.connected_accounts()?;
     environment.allowed_origins()?;
     environment.authorize_cookie()?;
+    environment.stale_ok_seconds()?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use tierlift_core::{
     ports::TokenSecrets,
     token::{Secret, TokenKeys},
 };
-use tierlift_session::{Access, Error, Keyring, jwks};
+use tierlift_session::{Access, Error, Keyring, LastKnown, jwks};
 
 /// Access, and the source of its token secret.
 pub struct RotatingAccess<S, T> {
@@ -85,7 +85,8 @@ pub fn open(function: &Function) -> anyhow::Result<FunctionAccess> {
         ),
         None => Keyring::fixed(keys),
     };
-    let access = Access { store, policy: policy.into(), keyring, clock: clock.clone() };
+    let last_known = LastKnown::for_secs(environment.stale_ok_seconds()?);
+    let access = Access { store, policy: policy.into(), keyring, clock: clock.clone(), last_known };
     Ok(RotatingAccess::new(Arc::new(access), source))
 }
 

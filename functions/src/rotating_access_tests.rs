@@ -31,6 +31,7 @@ fn access(source: Option<Source>) -> RotatingAccess<(), Source> {
         policy: Policy::new(PolicyConfig::default()).unwrap().into(),
         keyring: Keyring::fixed(TokenKeys::default()),
         clock: Clock::new(|| NOW),
+        last_known: LastKnown::default(),
     };
     RotatingAccess::new(Arc::new(access), source)
 }

@@ -20,7 +20,7 @@ use tierlift_core::{
     time::{Clock, Timestamp},
     token::{Secret, TokenKeys},
 };
-use tierlift_session::{Access, Keyring};
+use tierlift_session::{Access, Keyring, LastKnown};
 
 use crate::Close;
 
@@ -60,6 +60,7 @@ pub(crate) fn access(accounts: Accounts, clock: &ManualClock) -> Arc<Access<Acco
         policy: Policy::new(PolicyConfig::default()).unwrap().into(),
         keyring: Keyring::fixed(TokenKeys::new(Some(secret()))),
         clock: clock.clock(),
+        last_known: LastKnown::default(),
     })
 }
 

@@ -11,6 +11,7 @@ TYPES = HERE / "src/tierlift/_types.py"
 # Schemas, and what they are called here.
 NAMES = {
     "Session": "Session",
+    "User": "User",
     "Refreshed": "Issued",
     "Grant": "Grant",
     "Change": "Change",

@@ -24,7 +24,7 @@ use tierlift_core::{
     wire::{problem, session::Session},
 };
 
-use crate::{Access, bearer};
+use crate::{Access, Answer, bearer, last_known};
 
 /// Why a proxy may not pass a request on.
 #[derive(Debug, thiserror::Error)]
@@ -79,13 +79,15 @@ async fn authorize<S: Store>(
         ("", Some(name)) => cookie(&headers, name.as_str()),
         (token, _) => token,
     };
-    let session = state.access.current(token, role.as_ref()).await?;
+    let Answer { session, as_of } = state.access.current(token, role.as_ref()).await?;
     if let Some(feature) = feature
         && !session.standing.features.contains(feature.as_str())
     {
         return Err(Error::FeatureRequired(feature));
     }
-    Ok(allowed(&session))
+    let mut response = allowed(&session);
+    last_known::mark(response.headers_mut(), as_of);
+    Ok(response)
 }
 
 /// The role and the feature of a query.

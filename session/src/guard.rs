@@ -147,7 +147,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::Keyring;
+    use crate::{Keyring, LastKnown};
 
     const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
 
@@ -219,6 +219,7 @@ mod tests {
             policy: Policy::new(PolicyConfig::default()).unwrap().into(),
             keyring: Keyring::fixed(TokenKeys::new(Some(secret()))),
             clock: Clock::new(|| NOW),
+            last_known: LastKnown::default(),
         })
     }
 

@@ -13,7 +13,7 @@ use std::{collections::HashMap, str::FromStr};
 use tierlift_core::{
     config::{
         CookieName, Fault, Key, Origin, StripeConfig, ValueError, parse_session_max_age_days,
-        parse_share_percent,
+        parse_share_percent, parse_stale_ok_seconds,
     },
     policy::Policy,
     token::TokenConfig,
@@ -137,6 +137,13 @@ impl Environment {
         let key = Key::AuthorizeCookie;
         let name = self.get(variable(&key)).map(|text| value(key, text));
         Ok(name.transpose()?)
+    }
+
+    /// Seconds for which the last-known role of an account is answered while the table cannot be read.
+    pub fn stale_ok_seconds(&self) -> Result<u32, Error> {
+        let mut secs = 0;
+        let fault = self.set(Key::StaleOkSeconds, &mut secs, parse_stale_ok_seconds);
+        fault.map_or(Ok(secs), |fault| Err(fault.into()))
     }
 
     /// Origins whose pages may open sockets.

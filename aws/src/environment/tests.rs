@@ -164,6 +164,11 @@ fn a_key_set_needs_an_issuer_and_an_audience() {
     let error = Environment::from([("TIERLIFT_SESSION_MAX_AGE_DAYS", "0")]).tokens().unwrap_err();
     let start = "TIERLIFT_SESSION_MAX_AGE_DAYS: session_max_age_days is 0; allowed: a whole number";
     assert!(error.to_string().starts_with(start), "{error}");
+    let stale_ok =
+        |text| Environment::from([("TIERLIFT_STALE_OK_SECONDS", text)]).stale_ok_seconds();
+    assert_eq!((stale_ok("").unwrap(), stale_ok("60").unwrap()), (0, 60));
+    let start = "TIERLIFT_STALE_OK_SECONDS: stale_ok_seconds is 86401; allowed: a whole number";
+    assert!(stale_ok("86401").unwrap_err().to_string().starts_with(start));
 }
 
 #[test]

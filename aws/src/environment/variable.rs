@@ -13,6 +13,7 @@ pub(super) const fn variable(key: &Key) -> &'static str {
         Key::Audiences | Key::Audience(_) => "TIERLIFT_AUDIENCE",
         Key::AccountClaims => "TIERLIFT_ACCOUNT_CLAIMS",
         Key::SessionMaxAgeDays => "TIERLIFT_SESSION_MAX_AGE_DAYS",
+        Key::StaleOkSeconds => "TIERLIFT_STALE_OK_SECONDS",
         Key::Authorize | Key::AuthorizeCookie => "TIERLIFT_AUTHORIZE_COOKIE",
         Key::Plans | Key::Plan(_) => "TIERLIFT_PLANS",
         Key::AllFeatures | Key::Features(_) => "TIERLIFT_FEATURES",

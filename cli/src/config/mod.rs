@@ -26,6 +26,7 @@ pub(crate) const ROOT_KEYS: &[&str] = &[
     "audience",
     "account_claims",
     "session_max_age_days",
+    "stale_ok_seconds",
     "authorize",
     "plans",
     "features",
@@ -70,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) tokens: TokenConfig,
     /// The cookie in which a request's token is, where a proxy asks.
     pub(crate) authorize_cookie: Option<CookieName>,
+    /// For how long a last-known role is answered while the store is unavailable, in seconds.
+    pub(crate) stale_ok_seconds: u32,
     /// How Stripe's API is asked.
     pub(crate) stripe: StripeConfig,
     /// Where the host takes webhooks.

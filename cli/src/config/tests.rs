@@ -68,6 +68,7 @@ issuer = ["https://issuer.example.com/"]
 audience = ["app", "admin"]
 account_claims = ["sub", "org_id"]
 session_max_age_days = 7
+stale_ok_seconds = 60
 plans = { price_plus = "plus", day_pass = { role = "plus", days = 0x01 }, prod_pro = { role = "pro" } }
 features = { plus = ["export"], operator = [] }
 policy.past_due = "revoke"
@@ -104,7 +105,7 @@ purchases = { refund = "keep", dispute = "keep", stack = "longest" }
         ..PolicyConfig::default()
     };
     assert_eq!(config.policy, expected);
-    assert_eq!(config.allowed_origins.len(), 2);
+    assert_eq!((config.allowed_origins.len(), config.stale_ok_seconds), (2, 60));
     let tokens = TokenConfig {
         jwks_url: Some("https://issuer.example.com/.well-known/jwks.json".parse().unwrap()),
         issuer: texts(&["https://issuer.example.com/"]),
@@ -148,7 +149,8 @@ fn an_unknown_key_is_reported_with_the_known_ones() {
         "role = [\"free\"]",
         &["tierlift.toml:1:1: unknown key \"role\" at the top level; allowed: roles, livemode, \
            user_id_keys, connected_accounts, allowed_origins, jwks_url, issuer, audience, \
-           account_claims, session_max_age_days, authorize, plans, features, policy, purchases"],
+           account_claims, session_max_age_days, stale_ok_seconds, authorize, plans, features, policy, \
+           purchases"],
     );
     check("[polcy]\ngrace_days = 1", &["tierlift.toml:1:2: unknown key \"polcy\""]);
     check(
@@ -203,6 +205,9 @@ const WRONG_VALUES: &[&str] = &[
     "session_max_age_days = 0",
     "session_max_age_days = 367",
     "session_max_age_days = -1",
+    "stale_ok_seconds = \"1m\"",
+    "stale_ok_seconds = 86401",
+    "stale_ok_seconds = -1",
     "plans = [\"a\"]",
     "[plans]\nprice_x = 1",
     "[plans]\nprice_x = \"gold\"",

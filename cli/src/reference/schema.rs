@@ -9,7 +9,7 @@ use tierlift_core::{
     limits::{
         ACCOUNT_CLAIMS_MAX, FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX,
         METADATA_KEY_BYTES_MAX, PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX,
-        SESSION_DAYS_DEFAULT, SESSION_DAYS_MAX,
+        SESSION_DAYS_DEFAULT, SESSION_DAYS_MAX, STALE_OK_SECS_MAX,
     },
     policy::{
         Access, OPERATOR, OnDispute, PastDue, PauseCollection, PolicyConfig, Stack, UnmappedPrice,
@@ -81,6 +81,13 @@ fn schema() -> Value {
             ),
             "account_claims": account_claims(),
             "session_max_age_days": session_max_age_days(),
+            "stale_ok_seconds": {
+                "description": "Seconds for which the last-known role is answered while the data file cannot be read.",
+                "type": "integer",
+                "minimum": 0,
+                "maximum": STALE_OK_SECS_MAX,
+                "default": 0,
+            },
             "authorize": authorize(),
             "plans": plans(),
             "features": features(),

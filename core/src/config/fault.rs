@@ -7,6 +7,7 @@ use crate::{
     limits::{
         ACCOUNT_CLAIMS_MAX, FEATURE_NAME_BYTES_MAX, FEATURES_MAX, GRACE_DAYS_MAX,
         METADATA_KEY_BYTES_MAX, PLAN_DAYS_MAX, ROLE_NAME_BYTES_MAX, ROLES_MAX, SESSION_DAYS_MAX,
+        STALE_OK_SECS_MAX,
     },
     policy::role::OPERATOR,
 };
@@ -56,6 +57,8 @@ pub enum Key {
     AccountClaims,
     /// `session_max_age_days`
     SessionMaxAgeDays,
+    /// `stale_ok_seconds`
+    StaleOkSeconds,
     /// `authorize`
     Authorize,
     /// `authorize.cookie`
@@ -131,6 +134,7 @@ impl fmt::Display for Key {
             Self::Audience(index) => write!(f, "audience[{index}]"),
             Self::AccountClaims => f.write_str("account_claims"),
             Self::SessionMaxAgeDays => f.write_str("session_max_age_days"),
+            Self::StaleOkSeconds => f.write_str("stale_ok_seconds"),
             Self::Authorize => f.write_str("authorize"),
             Self::AuthorizeCookie => f.write_str("authorize.cookie"),
             Self::Plans => f.write_str("plans"),
@@ -261,6 +265,9 @@ pub enum ValueError {
     /// The age of a session is no number of days, or out of range.
     #[error("is {0}; allowed: a whole number of days from 1 to {SESSION_DAYS_MAX}")]
     SessionDays(String),
+    /// The age of a last-known role is no number of seconds, or out of range.
+    #[error("is {0}; allowed: a whole number of seconds from 0 to {STALE_OK_SECS_MAX}")]
+    StaleOkSeconds(String),
     /// The address of Stripe's API is no URL, or not a safe one. A password in it is not repeated.
     #[error("is {0:?}; allowed: {allowed}", allowed = API_BASE_FORMAT)]
     ApiBase(String),

@@ -13,7 +13,7 @@ mod stripe;
 mod webhook_url;
 mod words;
 
-use crate::limits::{GRACE_DAYS_MAX, SESSION_DAYS_MAX};
+use crate::limits::{GRACE_DAYS_MAX, SESSION_DAYS_MAX, STALE_OK_SECS_MAX};
 
 pub use cookie::CookieName;
 pub use fault::{Fault, Faults, Key, ValueError};
@@ -33,6 +33,12 @@ pub fn parse_livemode(text: &str) -> Result<bool, ValueError> {
 pub fn parse_session_max_age_days(text: &str) -> Result<u32, ValueError> {
     let days = text.parse().ok().filter(|days| (1..=SESSION_DAYS_MAX).contains(days));
     days.ok_or_else(|| ValueError::SessionDays(text.to_owned()))
+}
+
+/// Parses `stale_ok_seconds`: a decimal number of seconds within the limit.
+pub fn parse_stale_ok_seconds(text: &str) -> Result<u32, ValueError> {
+    let secs = text.parse().ok().filter(|secs| *secs <= STALE_OK_SECS_MAX);
+    secs.ok_or_else(|| ValueError::StaleOkSeconds(text.to_owned()))
 }
 
 /// Parses `grace_days`: a decimal number of days within the limit.
@@ -58,6 +64,10 @@ mod tests {
         }
         for (text, days) in [("1", Some(1)), ("366", Some(366)), ("0", None), ("367", None)] {
             assert_eq!(parse_session_max_age_days(text).ok(), days, "{text}");
+        }
+        for (text, secs) in [("0", Some(0)), ("86400", Some(86_400)), ("86401", None), ("1m", None)]
+        {
+            assert_eq!(parse_stale_ok_seconds(text).ok(), secs, "{text}");
         }
         for (text, share) in [("1", Some(1)), ("100", Some(100)), ("0", None), ("101", None)] {
             assert_eq!(parse_share_percent(text).ok(), share, "{text}");

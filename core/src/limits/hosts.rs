@@ -4,6 +4,11 @@
 /// [`LEDGER_KEPT_DAYS`](super::LEDGER_KEPT_DAYS): until then its id is known.
 pub const SERVICE_GRANTS_PER_USER_MAX: usize = 64;
 
+/// Longest time for which the last-known role of an account may be answered, in seconds.
+pub const STALE_OK_SECS_MAX: u32 = 86_400;
+/// Accounts that are remembered for that.
+pub const LAST_KNOWN_ACCOUNTS_MAX: usize = 20_000;
+
 /// Secrets with which webhooks to the host are signed: the current one, and one that is being rotated in or out.
 pub const WEBHOOK_SECRETS_MAX: usize = 4;
 /// Length of such a secret, in bytes

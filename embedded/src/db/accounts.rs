@@ -6,14 +6,16 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use tierlift_core::{
     account::Account,
     id::UserId,
     limits::{ACCOUNT_SHARDS, ACCOUNTS_IN_MEMORY_MAX},
+    time::Clock,
 };
+use tierlift_session::LastKnown;
 
 /// The accounts of some users, and how often one of them was committed.
 #[derive(Default)]
@@ -31,12 +33,14 @@ pub(super) struct Reading {
 pub(super) struct Accounts {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
+    /// Who else knows what is committed.
+    last_known: OnceLock<(LastKnown, Clock)>,
 }
 
 impl Default for Accounts {
     fn default() -> Self {
         let shards = (0..ACCOUNT_SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, hasher: RandomState::new() }
+        Self { shards, hasher: RandomState::new(), last_known: OnceLock::new() }
     }
 }
 
@@ -62,8 +66,17 @@ impl Accounts {
         shard.known.insert(user.clone(), account.map(Arc::new));
     }
 
+    /// Tells these, too, what is committed from now on.
+    pub(super) fn tell(&self, last_known: LastKnown, clock: Clock) {
+        // A file has one server.
+        let _ = self.last_known.set((last_known, clock));
+    }
+
     /// Replaces what was known of an account that was just committed.
     pub(super) fn committed(&self, account: Arc<Account>) {
+        if let Some((last_known, clock)) = self.last_known.get() {
+            last_known.committed(&account, clock);
+        }
         let Some(mut shard) = self.shard(&account.user) else { return };
         shard.commits += 1;
         if let Some(known) = shard.known.get_mut(&account.user) {
@@ -73,6 +86,9 @@ impl Accounts {
 
     /// Forgets all: what is stored may be different.
     pub(super) fn clear(&self) {
+        if let Some((last_known, _)) = self.last_known.get() {
+            last_known.clear();
+        }
         for shard in &self.shards {
             let mut shard = lock(shard);
             shard.commits += 1;

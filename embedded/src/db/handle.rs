@@ -10,6 +10,7 @@ use std::{
 
 use rusqlite::Connection;
 use tierlift_core::time::{Clock, Timestamp};
+use tierlift_session::LastKnown;
 use tokio::sync::{oneshot, watch};
 
 use super::{
@@ -241,6 +242,11 @@ impl Db {
     /// Ends the wait of everybody who waits for a change.
     pub(crate) fn end_waits(&self) {
         self.inner.latest_position.send_replace(u64::MAX);
+    }
+
+    /// Tells these what is committed from now on.
+    pub(crate) fn tell_commits_to(&self, last_known: LastKnown) {
+        self.inner.accounts.tell(last_known, self.inner.clock.clone());
     }
 
     /// The accounts in memory.

@@ -12,6 +12,7 @@ export type {
   Options,
   Session,
   SignIn,
+  User,
   Withdrawal,
 } from './tierlift.js';
 export { verifyWebhook } from './webhook.js';

@@ -514,11 +514,64 @@ export interface components {
             claims?: Record<string, never>;
             userId: string;
         };
+        User: {
+            /** @description The account that gives the role, of a token that speaks for several */
+            accountId?: string;
+            /** @description Number of commits of the account so far */
+            accountVersion: number;
+            /** @description All accounts of such a token, the user's own first */
+            accounts?: string[];
+            /**
+             * Format: date-time
+             * @description Date-time at which the account was last read right: only while the store is unavailable and stale_ok_seconds allows it
+             */
+            asOf?: string;
+            /**
+             * Format: date-time
+             * @description Time at which the subscription will be canceled
+             */
+            cancelAt: string | null;
+            /** @description Unix seconds at which the two counters below restarted; 0 at first */
+            epoch: number;
+            /** @description Features of the role, and those by Stripe's entitlements */
+            features: string[];
+            /**
+             * Format: date-time
+             * @description Time at which the subscription became past due, while it is
+             */
+            pastDueSince: string | null;
+            /** @description Number of role changes so far */
+            revocationId: number;
+            /** @description Effective role, expiry and grace included */
+            role: string;
+            /**
+             * Format: date-time
+             * @description Time of the latest role change
+             */
+            roleAssignedAt: string | null;
+            /** @description Roles of the policy, lowest first */
+            roles: string[];
+            /** @description Stripe's status of the subscription that is shown */
+            status: string | null;
+            /** @description Whether some subscription or purchase gives access */
+            subscriptionActive: boolean;
+            /**
+             * Format: date-time
+             * @description End of what is paid for of the best one
+             */
+            subscriptionExpiresAt: string | null;
+            /**
+             * Format: date-time
+             * @description End of the trial, while the subscription is in one
+             */
+            trialEndsAt: string | null;
+            userId: string;
+        };
         UserIds: {
             userIds: string[];
         };
         Users: {
-            users: components["schemas"]["Session"][];
+            users: components["schemas"]["User"][];
         };
         Webhook: {
             data: components["schemas"]["Change"];
@@ -567,6 +620,8 @@ export interface operations {
                 headers: {
                     /** @description The account that gives the role, of a token that speaks for several */
                     "X-Tierlift-Account"?: string;
+                    /** @description Date-time at which the account was last read right: only while the store is unavailable and stale_ok_seconds allows it */
+                    "X-Tierlift-As-Of"?: string;
                     /** @description Number of role changes so far */
                     "X-Tierlift-Revocation-Id"?: string;
                     /** @description The effective role */
@@ -1654,10 +1709,12 @@ export interface operations {
             200: {
                 headers: {
                     ETag?: string;
+                    /** @description Date-time at which the account was last read right: only while the store is unavailable and stale_ok_seconds allows it */
+                    "X-Tierlift-As-Of"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Session"];
+                    "application/json": components["schemas"]["User"];
                 };
             };
             /** @description It is what If-None-Match lists */
@@ -1757,6 +1814,8 @@ export interface operations {
             /** @description Their sessions, in order */
             200: {
                 headers: {
+                    /** @description Date-time at which the account was last read right: only while the store is unavailable and stale_ok_seconds allows it */
+                    "X-Tierlift-As-Of"?: string;
                     [name: string]: unknown;
                 };
                 content: {

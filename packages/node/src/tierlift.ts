@@ -6,6 +6,7 @@ import type { components, operations } from './openapi.js';
 
 type Schemas = components['schemas'];
 export type Session = Schemas['Session'];
+export type User = Schemas['User'];
 export type SignIn = Schemas['SignIn'];
 export type Issued = Schemas['Refreshed'];
 export type Grant = Schemas['Grant'];
@@ -49,7 +50,7 @@ export class Tierlift {
    * the host, only while that sign-in counts: the error has the status 401 after it. `account` are accounts beside
    * their own, such as their organisation's.
    */
-  user(id: string, { authTime, account = [] }: UserQuery = {}): Promise<Session> {
+  user(id: string, { authTime, account = [] }: UserQuery = {}): Promise<User> {
     const query = new URLSearchParams(account.map((of): [string, string] => ['account', of]));
     if (authTime !== undefined) query.set('authTime', String(authTime));
     const asked = query.size > 0 ? `?${query.toString()}` : '';
@@ -57,8 +58,8 @@ export class Tierlift {
   }
 
   /** The sessions of users, in the same order, by as many requests as that takes. */
-  async users(ids: readonly string[]): Promise<Session[]> {
-    const sessions: Session[] = [];
+  async users(ids: readonly string[]): Promise<User[]> {
+    const sessions: User[] = [];
     for (let start = 0; start < ids.length; start += USERS_PER_BATCH_MAX) {
       const userIds = ids.slice(start, start + USERS_PER_BATCH_MAX);
       const { users } = await this.#ask<Schemas['Users']>('POST', '/v1/users:batch', { userIds });

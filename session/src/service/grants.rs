@@ -145,18 +145,18 @@ impl<S: Store + 'static, P: Push> Grants<S, P> {
         user: &UserId,
         decide: impl Fn(Account, &Policy, Timestamp) -> Result<Granted, GrantError> + Send,
     ) -> Result<ServiceGrant, Error> {
-        let Access { store, policy, clock, .. } = &*self.access;
+        let Access { policy, clock, .. } = &*self.access;
         let policy = policy.current();
         let mut is_in_ledger = false;
         for _ in 0..CONFLICT_RETRIES_MAX {
-            let account = store.account(user).await?;
+            let account = self.access.store.account(user).await?;
             let account = account.unwrap_or_else(|| Account::new(user.clone(), &policy));
             let (commit, grant) = match decide(account, &policy, clock.now())? {
                 Granted::Known(grant) => return Ok(grant),
                 Granted::Commit(commit, grant) => (*commit, grant),
             };
             let changes = commit.changes.clone();
-            match store.commit(commit).await {
+            match self.access.commit(commit).await {
                 Ok(()) => {
                     self.push.push(&changes).await;
                     return Ok(grant);

@@ -1,6 +1,6 @@
 //! `GET /v1/users/{id}` and `POST /v1/users:batch`: sessions by the host's own ids.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     body::Bytes,
@@ -16,16 +16,15 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use tierlift_core::{
-    account::Account,
     id::{self, UserId},
     limits::{ACCOUNTS_PER_TOKEN_MAX, USERS_PER_BATCH_MAX},
     ports::{Scan, Store},
     time::Timestamp,
-    wire::{entity_tag, session::Session},
+    wire::entity_tag,
 };
 
 use super::Error;
-use crate::Access;
+use crate::{Access, Answer, last_known};
 
 /// The body of `POST /v1/users:batch`.
 #[derive(Deserialize)]
@@ -37,7 +36,7 @@ struct Batch {
 /// Its response.
 #[derive(Serialize)]
 struct Users {
-    users: Vec<Session>,
+    users: Vec<Answer>,
 }
 
 pub(super) async fn user<S: Store>(
@@ -51,8 +50,12 @@ pub(super) async fn user<S: Store>(
     let user = UserId::new(&id)?;
     let Query(query) = query.map_err(|_| Error::Query)?;
     let Asked { others, signed_in_at } = Asked::parse(&user, query)?;
-    let session = access.session_for(&user, &others, signed_in_at).await.map_err(Error::of_user)?;
-    Ok(tagged(&session, &headers))
+    let answer = access.answer_for(&user, &others, signed_in_at).await.map_err(Error::of_user)?;
+    Ok(if answer.as_of.is_some() {
+        marked(&answer, answer.as_of)
+    } else {
+        tagged(&answer, &headers)
+    })
 }
 
 /// What a query asks: a host with cookie sessions knows its user's organisations, and when they signed in.
@@ -95,19 +98,16 @@ pub(super) async fn batch<S: Store + Scan>(
         return Err(Error::Body(message));
     }
     let users: Vec<_> = user_ids.iter().map(|id| UserId::new(id)).collect::<Result<_, _>>()?;
-    let mut distinct = users.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let known =
-        if distinct.is_empty() { Vec::new() } else { access.store.accounts_of(distinct).await? };
-    let known: HashMap<UserId, Account> =
-        known.into_iter().map(|account| (account.user.clone(), account)).collect();
-    let policy = access.policy.current();
-    let users = users.into_iter().map(|user| match known.get(&user) {
-        Some(account) => access.session_of(&account.clone().into()),
-        None => access.session_of(&Account::new(user, &policy).into()),
-    });
-    Ok(json(&Users { users: users.collect() }).into_response())
+    let users = access.answers_for(&users).await?;
+    let as_of = users.iter().filter_map(|answer| answer.as_of).min();
+    Ok(marked(&Users { users }, as_of))
+}
+
+/// A response that no cache may keep, and that says if it is as of an earlier time.
+fn marked<T: Serialize>(body: &T, as_of: Option<Timestamp>) -> Response {
+    let mut response = json(body).into_response();
+    last_known::mark(response.headers_mut(), as_of);
+    response
 }
 
 /// Parses a body.
@@ -116,9 +116,9 @@ pub(super) fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Er
 }
 
 /// A response that is asked for again each time, and sent again only if it differs.
-fn tagged(session: &Session, headers: &HeaderMap) -> Response {
+fn tagged(answer: &Answer, headers: &HeaderMap) -> Response {
     // A session always has a JSON text.
-    let body = serde_json::to_string(session).unwrap_or_default();
+    let body = serde_json::to_string(answer).unwrap_or_default();
     let tag = entity_tag::of(body.as_bytes());
     let mut listed = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let is_known = listed.any(|list| entity_tag::is_listed(&tag, list));

@@ -13,7 +13,7 @@ use tierlift_core::{
     shared::Shared,
     token::{ServiceTokens, TokenKeys},
 };
-use tierlift_session::{Access, Keyring, service};
+use tierlift_session::{Access, Keyring, LastKnown, service};
 use tierlift_testkit::{
     facts::{policy, user_id},
     harness::{now, token_secret},
@@ -38,7 +38,9 @@ async fn a_service_grants_once_and_withdraws() {
     let store = table.store().await;
     let clock = tierlift_core::time::Clock::new(now);
     let keyring = Keyring::fixed(TokenKeys::new(Some(token_secret())));
-    let access = Access { store: store.clone(), policy: policy().into(), keyring, clock };
+    let last_known = LastKnown::default();
+    let access =
+        Access { store: store.clone(), policy: policy().into(), keyring, clock, last_known };
     let tokens = ServiceTokens::parse(&format!("web:{TOKEN}")).unwrap();
     let routes = service::router(Arc::new(access), Shared::new(tokens), ());
     let grant = json!({ "grantId": "t1", "userId": "ada", "role": "paid", "reason": "Paddle" });

@@ -25,6 +25,7 @@ mod emulator;
 mod endpoint;
 mod faults;
 mod grants;
+mod last_known;
 mod person;
 mod proxy;
 mod queue_dead_letters;

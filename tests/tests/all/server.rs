@@ -55,6 +55,7 @@ pub(crate) fn settings(folder: &tempfile::TempDir, clock: Clock) -> Settings {
         jwks_url: None,
         service_tokens: ServiceTokens::default(),
         authorize_cookie: None,
+        stale_ok_seconds: 0,
         allowed_origins: vec![ORIGIN.to_owned()],
         clock,
         timeouts: Timeouts::default(),

@@ -35,11 +35,13 @@ impl Reloader {
             return;
         }
         let old = &self.rules;
-        if (&rules.allowed_origins, &rules.tokens, &rules.authorize_cookie, &rules.webhooks_out)
-            != (&old.allowed_origins, &old.tokens, &old.authorize_cookie, &old.webhooks_out)
-        {
+        let of_start = |it: &Rules| {
+            let Rules { allowed_origins, tokens, authorize_cookie, webhooks_out, .. } = it.clone();
+            (allowed_origins, tokens, authorize_cookie, webhooks_out, it.stale_ok_seconds)
+        };
+        if of_start(&rules) != of_start(old) {
             tracing::warn!(
-                "allowed_origins, webhooks_out and what concerns tokens or cookies take effect at the next \
+                "allowed_origins, webhooks_out, stale_ok_seconds and what concerns tokens or cookies take effect at the next \
                  start"
             );
         }

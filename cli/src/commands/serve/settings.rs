@@ -40,6 +40,7 @@ pub(in crate::commands) struct Rules {
     pub(in crate::commands) tokens: TokenConfig,
     pub(in crate::commands) allowed_origins: Vec<Origin>,
     pub(in crate::commands) authorize_cookie: Option<CookieName>,
+    pub(in crate::commands) stale_ok_seconds: u32,
     pub(in crate::commands) stripe: StripeConfig,
     pub(in crate::commands) webhooks_out: Option<WebhookUrl>,
 }
@@ -55,6 +56,7 @@ impl Rules {
             tokens: config.tokens,
             allowed_origins: config.allowed_origins,
             authorize_cookie: config.authorize_cookie,
+            stale_ok_seconds: config.stale_ok_seconds,
             stripe: config.stripe,
             webhooks_out: config.webhooks_out,
         })
@@ -125,6 +127,7 @@ impl ServeConfig {
             jwks_url: self.rules.tokens.jwks_url,
             service_tokens: self.service_tokens,
             authorize_cookie: self.rules.authorize_cookie,
+            stale_ok_seconds: self.rules.stale_ok_seconds,
             allowed_origins,
             clock: system_clock(),
             timeouts: Timeouts::default(),

@@ -101,6 +101,7 @@ impl Reader<'_> {
                 "session_max_age_days" => {
                     self.session_max_age(value, &mut config.tokens.session_max_age_days);
                 }
+                "stale_ok_seconds" => self.stale_ok(value, &mut config.stale_ok_seconds),
                 "authorize" => self.authorize(value, &mut config.authorize_cookie),
                 "plans" => self.plans(value, &mut policy.plans),
                 "features" => self.features(value, &mut policy.features),

@@ -1,6 +1,9 @@
 //! Access tokens: who issues them, for whom, and how long a session lasts.
 
-use tierlift_core::config::{CookieName, JwksUrl, Key, ValueError};
+use tierlift_core::{
+    config::{CookieName, JwksUrl, Key, ValueError},
+    limits::STALE_OK_SECS_MAX,
+};
 use toml::de::DeValue;
 
 use super::{Part, Reader, values::TomlValue};
@@ -43,6 +46,16 @@ impl Reader<'_> {
         if let Some(days) = self.days(&key, &key, ValueError::SessionDays, value) {
             *to = days;
             self.place(key, Part::Value, value.span());
+        }
+    }
+
+    pub(super) fn stale_ok(&mut self, value: TomlValue<'_, '_>, to: &mut u32) {
+        let (key, error) = (Key::StaleOkSeconds, ValueError::StaleOkSeconds);
+        match self.number(&key, "a whole number of seconds", error, value) {
+            Some(secs) if secs <= STALE_OK_SECS_MAX => *to = secs,
+            Some(secs) => self.invalid(&value.span(), &key, &error(secs.to_string())),
+            // Reported already.
+            None => {}
         }
     }
 

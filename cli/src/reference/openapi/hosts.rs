@@ -13,6 +13,10 @@ pub(in super::super) use changes::{change, webhook_body};
 
 use super::{Refusals, TOKEN_UNCHECKED, bearer, operation, reference, response, with};
 
+/// What marks an answer that is older than now.
+pub(super) const AS_OF: &str = "Date-time at which the account was last read right: only while the store is unavailable and \
+                     stale_ok_seconds allows it";
+
 const SERVICE: &[Code] = &[Code::ServiceTokenMissing, Code::ServiceTokenInvalid];
 const STORE: &[Code] = &[Code::StoreUnavailable, Code::StoreCorrupt, Code::SecretsUnavailable];
 const AUTHORIZE: Refusals = &[
@@ -89,6 +93,7 @@ pub(super) fn authorize() -> Value {
             "X-Tierlift-Role": header("The effective role"),
             "X-Tierlift-Account": header("The account that gives the role, of a token that speaks for several"),
             "X-Tierlift-Revocation-Id": header("Number of role changes so far"),
+            "X-Tierlift-As-Of": header(AS_OF),
         },
     });
     let summary = "Get whether a proxy may let the token's user pass";
@@ -100,9 +105,10 @@ pub(super) fn authorize() -> Value {
 }
 
 pub(super) fn user() -> Value {
-    let mut success = response("The session", "application/json", &reference("Session"));
+    let mut success = response("The session", "application/json", &reference("User"));
     let refusals: Vec<_> = [USER, CHECKED_SIGN_IN].concat();
-    success["headers"] = json!({ "ETag": { "schema": { "type": "string" } } });
+    success["headers"] = as_of();
+    success["headers"]["ETag"] = json!({ "schema": { "type": "string" } });
     let mut operation =
         service(operation("getUser", "Get the session of a user", (200, success), &refusals));
     operation["responses"]["304"] = json!({ "description": "It is what If-None-Match lists" });
@@ -123,8 +129,14 @@ pub(super) fn user() -> Value {
     with(operation, "parameters", json!([id, account, auth_time, tag]))
 }
 
+/// The header of an answer that is older than now.
+fn as_of() -> Value {
+    json!({ "X-Tierlift-As-Of": { "description": AS_OF, "schema": { "type": "string" } } })
+}
+
 pub(super) fn batch() -> Value {
-    let success = response("Their sessions, in order", "application/json", &reference("Users"));
+    let mut success = response("Their sessions, in order", "application/json", &reference("Users"));
+    success["headers"] = as_of();
     let operation = operation("getUsers", "Get the sessions of users", (200, success), BODY);
     with(service(operation), "requestBody", body("UserIds"))
 }
@@ -200,7 +212,7 @@ fn bodies() -> Value {
         "Users": {
             "type": "object",
             "required": ["users"],
-            "properties": { "users": { "type": "array", "items": reference("Session") } },
+            "properties": { "users": { "type": "array", "items": reference("User") } },
         },
         "SignIn": {
             "type": "object",

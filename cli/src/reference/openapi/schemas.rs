@@ -27,6 +27,7 @@ pub(super) fn components() -> Value {
                 },
             },
             "Session": session_object(),
+            "User": user_object(),
             "Refreshed": object(&json!({
                 "accessToken": { "type": "string", "description": "JWT for the current role" },
                 "expiresIn": { "type": "integer", "description": "Lifetime in seconds" },
@@ -78,6 +79,17 @@ pub(in super::super) fn session_object() -> Value {
     {
         properties.extend(more);
     }
+    object
+}
+
+/// A session, perhaps of an earlier time.
+fn user_object() -> Value {
+    let mut object = session_object();
+    object["properties"]["asOf"] = json!({
+        "type": "string",
+        "format": "date-time",
+        "description": super::hosts::AS_OF,
+    });
     object
 }
 
@@ -185,6 +197,12 @@ mod tests {
             alone[name] = of_both[name].clone();
         }
         check("Session", &alone);
+        let as_of = Some(Timestamp::from_secs(0));
+        let answer = tierlift_session::Answer {
+            session: Session::of(&both, &policy, Timestamp::from_secs(0)),
+            as_of,
+        };
+        check("User", &serde_json::to_value(answer).unwrap());
         let issued = tierlift_core::token::Issued { access_token: String::new(), expires_in: 900 };
         let refreshed = tierlift_session::Refreshed { issued, user: session };
         check("Refreshed", &serde_json::to_value(refreshed).unwrap());

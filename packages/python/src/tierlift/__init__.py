@@ -2,7 +2,7 @@
 
 from ._client import Tierlift
 from ._error import TierliftError
-from ._types import Change, Changes, Code, Grant, Issued, Session, Webhook
+from ._types import Change, Changes, Code, Grant, Issued, Session, User, Webhook
 from ._webhook import verify_webhook
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Session",
     "Tierlift",
     "TierliftError",
+    "User",
     "Webhook",
     "verify_webhook",
 ]

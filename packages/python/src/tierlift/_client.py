@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ._error import TierliftError
-from ._types import Changes, Grant, Issued, Session
+from ._types import Changes, Grant, Issued, User
 
 _USERS_PER_BATCH_MAX = 100
 _CHANGES_WAIT_SECS_MAX = 25
@@ -52,7 +52,7 @@ class Tierlift:
 
     def user(
         self, user_id: str, *, auth_time: int | None = None, accounts: Iterable[str] = ()
-    ) -> Session:
+    ) -> User:
         """The session of a user, by the host's own id, as it is now.
 
         With `auth_time`, Unix seconds at which they signed in at the host, only while that sign-in counts: the
@@ -62,12 +62,12 @@ class Tierlift:
         if auth_time is not None:
             query.append(("authTime", str(auth_time)))
         asked = f"?{urlencode(query)}" if query else ""
-        session: Session = self._ask(f"/v1/users/{quote(user_id, safe='')}{asked}")
+        session: User = self._ask(f"/v1/users/{quote(user_id, safe='')}{asked}")
         return session
 
-    def users(self, user_ids: Iterable[str]) -> list[Session]:
+    def users(self, user_ids: Iterable[str]) -> list[User]:
         """The sessions of users, in the same order, by as many requests as that takes."""
-        sessions: list[Session] = []
+        sessions: list[User] = []
         user_ids = list(user_ids)
         for start in range(0, len(user_ids), _USERS_PER_BATCH_MAX):
             some = user_ids[start : start + _USERS_PER_BATCH_MAX]

@@ -102,6 +102,42 @@ class Session(TypedDict):
     userId: str
 
 
+class User(TypedDict):
+    accountId: NotRequired[str]
+    """The account that gives the role, of a token that speaks for several."""
+    accountVersion: int
+    """Number of commits of the account so far."""
+    accounts: NotRequired[list[str]]
+    """All accounts of such a token, the user's own first."""
+    asOf: NotRequired[str]
+    """Date-time at which the account was last read right: only while the store is unavailable and stale_ok_seconds allows it."""
+    cancelAt: str | None
+    """Time at which the subscription will be canceled."""
+    epoch: int
+    """Unix seconds at which the two counters below restarted; 0 at first."""
+    features: list[str]
+    """Features of the role, and those by Stripe's entitlements."""
+    pastDueSince: str | None
+    """Time at which the subscription became past due, while it is."""
+    revocationId: int
+    """Number of role changes so far."""
+    role: str
+    """Effective role, expiry and grace included."""
+    roleAssignedAt: str | None
+    """Time of the latest role change."""
+    roles: list[str]
+    """Roles of the policy, lowest first."""
+    status: str | None
+    """Stripe's status of the subscription that is shown."""
+    subscriptionActive: bool
+    """Whether some subscription or purchase gives access."""
+    subscriptionExpiresAt: str | None
+    """End of what is paid for of the best one."""
+    trialEndsAt: str | None
+    """End of the trial, while the subscription is in one."""
+    userId: str
+
+
 class Issued(TypedDict):
     accessToken: str
     """JWT for the current role."""
