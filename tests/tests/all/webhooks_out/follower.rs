@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
+use tierlift_core::ports::Cursor;
 use tierlift_testkit::{harness::client::Client, random::Random};
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -44,9 +45,10 @@ impl Follower {
         self.address.send_replace(Some(address));
     }
 
-    pub(super) fn count(&self) -> usize {
+    /// Whether it has followed the changes to that place.
+    pub(super) fn is_at(&self, cursor: Cursor) -> bool {
         assert!(!self.task.is_finished(), "the follower panicked");
-        self.kept.lock().unwrap().received.count()
+        self.kept.lock().unwrap().cursor == cursor.to_string()
     }
 
     /// What it has received, and how often it was killed.
