@@ -27,6 +27,8 @@ const EVENT_MAX: Duration = Duration::from_mins(1);
 /// From one address of loopback there are some 28,000 ports to the server.
 const SOCKETS_PER_ADDRESS: usize = 20_000;
 
+const OPENED_BEFORE_PONGS: usize = 250;
+
 /// How soon the sockets were notified, from the moment that the webhook was sent. Times are in microseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct FanOut {
@@ -54,6 +56,10 @@ fn on(program: &Program, server: &Server, scale: &Scale) -> Result<FanOut> {
         let token = token(program, &tokens, number)?;
         let socket = socket::open_on(stream, &token);
         fleet.add_tab(socket.with_context(|| format!("socket {number}"))?)?;
+        if number % OPENED_BEFORE_PONGS == 0 {
+            // The first ones are pinged before the last ones are open.
+            fleet.wait(|_, _| Ok(()))?;
+        }
     }
     let fan_outs = (0..plan.len()).map(|event| fan_out(&mut fleet, &plan, event, sockets));
     let mut fan_outs = fan_outs.collect::<Result<Vec<_>>>()?;
