@@ -4,15 +4,19 @@
 //! or of another event, and a run in which a socket hears nothing.
 
 use std::{
-    net::Ipv4Addr,
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, TcpStream},
     path::Path,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
 
-use tierlift_bench::{http, id};
+use tierlift_bench::{
+    http::{self, Responses},
+    id,
+};
 
 use crate::{
     args::Scale,
@@ -50,7 +54,7 @@ fn on(program: &Program, server: &Server, scale: &Scale) -> Result<FanOut> {
     let sockets = scale.fan_out_sockets;
     let plan = Plan::new(scale.fan_outs, 1, WEBHOOK_SECRET)?;
     let tokens = Tokens::new(JWT_SECRET);
-    let mut fleet = Fleet::open(server.address(), 1, 0, &tokens)?;
+    let mut fleet = Fleet::open(server.address(), 0, 0, &tokens)?;
     for number in 0..sockets {
         let stream = http::connect_from(source(number)?, server.address())?;
         let token = token(program, &tokens, number)?;
@@ -61,7 +65,11 @@ fn on(program: &Program, server: &Server, scale: &Scale) -> Result<FanOut> {
             fleet.wait(|_, _| Ok(()))?;
         }
     }
-    let fan_outs = (0..plan.len()).map(|event| fan_out(&mut fleet, &plan, event, sockets));
+    let fan_outs = (0..plan.len()).map(|event| {
+        // One that is idle for as long as the sockets take to open would be closed.
+        let connection = http::connect(server.address())?;
+        fan_out(&mut fleet, connection, &plan, event, sockets)
+    });
     let mut fan_outs = fan_outs.collect::<Result<Vec<_>>>()?;
     fan_outs.sort_by(|a, b| a.all_us.total_cmp(&b.all_us));
     fan_outs.get(fan_outs.len() / 2).copied().context("there was no event")
@@ -80,34 +88,48 @@ fn token(program: &Program, tokens: &Tokens, number: usize) -> Result<String> {
     }
 }
 
-fn fan_out(fleet: &mut Fleet, plan: &Plan, event: usize, sockets: usize) -> Result<FanOut> {
+fn fan_out(
+    fleet: &mut Fleet,
+    mut connection: TcpStream,
+    plan: &Plan,
+    event: usize,
+    sockets: usize,
+) -> Result<FanOut> {
     let mut heard = vec![false; sockets];
-    let (mut count, mut answered, mut half_us) = (0, false, 0.0);
+    let (mut count, mut half_us) = (0, 0.0);
     let begun = Instant::now();
     let micros = || begun.elapsed().as_secs_f64() * 1e6;
-    let lane = fleet.lane(0)?;
-    lane.queue(event);
-    lane.post_next(plan)?;
-    while count < sockets || !answered {
-        ensure!(begun.elapsed() < EVENT_MAX, "{count} of {sockets} sockets heard event {event}");
+    connection.write_all(plan.request(event))?;
+    while count < sockets {
+        ensure!(
+            begun.elapsed() < EVENT_MAX,
+            "{count} of {sockets} sockets were notified of event {event}"
+        );
         fleet.wait(|_, news| {
-            match news {
-                News::Answer { status, .. } => {
-                    ensure!(status == 200, "the webhook was answered {status}");
-                    answered = true;
-                }
-                News::Text { user: socket, text } => {
-                    ensure!(event_of(text) == Some(event), "a frame of something else");
-                    let heard = heard.get_mut(socket).context("no such socket")?;
-                    ensure!(!std::mem::replace(heard, true), "socket {socket} heard it twice");
-                    count += 1;
-                    if count == sockets.div_ceil(2) {
-                        half_us = micros();
-                    }
-                }
+            let News::Text { user: socket, text } = news else { bail!("an answer to no request") };
+            ensure!(event_of(text) == Some(event), "a frame of something else");
+            let heard = heard.get_mut(socket).context("no such socket")?;
+            ensure!(!std::mem::replace(heard, true), "socket {socket} heard it twice");
+            count += 1;
+            if count == sockets.div_ceil(2) {
+                half_us = micros();
             }
             Ok(())
         })?;
     }
-    Ok(FanOut { sockets, half_us, all_us: micros() })
+    let all_us = micros();
+    check_accepted(&mut connection)?;
+    Ok(FanOut { sockets, half_us, all_us })
+}
+
+fn check_accepted(connection: &mut TcpStream) -> Result<()> {
+    let (mut answer, mut chunk) = (Responses::default(), [0; 1024]);
+    loop {
+        let n = connection.read(&mut chunk)?;
+        ensure!(n > 0, "the server closed the connection");
+        if let Some(status) = answer.push(chunk.get(..n).unwrap_or_default())? {
+            ensure!(status == 200, "the webhook was answered {status}");
+            return Ok(());
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What every command of operators prints for a data file, beside a server: tables as people read them, and JSON as
 //! `docs/reference/operations.schema.json` describes it.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use std::{collections::BTreeSet, fmt::Write as _, fs, path::PathBuf, process::Command};
 
 use serde_json::Value;
 use tierlift_testkit::harness::{
@@ -100,6 +100,6 @@ async fn tables_are_as_they_were() {
     let kept = fs::read_dir(&beside.deployment.folder).unwrap().flatten();
     let kept = kept.filter(|entry| entry.file_name().to_string_lossy().contains(".before-"));
     assert_eq!(kept.count(), 1, "{restored}");
-    shown.push_str(&format!("$ tierlift restore copy.db\n{}", timeless(&restored)));
+    write!(shown, "$ tierlift restore copy.db\n{}", timeless(&restored)).unwrap();
     insta::assert_snapshot!("tables", shown);
 }
