@@ -33,7 +33,7 @@ fn commands(text: &str) -> (Vec<String>, Vec<String>) {
         match (line.trim_start().strip_prefix("```"), fence) {
             (Some(kind), None) => fence = Some(matches!(kind, "sh" | "bash" | "console")),
             (Some(_), Some(_)) => fence = None,
-            (None, None) => prose.push_str(&format!("{line}\n")),
+            (None, None) => prose.extend([line, "\n"]),
             (None, Some(true)) => blocks.push(line.to_owned()),
             (None, Some(false)) => {}
         }
@@ -80,6 +80,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// What is wrong with a command. One in prose may lack what it needs to run.
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of clap's, which grows")]
 fn fault(line: &str, is_abridged: bool) -> Option<String> {
     let error = Args::try_parse_from(words(line)).err()?;
     let is_short = match error.kind() {

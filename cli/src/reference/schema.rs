@@ -81,13 +81,7 @@ fn schema() -> Value {
             ),
             "account_claims": account_claims(),
             "session_max_age_days": session_max_age_days(),
-            "stale_ok_seconds": {
-                "description": "Seconds for which the last-known role is answered while the data file cannot be read.",
-                "type": "integer",
-                "minimum": 0,
-                "maximum": STALE_OK_SECS_MAX,
-                "default": 0,
-            },
+            "stale_ok_seconds": stale_ok_seconds(),
             "authorize": authorize(),
             "plans": plans(),
             "features": features(),
@@ -102,6 +96,16 @@ fn schema() -> Value {
 
 /// Addresses with TLS, or on this machine.
 const SAFE_URL: &str = "^https://[^/]|^http://(localhost|127\\.[0-9.]+|\\[::1\\])(:[0-9]+)?(/|$)";
+
+fn stale_ok_seconds() -> Value {
+    json!({
+        "description": "Seconds for which the last-known role is answered while the data file cannot be read.",
+        "type": "integer",
+        "minimum": 0,
+        "maximum": STALE_OK_SECS_MAX,
+        "default": 0,
+    })
+}
 
 fn account_claims() -> Value {
     json!({
