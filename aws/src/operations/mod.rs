@@ -12,7 +12,7 @@ mod notes;
 mod stack;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{try_join, try_join3};
 use tierlift_core::{
@@ -169,6 +169,11 @@ impl DeadLetters for Deployment {
     async fn get(&self, event: &EventId) -> Result<Option<DeadLetter>, QueueError> {
         self.let_go().await;
         self.queue.get(event).await
+    }
+
+    async fn dead_among(&self, events: BTreeSet<EventId>) -> Result<BTreeSet<EventId>, QueueError> {
+        self.let_go().await;
+        self.queue.dead_among(events).await
     }
 
     /// One scan of the dead letters serves as many redrives as follow within two minutes.

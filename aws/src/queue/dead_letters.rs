@@ -1,5 +1,7 @@
 //! Parks messages in the dead-letter queue, and lists, gets and redrives dead letters.
 
+use std::collections::BTreeSet;
+
 use tierlift_core::{
     codes::Code,
     failure::{Failure, FailureRecord},
@@ -101,6 +103,16 @@ impl Queue {
         let found = scan.find(event).await;
         scan.end().await;
         Ok(found?.map(|dead_letter| dead_letter.content))
+    }
+
+    pub(super) async fn dead_letters_among(
+        &self,
+        events: &BTreeSet<EventId>,
+    ) -> Result<BTreeSet<EventId>, QueueError> {
+        let mut scan = DeadLetterScan::new(self);
+        let found = scan.find_among(events).await;
+        scan.end().await;
+        found
     }
 
     pub(super) async fn redrive_event(&self, event: &EventId) -> Result<bool, QueueError> {

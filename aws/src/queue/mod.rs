@@ -18,6 +18,8 @@ mod settle;
 mod text;
 mod update;
 
+use std::collections::BTreeSet;
+
 use aws_sdk_sqs::{
     Client, error::SdkError, operation::send_message::SendMessageError, types::QueueAttributeName,
 };
@@ -191,6 +193,11 @@ impl ports::DeadLetters for Queue {
     /// all where it is not there. Of several dead letters of the event it may return any.
     async fn get(&self, event: &EventId) -> Result<Option<DeadLetter>, QueueError> {
         self.get_dead_letter(event).await
+    }
+
+    /// One receive per ten dead letters until all are found, or [`DEAD_AMONG_READ_MAX`](tierlift_core::limits::DEAD_AMONG_READ_MAX) were read.
+    async fn dead_among(&self, events: BTreeSet<EventId>) -> Result<BTreeSet<EventId>, QueueError> {
+        self.dead_letters_among(&events).await
     }
 
     /// Reads all dead letters, because the event may have several; sends one and deletes each.

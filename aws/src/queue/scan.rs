@@ -6,7 +6,7 @@
 //! moved is in its customer's group, where the dead letters hide each other, and has no failure record:
 //! the first scan that sees it parks it again, as tierlift would have done.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::future::join_all;
 use tierlift_core::{
@@ -14,8 +14,9 @@ use tierlift_core::{
     failure::FailureRecord,
     id::EventId,
     limits::{
-        DEAD_LETTERS_BYTES_PER_SCAN_MAX, DEAD_LETTERS_HIDDEN_SECS, DEAD_LETTERS_PER_SCAN_MAX,
-        DEAD_LETTERS_RECEIVES_AT_ONCE_MAX, DEAD_LETTERS_WAIT_SECS, SQS_BATCH_MAX,
+        DEAD_AMONG_READ_MAX, DEAD_LETTERS_BYTES_PER_SCAN_MAX, DEAD_LETTERS_HIDDEN_SECS,
+        DEAD_LETTERS_PER_SCAN_MAX, DEAD_LETTERS_RECEIVES_AT_ONCE_MAX, DEAD_LETTERS_WAIT_SECS,
+        SQS_BATCH_MAX,
     },
     ports::{self, Message, QueueError},
     time::Timestamp,
@@ -105,6 +106,25 @@ impl<'a> DeadLetterScan<'a> {
                 }
             }
         }
+    }
+
+    /// Which of these events have a dead letter. What was received is in memory until the next receive only.
+    pub(super) async fn find_among(
+        &mut self,
+        events: &BTreeSet<EventId>,
+    ) -> Result<BTreeSet<EventId>, QueueError> {
+        let mut found = BTreeSet::new();
+        while found.len() < events.len() && self.handles.len() < DEAD_AMONG_READ_MAX {
+            let received = self.next().await?;
+            if received.is_empty() {
+                break;
+            }
+            for dead_letter in received {
+                self.repark(&dead_letter).await;
+                found.extend(events.get(&dead_letter.content.message.event).cloned());
+            }
+        }
+        Ok(found)
     }
 
     /// Redrives an event. All of its dead letters are found before one is sent, because the event may fail

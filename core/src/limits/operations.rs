@@ -35,6 +35,8 @@ pub const LEDGER_SCAN_SEGMENTS: i32 = 8;
 pub const DEAD_LETTERS_HIDDEN_SECS: u64 = 120;
 /// Dead letters that one scan reads.
 pub const DEAD_LETTERS_PER_SCAN_MAX: usize = 10_000;
+/// Dead letters that are received on AWS to find out which of some events are among them.
+pub const DEAD_AMONG_READ_MAX: usize = 1_000;
 /// Time that SQS waits for a dead letter in a scan, in seconds. Without a wait SQS asks only some of its
 /// servers, and may miss messages.
 pub const DEAD_LETTERS_WAIT_SECS: u64 = 1;

@@ -49,8 +49,6 @@ pub const RECONCILE_WAIT_MS: u64 = 15_000;
 pub const RECONCILED_LISTED_MAX: usize = 1_000;
 /// Pages of events that are read to find out why something had to be fixed.
 pub const RECONCILE_EVENT_PAGES_MAX: u64 = 100;
-/// Dead letters that are read for it.
-pub const RECONCILE_DEAD_LETTERS_MAX: usize = 1_000;
 /// Types that a list of events can be asked for (<https://docs.stripe.com/api/events/list>).
 pub const STRIPE_EVENT_TYPES_MAX: usize = 20;
 /// Time between two rounds of asking about what is unclear, in seconds.

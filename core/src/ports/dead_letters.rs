@@ -1,6 +1,6 @@
 //! The dead-letter queue and the queue's depth, as operators see them.
 
-use std::future::Future;
+use std::{collections::BTreeSet, future::Future};
 
 use serde::Serialize;
 
@@ -37,6 +37,12 @@ pub trait DeadLetters: Send + Sync {
         &self,
         event: &EventId,
     ) -> impl Future<Output = Result<Option<DeadLetter>, QueueError>> + Send;
+
+    /// Those of these events that are dead letters. However many and large those are, few are in memory at a time.
+    fn dead_among(
+        &self,
+        events: BTreeSet<EventId>,
+    ) -> impl Future<Output = Result<BTreeSet<EventId>, QueueError>> + Send;
 
     /// Moves a dead letter to the end of the queue, with no attempts counted. Returns false if there is
     /// none for this event.

@@ -2,7 +2,7 @@
 //!
 //! A message gets here when the queue parks it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use tierlift_core::{
@@ -66,6 +66,21 @@ fn list(connection: &Connection, max: usize) -> Result<Vec<DeadLetter>, Error> {
     Ok(dead_letters)
 }
 
+/// Looked up by the events alone: no body is read.
+fn dead_among(
+    connection: &Connection,
+    events: BTreeSet<EventId>,
+) -> Result<BTreeSet<EventId>, Error> {
+    let mut is_dead = connection.prepare_cached("SELECT 1 FROM dead_letters WHERE event = ?1")?;
+    let mut dead = BTreeSet::new();
+    for event in events {
+        if is_dead.exists((event.as_str(),))? {
+            dead.insert(event);
+        }
+    }
+    Ok(dead)
+}
+
 fn get(connection: &Connection, event: &EventId) -> Result<Option<DeadLetter>, Error> {
     connection
         .prepare_cached(
@@ -115,6 +130,10 @@ impl DeadLetters for Db {
     async fn get(&self, event: &EventId) -> Result<Option<DeadLetter>, QueueError> {
         let event = event.clone();
         Ok(self.read_committed(move |connection| get(connection, &event)).await?)
+    }
+
+    async fn dead_among(&self, events: BTreeSet<EventId>) -> Result<BTreeSet<EventId>, QueueError> {
+        Ok(self.read_committed(move |connection| dead_among(connection, events)).await?)
     }
 
     async fn redrive(&self, event: &EventId) -> Result<bool, QueueError> {

@@ -4,6 +4,7 @@
 mod connections;
 mod contract;
 mod deploy;
+mod deploy_answers;
 mod deploy_chain;
 mod deploy_chaos;
 mod deploy_console;

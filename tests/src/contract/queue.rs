@@ -29,6 +29,7 @@ macro_rules! queue_promises {
             holds_a_group_back_while_its_head_waits,
             parks_with_the_cause_and_lets_the_group_go_on,
             gets_a_dead_letter_by_its_event,
+            tells_dead_letters_from_other_events,
             redrives_a_dead_letter,
             brings_an_unanswered_message_back,
             waits_for_the_first_message,
@@ -219,6 +220,28 @@ pub async fn gets_a_dead_letter_by_its_event<B: QueueBackend>(backend: &B) {
     assert!(backend.queue().redrive(&event_id("evt_1")).await.unwrap());
     assert_eq!(backend.queue().get(&event_id("evt_1")).await.unwrap(), None);
     assert!(backend.queue().get(&event_id("evt_2")).await.unwrap().is_some());
+}
+
+/// Of any events it is known which are dead letters, and which are queued, done or unknown.
+pub async fn tells_dead_letters_from_other_events<B: QueueBackend>(backend: &B) {
+    let asked = || ["evt_1", "evt_2", "evt_3", "evt_unknown"].map(event_id).into();
+    assert_eq!(backend.queue().dead_among(asked()).await.unwrap(), BTreeSet::new());
+    for number in 1..=4 {
+        send(backend, &format!("evt_{number}"), &format!("cus_{number}")).await;
+    }
+    for delivery in receive(backend, 4).await {
+        match delivery.message.event.as_str() {
+            "evt_2" => delete(backend, delivery).await,
+            _ => backend.queue().park(&delivery, failure()).await.unwrap(),
+        }
+    }
+    // The fourth is a dead letter and is not asked about.
+    let dead = backend.queue().dead_among(asked()).await.unwrap();
+    assert_eq!(dead, ["evt_1", "evt_3"].map(event_id).into());
+    assert!(backend.queue().redrive(&event_id("evt_1")).await.unwrap());
+    let dead = backend.queue().dead_among(asked()).await.unwrap();
+    assert_eq!(dead, ["evt_3"].map(event_id).into());
+    assert_eq!(backend.queue().dead_among(BTreeSet::new()).await.unwrap(), BTreeSet::new());
 }
 
 /// A redriven dead letter is delivered as new, once, and is a dead letter no longer.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use tierlift_core::{
     id::{CustomerId, EventId},
-    limits::{RECONCILE_DEAD_LETTERS_MAX, RECONCILE_EVENT_PAGES_MAX, STRIPE_EVENT_TYPES_MAX},
+    limits::{RECONCILE_EVENT_PAGES_MAX, STRIPE_EVENT_TYPES_MAX},
     ports::{Answer, DeadLetters, Store},
     reconciliation::{Report, Webhook},
     stripe::catalog,
@@ -72,8 +72,8 @@ pub(super) async fn explain<S: Store, Q: DeadLetters>(
     if missing.is_empty() {
         return Ok(());
     }
-    let dead = queue.list(RECONCILE_DEAD_LETTERS_MAX).await.map_err(Error::Queue)?;
-    let dead: BTreeSet<EventId> = dead.into_iter().map(|letter| letter.message.event).collect();
+    let events: BTreeSet<EventId> = missing.iter().map(|(event, _)| event.clone()).collect();
+    let dead = queue.dead_among(events).await.map_err(Error::Queue)?;
     for (event, customer) in missing {
         let found = if dead.contains(&event) { Webhook::Failed } else { Webhook::NeverCame };
         report.note_webhook(customer, found);
