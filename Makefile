@@ -36,7 +36,7 @@ TEST_TOOLS := $(TARGET)/tools/$(notdir $(VENV))-$(notdir $(DYNOXIDE))
 # The functions for AWS: where they are put, and what they are built for.
 PACKAGE ?= target/package
 ARCHITECTURE ?= arm64
-FUNCTIONS := check ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway session
+FUNCTIONS := check ingest ingest-eventbridge worker expiry fetch notifier-stream notifier-gateway changes session
 # Features of the functions, such as otlp.
 FEATURES ?=
 HOST_ARCHITECTURE := $(patsubst aarch64,arm64,$(shell uname -m))

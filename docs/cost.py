@@ -67,7 +67,7 @@ EVENT = [
     Line("DynamoDB", "stream", 0, "read", "reads by Lambda are free"),
     *invocations("notifier-stream", 1, "batches of one; only changes that are pushed invoke it"),
     Line("DynamoDB", "Query of sockets", read_units(CONNECTION_BYTES, strong=False), "read", "the index, eventually consistent"),
-    Line("DynamoDB", "GetItem of the socket", read_units(CONNECTION_BYTES, strong=False), "read", "whether its token has expired, eventually consistent"),
+    Line("DynamoDB", "GetItem of the socket", read_units(CONNECTION_BYTES), "read", "whose it is, and whether its token has expired; strongly consistent"),
     Line("API Gateway", "notice", 1, "frame", "one open socket"),
     Line("Network", "responses and notices", gb(ANSWERED_BYTES), "sent", "1 KB with headers"),
     *logs(
@@ -167,6 +167,25 @@ PARTNER_EVENT = [
     Line("SQS", "SendMessage, ReceiveMessage, DeleteMessage", 3, "queue_standard", "the queue of partner events; batches of one"),
     *invocations("ingest-eventbridge", 1, "batches of one"),
     Line("SQS", "SendMessage", queue_requests(WEBHOOK_BYTES), "queue", "one request of ingest-eventbridge"),
+]
+
+# What each change costs that backends may follow, and a backend that follows them all day.
+WAIT_SECONDS, POLL_SECONDS = 4, 0.5
+CHANGE = [
+    *invocations("changes", 1, "batches of one, the most expensive case"),
+    Line("DynamoDB", "stream", 0, "read", "reads by Lambda are free"),
+    Line("DynamoDB", "GetItem, BatchGetItem", 2, "read", "the head of the log, and what is logged of the user; strongly consistent"),
+    Line("DynamoDB", "TransactWriteItems", 3 * write_units(1_024, transaction=True), "write", "head, change and the user's row, each below 1 KB, twice for the transaction"),
+    Line("DynamoDB", "change, 7 days", gb(ACCOUNT_BYTES + ITEM_OVERHEAD_BYTES) * 7 / 30, "stored", "deletion by TTL is free"),
+]
+POLLS_MONTH = MONTH_HOURS * 3600 / WAIT_SECONDS
+READS_PER_POLL = WAIT_SECONDS / POLL_SECONDS + 2
+FOLLOWER = [
+    Line("API Gateway", "GET /v1/changes", POLLS_MONTH, "http", f"an answer after {WAIT_SECONDS} s without a change"),
+    Line("Lambda", "session: invocations", POLLS_MONTH, "lambda_request", "one each"),
+    Line("Lambda", "session: time", FUNCTIONS["session"][0] / 1024 * MONTH_HOURS * 3600, "lambda_gb_s", "256 MB; it waits all the time"),
+    Line("DynamoDB", "GetItem", POLLS_MONTH * READS_PER_POLL, "read", f"the head of the log every {POLL_SECONDS} s, and before and after"),
+    *logs("CloudWatch", "access", POLLS_MONTH * LOGGED_BYTES["api"], "350 bytes; the function itself logs nothing"),
 ]
 
 DISK_GB = 50
@@ -315,6 +334,8 @@ TABLES = {
     "asking": lambda: bill(ASKING, "per month", 1, "per month"),
     "compared": lambda: bill(COMPARED, "per object", MILLION, "per million objects"),
     "partner": lambda: bill(PARTNER_EVENT, "per event", MILLION, "per million events"),
+    "change": lambda: bill(CHANGE, "per change", MILLION, "per million changes"),
+    "follower": lambda: bill(FOLLOWER, "per month", 1, "per month"),
     "machine": lambda: bill(MACHINE, "per month", 1, "per month"),
     "examples": examples_table,
     "evens": evens_table,

@@ -13,7 +13,7 @@ from cost_prices import PRICES
 FUNCTIONS = {
     **{"ingest": (256, 15), "worker": (256, 30), "notifier-stream": (256, 25)},
     **{"notifier-gateway": (256, 10), "session": (256, 10), "expiry": (256, 100), "fetch": (256, 100)},
-    **{"ingest-eventbridge": (256, 15)},
+    **{"ingest-eventbridge": (256, 15), "changes": (256, 20)},
 }
 
 

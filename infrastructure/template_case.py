@@ -12,7 +12,7 @@ TEMPLATE = HERE / "template.yaml"
 # Those that traffic, the stream or the clock call, and reach by an alias; those that some stacks have beside them; and
 # the one that checks a deployment before.
 SERVING = ("Ingest", "Worker", "NotifierStream", "NotifierGateway", "Session", "Expiry")
-OPTIONAL = ("IngestEventBridge", "Fetch")
+OPTIONAL = ("IngestEventBridge", "Fetch", "Changes")
 FUNCTIONS = ("Check", *SERVING, *OPTIONAL)
 LIMITS = HERE.parent / "core/src/limits.rs"
 

@@ -11,12 +11,12 @@ COST = HERE.parent / "docs/cost.py"
 
 
 # What else has an alarm when one of these fails: a 5xx or an integration error of its API, or the age of the stream.
-COVERED = {"Ingest": "WebhooksFailed", "NotifierGateway": "IntegrationError", "NotifierStream": "IteratorAge"}
+COVERED = {"Ingest": "WebhooksFailed", "NotifierGateway": "IntegrationError", "NotifierStream": "IteratorAge", "Changes": "IteratorAge"}
 
 
 # The conditions of alarms that a stack has only with a parameter.
 ASKING = {"HasStripeKey", "AsksStripeOnAws"}
-OFF_BY_DEFAULT = {"HasNoEventsAlarm", "HasEventSource", *ASKING}
+OFF_BY_DEFAULT = {"HasNoEventsAlarm", "HasEventSource", "HasServiceTokens", *ASKING}
 
 
 def watched(alarm):
@@ -48,7 +48,7 @@ class Alarms(Template):
             ("NumberOfMessagesDeleted", queue("ThinQueue")),
             ("tierlift_reconcile_fixed", dimension("function", {"Ref": "Fetch"})),
             ("tierlift_waiting_oldest_age_seconds", dimension("function", {"Ref": "Expiry"})),
-            ("IteratorAge", dimension("FunctionName", {"Ref": "NotifierStream"})),
+            *(("IteratorAge", dimension("FunctionName", {"Ref": it})) for it in ("NotifierStream", "Changes")),
             *((f"Webhooks{what}", "[]") for what in ("Accepted", "Refused", "Throttled", "Failed")),
             # Dead letters that arrive, besides those that are there.
             ("Parked", "[]"),

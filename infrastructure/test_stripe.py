@@ -5,7 +5,7 @@ import unittest
 from template_case import Template, limit
 
 # The functions that a stack has only with a parameter, and the condition of what belongs to them.
-OPTIONAL = {"IngestEventBridge": "HasEventSource", "Fetch": "HasStripeKey"}
+OPTIONAL = {"IngestEventBridge": "HasEventSource", "Fetch": "HasStripeKey", "Changes": "HasServiceTokens"}
 
 
 class Stripe(Template):

@@ -257,11 +257,10 @@ pub const TRANSACTION_ITEMS_MAX: usize = 100;
 /// Time for which the row of a connection is kept, in seconds: API Gateway's longest, and a margin
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>).
 pub const CONNECTION_KEPT_SECS: i64 = 2 * 60 * 60 + 10 * 60;
-/// Connections on a page of the index: all that a user may have and one more, so that the first page is
-/// usually the last.
-pub const CONNECTIONS_PER_PAGE_MAX: usize = SOCKETS_PER_USER_MAX + 1;
-/// Pages of a user's connections that are read.
-pub const CONNECTION_PAGES_MAX: usize = 20;
+/// Connections on a page of the index: a user's fit on one, and those that follow an organisation on some.
+pub const CONNECTIONS_PER_PAGE_MAX: usize = 1_000;
+/// Pages of the connections of one account that are read.
+pub const CONNECTION_PAGES_MAX: usize = 100;
 /// Time from a decision to its commit, in seconds: a function's lifetime and some clock skew.
 pub const COMMIT_SECS_MAX: i64 = 15;
 /// Time after a role change during which a ping is also answered with a snapshot, in seconds: two of
@@ -396,5 +395,5 @@ pub const PUSHES_AT_ONCE_MAX: usize = 16;
 pub const USERS_NOTIFIED_AT_ONCE_MAX: usize = 8;
 /// Time for which a process remembers a push, in seconds: as long as the change feed is retried, and a margin.
 pub const PUSH_REMEMBERED_SECS: i64 = 2 * 60 * 60 + 10 * 60;
-/// Pushes that a process remembers.
-pub const PUSHES_REMEMBERED_MAX: usize = 10_000;
+/// Pushes that a process remembers: as many as one account may have sockets, so that a retry ends.
+pub const PUSHES_REMEMBERED_MAX: usize = CONNECTIONS_PER_PAGE_MAX * CONNECTION_PAGES_MAX;

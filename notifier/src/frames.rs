@@ -8,7 +8,7 @@ use tierlift_core::{
     id::UserId,
     limits::SOCKET_FRAME_BYTES_MAX,
     policy::Policy,
-    ports::{Store, StoreError},
+    ports::{Holder, Store, StoreError},
     time::Timestamp,
     token::{TokenTimes, check_not_revoked},
     wire::{
@@ -49,7 +49,7 @@ pub async fn reply<S: Store>(
     }
 }
 
-/// Who sent a frame: the user, and the times of the token that opened the socket.
+/// Who sent a frame, or is notified: the user, and the times of the token that opened the socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Sender<'a> {
     /// The user.
@@ -58,6 +58,15 @@ pub struct Sender<'a> {
     pub others: &'a [UserId],
     /// The times of the token.
     pub token: TokenTimes,
+}
+
+impl<'a> Sender<'a> {
+    /// The holder of a socket.
+    #[must_use]
+    pub fn of(holder: &'a Holder) -> Self {
+        let Holder { user, others, token, .. } = holder;
+        Self { user, others, token: *token }
+    }
 }
 
 async fn snapshot<S: Store>(

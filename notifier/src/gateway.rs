@@ -25,7 +25,7 @@ use tierlift_core::{
         session::Session,
     },
 };
-use tierlift_session::Access;
+use tierlift_session::{Access, read_accounts};
 
 use crate::{
     Close, FrameAllowances, HandshakeError, Origins,
@@ -50,7 +50,8 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
     pub async fn connect(&self, socket: &C::Id, headers: &HeaderMap) -> Result<(), HandshakeError> {
         let authenticated = handshake::accept(&self.access, &self.origins, headers).await?;
         let holder = Holder {
-            user: authenticated.accounts.user().clone(),
+            user: authenticated.claims.user.clone(),
+            others: authenticated.claims.others.clone(),
             opened_at: self.access.clock.now(),
             token: authenticated.claims.times(),
         };
@@ -85,7 +86,7 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
 
     /// Closes the oldest of too many sockets. The list may lag a moment, and so may this limit.
     async fn make_room(&self, user: &UserId, newest: &C::Id) {
-        let mut sockets = match self.sockets.for_user(user).await {
+        let mut sockets = match self.sockets.opened_by(user).await {
             Ok(sockets) => sockets,
             Err(error) => {
                 tracing::warn!(user = user.as_str(), %error, "could not list sockets");
@@ -110,8 +111,8 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
             return Err(Close::TooManyFrames);
         }
         let Access { store, policy, clock, .. } = &*self.access;
-        let sender = Sender { user: &holder.user, others: &[], token: holder.token };
-        let reply = frames::reply(store, &policy.current(), sender, frame, clock.now()).await?;
+        let (policy, sender) = (policy.current(), Sender::of(&holder));
+        let reply = frames::reply(store, &policy, sender, frame, clock.now()).await?;
         if frame == ClientFrame::Ping {
             self.catch_up(socket, &holder).await?;
         }
@@ -133,13 +134,18 @@ impl<S: Store, C: GatewaySockets> Gateway<S, C> {
     /// Pushes a snapshot where the socket may have missed the notice of a change.
     async fn catch_up(&self, socket: &C::Id, holder: &Holder) -> Result<(), Close> {
         let Access { store, policy, clock, .. } = &*self.access;
-        let Ok(Some(account)) = store.account(&holder.user).await else { return Ok(()) };
-        check_not_revoked(holder.token, &account).map_err(|_| Close::Revoked)?;
+        let policy = policy.current();
+        let read = read_accounts(store, &policy, &holder.user, &holder.others).await;
+        let Ok(accounts) = read else { return Ok(()) };
+        for account in accounts.all() {
+            check_not_revoked(holder.token, account).map_err(|_| Close::Revoked)?;
+        }
         let now = clock.now();
-        if !account.changed_at.is_some_and(|at| may_be_missed(at, holder.opened_at, now)) {
+        let mut changes = accounts.all().filter_map(|account| account.changed_at);
+        if !changes.any(|at| may_be_missed(at, holder.opened_at, now)) {
             return Ok(());
         }
-        let snapshot = frame::snapshot(&Session::new(&account, &policy.current(), now));
+        let snapshot = frame::snapshot(&Session::of(&accounts, &policy, now));
         if let Err(error) = self.sockets.push(socket, &snapshot).await {
             tracing::warn!(?socket, %error, "push failed");
         }

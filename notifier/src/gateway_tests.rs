@@ -12,7 +12,7 @@ use tierlift_core::{
         TOKEN_CLOCK_SKEW_SECS, TOKEN_TTL_SECS, USER_FRAMES_BURST_MAX,
     },
     policy::{Policy, PolicyConfig},
-    token::TokenTimes,
+    token::{SignIn, TokenTimes},
 };
 
 use super::*;
@@ -130,7 +130,7 @@ async fn without_the_store_there_is_no_snapshot_but_a_pong() {
         allowances: FrameAllowances::default(),
     };
     let token = TokenTimes { issued_at: Some(START), valid_until: START.plus_secs(900) };
-    let holder = Holder { user: user("ada"), opened_at: START, token };
+    let holder = Holder { user: user("ada"), others: Vec::new(), opened_at: START, token };
     gateway.sockets.open(&1, &holder).await.unwrap();
     assert_eq!(gateway.text(&1, r#"{"action":"ping"}"#).await.unwrap(), frame::pong());
     assert_eq!(gateway.text(&1, r#"{"action":"sync"}"#).await, None);
@@ -232,6 +232,61 @@ async fn a_revocation_ends_the_sockets_that_were_opened_before_it() {
     assert_eq!((gateway.sockets.take_closed(), gateway.sockets.open_ids()), (vec![1], vec![2]));
     let pushed = gateway.sockets.take_pushed();
     assert_eq!(pushed.len(), 2, "a frame that says why, and a notice: {pushed:?}");
+}
+
+/// Opens a socket of a user who acts for `org`.
+async fn connect_member(gateway: &TestGateway, id: &str, socket: u32) {
+    let claims = serde_json::Map::from_iter([("org_id".to_owned(), "org".into())]);
+    let sign_in = SignIn { claims, ..SignIn::default() };
+    let (issued, _) = gateway.access.issue_for(&user(id), sign_in).await.unwrap();
+    let offered = format!("tierlift.v1, bearer.{}", issued.access_token).parse().unwrap();
+    let headers = HeaderMap::from_iter([(SEC_WEBSOCKET_PROTOCOL, offered)]);
+    gateway.connect(&socket, &headers).await.unwrap();
+}
+
+/// Each has the best of both accounts, misses neither's changes, and ends with a revocation of either.
+#[tokio::test]
+async fn a_socket_is_about_all_accounts_of_its_token() {
+    let policy = Policy::new(PolicyConfig::default()).unwrap();
+    let org = Account {
+        manual_role: Some(policy.role("paid").unwrap().clone()),
+        ..Account::new(user("org"), &policy)
+    };
+    let clock = ManualClock::new();
+    let gateway = gateway([ada(None), org], &clock);
+    connect_member(&gateway, "ada", 1).await;
+    let reply = gateway.text(&1, r#"{"action":"sync"}"#).await.unwrap();
+    for part in [r#""role":"paid""#, r#""accountId":"org""#, r#""accounts":["ada","org"]"#] {
+        assert!(reply.contains(part), "{reply}");
+    }
+    let change = |change: &dyn Fn(&mut Account)| {
+        let Some(accounts) = &gateway.access.store.0 else { unreachable!() };
+        change(accounts.lock().unwrap().get_mut(&user("org")).unwrap());
+    };
+    assert!(gateway.text(&1, r#"{"action":"ping"}"#).await.is_some());
+    assert_eq!(gateway.sockets.take_pushed(), []);
+    change(&|org| org.changed_at = Some(START));
+    assert!(gateway.text(&1, r#"{"action":"ping"}"#).await.is_some());
+    let [(1, snapshot)] = &*gateway.sockets.take_pushed() else { panic!() };
+    assert!(snapshot.contains(r#""accounts":["ada","org"]"#), "{snapshot}");
+    change(&|org| org.revoked_before = Some(START.plus_secs(1)));
+    assert!(gateway.text(&1, r#"{"action":"ping"}"#).await.is_none());
+    assert_eq!(gateway.sockets.take_closed(), [1]);
+}
+
+#[tokio::test]
+async fn an_organisation_has_as_many_sockets_as_its_members_open() {
+    let gateway = gateway([], &ManualClock::new());
+    let max = u32::try_from(SOCKETS_PER_USER_MAX).unwrap();
+    for number in 0..=max {
+        connect_member(&gateway, &format!("user{number}"), 1_000 + number).await;
+    }
+    for socket in 1..=max {
+        connect_member(&gateway, "org", socket).await;
+    }
+    assert_eq!(gateway.sockets.take_closed(), [0; 0]);
+    connect_member(&gateway, "org", max + 1).await;
+    assert_eq!(gateway.sockets.take_closed(), [1]);
 }
 
 /// The number of pings that are answered before the gateway closes a socket with 4011: these sockets in turn.

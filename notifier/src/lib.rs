@@ -10,6 +10,7 @@ mod feed;
 pub mod frames;
 mod gateway;
 pub mod handshake;
+mod holder_sockets;
 #[cfg(test)]
 mod memory;
 mod notify;
@@ -22,6 +23,7 @@ pub use close::Close;
 pub use feed::notify_all;
 pub use gateway::Gateway;
 pub use handshake::HandshakeError;
+pub use holder_sockets::HolderSockets;
 pub use notify::{FanoutReport, notify};
 pub use origins::Origins;
 pub use revoke::revoke;

@@ -18,7 +18,7 @@ use tierlift_core::{
     policy::{Policy, PolicyConfig},
     ports::{GatewaySockets, Holder, LoadKeys, Pushed, Sockets, SocketsError, Store, StoreError},
     time::{Clock, Timestamp},
-    token::{Secret, TokenKeys},
+    token::{Secret, TokenConfig, TokenKeys},
 };
 use tierlift_session::{Access, Keyring, LastKnown};
 
@@ -53,12 +53,14 @@ impl ManualClock {
     }
 }
 
-/// Access to these accounts, by tokens of [`secret`].
+/// Access to these accounts, by tokens of [`secret`] that may name an organisation.
 pub(crate) fn access(accounts: Accounts, clock: &ManualClock) -> Arc<Access<Accounts>> {
+    let account_claims = ["sub", "org_id"].map(str::to_owned).into();
+    let rules = TokenConfig { account_claims, ..TokenConfig::default() }.rules();
     Arc::new(Access {
         store: accounts,
         policy: Policy::new(PolicyConfig::default()).unwrap().into(),
-        keyring: Keyring::fixed(TokenKeys::new(Some(secret()))),
+        keyring: Keyring::fixed(TokenKeys::new(Some(secret())).with_rules(rules)),
         clock: clock.clock(),
         last_known: LastKnown::default(),
     })
@@ -136,7 +138,8 @@ impl Sockets for HeldSockets {
             return Err(SocketsError("unavailable".into()));
         }
         let records = self.records.lock().unwrap();
-        Ok(records.iter().filter(|(_, holder)| holder.user == *user).map(|(id, _)| *id).collect())
+        let follows = |holder: &Holder| holder.user == *user || holder.others.contains(user);
+        Ok(records.iter().filter(|(_, holder)| follows(holder)).map(|(id, _)| *id).collect())
     }
 
     async fn push(&self, socket: &u32, text: &str) -> Result<Pushed, SocketsError> {
@@ -161,6 +164,13 @@ impl Sockets for HeldSockets {
 }
 
 impl GatewaySockets for HeldSockets {
+    async fn opened_by(&self, user: &UserId) -> Result<Vec<u32>, SocketsError> {
+        let listed = self.for_user(user).await?;
+        let records = self.records.lock().unwrap();
+        let is_own = |id: &u32| records.iter().any(|(it, holder)| it == id && holder.user == *user);
+        Ok(listed.into_iter().filter(is_own).collect())
+    }
+
     async fn open(&self, socket: &u32, holder: &Holder) -> Result<(), SocketsError> {
         if *socket == 0 {
             return Err(SocketsError("unavailable".into()));

@@ -19,10 +19,12 @@ import boto3
 from botocore.exceptions import ClientError
 from deploy import client
 
+from calls import Calls
+
 HERE = pathlib.Path(__file__).parent
 TEMPLATE = HERE.parents[1] / "infrastructure" / "template.yaml"
 README = TEMPLATE.parent / "README.md"
-FUNCTIONS = ("check", "ingest", "ingest-eventbridge", "worker", "notifier-stream", "notifier-gateway", "session", "expiry", "fetch")
+FUNCTIONS = ("check", "ingest", "ingest-eventbridge", "worker", "notifier-stream", "notifier-gateway", "session", "expiry", "fetch", "changes")
 EVENT_SOURCE = "aws.partner/stripe.com/ed_test_1234567"
 
 # A function that makes the calls in its event and returns the outcome of each. It uses the Lambda
@@ -66,107 +68,6 @@ ALLOWED = {"ok", "GoneException", "ReceiptHandleIsInvalid"}
 DENIED = {"AccessDenied", "AccessDeniedException", "ForbiddenException"}
 
 
-def key(pk):
-    return {"pk": {"S": pk}}
-
-
-class Calls:
-    """The calls that functions are sent."""
-
-    def __init__(self, outputs, stripe_key_arn):
-        self.stripe_key = self.secret(stripe_key_arn)
-        self.table = outputs["TableName"]
-        self.webhook_secret = self.secret(outputs["WebhookSecretArn"])
-        self.jwt_secret = self.secret(outputs["JwtSecretArn"])
-        self.send = self.queue(outputs["QueueUrl"])
-        self.park = self.queue(outputs["DeadLetterQueueUrl"])
-        hidden = {"QueueUrl": outputs["QueueUrl"], "ReceiptHandle": "none", "VisibilityTimeout": 1}
-        self.hide = ("sqs", "change_message_visibility", hidden)
-        self.settle = [
-            self.batch(outputs["QueueUrl"], "delete_message_batch"),
-            self.batch(outputs["QueueUrl"], "change_message_visibility_batch", VisibilityTimeout=1),
-        ]
-        dead, partner = outputs["DeadLetterQueueUrl"], outputs["QueueUrl"].replace("events.fifo", "partner-events")
-        self.look_at_dead = [self.receive(dead), self.batch(dead, "change_message_visibility_batch", VisibilityTimeout=1)]
-        self.take_partner = [self.receive(partner), self.batch(partner, "delete_message_batch")]
-        thin = outputs["QueueUrl"].replace("events.fifo", "thin-events.fifo")
-        self.hand_over = self.queue(thin)
-        self.take_thin = [
-            self.receive(thin),
-            self.batch(thin, "delete_message_batch"),
-            self.batch(thin, "change_message_visibility_batch", VisibilityTimeout=1),
-        ]
-        self.forge_partner = ("sqs", "send_message", {"QueueUrl": partner, "MessageBody": "{}"})
-
-    def secret(self, arn):
-        return ("secretsmanager", "get_secret_value", {"SecretId": arn})
-
-    def queue(self, url):
-        message = {"MessageBody": "{}", "MessageGroupId": "group", "MessageDeduplicationId": "one"}
-        return ("sqs", "send_message", {"QueueUrl": url, **message})
-
-    def receive(self, url):
-        return ("sqs", "receive_message", {"QueueUrl": url})
-
-    def batch(self, url, operation, **arguments):
-        entries = [{"Id": "0", "ReceiptHandle": "none", **arguments}]
-        return ("sqs", operation, {"QueueUrl": url, "Entries": entries})
-
-    def item(self, operation, **arguments):
-        return ("dynamodb", operation, {"TableName": self.table, **arguments})
-
-    def get(self, pk):
-        return self.item("get_item", Key=key(pk))
-
-    def put(self, pk):
-        return self.item("put_item", Item=key(pk))
-
-    def change(self, pk):
-        change = {"UpdateExpression": "SET seen = :now", "ExpressionAttributeValues": {":now": {"N": "1"}}}
-        return self.item("update_item", Key=key(pk), **change)
-
-    def delete(self, pk):
-        return self.item("delete_item", Key=key(pk))
-
-    def load(self, *pks):
-        wanted = {self.table: {"Keys": [key(pk) for pk in pks]}}
-        return ("dynamodb", "batch_get_item", {"RequestItems": wanted})
-
-    def commit(self, *pks):
-        puts = [{"Put": {"TableName": self.table, "Item": key(pk)}} for pk in pks]
-        return ("dynamodb", "transact_write_items", {"TransactItems": puts})
-
-    def scan(self):
-        return self.item("scan")
-
-    def sockets_of(self, user):
-        return self.query("connections", "conn_user", {"S": user})
-
-    def due(self):
-        return self.query("expiry", "expiry_shard", {"N": "0"})
-
-    def unclear(self):
-        return self.query("fetch", "fetch_shard", {"N": "0"})
-
-    def waiting(self):
-        return self.query("waiting", "waiting_shard", {"N": "0"})
-
-    def query(self, index, name, value):
-        return self.item(
-            "query",
-            IndexName=index,
-            KeyConditionExpression="#name = :value",
-            ExpressionAttributeNames={"#name": name},
-            ExpressionAttributeValues={":value": value},
-        )
-
-    def push(self):
-        return ("apigatewaymanagementapi", "post_to_connection", {"ConnectionId": "none", "Data": "{}"})
-
-    def close(self):
-        return ("apigatewaymanagementapi", "delete_connection", {"ConnectionId": "none"})
-
-
 class Roles(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -179,7 +80,9 @@ class Roles(unittest.TestCase):
         endpoint = f"http://127.0.0.1:{port}"
         secrets = client("secretsmanager", endpoint)
         stripe_key_arn = secrets.create_secret(Name="stripe-key", SecretString="rk_test_1")["ARN"]
+        services_arn = secrets.create_secret(Name="services", SecretString="web:" + "0123456789abcdef" * 2)["ARN"]
         parameters = ["Plans=price_pro=paid", f"StripeKeyArn={stripe_key_arn}", f"StripeEventSource={EVENT_SOURCE}"]
+        parameters += [f"ServiceTokensArn={services_arn}"]
         made = subprocess.run(
             [sys.executable, HERE / "deploy.py", endpoint, package.name, TEMPLATE, *parameters],
             capture_output=True,
@@ -303,6 +206,15 @@ class Roles(unittest.TestCase):
             denied=[c.delete("USER#a"), c.put("CONN#a"), c.get("USER#a"), c.due(), c.jwt_secret],
         )
 
+    def test_changes_numbers_what_the_stream_brings_and_reads_no_account(self):
+        c = self.calls
+        log = ("CHANGES", "CHANGE#1", "LOGGED#a")
+        self.check(
+            "changes",
+            allowed=[c.load(*log), c.commit(*log), c.get("CHANGES")],
+            denied=[c.get("USER#a"), c.put("USER#a"), c.delete("CHANGE#1"), c.put("CONN#a"), c.due(), c.jwt_secret],
+        )
+
     def test_the_gateway_keeps_sockets_and_reads_accounts(self):
         c = self.calls
         self.check(
@@ -342,8 +254,10 @@ class Roles(unittest.TestCase):
                 c.get("EVENT#a"),
                 c.send,
                 c.stripe_key,
+                # Backends follow changes.
+                c.load("CHANGE#1", "CHANGES"),
             ],
-            denied=[c.get("CONN#a"), c.put("CUSTOMER#a"), c.put("RECONCILIATION"), c.park, c.scan(), c.webhook_secret],
+            denied=[c.get("CONN#a"), c.put("CHANGES"), c.put("CHANGE#1"), c.get("LOGGED#a"), c.put("CUSTOMER#a"), c.put("RECONCILIATION"), c.park, c.scan(), c.webhook_secret],
         )
 
     def test_expiry_settles_accounts_reports_what_waits_and_applies_the_policy(self):

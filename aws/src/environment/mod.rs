@@ -122,6 +122,9 @@ impl Environment {
             audience: self.list(&Key::Audiences).unwrap_or_default(),
             ..TokenConfig::default()
         };
+        if let Some(claims) = self.list(&Key::AccountClaims) {
+            tokens.account_claims = claims;
+        }
         let url = self.set(Key::JwksUrl, &mut tokens.jwks_url, |text| text.parse().map(Some));
         let days = self.set(
             Key::SessionMaxAgeDays,

@@ -155,9 +155,11 @@ fn a_key_set_needs_an_issuer_and_an_audience() {
         url,
         ("TIERLIFT_ISSUER", "https://issuer.example.com/"),
         ("TIERLIFT_AUDIENCE", "app, admin"),
+        ("TIERLIFT_ACCOUNT_CLAIMS", "sub, org_id"),
         ("TIERLIFT_SESSION_MAX_AGE_DAYS", "7"),
     ]);
     let tokens = environment.tokens().unwrap();
+    assert_eq!(tokens.account_claims, ["sub", "org_id"]);
     assert_eq!((tokens.issuer.len(), tokens.audience.len()), (1, 2));
     assert_eq!(tokens.session_max_age_days, 7);
     assert_eq!(Environment::default().tokens().unwrap(), TokenConfig::default());
@@ -169,6 +171,8 @@ fn a_key_set_needs_an_issuer_and_an_audience() {
     assert_eq!((stale_ok("").unwrap(), stale_ok("60").unwrap()), (0, 60));
     let start = "TIERLIFT_STALE_OK_SECONDS: stale_ok_seconds is 86401; allowed: a whole number";
     assert!(stale_ok("86401").unwrap_err().to_string().starts_with(start));
+    let error = Environment::from([("TIERLIFT_ACCOUNT_CLAIMS", "org_id")]).tokens().unwrap_err();
+    assert!(error.to_string().starts_with("TIERLIFT_ACCOUNT_CLAIMS: account_claims"), "{error}");
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Requests of an HTTP API (payload version 2) or of a function URL, which have the same shape.
 //!
-//! No route uses a query or a cookie, so neither is read: whatever a stranger puts there has no effect.
+//! The query is as the client wrote it. Cookies come beside the headers, and are one header again.
 
 use std::collections::HashMap;
 
 use aws_smithy_types::base64;
 use axum::{
     body::{Body, to_bytes},
-    http::{Method, Request, Uri},
+    http::{Method, Request, Uri, header::COOKIE},
     response::Response,
 };
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -21,6 +21,8 @@ use super::{Error, Function, InvocationError, header, response::GatewayResponse,
 #[serde(rename_all = "camelCase")]
 struct Event {
     raw_path: Option<String>,
+    raw_query_string: Option<String>,
+    cookies: Option<Vec<String>>,
     headers: Option<HashMap<String, String>>,
     request_context: Context,
     body: Option<String>,
@@ -68,16 +70,26 @@ impl Event {
         };
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::from_bytes(self.request_context.http.method.as_bytes())?;
-        // An unparsable path becomes the empty one, which matches no route.
-        *request.uri_mut() = without_stage(&path, self.request_context.stage.as_deref())
-            .parse::<Uri>()
-            .unwrap_or_default();
+        let path = without_stage(&path, self.request_context.stage.as_deref());
+        *request.uri_mut() = address(path, self.raw_query_string.as_deref().unwrap_or_default());
         let headers = self.headers.unwrap_or_default();
         *request.headers_mut() =
             headers.iter().filter_map(|(name, value)| header(name, value)).collect();
+        if let Some(cookies) = self.cookies.filter(|cookies| !cookies.is_empty()) {
+            let (name, value) = header(COOKIE.as_str(), &cookies.join("; ")).unzip();
+            request.headers_mut().remove(COOKIE);
+            request.headers_mut().extend(name.zip(value));
+        }
         trace::adopt(request.headers_mut());
         Ok(request)
     }
+}
+
+/// A path with its query. What cannot be parsed becomes the empty path, which matches no route: without its query
+/// a request would ask for something else.
+fn address(path: &str, query: &str) -> Uri {
+    let question = if query.is_empty() { "" } else { "?" };
+    format!("{path}{question}{query}").parse().unwrap_or_default()
 }
 
 fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {

@@ -20,6 +20,8 @@ async fn a_request_of_an_api_is_the_one_that_was_sent() {
     for event in events::read(include_str!("events/http.json")) {
         let (head, body) = read(&event).await;
         assert_eq!((head.method.as_str(), head.uri.path()), ("POST", "/webhooks/stripe"));
+        assert_eq!(head.uri.query(), Some("source=a%20b&source=c"));
+        assert_eq!(head.headers["cookie"], "consent=yes; theme=dark");
         assert_eq!(head.headers["stripe-signature"], "t=1795000000,v1=aaaa,v1=bbbb");
         assert_eq!(head.headers["content-type"], "application/json; charset=utf-8");
         assert_eq!(body, r#"{"id":"evt_1","name":"Jürgen zahlt 5 €"}"#.as_bytes());
@@ -60,6 +62,22 @@ async fn only_a_whole_stage_is_taken_off() {
         event["requestContext"]["stage"] = stage.into();
         event["rawPath"] = path.into();
         assert_eq!(read(&event.to_string()).await.0.uri.path(), seen, "{stage} {path}");
+    }
+}
+
+/// `GET /authorize?role=paid` without its query would let everybody in.
+#[tokio::test]
+async fn a_query_is_kept_as_it_was_written_or_no_route_is_found() {
+    for (query, address) in [
+        (json!("role=paid&feature=a%26b"), "/authorize?role=paid&feature=a%26b"),
+        (json!(""), "/authorize"),
+        (json!(null), "/authorize"),
+        (json!("role=paid x"), "/"),
+    ] {
+        let mut event = json_of(include_str!("events/function_url.json"));
+        event["rawPath"] = "/authorize".into();
+        event["rawQueryString"] = query;
+        assert_eq!(read(&event.to_string()).await.0.uri, address);
     }
 }
 

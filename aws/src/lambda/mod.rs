@@ -7,6 +7,7 @@
 //! an event means: the caller's closure does.
 
 mod batch;
+mod changes;
 mod deployment;
 #[cfg(test)]
 mod events;

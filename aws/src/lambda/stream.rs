@@ -17,26 +17,31 @@ const RESERVE: Duration = Duration::from_secs(4);
 /// A batch of the stream
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>).
 #[derive(Debug, Deserialize)]
-struct Batch {
+pub(super) struct Batch {
     #[serde(rename = "Records")]
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Record {
-    dynamodb: Row,
+pub(super) struct Record {
+    pub(super) dynamodb: Row,
+    /// The ARN of the stream.
+    #[serde(rename = "eventSourceARN")]
+    pub(super) stream: Option<String>,
 }
 
 /// The part of a record about the written item.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Row {
-    sequence_number: Option<String>,
+pub(super) struct Row {
+    pub(super) sequence_number: Option<String>,
+    /// Time of the write, in seconds since the epoch.
+    pub(super) approximate_creation_date_time: Option<f64>,
     new_image: Option<Account>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Account {
+pub(super) struct Account {
     change: Option<Text>,
 }
 
@@ -86,6 +91,11 @@ async fn push_batch(
     push: &impl AsyncFn(Vec<ChangeRecord>) -> Vec<bool>,
 ) -> Response {
     let changes: Vec<_> = batch.records.iter().map(|record| record.dynamodb.change()).collect();
+    let unreadable = changes.iter().filter(|change| change.is_none()).count();
+    if unreadable > 0 {
+        let unreadable = u64::try_from(unreadable).unwrap_or(u64::MAX);
+        metrics::counter!("tierlift_notices_total", "result" => "failed").increment(unreadable);
+    }
     let pushing = push(changes.iter().flatten().cloned().collect());
     let pushed = tokio::time::timeout(time, pushing).await;
     let mut pushed = pushed.unwrap_or_default().into_iter();
@@ -100,21 +110,15 @@ async fn push_batch(
 
 impl Row {
     /// The change that was committed with the item; `None` where it cannot be read.
-    fn change(&self) -> Option<ChangeRecord> {
+    pub(super) fn change(&self) -> Option<ChangeRecord> {
         let record = self.sequence_number.as_deref();
-        let unreadable =
-            || metrics::counter!("tierlift_notices_total", "result" => "failed").increment(1);
         let attribute = self.new_image.as_ref().and_then(|account| account.change.as_ref());
         let Some(json) = attribute.and_then(|text| text.s.as_deref()) else {
             tracing::error!(record, "stream record without a change");
-            unreadable();
             return None;
         };
         serde_json::from_str(json)
-            .inspect_err(|error| {
-                tracing::error!(record, %error, "change unreadable");
-                unreadable();
-            })
+            .inspect_err(|error| tracing::error!(record, %error, "change unreadable"))
             .ok()
     }
 }

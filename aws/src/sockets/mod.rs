@@ -1,9 +1,10 @@
-//! Live sockets behind API Gateway: one row of the table for each, and its management API to push to
-//! them
+//! Live sockets behind API Gateway: one row of the table for each, one more for each account beside its
+//! user's own that its token speaks for, and its management API to push to them
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html>).
 //!
-//! A row is a hint: only a push shows whether a socket is live. The row of a socket that ended without
-//! `$disconnect` is deleted after the next push to it, or by its TTL.
+//! A row is a hint: only a push shows whether a socket is live. The rows of a socket that ended without
+//! `$disconnect` are deleted after the next push to it, or by their TTL. The socket's own row is written last, so
+//! that whoever is found by another account has one.
 //!
 //! The failure of one socket is that socket's alone: what API Gateway refuses to deliver to it, such as to a client
 //! that does not read, ends the socket, and its client comes back and asks for a snapshot. Only what concerns all
@@ -12,15 +13,19 @@
 mod deduped;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     hash::{Hash, Hasher},
     sync::Arc,
 };
 
 use aws_sdk_apigatewaymanagement::{self as gateway, error::SdkError, primitives::Blob};
-use aws_sdk_dynamodb::{self as dynamodb, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    self as dynamodb,
+    types::{AttributeValue, ReturnValue},
+};
+use futures_util::future::try_join_all;
 use tierlift_core::{
-    change::Change,
     id::UserId,
     limits::{
         CONNECTION_KEPT_SECS, CONNECTION_OPENING_SECS, CONNECTION_PAGES_MAX,
@@ -41,15 +46,19 @@ use crate::{
 pub use deduped::DedupedSockets;
 
 const PREFIX: &str = "CONN#";
-/// The user of a socket.
+/// In the key of a row by which a socket follows an account beside its user's own: behind the id, before a number.
+const FOLLOWS: char = '#';
+/// The user of a socket, or an account that it follows.
 const USER: &str = "conn_user";
+/// The accounts beside the user's own, in the order of the claims.
+const OTHERS: &str = "others";
 /// Time at which a socket was opened, in milliseconds since the epoch.
 const CONNECTED_AT: &str = "connected_at";
 /// Time at which the token was issued that opened it, in the same way, if the token says so.
 const TOKEN_ISSUED_AT: &str = "token_issued_at";
 /// Time from which that token is refused, in the same way.
 const TOKEN_VALID_UNTIL: &str = "token_valid_until";
-/// The index of sockets by user.
+/// The index of sockets by account.
 const INDEX: &str = "connections";
 
 /// API Gateway's id of a socket.
@@ -58,6 +67,8 @@ pub struct ConnectionId {
     id: Arc<str>,
     /// When it was opened, where the index says so. It is no part of the id.
     opened_at: Option<Timestamp>,
+    /// The number of the followed account by which the index found it, beside its user's own. Nor is this.
+    follows: Option<usize>,
 }
 
 impl PartialEq for ConnectionId {
@@ -78,14 +89,18 @@ impl ConnectionId {
     /// The id as API Gateway writes it.
     #[must_use]
     pub fn new(id: &str) -> Self {
-        Self { id: id.into(), opened_at: None }
+        Self { id: id.into(), opened_at: None, follows: None }
     }
 
     /// The id in a row of the index.
     fn of_row(row: &Item) -> Option<Self> {
-        let id = text(row, PK)?.strip_prefix(PREFIX)?.into();
+        let key = text(row, PK)?.strip_prefix(PREFIX)?;
+        let (id, follows) = match key.split_once(FOLLOWS) {
+            Some((id, number)) => (id, Some(number.parse().ok()?)),
+            None => (key, None),
+        };
         let opened_at = integer(row, CONNECTED_AT).map(Timestamp::from_millis);
-        Some(Self { id, opened_at })
+        Some(Self { id: id.into(), opened_at, follows })
     }
 
     /// The text of the id.
@@ -96,6 +111,11 @@ impl ConnectionId {
 
     fn key(&self) -> String {
         format!("{PREFIX}{}", self.id)
+    }
+
+    /// The key of the row by which the socket follows the account of that number.
+    fn follower_key(&self, number: usize) -> String {
+        format!("{PREFIX}{}{FOLLOWS}{number}", self.id)
     }
 
     /// Whether its handshake may not have ended: API Gateway does not know the socket until then.
@@ -139,7 +159,7 @@ impl Connections {
         if let Err(error) = request.send().await {
             tracing::debug!(?socket, error = %with_sources(&error), "could not close socket");
         }
-        self.delete_row(socket).await
+        self.delete_rows(socket).await
     }
 
     /// Ends a socket. The gateway does it with a code of its own, so a frame says why before that.
@@ -154,24 +174,32 @@ impl Connections {
         }
     }
 
-    async fn row(
-        &self,
-        socket: &ConnectionId,
-        consistent: bool,
-    ) -> Result<Option<Item>, SocketsError> {
-        let request = self.rows.get_item().table_name(&self.table).consistent_read(consistent);
-        let request = request.key(PK, AttributeValue::S(socket.key()));
-        Ok(request.send().await.map_err(|error| failed(&error))?.item)
-    }
-
-    async fn delete_row(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
-        let request = self.rows.delete_item().table_name(&self.table);
-        let request = request.key(PK, AttributeValue::S(socket.key()));
+    async fn put_row(&self, key: String, attributes: Item) -> Result<(), SocketsError> {
+        let request = self.rows.put_item().table_name(&self.table);
+        let request = request.set_item(Some(new_item(key, attributes)));
         request.send().await.map_err(|error| failed(&error))?;
         Ok(())
     }
 
-    /// A page of a user's sockets, and the key at which the next one starts.
+    /// Deletes the rows of a socket: its own, and those that it names. One that is left over from a deletion that
+    /// was interrupted is deleted once the index has found it.
+    async fn delete_rows(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
+        let own = self.delete_row(socket.key()).await?.unwrap_or_default();
+        let mut followers: BTreeSet<usize> = (0..followed(&own)).collect();
+        followers.extend(socket.follows);
+        let keys = followers.into_iter().map(|number| socket.follower_key(number));
+        try_join_all(keys.map(|key| self.delete_row(key))).await?;
+        Ok(())
+    }
+
+    /// Deletes a row; returns what it was.
+    async fn delete_row(&self, key: String) -> Result<Option<Item>, SocketsError> {
+        let request = self.rows.delete_item().table_name(&self.table);
+        let request = request.key(PK, AttributeValue::S(key)).return_values(ReturnValue::AllOld);
+        Ok(request.send().await.map_err(|error| failed(&error))?.attributes)
+    }
+
+    /// A page of the sockets that follow an account, and the key at which the next one starts.
     async fn page(
         &self,
         user: &UserId,
@@ -208,24 +236,10 @@ impl Sockets for Connections {
             (more, next) = self.page(user, Some(start)).await?;
             sockets.extend(more);
         }
-        Ok(sockets)
-    }
-
-    /// A socket whose token has expired hears that instead, and ends.
-    async fn push_change(
-        &self,
-        socket: &ConnectionId,
-        _: &Arc<Change>,
-        text: &str,
-    ) -> Result<Pushed, SocketsError> {
-        // The row's times never change, so any copy of it will do. An unreadable one ends at the client's next frame.
-        let row = self.row(socket, false).await?.unwrap_or_default();
-        let valid_until = integer(&row, TOKEN_VALID_UNTIL).map(Timestamp::from_millis);
-        if valid_until.is_some_and(|until| until <= self.clock.now()) {
-            self.end_with(socket, frame::TOKEN_EXPIRED).await?;
-            return Ok(Pushed::Gone);
+        if next.is_some() {
+            tracing::error!(user = user.as_str(), "more sockets than can be listed");
         }
-        self.push(socket, text).await
+        Ok(sockets)
     }
 
     async fn push(&self, socket: &ConnectionId, text: &str) -> Result<Pushed, SocketsError> {
@@ -261,42 +275,54 @@ impl Sockets for Connections {
         if socket.is_opening(self.clock.now()) {
             return Ok(());
         }
-        self.delete_row(socket).await
+        self.delete_rows(socket).await
     }
 }
 
 impl GatewaySockets for Connections {
+    async fn opened_by(&self, user: &UserId) -> Result<Vec<ConnectionId>, SocketsError> {
+        let mut sockets = self.for_user(user).await?;
+        sockets.retain(|socket| socket.follows.is_none());
+        Ok(sockets)
+    }
+
     async fn open(&self, socket: &ConnectionId, holder: &Holder) -> Result<(), SocketsError> {
-        let Holder { user, opened_at, token } = holder;
-        let mut attributes = Item::from([
-            (USER.to_owned(), AttributeValue::S(user.to_string())),
-            (CONNECTED_AT.to_owned(), number(opened_at.as_millis())),
-            (TOKEN_VALID_UNTIL.to_owned(), number(token.valid_until.as_millis())),
-            (TTL.to_owned(), number(opened_at.plus_secs(CONNECTION_KEPT_SECS).as_secs())),
-        ]);
-        attributes
-            .extend(token.issued_at.map(|at| (TOKEN_ISSUED_AT.to_owned(), number(at.as_millis()))));
-        let request = self.rows.put_item().table_name(&self.table);
-        request
-            .set_item(Some(new_item(socket.key(), attributes)))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok(())
+        let Holder { user, others, opened_at, token } = holder;
+        let indexed = |account: &UserId| {
+            Item::from([
+                (USER.to_owned(), AttributeValue::S(account.to_string())),
+                (CONNECTED_AT.to_owned(), number(opened_at.as_millis())),
+                (TTL.to_owned(), number(opened_at.plus_secs(CONNECTION_KEPT_SECS).as_secs())),
+            ])
+        };
+        let followed = others.iter().enumerate();
+        try_join_all(
+            followed.map(|(number, account)| {
+                self.put_row(socket.follower_key(number), indexed(account))
+            }),
+        )
+        .await?;
+        let mut own = indexed(user);
+        own.insert(TOKEN_VALID_UNTIL.to_owned(), number(token.valid_until.as_millis()));
+        own.extend(token.issued_at.map(|at| (TOKEN_ISSUED_AT.to_owned(), number(at.as_millis()))));
+        if !others.is_empty() {
+            let ids = others.iter().map(|id| AttributeValue::S(id.to_string())).collect();
+            own.insert(OTHERS.to_owned(), AttributeValue::L(ids));
+        }
+        self.put_row(socket.key(), own).await
     }
 
     async fn holder(&self, socket: &ConnectionId) -> Result<Option<Holder>, SocketsError> {
-        let Some(row) = self.row(socket, true).await? else { return Ok(None) };
         let key = socket.key();
-        check_item(&row, &key).map_err(|error| SocketsError(error.into()))?;
-        let time = |name| integer(&row, name).map(Timestamp::from_millis);
-        match (text(&row, USER).map(UserId::new), time(CONNECTED_AT), time(TOKEN_VALID_UNTIL)) {
-            (Some(Ok(user)), Some(opened_at), Some(valid_until)) => {
-                let token = TokenTimes { issued_at: time(TOKEN_ISSUED_AT), valid_until };
-                Ok(Some(Holder { user, opened_at, token }))
-            }
-            _ => Err(SocketsError(format!("{key} names no user or no time").into())),
+        let request = self.rows.get_item().table_name(&self.table).consistent_read(true);
+        let request = request.key(PK, AttributeValue::S(key.clone()));
+        let answer = request.send().await.map_err(|error| failed(&error))?;
+        let Some(row) = answer.item else { return Ok(None) };
+        let holder = check_item(&row, &key).ok().and_then(|()| holder_of(&row));
+        if holder.is_none() {
+            tracing::error!(key, "the row of a socket cannot be understood");
         }
+        Ok(holder)
     }
 
     async fn close(&self, socket: &ConnectionId) -> Result<(), SocketsError> {
@@ -305,8 +331,29 @@ impl GatewaySockets for Connections {
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(failed(&error)),
         }
-        self.delete_row(socket).await
+        self.delete_rows(socket).await
     }
+}
+
+/// Who a row says holds its socket; `None` where tierlift did not write it.
+fn holder_of(row: &Item) -> Option<Holder> {
+    let time = |name| integer(row, name).map(Timestamp::from_millis);
+    let token =
+        TokenTimes { issued_at: time(TOKEN_ISSUED_AT), valid_until: time(TOKEN_VALID_UNTIL)? };
+    let user = UserId::new(text(row, USER)?).ok()?;
+    Some(Holder { user, others: others(row)?, opened_at: time(CONNECTED_AT)?, token })
+}
+
+/// The number of accounts beside the user's own that a row names.
+fn followed(row: &Item) -> usize {
+    row.get(OTHERS).and_then(|listed| listed.as_l().ok()).map_or(0, Vec::len)
+}
+
+/// The accounts beside the user's own that a row names; `None` where one of them is no id.
+fn others(row: &Item) -> Option<Vec<UserId>> {
+    let Some(listed) = row.get(OTHERS) else { return Some(Vec::new()) };
+    let id = |value: &AttributeValue| UserId::new(value.as_s().ok()?).ok();
+    listed.as_l().ok()?.iter().map(id).collect()
 }
 
 /// Whether the response is 410: the socket does not exist any more.

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "operations")]
 mod acts;
+mod changes;
 mod commit;
 mod error;
 mod index;
@@ -48,6 +49,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::Sdk;
 
 use commit::Transaction;
+
+pub use changes::{Changes, StreamBatch, StreamedChange};
 
 pub(crate) use item::{Item, PK, TTL, check_item, integer, new_item, number, text};
 #[cfg(feature = "operations")]

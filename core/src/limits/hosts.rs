@@ -8,6 +8,24 @@ pub const SERVICE_GRANTS_PER_USER_MAX: usize = 64;
 pub const STALE_OK_SECS_MAX: u32 = 86_400;
 /// Accounts that are remembered for that.
 pub const LAST_KNOWN_ACCOUNTS_MAX: usize = 20_000;
+/// Changes that one transaction appends to the log on AWS: each with a row of its own and one of its user, and the
+/// head.
+pub const CHANGES_PER_TRANSACTION_MAX: usize = 49;
+/// Attempts to append to the log while others do, the first included.
+pub const CHANGE_LOG_ATTEMPTS_MAX: u64 = 20;
+/// Time after the first of them, in milliseconds. It grows by as much with each.
+pub const CHANGE_LOG_RETRY_DELAY_MS: u64 = 10;
+/// Days for which the row is kept that says which change of a user was logged last: longer than the table's stream
+/// can bring it again
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html>).
+pub const LOGGED_KEPT_DAYS: i64 = 2;
+/// Age of a change, in seconds, up to which the table's stream has all that followed it: the stream keeps it for 24
+/// hours.
+pub const STREAM_COMPLETE_SECS: i64 = 23 * 60 * 60;
+/// Time for which a function waits for the next change, in seconds: less than its own.
+pub const CHANGES_WAIT_ON_AWS_SECS: u64 = 4;
+/// Time between two looks at the log meanwhile, in milliseconds.
+pub const CHANGES_POLL_INTERVAL_MS: u64 = 500;
 
 /// Secrets with which webhooks to the host are signed: the current one, and one that is being rotated in or out.
 pub const WEBHOOK_SECRETS_MAX: usize = 4;

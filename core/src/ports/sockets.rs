@@ -65,6 +65,8 @@ pub trait Sockets: Send + Sync {
 pub struct Holder {
     /// The user.
     pub user: UserId,
+    /// The accounts beside the user's own that the token speaks for.
+    pub others: Vec<UserId>,
     /// Time of the handshake.
     pub opened_at: Timestamp,
     /// The times of the token.
@@ -72,8 +74,14 @@ pub struct Holder {
 }
 
 /// Sockets that a gateway holds for us: each of its events names a socket, and a record says who opened
-/// it. [`Sockets::for_user`] lists the newest first, and may lag a moment behind the records.
+/// it. Its lists have the newest first, and may lag a moment behind the records.
 pub trait GatewaySockets: Sockets<Id: Eq + Hash> {
+    /// The live sockets that a user opened, without those that only follow the account.
+    fn opened_by(
+        &self,
+        user: &UserId,
+    ) -> impl Future<Output = Result<Vec<Self::Id>, SocketsError>> + Send;
+
     /// Records who opened a socket.
     fn open(
         &self,
@@ -81,7 +89,7 @@ pub trait GatewaySockets: Sockets<Id: Eq + Hash> {
         holder: &Holder,
     ) -> impl Future<Output = Result<(), SocketsError>> + Send;
 
-    /// The holder of a socket; `None` where it is unknown.
+    /// The holder of a socket; `None` where it is unknown, or its record cannot be understood.
     fn holder(
         &self,
         socket: &Self::Id,

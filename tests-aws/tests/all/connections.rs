@@ -10,21 +10,16 @@ use axum::{
     http::{Method, StatusCode, Uri},
     response::{IntoResponse as _, Response},
 };
+use futures_util::{StreamExt as _, stream};
 use serde_json::json;
-use tierlift_aws::sockets::{ConnectionId, Connections, DedupedSockets};
+use tierlift_aws::sockets::{ConnectionId, Connections};
 use tierlift_core::{
-    account::Standing,
-    change::{Change, ChangeKind},
-    id::{Epoch, RevocationId, Version},
-    limits::{AWS_ATTEMPTS_MAX, CONNECTION_KEPT_SECS, SOCKETS_PER_USER_MAX},
+    limits::{AWS_ATTEMPTS_MAX, CONNECTION_KEPT_SECS, CONNECTIONS_PER_PAGE_MAX},
     ports::{GatewaySockets as _, Holder, Pushed, Sockets as _},
     time::Timestamp,
     token::TokenTimes,
 };
-use tierlift_testkit::{
-    facts::{event_id, policy, user_id},
-    harness::eventually,
-};
+use tierlift_testkit::{facts::user_id, harness::eventually};
 
 use super::{emulator::sdk_at, table::Table};
 
@@ -48,7 +43,12 @@ async fn connections(endpoint: &str) -> (Table, Connections) {
 /// Who opened a socket then, with a token of that time.
 fn holder(user: &str, opened_at: Timestamp) -> Holder {
     let token = TokenTimes { issued_at: Some(opened_at), valid_until: opened_at.plus_secs(900) };
-    Holder { user: user_id(user), opened_at, token }
+    Holder { user: user_id(user), others: Vec::new(), opened_at, token }
+}
+
+/// Who opened a socket with a token that also speaks for these accounts.
+fn member(user: &str, others: &[&str]) -> Holder {
+    Holder { others: others.iter().map(|id| user_id(id)).collect(), ..holder(user, AT) }
 }
 
 #[tokio::test]
@@ -76,12 +76,13 @@ async fn finds_all_sockets_of_a_user() {
     let (_table, connections) = connections(NOWHERE).await;
     let ada = user_id("ada");
     assert!(connections.for_user(&ada).await.unwrap().is_empty());
-    let count = 2 * SOCKETS_PER_USER_MAX + 5;
-    for number in 0..count {
+    let count = CONNECTIONS_PER_PAGE_MAX + 5;
+    let opened = stream::iter(0..count).map(async |number| {
         let at = AT.plus_millis(i64::try_from(number).unwrap());
         let socket = id(&format!("socket {number}"));
         connections.open(&socket, &holder("ada", at)).await.unwrap();
-    }
+    });
+    opened.buffer_unordered(16).collect::<Vec<_>>().await;
     connections.open(&id("another"), &holder("bob", AT)).await.unwrap();
     eventually("the index has them all", async || {
         connections.for_user(&ada).await.unwrap().len() >= count
@@ -91,17 +92,54 @@ async fn finds_all_sockets_of_a_user() {
     assert_eq!(connections.for_user(&ada).await.unwrap(), expected);
 }
 
+/// Each account finds the socket; its user alone counts it.
 #[tokio::test]
-async fn a_row_that_tierlift_did_not_write_is_an_error() {
+async fn a_socket_of_several_accounts_follows_each_and_is_forgotten_by_all() {
+    let (table, connections) = connections(NOWHERE).await;
+    let [ada, bob] = [member("ada", &["org", "团队"]), member("bob", &["org"])];
+    connections.open(&id("a"), &ada).await.unwrap();
+    connections.open(&id("b"), &bob).await.unwrap();
+    assert_eq!(connections.holder(&id("a")).await.unwrap(), Some(ada));
+    let listed = async |account: &str| {
+        let mut found = connections.for_user(&user_id(account)).await.unwrap();
+        found.sort_by_key(|socket| socket.as_str().to_owned());
+        found
+    };
+    eventually("the index has them", async || {
+        let found = [listed("ada").await, listed("org").await, listed("团队").await];
+        found == [vec![id("a")], vec![id("a"), id("b")], vec![id("a")]]
+    })
+    .await;
+    assert_eq!(connections.opened_by(&user_id("ada")).await.unwrap(), [id("a")]);
+    assert_eq!(connections.opened_by(&user_id("org")).await.unwrap(), []);
+    connections.forget(&id("a")).await.unwrap();
+    for key in ["CONN#a", "CONN#a#0", "CONN#a#1"] {
+        assert_eq!(table.get(key).await, serde_json::Value::Null, "{key}");
+    }
+    // What is left over of a deletion that was interrupted goes when it is found.
+    let row = json!({ "pk": { "S": "CONN#c#1" }, "shape": { "N": "1" }, "conn_user": { "S": "rest" }, "connected_at": { "N": "1" } });
+    table.put(&row).await.unwrap();
+    eventually("the index has it", async || listed("rest").await == [id("c")]).await;
+    let found = listed("rest").await;
+    assert_eq!(connections.holder(&found[0]).await.unwrap(), None);
+    connections.forget(&found[0]).await.unwrap();
+    assert_eq!(table.get("CONN#c#1").await, serde_json::Value::Null);
+    assert_eq!(listed("org").await, [id("b")]);
+}
+
+#[tokio::test]
+async fn a_row_that_tierlift_did_not_write_has_no_holder() {
     let (table, connections) = connections(NOWHERE).await;
     for row in [
         json!({ "pk": { "S": "CONN#a" }, "conn_user": { "S": "ada" }, "connected_at": { "N": "1" } }),
         json!({ "pk": { "S": "CONN#a" }, "shape": { "N": "2" }, "conn_user": { "S": "ada" }, "connected_at": { "N": "1" } }),
         json!({ "pk": { "S": "CONN#a" }, "shape": { "N": "1" }, "connected_at": { "N": "1" } }),
         json!({ "pk": { "S": "CONN#a" }, "shape": { "N": "1" }, "conn_user": { "S": "ada" }, "connected_at": { "N": "1" } }),
+        json!({ "pk": { "S": "CONN#a" }, "shape": { "N": "1" }, "conn_user": { "S": "ada" }, "connected_at": { "N": "1" },
+                "token_valid_until": { "N": "2" }, "others": { "L": [{ "N": "1" }] } }),
     ] {
         table.put(&row).await.unwrap();
-        assert!(connections.holder(&id("a")).await.is_err(), "{row}");
+        assert_eq!(connections.holder(&id("a")).await.unwrap(), None, "{row}");
     }
 }
 
@@ -249,55 +287,4 @@ async fn ends_a_socket_of_a_revoked_token() {
         assert!(seen.first().is_none_or(|(_, _, body)| body == reason), "{seen:?}");
     }
     assert!(!connections.revoke(&id("unknown"), AT).await.unwrap());
-}
-
-/// A change of ada's account.
-fn change() -> Arc<Change> {
-    let role = |name: &str| policy().role(name).unwrap().clone();
-    Arc::new(Change {
-        kind: ChangeKind::Upgraded,
-        user: user_id("ada"),
-        previous_role: role("free"),
-        role: role("paid"),
-        epoch: Epoch::default(),
-        revocation_id: RevocationId(1),
-        account_version: Version(1),
-        standing: Standing::default(),
-        event: event_id("evt_1"),
-        role_assigned_at: None,
-        revoked_before: None,
-        at: AT,
-    })
-}
-
-/// The socket hears that its token has expired, and ends. A frame would tell whoever stole the token what its user has.
-#[tokio::test]
-async fn a_socket_of_an_expired_token_gets_no_notice_and_ends() {
-    let (endpoint, seen) = gateway().await;
-    let (_table, connections) = connections(&endpoint).await;
-    let sockets = DedupedSockets::new(connections.clone(), tierlift_aws::clock());
-    let now = tierlift_aws::clock().now();
-    let valid_until = |secs| {
-        let token = TokenTimes { issued_at: Some(AT), valid_until: now.plus_secs(secs) };
-        Holder { token, ..holder("ada", AT) }
-    };
-    let expired = r#"{"v":1,"type":"CLOSE","code":4001,"reason":"token_expired"}"#;
-    for (name, holder, pushed, calls, text) in [
-        ("200", valid_until(60), Pushed::Sent, &[Method::POST][..], "hello"),
-        ("201", valid_until(-1), Pushed::Gone, &[Method::POST, Method::DELETE], expired),
-        ("410", valid_until(-1), Pushed::Gone, &[Method::POST], expired),
-    ] {
-        connections.open(&id(name), &holder).await.unwrap();
-        assert_eq!(sockets.push_change(&id(name), &change(), "hello").await.unwrap(), pushed);
-        let seen = std::mem::take(&mut *seen.lock().unwrap());
-        let methods: Vec<_> = seen.iter().map(|(method, ..)| method.clone()).collect();
-        assert_eq!((&*methods, &*seen[0].2), (calls, text), "{name}");
-        let kept = connections.holder(&id(name)).await.unwrap().is_some();
-        assert_eq!(kept, pushed == Pushed::Sent, "{name}");
-    }
-    // The first one has it already, and one whose row is gone gets it as before.
-    assert_eq!(sockets.push_change(&id("200"), &change(), "hello").await.unwrap(), Pushed::Sent);
-    assert_eq!(seen.lock().unwrap().len(), 0);
-    assert_eq!(sockets.push_change(&id("202"), &change(), "hello").await.unwrap(), Pushed::Sent);
-    assert_eq!(seen.lock().unwrap().len(), 1);
 }

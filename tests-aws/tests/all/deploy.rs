@@ -36,7 +36,7 @@ const PARAMETERS: [&str; 3] =
 pub(super) const FUNCTIONS: [&str; 7] =
     ["check", "ingest", "worker", "notifier-stream", "notifier-gateway", "session", "expiry"];
 /// The functions of some stacks.
-const OPTIONAL_FUNCTIONS: [&str; 2] = ["ingest-eventbridge", "fetch"];
+const OPTIONAL_FUNCTIONS: [&str; 3] = ["ingest-eventbridge", "fetch", "changes"];
 
 /// A deployed stack.
 pub(super) struct Stack {
@@ -100,7 +100,8 @@ impl Stack {
         (this, proxy)
     }
 
-    async fn start_on(emulator: Emulator, template: &Path, more: &[&str]) -> Self {
+    /// Deploys a template on an emulator, which may have secrets already.
+    pub(super) async fn start_on(emulator: Emulator, template: &Path, more: &[&str]) -> Self {
         let origins = format!("AllowedOrigins={ORIGIN}");
         let architecture = std::env::consts::ARCH.replace("aarch64", "arm64");
         let architecture = format!("Architecture={architecture}");
@@ -155,6 +156,12 @@ impl Stack {
     fn path(&self, name: &str) -> &str {
         let after = format!("//{}", self.emulator.address());
         self.output(name).split_once(&after).unwrap().1
+    }
+
+    /// Where a route of the HTTP API is.
+    pub(super) fn api_path(&self, route: &str) -> String {
+        let api = self.path("SessionUrl").strip_suffix("/session").unwrap();
+        format!("{api}{route}")
     }
 
     pub(super) fn queue(&self) -> Queue {
@@ -221,9 +228,8 @@ impl Stack {
 
     /// A request of the page that a problem document points to.
     pub(super) fn page_request(&self, problem: &Response) -> Request<'static> {
-        let api = self.path("SessionUrl").strip_suffix("/session").unwrap();
         let page = problem.json()["type"].as_str().unwrap().to_owned();
-        Request::new("GET", &format!("{api}{page}"))
+        Request::new("GET", &self.api_path(&page))
     }
 
     /// The answer of `GET /session` for a user.

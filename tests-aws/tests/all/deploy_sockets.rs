@@ -102,7 +102,7 @@ async fn sockets_that_are_gone_are_forgotten_and_the_others_get_the_notice() {
     let gone = ConnectionId::new("gone");
     let token = TokenTimes { issued_at: Some(now()), valid_until: now().plus_secs(900) };
     let opened_at = now().plus_secs(-CONNECTION_OPENING_SECS);
-    let holder = Holder { user: user_id("ada"), opened_at, token };
+    let holder = Holder { user: user_id("ada"), others: Vec::new(), opened_at, token };
     connections.open(&gone, &holder).await.unwrap();
     holds(&connections, "ada", 3).await;
 

@@ -1,6 +1,7 @@
 //! The AWS backend, against emulators of AWS. All integration tests, in one binary.
 #![allow(clippy::restriction, clippy::missing_panics_doc, reason = "tests stop where they fail")]
 
+mod change_log;
 mod connections;
 mod contract;
 mod deploy;
@@ -10,6 +11,7 @@ mod deploy_chaos;
 mod deploy_console;
 mod deploy_eventbridge;
 mod deploy_events;
+mod deploy_hosts;
 mod deploy_maintenance;
 mod deploy_operators;
 mod deploy_restore;

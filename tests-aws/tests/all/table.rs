@@ -106,6 +106,12 @@ impl Table {
         self.call("GetItem", &input).await.unwrap()["Item"].take()
     }
 
+    /// Deletes the item under a key, past the store.
+    pub(super) async fn delete(&self, key: &str) {
+        let input = json!({ "TableName": self.name, "Key": { "pk": { "S": key } } });
+        self.call("DeleteItem", &input).await.unwrap();
+    }
+
     async fn call(&self, operation: &str, input: &Value) -> Result<Value, String> {
         self.endpoint.call(&format!("DynamoDB_20120810.{operation}"), input).await
     }

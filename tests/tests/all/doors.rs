@@ -250,40 +250,6 @@ fn changes(answer: &Response) -> (Vec<(String, u64)>, String) {
     (changes, json["cursor"].as_str().unwrap().to_owned())
 }
 
-fn of(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
-    pairs.iter().map(|(user, rev)| ((*user).to_owned(), *rev)).collect()
-}
-
-#[tokio::test]
-async fn changes_are_followed_in_order_and_without_a_gap() {
-    let server = start().await;
-    let (none, beginning) = changes(&get(&server, "/v1/changes?after=latest").await);
-    assert_eq!((none.len(), beginning.as_str()), (0, "0-0000000000000000"));
-    // The answer comes as soon as there is a commit.
-    let path = format!("/v1/changes?after={beginning}&wait=25");
-    let (first, ()) = tokio::join!(get(&server, &path), upgrade(&server, "ada"));
-    let (first, after_ada) = changes(&first);
-    assert_eq!(first, of(&[("ada", 1)]));
-    upgrade(&server, "bob").await;
-    let mut socket = server.socket(&server.token("ada", 1)).await;
-    server.subscription("ada", "canceled").await;
-    socket.reach(2).await;
-    for (after, expected) in [
-        (String::new(), of(&[("ada", 1), ("bob", 1), ("ada", 2)])),
-        (format!("?after={beginning}"), of(&[("ada", 1), ("bob", 1), ("ada", 2)])),
-        (format!("?after={after_ada}"), of(&[("bob", 1), ("ada", 2)])),
-    ] {
-        let (found, end) = changes(&get(&server, &format!("/v1/changes{after}")).await);
-        assert_eq!(found, expected, "{after}");
-        let (rest, same) = changes(&get(&server, &format!("/v1/changes?after={end}")).await);
-        assert_eq!((rest.len(), same), (0, end));
-    }
-    for query in ["after=x", "wait=26", "wait=-1", "since=1"] {
-        get(&server, &format!("/v1/changes?{query}")).await.assert(400, "query.invalid");
-    }
-    server.get("/v1/changes", "").await.assert(401, "service_token.missing");
-}
-
 #[tokio::test]
 async fn a_cursor_whose_next_changes_are_gone_is_refused() {
     let server = start().await;
