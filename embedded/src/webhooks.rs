@@ -149,7 +149,13 @@ async fn turn(db: &Db, sender: &Sender, user: &UserId) -> Result<bool, StoreErro
 
 fn failure(db: &Db, pending: &Pending, attempts: u32, error: &SendError) -> Failed {
     let now = db.now();
-    let delay_ms = i64::try_from(retry_delay_ms(&pending.id, attempts)).unwrap_or(i64::MAX);
+    let asked = match error {
+        SendError::Refused { retry_after, .. } => *retry_after,
+        SendError::Silent(_) | SendError::Ended => None,
+    };
+    let ours = Duration::from_millis(retry_delay_ms(&pending.id, attempts));
+    let delay = ours.max(asked.unwrap_or_default());
+    let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     let is_dead = pending.taken_at.plus_secs(WEBHOOK_TRIED_HOURS * 3_600) <= now;
     let (user, id) = (pending.change.user.as_str(), pending.id.as_str());
     if is_dead {

@@ -5,9 +5,10 @@
 
 use std::{sync::Mutex, thread, time::Duration};
 
+use http::header::RETRY_AFTER;
 use tierlift_core::{
     config::WebhookUrl,
-    limits::{WEBHOOK_SEND_TIMEOUT_SECS, WEBHOOKS_AT_ONCE_MAX},
+    limits::{WEBHOOK_RETRY_AFTER_SECS_MAX, WEBHOOK_SEND_TIMEOUT_SECS, WEBHOOKS_AT_ONCE_MAX},
     time::Timestamp,
     webhook::Secrets,
 };
@@ -17,8 +18,13 @@ use tokio::sync::oneshot;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SendError {
     /// The host answered something else than 2xx.
-    #[error("the host answered {0}")]
-    Refused(u16),
+    #[error("the host answered {status}")]
+    Refused {
+        /// The status.
+        status: u16,
+        /// How long the host asks to be left alone (`Retry-After`), up to the limit.
+        retry_after: Option<Duration>,
+    },
     /// The host did not answer.
     #[error("the host did not answer: {0}")]
     Silent(String),
@@ -81,6 +87,18 @@ impl Sender {
     }
 }
 
+/// The pause that `Retry-After` asks for (RFC 9110, section 10.2.3): seconds, or a date.
+fn pause(text: &str, now: Timestamp) -> Option<Duration> {
+    let max = Duration::from_secs(WEBHOOK_RETRY_AFTER_SECS_MAX);
+    let digits = text.trim();
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        // What has too many digits is long.
+        return Some(digits.parse().map_or(max, Duration::from_secs).min(max));
+    }
+    let at = jiff::fmt::rfc2822::parse(digits).ok()?.timestamp();
+    Some(Timestamp::from_micros(at.as_microsecond()).since(now).min(max))
+}
+
 /// The next job; `None` when the sender is dropped. One thread waits at a time, which is as good as all.
 fn next(waiting: &Mutex<std::sync::mpsc::Receiver<Job>>) -> Option<Job> {
     waiting.lock().ok()?.recv().ok()
@@ -99,8 +117,38 @@ impl Endpoint {
             .send(body);
         match answer {
             Ok(answer) if answer.status().is_success() => Ok(()),
-            Ok(answer) => Err(SendError::Refused(answer.status().as_u16())),
+            Ok(answer) => {
+                let retry_after = answer.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok());
+                let retry_after = retry_after.and_then(|text| pause(text, at));
+                Err(SendError::Refused { status: answer.status().as_u16(), retry_after })
+            }
             Err(error) => Err(SendError::Silent(error.to_string())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_asks_for_a_pause_by_seconds_or_a_date_within_bounds() {
+        // Sun, 06 Nov 1994 08:49:37 GMT
+        let now = Timestamp::from_secs(784_111_777);
+        for (text, secs) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("3601", Some(3_600)),
+            ("99999999999999999999999", Some(3_600)),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", Some(120)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("Mon, 07 Nov 1994 08:49:37 GMT", Some(3_600)),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(pause(text, now), secs.map(Duration::from_secs), "{text}");
         }
     }
 }

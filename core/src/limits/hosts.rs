@@ -46,6 +46,8 @@ pub const WEBHOOKS_TAKEN_MAX: usize = 500;
 pub const WEBHOOKS_PENDING_MAX: usize = 20_000;
 /// Time for which a webhook is tried, in hours. Then it is dead.
 pub const WEBHOOK_TRIED_HOURS: i64 = 72;
+/// Longest pause that a host may ask for with `Retry-After`, in seconds.
+pub const WEBHOOK_RETRY_AFTER_SECS_MAX: u64 = 3_600;
 /// Time after which those that are due are looked for again, in milliseconds.
 pub const WEBHOOK_CHECK_INTERVAL_MS: u64 = 1_000;
 /// Dead webhooks on a page of a list.

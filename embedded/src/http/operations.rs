@@ -24,7 +24,7 @@ use tierlift_core::{
 
 use super::connections::Connections;
 use crate::{
-    db::{Db, FileHealth},
+    db::{Db, FileHealth, webhook},
     sockets::Registry,
 };
 
@@ -104,6 +104,10 @@ async fn metrics(State(operations): State<Arc<Operations>>) -> Response {
         Ok(totals) => tierlift_worker::set_gauges(&totals, operations.clock.now()),
         Err(error) => tracing::warn!(%error, "what waits was not counted"),
     }
+    match operations.queue.webhooks_waiting().await {
+        Ok(waiting) => set_webhook_gauges(&waiting, operations.clock.now()),
+        Err(error) => tracing::warn!(%error, "webhooks to the host were not counted"),
+    }
     set_gauges(&health(&depth, operations.clock.now()).queue, &operations);
     set_file_gauges(&operations.queue.file_health());
     let text = operations.metrics.render();
@@ -127,6 +131,15 @@ fn set_gauges(queue: &QueueHealth, operations: &Operations) {
     metrics::gauge!("tierlift_sockets").set(sockets.len() as f64);
     metrics::gauge!("tierlift_connections").set(connections.len() as f64);
     metrics::gauge!("tierlift_inflight_bytes").set(connections.inflight_bytes() as f64);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts are far below 2^52")]
+fn set_webhook_gauges(waiting: &webhook::Waiting, now: Timestamp) {
+    let oldest = waiting.oldest.map(|at| now.since(at).as_secs_f64());
+    metrics::gauge!("tierlift_outgoing_webhooks_pending").set(waiting.pending as f64);
+    metrics::gauge!("tierlift_outgoing_webhooks_dead").set(waiting.dead as f64);
+    metrics::gauge!("tierlift_outgoing_webhooks_oldest_age_seconds")
+        .set(oldest.unwrap_or_default());
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; sizes are far below 2^52")]

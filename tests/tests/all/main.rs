@@ -49,3 +49,4 @@ mod thin;
 mod tierlift;
 mod traces;
 mod webhooks_out;
+mod webhooks_paused;
