@@ -11,8 +11,7 @@ const { repository } = /** @type {{ repository?: Record<string, string> }} */ (m
 if (!repository?.url || repository.directory !== directory) {
   console.error(
     'package.json names no repository. Set it to the public address of the source, once there is one:\n' +
-      '  npm pkg set repository.type=git repository.url=git+https://… repository.directory=' +
-      directory,
+      `  npm pkg set repository.type=git repository.url=git+https://… repository.directory=${String(directory)}`,
   );
   process.exitCode = 1;
 }

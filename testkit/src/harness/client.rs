@@ -79,9 +79,14 @@ impl<'a> Request<'a> {
 
     /// Sends it over a connection of its own.
     pub async fn send(&self, address: SocketAddr) -> Response {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(&self.bytes()).await.unwrap();
-        Response::read(&mut stream).await
+        self.try_send(address).await.unwrap()
+    }
+
+    /// The same to a server that may end the connection without a response.
+    pub async fn try_send(&self, address: SocketAddr) -> io::Result<Response> {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(&self.bytes()).await?;
+        read(&mut stream, &mut Vec::new()).await
     }
 }
 

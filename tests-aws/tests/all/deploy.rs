@@ -2,6 +2,7 @@
 //! each function, with the requests of Stripe, of browsers and of an operator.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     process::Command,
     thread,
@@ -209,6 +210,11 @@ impl Stack {
     /// Sends a request and reads the whole response.
     pub(super) async fn send(&self, request: Request<'_>) -> Response {
         request.send(self.emulator.address()).await
+    }
+
+    /// The same while the emulator may end connections without a response, as it does when it is short of time.
+    pub(super) async fn try_send(&self, request: Request<'_>) -> io::Result<Response> {
+        request.try_send(self.emulator.address()).await
     }
 
     /// A token of a user with a revocation id.
