@@ -85,11 +85,25 @@ impl Event {
     }
 }
 
-/// A path with its query. What cannot be parsed becomes the empty path, which matches no route: without its query
-/// a request would ask for something else.
+/// A path with its query. An unparsable path becomes the empty one, which matches no route. Of the query nothing is
+/// lost: without it a request would ask for something else, so what may not stand there is escaped.
 fn address(path: &str, query: &str) -> Uri {
-    let question = if query.is_empty() { "" } else { "?" };
-    format!("{path}{question}{query}").parse().unwrap_or_default()
+    let mut address = path.to_owned();
+    if !query.is_empty() {
+        address.push('?');
+    }
+    for byte in query.bytes() {
+        match byte {
+            b'"' | b'#' | b'<' | b'>' => address.push_str(&escaped(byte)),
+            graphic if graphic.is_ascii_graphic() => address.push(char::from(graphic)),
+            other => address.push_str(&escaped(other)),
+        }
+    }
+    address.parse().unwrap_or_default()
+}
+
+fn escaped(byte: u8) -> String {
+    format!("%{byte:02X}")
 }
 
 fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {

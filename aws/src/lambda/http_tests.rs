@@ -67,12 +67,14 @@ async fn only_a_whole_stage_is_taken_off() {
 
 /// `GET /authorize?role=paid` without its query would let everybody in.
 #[tokio::test]
-async fn a_query_is_kept_as_it_was_written_or_no_route_is_found() {
+async fn a_query_is_kept_and_what_may_not_stand_there_is_escaped() {
     for (query, address) in [
         (json!("role=paid&feature=a%26b"), "/authorize?role=paid&feature=a%26b"),
         (json!(""), "/authorize"),
         (json!(null), "/authorize"),
-        (json!("role=paid x"), "/"),
+        (json!("role=paid x"), "/authorize?role=paid%20x"),
+        (json!("role=<ü>\"#|^&feature=a"), "/authorize?role=%3C%C3%BC%3E%22%23|^&feature=a"),
+        (json!("role=paid\u{0}\u{7f}"), "/authorize?role=paid%00%7F"),
     ] {
         let mut event = json_of(include_str!("events/function_url.json"));
         event["rawPath"] = "/authorize".into();
