@@ -10,7 +10,7 @@ import unittest
 from template_case import FUNCTIONS, HERE, OPTIONAL, Template, limit, listed
 
 CODES = HERE.parent / "core/src/codes.rs"
-SESSION_ROUTES = [f"GET {path}" for path in ("/session", "/authorize", "/openapi.json", "/v1/users/{id}")]
+SESSION_ROUTES = [f"GET {path}" for path in ("/session", "/authorize", "/openapi.json", "/.well-known/jwks.json", "/v1/users/{id}")]
 SESSION_ROUTES += [f"POST {path}" for path in ("/session/confirm", "/session/refresh", "/v1/users:batch", "/v1/tokens")]
 SESSION_ROUTES += ["POST /v1/grants", "POST /v1/grants:withdraw", "GET /v1/changes"]
 
@@ -36,7 +36,7 @@ POLICY = {
     "STRIPE_FETCH",
 }
 STRIPE = {f"STRIPE_{name}" for name in ("API_BASE", "FETCH", "RECONCILE", "SHARE_PERCENT")}
-TOKENS = {"JWT_SECRET_ARN", "JWKS_URL", "ISSUER", "AUDIENCE", "ACCOUNT_CLAIMS", "SESSION_MAX_AGE_DAYS"}
+TOKENS = {"JWT_SECRET_ARN", "SIGNING_KEYS_ARN", "JWKS_URL", "ISSUER", "AUDIENCE", "ACCOUNT_CLAIMS", "SESSION_MAX_AGE_DAYS"}
 VARIABLES = {
     "Check": {"CONNECTED_ACCOUNTS", "ALLOWED_ORIGINS", "SERVICE_TOKENS_ARN", "AUTHORIZE_COOKIE", "STALE_OK_SECONDS"} | TOKENS | STRIPE | POLICY,
     "Ingest": {"QUEUE_URL", "CONNECTED_ACCOUNTS"},

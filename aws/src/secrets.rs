@@ -14,7 +14,7 @@ use tierlift_core::{
     ports::{SecretsError, SigningSecrets, TokenSecrets},
     stripe::signature::Secrets,
     time::{Clock, Timestamp},
-    token::{self, ServiceTokens},
+    token::{self, ServiceTokens, SigningKeys},
 };
 use tokio::sync::Mutex;
 
@@ -97,6 +97,20 @@ impl CachedSecret<token::Secret> {
     ) -> Result<Option<Self>, environment::Error> {
         const NAMES: [&str; 2] = ["TIERLIFT_JWT_SECRET_ARN", "TIERLIFT_JWT_SECRET"];
         let parse = |text: &str| token::Secret::new(text).map_err(|error| error.to_string());
+        let source = Source::from_environment(environment, sdk, NAMES)?;
+        Ok(source.map(|source| Self::new(source, parse, clock)))
+    }
+}
+
+impl CachedSecret<SigningKeys> {
+    /// The keys with which tokens are signed that the environment names; `None` if it names none.
+    pub fn signing_keys(
+        environment: &Environment,
+        sdk: &Sdk,
+        clock: &Clock,
+    ) -> Result<Option<Self>, environment::Error> {
+        const NAMES: [&str; 2] = ["TIERLIFT_SIGNING_KEYS_ARN", "TIERLIFT_SIGNING_KEYS"];
+        let parse = |text: &str| SigningKeys::parse(text).map_err(|error| error.to_string());
         let source = Source::from_environment(environment, sdk, NAMES)?;
         Ok(source.map(|source| Self::new(source, parse, clock)))
     }

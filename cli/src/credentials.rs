@@ -18,7 +18,7 @@ use tierlift_core::{
     config::WebhookUrl,
     limits::JWT_SECRET_BYTES_MIN,
     stripe::signature::Secrets,
-    token::{self, NamedTokens, NamedTokensError, OperatorTokens, ServiceTokens},
+    token::{self, NamedTokens, NamedTokensError, OperatorTokens, ServiceTokens, SigningKeys},
     webhook,
 };
 
@@ -33,6 +33,10 @@ pub(crate) const WEBHOOK_SECRET_VAR: &str = "STRIPE_WEBHOOK_SECRET";
 /// Environment variable of the token secret.
 pub(crate) const JWT_SECRET_VAR: &str = "TIERLIFT_JWT_SECRET";
 
+/// Environment variable of the keys with which tokens are signed.
+pub(crate) const SIGNING_KEYS_VAR: &str = "TIERLIFT_SIGNING_KEYS";
+/// Environment variable of the file that has them.
+pub(crate) const SIGNING_KEYS_FILE_VAR: &str = "TIERLIFT_SIGNING_KEYS_FILE";
 /// Environment variable of the service tokens.
 pub(crate) const SERVICE_TOKENS_VAR: &str = "TIERLIFT_SERVICE_TOKENS";
 /// Environment variable of the secrets with which webhooks to the host are signed.
@@ -102,16 +106,41 @@ pub(crate) fn check_different(
     Ok(())
 }
 
-/// The token secret, or two while it is rotated. It is optional with a key set.
+/// The keys with which tokens are signed, if a variable has them or names their file.
+pub(crate) fn signing_keys(
+    text: Option<&str>,
+    file: Option<&str>,
+) -> Result<Option<SigningKeys>, Problem> {
+    let invalid = |name: &str, error: &dyn Display| {
+        Problem::new(Code::SecretInvalid, format!("{name}: {error}"))
+    };
+    let (name, text) = match (text, file) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            let error = format!("{SIGNING_KEYS_FILE_VAR} is set, too; set one of them");
+            return Err(invalid(SIGNING_KEYS_VAR, &error));
+        }
+        (Some(text), None) => (SIGNING_KEYS_VAR, text.to_owned()),
+        (None, Some(path)) => {
+            let read = fs::read_to_string(path);
+            let text =
+                read.map_err(|error| invalid(SIGNING_KEYS_FILE_VAR, &format!("{path}: {error}")))?;
+            (SIGNING_KEYS_FILE_VAR, text)
+        }
+    };
+    SigningKeys::parse(&text).map(Some).map_err(|error| invalid(name, &error))
+}
+
+/// The token secret, or two while it is rotated. It is optional with a key set, or with keys that sign.
 pub(crate) fn jwt_secret(
     secret: Option<&str>,
-    has_jwks: bool,
+    is_optional: bool,
 ) -> Result<Option<token::Secret>, Problem> {
     match secret {
         Some(secret) => token::Secret::new(secret).map(Some).map_err(|error| {
             Problem::new(Code::SecretInvalid, format!("{JWT_SECRET_VAR}: {error}"))
         }),
-        None if has_jwks => Ok(None),
+        None if is_optional => Ok(None),
         None => {
             let message = format!(
                 "{JWT_SECRET_VAR} is not set and the configuration has no jwks_url; set the variable to \
@@ -241,6 +270,40 @@ mod tests {
         assert!(jwt_secret(Some(good), false).unwrap().is_some());
         assert!(jwt_secret(Some(&format!("another {good},{good}")), false).unwrap().is_some());
         assert!(error(Some(&"x".repeat(32)), false).contains("is a placeholder"));
+    }
+
+    #[test]
+    fn signing_keys_come_from_a_variable_or_from_the_file_that_one_names() {
+        let key = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.pem");
+        fs::write(
+            &path,
+            format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n"),
+        )
+        .unwrap();
+        let path = path.to_str().unwrap();
+        assert!(signing_keys(None, None).unwrap().is_none());
+        for (text, file) in [(Some(key), None), (None, Some(path))] {
+            assert!(signing_keys(text, file).unwrap().is_some());
+        }
+        for (text, file, part) in [
+            (
+                Some(key),
+                Some(path),
+                "TIERLIFT_SIGNING_KEYS: TIERLIFT_SIGNING_KEYS_FILE is set, too",
+            ),
+            (Some("x"), None, "TIERLIFT_SIGNING_KEYS: signing key 1 is no private key"),
+            (
+                None,
+                Some("/nowhere/keys.pem"),
+                "TIERLIFT_SIGNING_KEYS_FILE: /nowhere/keys.pem: No such",
+            ),
+        ] {
+            let error = signing_keys(text, file).unwrap_err();
+            assert_eq!(error.code, Code::SecretInvalid);
+            assert!(error.message.starts_with(part), "{}", error.message);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tierlift_core::{
     change::Change, config::CookieName, shared::Shared, time::Clock, token::ServiceTokens,
 };
 use tierlift_notifier::notify;
-use tierlift_session::{Access, authorize, service};
+use tierlift_session::{Access, authorize, key_set, service};
 
 use crate::{db::Db, sockets::Registry};
 
@@ -37,4 +37,5 @@ pub(crate) fn router(
     service::router(Arc::clone(access), tokens.clone(), live)
         .merge(service::changes::router(Arc::new(db.clone()), tokens))
         .merge(authorize::router(Arc::clone(access), cookie))
+        .merge(key_set::router(Arc::clone(access)))
 }

@@ -365,7 +365,7 @@ fn keyring(keys: TokenKeys, url: Option<JwksUrl>) -> Result<Keyring, OpenError> 
     match url {
         Some(_) if !keys.rules().name_an_issuer() => Err(OpenError::NoIssuer),
         Some(url) => Ok(Keyring::with_key_set(keys, jwks::fetch(url))),
-        None if keys.secret().is_none() => Err(OpenError::NoKeys),
+        None if !keys.can_issue() => Err(OpenError::NoKeys),
         None => Ok(Keyring::fixed(keys)),
     }
 }

@@ -16,6 +16,7 @@ pub async fn check(function: &Function) -> Result<(), String> {
         signing_secrets(function).await.map_err(|error| error.to_string()),
         token_secret(function).await.map_err(|error| error.to_string()),
         service_tokens(function).await.map_err(|error| error.to_string()),
+        signing_keys(function).await.map_err(|error| error.to_string()),
         key_set(function).await.map_err(|error| error.to_string()),
         stripe_key(function).await.map_err(|error| error.to_string()),
         traces(
@@ -57,6 +58,14 @@ async fn token_secret(function: &Function) -> anyhow::Result<()> {
 async fn service_tokens(function: &Function) -> anyhow::Result<()> {
     let Function { environment, sdk, clock, .. } = function;
     if let Some(source) = CachedSecret::service_tokens(environment, sdk, clock)? {
+        source.current().await?;
+    }
+    Ok(())
+}
+
+async fn signing_keys(function: &Function) -> anyhow::Result<()> {
+    let Function { environment, sdk, clock, .. } = function;
+    if let Some(source) = CachedSecret::signing_keys(environment, sdk, clock)? {
         source.current().await?;
     }
     Ok(())

@@ -15,7 +15,7 @@ use tierlift_core::{
     ports::{Scan, Store, StoreError},
     shared::Shared,
     time::{Clock, Timestamp},
-    token::{self, Claims, Issued, SignIn, check_fresh, check_not_revoked},
+    token::{Claims, Issued, SignIn, check_fresh, check_not_revoked},
     wire::session::Session,
 };
 
@@ -66,16 +66,16 @@ impl<S: Store> Access<S> {
     pub async fn refresh(&self, token: &str) -> Result<(Issued, Session), Error> {
         let Authenticated { claims, accounts } = self.identify(token).await?;
         let accounts = self.known_to(&claims, accounts).await?;
-        let issued = self.keyring.keys().reissue(&claims, &accounts, self.clock.now())?;
+        let (keys, policy) = (self.keyring.keys(), self.policy.current());
+        let issued = keys.reissue(&claims, &accounts, &policy, self.clock.now())?;
         Ok((issued, self.session_of(&accounts)))
     }
 
     /// Issues a token for a user whom the host has just authenticated by other means.
     pub async fn issue(&self, user: &UserId) -> Result<Issued, Error> {
         let account = self.account(user).await?;
-        let keys = self.keyring.keys();
-        let secret = keys.secret().ok_or(token::Error::Foreign)?;
-        Ok(secret.issue(&account, self.clock.now()))
+        let issued = self.keyring.keys().issue(&account, &self.policy.current(), self.clock.now());
+        Ok(issued?)
     }
 
     /// Revokes all tokens of a user that were issued until now. Returns the changes to push, which end the
@@ -159,7 +159,8 @@ impl<S: Store> Access<S> {
         let keys = self.keyring.keys();
         let others = keys.others_named(&sign_in.claims, user)?;
         let accounts = self.accounts(user, &others).await?;
-        let issued = keys.issue_for(&accounts, sign_in, self.clock.now())?;
+        let issued =
+            keys.issue_for(&accounts, sign_in, &self.policy.current(), self.clock.now())?;
         Ok((issued, self.session_of(&accounts)))
     }
 

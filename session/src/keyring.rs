@@ -22,7 +22,7 @@ use tierlift_core::{
         JWKS_RETRY_SECS, JWKS_UNKNOWN_KEY_BURST, JWKS_UNKNOWN_KEY_INTERVAL_SECS,
     },
     time::Timestamp,
-    token::{self, Claims, KeyError, Secret, TokenKeys},
+    token::{self, Claims, KeyError, Secret, SigningKeys, TokenKeys},
 };
 use tokio::{sync::Mutex, time::Instant};
 
@@ -141,6 +141,11 @@ impl Keyring {
     /// Replaces the shared secret after a rotation.
     pub fn replace_secret(&self, secret: Secret) {
         self.replace(|keys| keys.with_secret(secret));
+    }
+
+    /// Replaces the keys with which tokens are signed, after they were rotated.
+    pub fn replace_signing_keys(&self, signing: SigningKeys) {
+        self.replace(|keys| keys.with_signing_keys(Some(signing)));
     }
 
     /// The current keys.

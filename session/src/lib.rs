@@ -14,6 +14,7 @@ pub mod epoch;
 mod error;
 mod guard;
 pub mod jwks;
+pub mod key_set;
 mod keyring;
 mod last_known;
 pub mod openapi;

@@ -126,6 +126,7 @@ fn document() -> Value {
             "/metrics": { "get": metrics() },
             (format!("{PAGES_PATH}{{code}}")): { "get": page() },
             "/openapi.json": { "get": description() },
+            "/.well-known/jwks.json": { "get": hosts::key_set() },
             "/authorize": { "get": hosts::authorize() },
             "/v1/users/{id}": { "get": hosts::user() },
             "/v1/users:batch": { "post": hosts::batch() },

@@ -4,6 +4,11 @@
 /// [`LEDGER_KEPT_DAYS`](super::LEDGER_KEPT_DAYS): until then its id is known.
 pub const SERVICE_GRANTS_PER_USER_MAX: usize = 64;
 
+/// Keys with which tokens are signed: the one that signs, and one that is being rotated in or out.
+pub const SIGNING_KEYS_MAX: usize = 2;
+/// Time for which the published key set may be kept, in seconds.
+pub const KEY_SET_AGE_SECS: u64 = 300;
+
 /// Longest time for which the last-known role of an account may be answered, in seconds.
 pub const STALE_OK_SECS_MAX: u32 = 86_400;
 /// Accounts that are remembered for that.

@@ -1,6 +1,6 @@
 //! The claims of a token whose signature is right: whom they name, and whether they are meant for us.
 //!
-//! | claim | of an issuer with a key set | signed with the shared secret |
+//! | claim | of an issuer with a key set | signed with the shared secret, or by tierlift's own key |
 //! | --- | --- | --- |
 //! | `iss` | required, one of `issuer` | one of `issuer`, if both are there |
 //! | `aud`, or without it `azp`, or else `client_id` | required, one of `audience` | `aud` is one of `audience`, if both are there |
@@ -20,8 +20,8 @@ use crate::{id::UserId, limits::TOKEN_CLOCK_SKEW_SECS, time::Timestamp};
 /// Who signed a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signer {
-    /// Somebody who knows the shared secret: the host, or tierlift.
-    Secret,
+    /// Somebody who knows the shared secret, the host or tierlift; or tierlift by a key of its own.
+    Own,
     /// An issuer with a key set.
     Issuer,
 }
@@ -65,7 +65,7 @@ impl ClaimSet {
         let not_before = self.time("nbf")?;
         self.check_recipient(signer, rules)?;
         let session_ends_at = match signer {
-            Signer::Secret => rules.session_end(self.time("auth_time").ok().flatten(), now),
+            Signer::Own => rules.session_end(self.time("auth_time").ok().flatten(), now),
             // How long a session of another issuer lasts is that issuer's business.
             Signer::Issuer => None,
         };
@@ -87,7 +87,7 @@ impl ClaimSet {
             issued_at: self.time("iat").ok().flatten(),
             expires_at,
             valid_until: session_ends_at.map_or(ends_at, |end| end.min(ends_at)),
-            own: (signer == Signer::Secret).then_some(self.0),
+            own: (signer == Signer::Own).then_some(self.0),
         })
     }
 
@@ -97,14 +97,14 @@ impl ClaimSet {
             audience = audience.or_else(|| self.get("azp")).or_else(|| self.get("client_id"));
         }
         // Whoever knows the shared secret may leave both out.
-        let is_optional = |listed: &[String]| signer == Signer::Secret && listed.is_empty();
-        let may_be_missing = signer == Signer::Secret;
+        let is_optional = |listed: &[String]| signer == Signer::Own && listed.is_empty();
+        let may_be_missing = signer == Signer::Own;
         let (issuers, audiences) = (&rules.issuer, &rules.audience);
         let is_ours = is_optional(issuers)
             || issuer.map_or(may_be_missing, |issuer| is_listed(issuer, issuers));
         let is_for_us = is_optional(audiences)
             || audience.map_or(may_be_missing, |audience| names(audience, audiences));
-        let is_access = signer == Signer::Secret
+        let is_access = signer == Signer::Own
             || self.get("token_use").is_none_or(|token_use| token_use == "access");
         match (is_ours, is_for_us, is_access) {
             (false, _, _) => Err(Error::Issuer),

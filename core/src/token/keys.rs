@@ -1,4 +1,4 @@
-//! The keys that verify tokens: the shared secret, and the public keys of an issuer (RFC 7517).
+//! The keys that verify tokens: the shared secret, our own, and the public keys of an issuer (RFC 7517).
 //!
 //! The key pins the algorithm; the token never chooses it.
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Claims, Error, Issued, KeyError, Rules, Secret, SignIn, accounts,
+    Claims, Error, KeyError, Rules, Secret, SigningKeys, accounts,
     claims::{ClaimSet, Signer},
 };
 use crate::{
@@ -40,14 +40,17 @@ struct KeySet {
 /// The keys with which tokens are verified, and what the tokens must say.
 #[derive(Clone, Default)]
 pub struct TokenKeys {
-    secret: Option<Secret>,
+    pub(super) secret: Option<Secret>,
+    pub(super) signing: Option<SigningKeys>,
     public: Vec<PublicKey>,
-    rules: Rules,
+    pub(super) rules: Rules,
 }
 
 impl std::fmt::Debug for TokenKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TokenKeys(secret: {}, public: {})", self.secret.is_some(), self.public.len())
+        let Self { secret, signing, public, .. } = self;
+        let (secret, public) = (secret.is_some(), public.len());
+        write!(f, "TokenKeys(secret: {secret}, signing: {signing:?}, public: {public})")
     }
 }
 
@@ -58,7 +61,7 @@ impl TokenKeys {
         Self { secret, ..Self::default() }
     }
 
-    /// The shared secret, if there is one. Tokens can be issued only with it.
+    /// The shared secret, if there is one.
     #[must_use]
     pub const fn secret(&self) -> Option<&Secret> {
         self.secret.as_ref()
@@ -74,6 +77,18 @@ impl TokenKeys {
     #[must_use]
     pub fn with_secret(self, secret: Secret) -> Self {
         Self { secret: Some(secret), ..self }
+    }
+
+    /// The same keys with others with which tokens are signed.
+    #[must_use]
+    pub fn with_signing_keys(self, signing: Option<SigningKeys>) -> Self {
+        Self { signing, ..self }
+    }
+
+    /// The keys with which tokens are signed, if they can be checked offline.
+    #[must_use]
+    pub const fn signing_keys(&self) -> Option<&SigningKeys> {
+        self.signing.as_ref()
     }
 
     /// The same keys for tokens that must say something else.
@@ -105,7 +120,9 @@ impl TokenKeys {
     pub fn needs_key_set(&self, token: &str) -> bool {
         const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
         token.len() <= TOKEN_BYTES_MAX
-            && decode_header(token).is_ok_and(|header| ALGORITHMS.contains(&header.alg))
+            && decode_header(token).is_ok_and(|header| {
+                ALGORITHMS.contains(&header.alg) && self.signing_key(&header).is_none()
+            })
     }
 
     /// Verifies a token's signature, its times, and whom it is meant for.
@@ -118,25 +135,17 @@ impl TokenKeys {
         }
         let header = decode_header(token).map_err(|_| Error::Invalid)?;
         check_header(&header)?;
-        let (claims, signer) = match (header.alg, &self.secret) {
-            (Algorithm::HS256, Some(secret)) => {
+        let (claims, signer) = match (header.alg, &self.secret, self.signing_key(&header)) {
+            (Algorithm::EdDSA, _, Some(key)) => {
+                (claims(token, key, header.alg).ok_or(Error::Invalid)?, Signer::Own)
+            }
+            (Algorithm::HS256, Some(secret), _) => {
                 let claims = secret.verify.iter().find_map(|key| claims(token, key, header.alg));
-                (claims.ok_or(Error::Invalid)?, Signer::Secret)
+                (claims.ok_or(Error::Invalid)?, Signer::Own)
             }
             _ => (self.verify_public(token, &header)?, Signer::Issuer),
         };
         claims.check(signer, &self.rules, now)
-    }
-
-    /// Issues a token in place of one that was verified. One of another issuer is never replaced by ours.
-    pub fn reissue(
-        &self,
-        claims: &Claims,
-        accounts: &Accounts,
-        now: Timestamp,
-    ) -> Result<Issued, Error> {
-        let secret = self.secret.as_ref().ok_or(Error::Foreign)?;
-        secret.reissue(claims, accounts, &self.rules, now)
     }
 
     /// Checks that a sign-in at the host still counts for all of the accounts.
@@ -158,18 +167,9 @@ impl TokenKeys {
         accounts::others(claims, &self.rules.account_claims, user)
     }
 
-    /// Issues a token for somebody who signed in at the host. It is one that [`verify`](Self::verify) lets in:
-    /// otherwise its claims are refused.
-    pub fn issue_for(
-        &self,
-        accounts: &Accounts,
-        sign_in: SignIn,
-        now: Timestamp,
-    ) -> Result<Issued, Error> {
-        let secret = self.secret.as_ref().ok_or(Error::Foreign)?;
-        let issued = secret.issue_for(accounts, sign_in, &self.rules, now)?;
-        self.verify(&issued.access_token, now)?;
-        Ok(issued)
+    /// Our own key that a token names. One that names none is not ours.
+    fn signing_key(&self, header: &Header) -> Option<&DecodingKey> {
+        self.signing.as_ref()?.of_id(header.kid.as_deref()?)
     }
 
     fn verify_public(&self, token: &str, header: &Header) -> Result<ClaimSet, Error> {

@@ -1,16 +1,18 @@
 //! Access tokens: whose they are, and whether they are still valid. Time is an argument.
 //!
-//! HS256 by a shared secret, or RS256, ES256 and EdDSA by the issuer's JWKS (RFC 7517). The
+//! HS256 by a shared secret, EdDSA by tierlift's own key, or RS256, ES256 and EdDSA by the issuer's JWKS (RFC 7517). The
 //! algorithm is pinned by the key, never taken from the token; `exp` is required. The rules are those of
 //! RFC 8725.
 
 mod accounts;
 mod claims;
 mod config;
+mod issue;
 mod keys;
 mod named;
 mod operator;
 mod secret;
+mod signing;
 
 use std::collections::BTreeMap;
 
@@ -22,19 +24,21 @@ use crate::{
     id::UserId,
     limits::{
         ACCOUNTS_PER_TOKEN_MAX, ID_BYTES_MAX, JWT_SECRET_BYTES_MIN, JWT_SECRETS_MAX, RSA_BITS_MIN,
-        TOKEN_BYTES_MAX,
+        SIGNING_KEYS_MAX, TOKEN_BYTES_MAX,
     },
     time::Timestamp,
 };
 
 pub use accounts::Known;
 pub use config::{Rules, TokenConfig};
+pub use issue::{Issued, SignIn};
 pub use keys::TokenKeys;
 /// The tokens of a host's services.
 pub use named::NamedTokens as ServiceTokens;
 pub use named::{NamedTokens, NamedTokensError};
 pub use operator::{OperatorTokens, Right};
-pub use secret::{Issued, Secret, SignIn};
+pub use secret::Secret;
+pub use signing::SigningKeys;
 
 /// The claim that names the user.
 pub const SUBJECT: &str = "sub";
@@ -136,6 +140,16 @@ pub enum KeyError {
     /// The secret is none: it was copied from a manual.
     #[error("this JWT secret is a placeholder; `openssl rand -hex 32` makes one")]
     Placeholder,
+    /// A signing key is no private key of Ed25519.
+    #[error(
+        "signing key {0} is no private key of Ed25519 in PKCS #8; `openssl genpkey -algorithm ed25519` makes one"
+    )]
+    SigningKey(usize),
+    /// There are too many signing keys.
+    #[error(
+        "at most {SIGNING_KEYS_MAX} signing keys: the one that signs, and one that is rotated in or out"
+    )]
+    TooManySigningKeys,
     /// The key set cannot be read.
     #[error("the key set cannot be read: {0}")]
     KeySet(#[source] serde_json::Error),
@@ -162,7 +176,7 @@ pub struct Claims {
     pub expires_at: Timestamp,
     /// Time from which it is refused: `exp` and some clock skew, or the end of the session if that is earlier.
     pub valid_until: Timestamp,
-    /// All claims, if the shared secret signed them.
+    /// All claims, if the shared secret or a key of tierlift's own signed them.
     own: Option<Map<String, Value>>,
 }
 
@@ -191,7 +205,7 @@ impl Claims {
         TokenTimes { issued_at: self.issued_at, valid_until: self.valid_until }
     }
 
-    /// Whether the shared secret signed the token.
+    /// Whether the shared secret, or a key of tierlift's own, signed the token.
     #[must_use]
     pub const fn is_own(&self) -> bool {
         self.own.is_some()

@@ -7,6 +7,7 @@ use crate::{account::Account, time::Timestamp};
 use crate::{
     id::RevocationId,
     limits::TOKEN_TTL_SECS,
+    policy::tests::policy,
     token::{
         Error, Secret, TokenKeys,
         tests::{
@@ -27,7 +28,7 @@ fn a_refreshed_token_says_all_that_the_old_one_said_and_lives_as_long() {
     let refreshed = |claims: &Value, now: Timestamp| {
         let token = signed(SECRET.as_bytes(), Algorithm::HS256, claims);
         let claims = keys().verify(&token, NOW).unwrap();
-        keys().reissue(&claims, &account.clone().into(), now)
+        keys().reissue(&claims, &account.clone().into(), &policy(), now)
     };
     let (now, week) = (NOW.as_secs(), 7 * 86_400);
     let host = json!({
@@ -64,7 +65,7 @@ fn no_refresh_goes_beyond_the_age_of_the_session() {
     };
     let lifetime = |auth_time, iat| {
         let claims = verified(auth_time, iat)?;
-        keys().reissue(&claims, &account().into(), NOW).map(|issued| issued.expires_in)
+        keys().reissue(&claims, &account().into(), &policy(), NOW).map(|issued| issued.expires_in)
     };
     let minute_ago = now - 60;
     for (auth_time, iat, expected) in [
@@ -92,18 +93,25 @@ fn a_token_of_another_issuer_is_never_refreshed_into_ours() {
         vectors().vectors.into_iter().filter(|vector| vector.expected == "ok")
     {
         let claims = both.verify(&token, NOW).unwrap();
-        assert_eq!(both.reissue(&claims, &account().into(), NOW), Err(Error::Foreign), "{what}");
+        assert_eq!(
+            both.reissue(&claims, &account().into(), &policy(), NOW),
+            Err(Error::Foreign),
+            "{what}"
+        );
     }
     let ours = both.verify(&good(), NOW).unwrap();
-    assert!(both.reissue(&ours, &account().into(), NOW).is_ok());
-    assert_eq!(issuers_keys().reissue(&ours, &account().into(), NOW), Err(Error::Foreign));
+    assert!(both.reissue(&ours, &account().into(), &policy(), NOW).is_ok());
+    assert_eq!(
+        issuers_keys().reissue(&ours, &account().into(), &policy(), NOW),
+        Err(Error::Foreign)
+    );
 }
 
 #[test]
 fn while_a_secret_is_rotated_the_new_one_signs_and_both_verify() {
     let [old, new] = ["the old secret of thirty-two bytes", "the new secret of thirty-two bytes"];
     let keys = |list: &str| TokenKeys::new(Some(Secret::new(list).unwrap()));
-    let token = |keys: &TokenKeys| keys.secret().unwrap().issue(&account(), NOW).access_token;
+    let token = |keys: &TokenKeys| keys.issue(&account(), &policy(), NOW).unwrap().access_token;
     let rotating = keys(&format!("{new}, {old}"));
     for (signer, [by_old, by_both, by_new]) in
         [(old, [true, true, false]), (new, [false, true, true])]

@@ -156,7 +156,7 @@ fn only_our_secret_and_our_algorithm_count() {
 fn tokens_of_an_issuer_with_a_key_set() {
     let Vectors { vectors, .. } = vectors();
     let keys = issuers_keys();
-    assert_eq!(format!("{keys:?}"), "TokenKeys(secret: false, public: 3)");
+    assert_eq!(format!("{keys:?}"), "TokenKeys(secret: false, signing: None, public: 3)");
     for Vector { what, expected, token } in vectors {
         let got = keys.verify(&token, NOW);
         assert_eq!(word(&got), expected, "{what}");
@@ -275,7 +275,7 @@ fn a_token_of_another_epoch_is_stale_and_so_is_one_that_knows_more_than_the_acco
         let claims = claims(Some(rev), Some(epoch));
         assert_eq!(check_fresh(&claims, &account), fresh, "{claims:?}");
     }
-    let issued = keys().secret().unwrap().issue(&account, NOW);
+    let issued = keys().issue(&account, &policy(), NOW).unwrap();
     assert_eq!(issued.expires_in, TOKEN_TTL_SECS);
     let claims = keys().verify(&issued.access_token, NOW).unwrap();
     let known = claims.known(&claims.user);

@@ -11,7 +11,7 @@ use tierlift_functions::{
     serve,
 };
 use tierlift_session::{
-    authorize, codes, openapi, router,
+    authorize, codes, key_set, openapi, router,
     service::{self, changes},
 };
 
@@ -28,6 +28,7 @@ async fn main() -> anyhow::Result<()> {
     let routes = router(Arc::clone(access.access()))
         .merge(confirming::open(&function, &access)?)
         .merge(authorize::router(Arc::clone(access.access()), cookie))
+        .merge(key_set::router(Arc::clone(access.access())))
         .merge(service_routes)
         .route_layer(from_fn_with_state(access, rotate_first))
         .merge(codes::router())

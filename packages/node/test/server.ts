@@ -38,6 +38,7 @@ export class Server {
   private constructor(
     readonly url: string,
     config: string,
+    more: NodeJS.ProcessEnv = {},
   ) {
     writeFileSync(join(this.#folder, 'tierlift.toml'), config);
     const args = ['serve', '--listen', new URL(url).host, '--data', 'tierlift.db'];
@@ -47,12 +48,13 @@ export class Server {
       TIERLIFT_JWT_SECRET: 'a secret of 32 bytes or even more',
       TIERLIFT_SERVICE_TOKENS: `web:${SERVICE_TOKEN}`,
       TIERLIFT_WEBHOOKS_OUT_SECRET: WEBHOOK_SECRET,
+      ...more,
     };
     this.#process = spawn(program(), args, { cwd: this.#folder, env, stdio: 'ignore' });
   }
 
-  /** Starts one whose webhooks go to an address. */
-  static async start(webhooks: string): Promise<Server> {
+  /** Starts one whose webhooks go to an address, with more variables. */
+  static async start(webhooks: string, more?: NodeJS.ProcessEnv): Promise<Server> {
     const config = `
       [plans]
       price_pro = "paid"
@@ -60,7 +62,7 @@ export class Server {
       paid = ["export"]
       [webhooks_out]
       url = "${webhooks}"`;
-    const server = new Server(`http://127.0.0.1:${await freePort()}`, config);
+    const server = new Server(`http://127.0.0.1:${await freePort()}`, config, more);
     const deadline = Date.now() + STARTUP_MS_MAX;
     for (;;) {
       const response = await fetch(`${server.url}/healthz`).catch(() => null);

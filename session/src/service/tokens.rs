@@ -38,15 +38,17 @@ pub(super) async fn issue<S: Store>(
 ) -> Result<Response, Error> {
     let Request { user_id, auth_time, claims } = parse(&body?)?;
     let user = UserId::new(&user_id)?;
-    check(&claims)?;
+    check(&claims, access.keyring.keys().signing_keys().is_some())?;
     let sign_in = SignIn { at: auth_time.map(Timestamp::from_secs), claims };
     let (issued, user) = access.issue_for(&user, sign_in).await.map_err(Error::of_user)?;
     Ok(axum::response::IntoResponse::into_response(json(&Refreshed { issued, user })))
 }
 
 /// Checks the claims of a host: tierlift's own are not its to set, and all of them fit into a token.
-fn check(claims: &Map<String, Value>) -> Result<(), Error> {
-    if let Some(name) = SignIn::RESERVED.iter().find(|name| claims.contains_key(**name)) {
+fn check(claims: &Map<String, Value>, is_offline: bool) -> Result<(), Error> {
+    let more = SignIn::RESERVED_OFFLINE.iter().filter(|_| is_offline);
+    let mut reserved = SignIn::RESERVED.iter().chain(more);
+    if let Some(name) = reserved.find(|name| claims.contains_key(**name)) {
         return Err(Error::Body(format!("the claim {name} is tierlift's to set")));
     }
     let size = serde_json::to_string(claims).map_or(usize::MAX, |text| text.len());

@@ -41,6 +41,7 @@ mod server;
 mod session;
 mod shapes;
 mod shop;
+mod signing;
 mod sockets;
 mod standing;
 mod stories;

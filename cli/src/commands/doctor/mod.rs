@@ -16,7 +16,10 @@ use super::{
     serve::{Rules, rules},
 };
 use crate::{
-    credentials::{self, API_KEY_VAR, JWT_SECRET_VAR, WEBHOOK_SECRET_VAR},
+    credentials::{
+        self, API_KEY_VAR, JWT_SECRET_VAR, SIGNING_KEYS_FILE_VAR, SIGNING_KEYS_VAR,
+        WEBHOOK_SECRET_VAR,
+    },
     error::{Error, Problem},
     stripe,
 };
@@ -78,11 +81,18 @@ fn secrets(rules: Option<&Rules>, findings: &mut Vec<Finding>) -> Option<String>
     let tokens = credentials::variable(JWT_SECRET_VAR);
     let (webhooks, tokens) = (webhooks.as_deref(), tokens.as_deref());
     let has_jwks = rules.is_some_and(|rules| rules.tokens.jwks_url.is_some());
+    let signing = credentials::signing_keys(
+        credentials::variable(SIGNING_KEYS_VAR).as_deref(),
+        credentials::variable(SIGNING_KEYS_FILE_VAR).as_deref(),
+    );
+    // What is wrong with them is reported by itself.
+    let is_optional = has_jwks || signing.as_ref().map_or(true, Option::is_some);
     let usable = credentials::deployment_webhook_secrets(webhooks);
     let is_usable = usable.is_ok();
     let problems = [
         usable.err(),
-        credentials::jwt_secret(tokens, has_jwks).err(),
+        credentials::jwt_secret(tokens, is_optional).err(),
+        signing.err(),
         credentials::check_different(webhooks, tokens).err(),
     ];
     findings.extend(problems.into_iter().flatten().map(Finding::from));

@@ -40,6 +40,11 @@ Environment:
   TIERLIFT_JWT_SECRET    Secret of HS256 access tokens, at least 32 bytes; not needed with jwks_url
                          in the configuration. Two while it is rotated, separated by a comma: the
                          first signs, both verify
+  TIERLIFT_SIGNING_KEYS  Ed25519 key in PKCS #8 with which tokens are signed, so that backends can check
+                         them offline, as PEM or as its base64; two while it is rotated: the first
+                         signs, both are published at /.well-known/jwks.json
+  TIERLIFT_SIGNING_KEYS_FILE
+                         File that has them, instead
   TIERLIFT_SERVICE_TOKENS
                          Tokens of the host's backends for the routes under /v1, name:token or
                          name:sha256-…, at least 32 bytes each; several, separated by commas

@@ -22,8 +22,8 @@ use super::{Args, operators::Operators};
 use crate::{
     config::Config,
     credentials::{
-        self, API_KEY_VAR, JWT_SECRET_VAR, SERVICE_TOKENS_VAR, WEBHOOK_SECRET_VAR,
-        WEBHOOKS_OUT_SECRET_VAR,
+        self, API_KEY_VAR, JWT_SECRET_VAR, SERVICE_TOKENS_VAR, SIGNING_KEYS_FILE_VAR,
+        SIGNING_KEYS_VAR, WEBHOOK_SECRET_VAR, WEBHOOKS_OUT_SECRET_VAR,
     },
     demo::DemoPlan,
     error::{Error, Problem},
@@ -105,6 +105,8 @@ impl ServeConfig {
             api_key: credentials::variable(API_KEY_VAR),
             service_tokens: credentials::variable(SERVICE_TOKENS_VAR).unwrap_or_default(),
             webhooks_out: credentials::variable(WEBHOOKS_OUT_SECRET_VAR),
+            signing_keys: credentials::variable(SIGNING_KEYS_VAR),
+            signing_keys_file: credentials::variable(SIGNING_KEYS_FILE_VAR),
         };
         for_deployment(args, &variables)
     }
@@ -142,30 +144,39 @@ struct Variables<'v> {
     api_key: Option<String>,
     service_tokens: String,
     webhooks_out: Option<String>,
+    signing_keys: Option<String>,
+    signing_keys_file: Option<String>,
 }
 
 /// The settings of a deployment. All problems are reported together.
 fn for_deployment(args: Args, variables: &Variables<'_>) -> Result<ServeConfig, Error> {
-    let Variables { webhook_secrets, jwt_secret, api_key, service_tokens, webhooks_out } =
+    let Variables { webhook_secrets, jwt_secret, api_key, service_tokens, webhooks_out, .. } =
         variables;
+    let signing_keys = credentials::signing_keys(
+        variables.signing_keys.as_deref(),
+        variables.signing_keys_file.as_deref(),
+    );
+    // What is wrong with them is reported by itself.
+    let has_signing_keys = signing_keys.as_ref().map_or(true, Option::is_some);
     let (webhook_secrets, jwt_secret) = (*webhook_secrets, *jwt_secret);
     let config = deployment_config(args.config.as_deref());
     let has_jwks = config.as_ref().is_ok_and(|config| config.tokens.jwks_url.is_some());
     let shared = credentials::check_different(webhook_secrets, jwt_secret).err();
     let webhook_secrets = credentials::deployment_webhook_secrets(webhook_secrets);
-    let jwt_secret = credentials::jwt_secret(jwt_secret, has_jwks);
+    let jwt_secret = credentials::jwt_secret(jwt_secret, has_jwks || has_signing_keys);
     let livemode = config.as_ref().map(|config| config.policy.livemode);
     let api_key = livemode.map_or(Ok(None), |live| credentials::api_key(api_key.as_deref(), live));
     let url = config.as_ref().ok().and_then(|config| config.webhooks_out.as_ref());
     let webhooks_out = credentials::webhooks_out(url, webhooks_out.as_deref());
     let services =
         credentials::service_tokens(service_tokens).and_then(|it| Ok((it, webhooks_out?)));
+    let jwt_secret = jwt_secret.and_then(|it| Ok((it, signing_keys?)));
     let operators = Operators::for_deployment(&args.operators);
     match (config, webhook_secrets, jwt_secret, api_key, (services, operators)) {
         (
             Ok(config),
             Ok(webhook_secrets),
-            Ok(jwt_secret),
+            Ok((jwt_secret, signing_keys)),
             Ok(key),
             (Ok((service_tokens, webhooks_out)), Ok(operators)),
         ) if shared.is_none() => Ok(ServeConfig {
@@ -176,7 +187,7 @@ fn for_deployment(args: Args, variables: &Variables<'_>) -> Result<ServeConfig, 
             demo: None,
             rules: Rules::new(config)?,
             webhook_secrets,
-            token_keys: TokenKeys::new(jwt_secret),
+            token_keys: TokenKeys::new(jwt_secret).with_signing_keys(signing_keys),
             service_tokens,
             webhooks_out,
         }),

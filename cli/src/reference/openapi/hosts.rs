@@ -60,10 +60,11 @@ const CHANGES: Refusals = &[
     (410, &[Code::CursorExpired]),
     (503, STORE),
 ];
+const KEY_SET: Refusals = &[(408, &[Code::RequestTimeout]), (503, &[Code::SecretsUnavailable])];
 /// All of them, for the test that compares them with the protocol.
 #[cfg(test)]
 pub(super) const ALL: &[Refusals] =
-    &[AUTHORIZE, USER, CHECKED_SIGN_IN, BODY, SIGN_IN, GRANT, WITHDRAW, CHANGES];
+    &[AUTHORIZE, USER, CHECKED_SIGN_IN, BODY, SIGN_IN, GRANT, WITHDRAW, CHANGES, KEY_SET];
 
 fn service(operation: Value) -> Value {
     with(operation, "security", json!([{ "service": [] }]))
@@ -165,6 +166,12 @@ pub(super) fn withdraw() -> Value {
     with(service(operation), "requestBody", body("Withdrawal"))
 }
 
+pub(super) fn key_set() -> Value {
+    let keys = response("The keys (RFC 7517)", "application/json", &reference("KeySet"));
+    let summary = "Get the keys with which tokens can be checked offline";
+    operation("getKeySet", summary, (200, keys), KEY_SET)
+}
+
 pub(super) fn changes() -> Value {
     let success =
         response("Changes in the order of commits", "application/json", &reference("Changes"));
@@ -213,6 +220,28 @@ fn bodies() -> Value {
             "type": "object",
             "required": ["users"],
             "properties": { "users": { "type": "array", "items": reference("User") } },
+        },
+        "KeySet": {
+            "type": "object",
+            "required": ["keys"],
+            "properties": {
+                "keys": {
+                    "type": "array",
+                    "description": "The key that signs first; empty, if none is configured",
+                    "items": {
+                        "type": "object",
+                        "required": ["kty", "crv", "x", "kid", "alg", "use"],
+                        "properties": {
+                            "kty": { "const": "OKP" },
+                            "crv": { "const": "Ed25519" },
+                            "x": { "type": "string" },
+                            "kid": { "type": "string", "description": "Its thumbprint (RFC 7638)" },
+                            "alg": { "const": "EdDSA" },
+                            "use": { "const": "sig" },
+                        },
+                    },
+                },
+            },
         },
         "SignIn": {
             "type": "object",
