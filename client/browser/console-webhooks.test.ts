@@ -37,7 +37,7 @@ it.each([1_280, 390])('dead ones are sent again or discarded, at %d pixels', asy
   });
   const page = await context.newPage();
   await page.goto(`${server.operators}/console#token=${server.operatorToken()}`);
-  await page.getByRole('link', { name: 'waiting' }).press('Enter');
+  await page.getByRole('link', { name: 'pending' }).press('Enter');
   await page.getByText('503 Service Unavailable').first().waitFor();
   expect(await violations(page, true)).toEqual([]);
   expect(await overflow(page)).toBeLessThanOrEqual(0);

@@ -140,7 +140,7 @@ function ToHost() {
       <dt>Webhooks to the host</dt>
       <dd>
         <a href={to('webhooks')} data-row>
-          {count(data.pending)} waiting
+          {count(data.pending)} pending
         </a>
         {data.dead > 0 && <small> {count(data.dead)} dead</small>}
       </dd>
