@@ -95,10 +95,9 @@ impl CachedSecret<token::Secret> {
         sdk: &Sdk,
         clock: &Clock,
     ) -> Result<Option<Self>, environment::Error> {
-        const NAMES: [&str; 2] = ["TIERLIFT_JWT_SECRET_ARN", "TIERLIFT_JWT_SECRET"];
+        let names = ["TIERLIFT_JWT_SECRET_ARN", "TIERLIFT_JWT_SECRET"];
         let parse = |text: &str| token::Secret::new(text).map_err(|error| error.to_string());
-        let source = Source::from_environment(environment, sdk, NAMES)?;
-        Ok(source.map(|source| Self::new(source, parse, clock)))
+        Self::named(names, environment, sdk, clock, parse)
     }
 }
 
@@ -109,10 +108,9 @@ impl CachedSecret<SigningKeys> {
         sdk: &Sdk,
         clock: &Clock,
     ) -> Result<Option<Self>, environment::Error> {
-        const NAMES: [&str; 2] = ["TIERLIFT_SIGNING_KEYS_ARN", "TIERLIFT_SIGNING_KEYS"];
+        let names = ["TIERLIFT_SIGNING_KEYS_ARN", "TIERLIFT_SIGNING_KEYS"];
         let parse = |text: &str| SigningKeys::parse(text).map_err(|error| error.to_string());
-        let source = Source::from_environment(environment, sdk, NAMES)?;
-        Ok(source.map(|source| Self::new(source, parse, clock)))
+        Self::named(names, environment, sdk, clock, parse)
     }
 }
 
@@ -123,10 +121,9 @@ impl CachedSecret<ServiceTokens> {
         sdk: &Sdk,
         clock: &Clock,
     ) -> Result<Option<Self>, environment::Error> {
-        const NAMES: [&str; 2] = ["TIERLIFT_SERVICE_TOKENS_ARN", "TIERLIFT_SERVICE_TOKENS"];
+        let names = ["TIERLIFT_SERVICE_TOKENS_ARN", "TIERLIFT_SERVICE_TOKENS"];
         let parse = |text: &str| ServiceTokens::parse(text).map_err(|error| error.to_string());
-        let source = Source::from_environment(environment, sdk, NAMES)?;
-        Ok(source.map(|source| Self::new(source, parse, clock)))
+        Self::named(names, environment, sdk, clock, parse)
     }
 }
 
@@ -151,7 +148,18 @@ impl<T> CachedSecret<T> {
         clock: &Clock,
         parse: fn(&str) -> Result<T, String>,
     ) -> Result<Option<Self>, environment::Error> {
-        let source = Source::from_environment(environment, sdk, STRIPE_KEY)?;
+        Self::named(STRIPE_KEY, environment, sdk, clock, parse)
+    }
+
+    /// The secret that one of these variables names; `None` if neither does.
+    fn named(
+        names: [&'static str; 2],
+        environment: &Environment,
+        sdk: &Sdk,
+        clock: &Clock,
+        parse: fn(&str) -> Result<T, String>,
+    ) -> Result<Option<Self>, environment::Error> {
+        let source = Source::from_environment(environment, sdk, names)?;
         Ok(source.map(|source| Self::new(source, parse, clock)))
     }
 

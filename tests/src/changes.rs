@@ -6,7 +6,8 @@ use tierlift_testkit::harness::client::Response;
 use crate::deployment::{Deployment, SERVICE_TOKEN, get};
 
 /// The users and revocation ids of an answer's changes, and its cursor.
-fn changes(answer: &Response) -> (Vec<(String, u64)>, String) {
+#[must_use]
+pub fn changes(answer: &Response) -> (Vec<(String, u64)>, String) {
     answer.assert(200, "");
     let json = answer.json();
     let change = |change: &Value| {

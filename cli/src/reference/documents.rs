@@ -1,30 +1,15 @@
 //! The commands of this program that documents name, in blocks and in prose, are parsed as the program parses them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
 
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
+use tierlift_testkit::harness::documents::documents;
 
 use crate::commands::Args;
 
 /// What stands for a value, and a value of that kind.
 const PLACEHOLDERS: &[(&str, &str)] =
     &[("COMMAND", "status"), ("DURATION", "3d"), ("ADDRESS", "127.0.0.1:0"), ("SHELL", "bash")];
-
-/// Every Markdown file of the project, without what was installed or built.
-fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() && !["node_modules", "target", "dist", ".git"].contains(&name) {
-            documents(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "md") {
-            found.push(path);
-        }
-    }
-}
 
 /// The commands in blocks, which are complete, and those in prose, which may be abridged.
 fn commands(text: &str) -> (Vec<String>, Vec<String>) {

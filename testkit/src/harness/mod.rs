@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod collector;
+pub mod documents;
 pub mod localstripe;
 pub mod operators;
 pub mod program;

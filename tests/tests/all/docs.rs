@@ -8,22 +8,10 @@ use std::{
 };
 
 use tierlift_core::{codes::Code, stripe::catalog};
+use tierlift_testkit::harness::documents::documents;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-/// Every Markdown file of the project, without what was installed or built.
-fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() && !["node_modules", "target", "dist", ".git"].contains(&name) {
-            documents(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "md") {
-            found.push(path);
-        }
-    }
 }
 
 /// What stands between each `open` and the next `close`.

@@ -9,6 +9,7 @@ use tierlift_core::{
 };
 use tierlift_embedded::{Registry, Server, revoke};
 use tierlift_testkit::harness::client::{Request, Response};
+use tierlift_tests::changes::changes;
 
 use crate::server::{START, TestServer};
 
@@ -236,18 +237,6 @@ async fn a_server_describes_its_routes() {
     let answer = server.send(Request::new("GET", "/openapi.json")).await;
     answer.assert(200, "");
     assert!(answer.json()["paths"]["/v1/changes"]["get"].is_object());
-}
-
-/// The users and revocation ids of an answer's changes, and its cursor.
-fn changes(answer: &Response) -> (Vec<(String, u64)>, String) {
-    answer.assert(200, "");
-    let json = answer.json();
-    let change = |change: &Value| {
-        let user = change["userId"].as_str().unwrap().to_owned();
-        (user, change["revocationId"].as_u64().unwrap())
-    };
-    let changes = json["changes"].as_array().unwrap().iter().map(change).collect();
-    (changes, json["cursor"].as_str().unwrap().to_owned())
 }
 
 #[tokio::test]
